@@ -1,0 +1,56 @@
+# Targets from folders, and the rule that includes follow the arrows.
+#
+#   unplug_library(NAME [DEPENDS LIBRARY...] [LINK TARGET...])
+#     the static library unplug_NAME, alias unplug::NAME, of NAME/**.cpp
+#   unplug_program(TARGET FOLDER FOLDER [DEPENDS LIBRARY...] [LINK TARGET...] [EXCLUDE_FROM_ALL])
+#     an executable of FOLDER/**.cpp, in the build folder itself
+#
+# Headers sit beside the sources and are included as "unplug/NAME/x.hpp". Each folder has an include root of its own in the build tree,
+# include/NAME/unplug/NAME -> NAME/, and only the target of that folder hands it on. An include of a folder that a target isn't linked to
+# finds nothing, so it does not compile.
+
+function(unplug_include_root TARGET SCOPE FOLDER)
+  set(root ${PROJECT_BINARY_DIR}/include/${FOLDER})
+  file(MAKE_DIRECTORY ${root}/unplug)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${FOLDER} ${root}/unplug/${FOLDER} SYMBOLIC)
+  target_include_directories(${TARGET} ${SCOPE} $<BUILD_INTERFACE:${root}>)
+  # Debuggers and __FILE__ see the real folder, and the same text wherever the checkout is.
+  target_compile_options(${TARGET} ${SCOPE} $<BUILD_INTERFACE:-ffile-prefix-map=${root}/unplug/${FOLDER}=${FOLDER}>)
+endfunction()
+
+# FOLDER/**.cpp into OUT; a stand-in while there are none, because a library needs a source.
+function(unplug_sources OUT FOLDER)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${FOLDER}/*.cpp)
+  set(${OUT} ${sources} PARENT_SCOPE)
+endfunction()
+
+function(unplug_library NAME)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "DEPENDS;LINK")
+  unplug_sources(sources ${NAME})
+  if(NOT sources)
+    set(sources ${PROJECT_BINARY_DIR}/no_sources_yet.cpp)
+    file(CONFIGURE OUTPUT ${sources} CONTENT "// A library needs a source.\n")
+  endif()
+  add_library(unplug_${NAME} STATIC ${sources})
+  add_library(unplug::${NAME} ALIAS unplug_${NAME})
+  unplug_include_root(unplug_${NAME} PUBLIC ${NAME})
+  target_include_directories(unplug_${NAME} PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include/generated>)
+  list(TRANSFORM ARG_DEPENDS PREPEND unplug::)
+  target_link_libraries(unplug_${NAME} PUBLIC ${ARG_DEPENDS} ${ARG_LINK} PRIVATE $<BUILD_INTERFACE:unplug_warnings>)
+endfunction()
+
+function(unplug_program TARGET)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "EXCLUDE_FROM_ALL" "FOLDER" "DEPENDS;LINK")
+  unplug_sources(sources ${ARG_FOLDER})
+  if(NOT sources)
+    message(STATUS "${TARGET}: no sources in ${ARG_FOLDER}/, not built")
+    return()
+  endif()
+  add_executable(${TARGET} ${sources})
+  set_target_properties(${TARGET} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
+    EXCLUDE_FROM_ALL ${ARG_EXCLUDE_FROM_ALL})
+  unplug_include_root(${TARGET} PRIVATE ${ARG_FOLDER})
+  list(TRANSFORM ARG_DEPENDS PREPEND unplug::)
+  target_link_libraries(${TARGET} PRIVATE ${ARG_DEPENDS} ${ARG_LINK} unplug_warnings)
+endfunction()

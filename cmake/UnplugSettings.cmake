@@ -1,0 +1,29 @@
+# How every target of ours is compiled.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release or Debug" FORCE)
+endif()
+
+# No NDEBUG, not even in Release: a simulator that judges others keeps its own asserts. Boost's are left out of Release, they sit in
+# the fiber switch.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
+add_compile_definitions($<$<CONFIG:Release>:BOOST_DISABLE_ASSERTS>)
+
+if(UNPLUG_SANITIZE)
+  add_compile_options(-fsanitize=${UNPLUG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=${UNPLUG_SANITIZE})
+endif()
+
+# Warnings are for our targets only, through this interface target.
+add_library(unplug_warnings INTERFACE)
+target_compile_options(unplug_warnings INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  $<$<BOOL:${UNPLUG_WERROR}>:-Werror>)
+
+configure_file(${CMAKE_CURRENT_LIST_DIR}/version.hpp.in ${PROJECT_BINARY_DIR}/include/generated/unplug/version.hpp @ONLY)
