@@ -1,0 +1,3 @@
+#include "unplug/cli/main.hpp"  // bad: reports includes what stands above it
+#include "unplug/scenarios/result.hpp"
+std::unordered_multimap<int, int> m;  // bad: unordered iteration

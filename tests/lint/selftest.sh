@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The lint must find every bad line of sample/ and nothing else. A bad line there ends in "// bad: PART OF THE MESSAGE".
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+cp -r "$here/sample/." "$work"
+
+# Bad in ways that a checked-in file should not be.
+{ printf '\tint tab;  // bad: a tab\n'; printf 'int blank; \n'; } > "$work/sim/blanks.cpp"
+{ printf '//%138s\n' '' | tr ' ' x; printf '//%139s\n' '' | tr ' ' x; printf '//%138s\n' '' | sed 's/ /é/g'; } > "$work/sim/wide.cpp"
+seq 400 | sed 's|.*|//|' > "$work/sim/long400.cpp"
+seq 450 | sed 's|.*|//|' > "$work/sim/long450.cpp"
+seq 501 | sed 's|.*|//|' > "$work/sim/long501.cpp"
+
+if "$here/lint.sh" "$work" > "$work/found"; then echo "the lint passes a bad sample"; exit 1; fi
+cd "$work"
+{
+  grep -rn '// bad: ' --include='*.[ch]pp' . | sed -E 's|^\./([^:]*:[0-9]+):.*// bad: (.*)$|\1: \2|'
+  echo "sim/blanks.cpp:2: a blank at the end"
+  echo "sim/wide.cpp:2: 141 columns"
+  echo "sim/long450.cpp:450: note: 450 lines"
+  echo "sim/long501.cpp:501: 501 lines"
+} > expected
+
+status=0
+while IFS= read -r line; do
+  grep -qF -- "$line" found || { echo "not found: $line"; status=1; }
+done < expected
+[ "$(wc -l < expected)" = "$(wc -l < found)" ] || { echo "expected $(wc -l < expected) findings, got:"; cat found; status=1; }
+
+# Clean sources pass.
+mkdir -p clean/sim; echo 'int x;' > clean/sim/clean.cpp
+"$here/lint.sh" clean > /dev/null || { echo "the lint fails clean sources"; status=1; }
+exit $status
