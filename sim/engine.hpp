@@ -1,0 +1,227 @@
+// The engine: runs the tasks of one execution, one step at a time, in the order that a strategy chooses.
+//
+// A task is a fiber. It runs until its next visible operation and stops *before* it; the pending step of every live task is therefore
+// known (object, kind, guard), and that is all a strategy sees. When a step is granted, its effect runs on the task's own stack, then
+// local code up to the next step. One step touches at most one shared object, whose state guards see as one 64-bit word.
+//
+// The choice is made on the stack of whoever just announced a step: picking itself costs no switch. An execution ends when no task is
+// enabled. Tasks that are still live are then unwound: step() returns at once without effect (or throws TaskAborted in tasks that asked
+// for it), so every destructor runs.
+//
+// An execution is a pure function of (program, schedule). Engines are not shared between OS threads; one engine runs many executions, one
+// after another, and reuses fibers, stacks and buffers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "unplug/sim/fibers.hpp"
+#include "unplug/sim/hash.hpp"
+#include "unplug/sim/names.hpp"
+#include "unplug/sim/strategy.hpp"
+#include "unplug/sim/trace.hpp"
+
+namespace unplug::sim {
+
+class Engine;
+
+// What is simulated. setup() runs before the first step: it makes objects, lifetimes and the tasks that exist from the start.
+class Program {
+ public:
+  virtual ~Program() = default;
+  virtual void setup(Engine& engine) = 0;
+};
+
+// Unwinds a C++ task whose execution is over. Never caught by simulated code, never seen by a user.
+struct TaskAborted {};
+
+// Independent streams of random values; each task draws from its own (hash(seed, stream, stable task name, n)).
+enum class Stream : std::uint8_t { duration, data, phase, count };
+
+struct TaskSpec {
+  NameId name, role;
+  bool daemon = false;          // may be left waiting when the execution ends (a worker with an empty queue)
+  bool unwinds_by_throw = false;// true for C++ code with destructors between steps; false: step() returns at once and the task must return
+  void (*entry)(void* argument) = nullptr;
+  void* argument = nullptr;
+};
+
+struct EngineLimits {
+  std::uint32_t steps_per_task = 100'000;
+  std::uint32_t tasks = 20'000;
+};
+
+// How an execution ended.
+struct Outcome {
+  enum class Kind : std::uint8_t {
+    completed,   // every task finished, daemons aside
+    blocked,     // no task is enabled and tasks that are no daemons are still waiting
+    step_bound,  // a task took more steps than it may
+    cut,         // the strategy ended it
+    failed       // the program broke the engine's rules, or threw
+  };
+  Kind kind = Kind::completed;
+  TaskId task;          // step_bound, failed: who
+  std::string message;  // step_bound, failed: what, and a guess why
+};
+
+class Engine {
+ public:
+  explicit Engine(EngineLimits limits = {}, Fibers::Road road = Fibers::Road::resume);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Runs one execution to its end. The trace is complete afterwards, until the next run(). begin() of the strategy must have been called
+  // with `info` (run_execution() in campaign.hpp does both).
+  Outcome run(Program& program, Strategy& strategy, const ExecutionInfo& info);
+  [[nodiscard]] const Trace& trace() const { return trace_; }
+  [[nodiscard]] NameTable& names() { return names_; }
+
+  // --- For setup() and for local code of tasks.
+  ObjectId new_object(NameId name, std::uint64_t word = 0);
+  // `kind` is handed through to whoever judges. from_start: alive before the first step; else some step begins it.
+  LifetimeId new_lifetime(NameId name, std::uint32_t kind, bool from_start);
+  // Starts a task: it runs its local code up to its first step, then waits to be chosen.
+  TaskId spawn(const TaskSpec& spec);
+  // The same for tests and small programs.
+  TaskId spawn(std::string_view name, std::function<void()> body, bool daemon = false);
+  // A name unique to the running task: "TASK/PART#n", n counted per task. In setup(): "setup/PART#n".
+  NameId own_name(std::string_view part);
+
+  // --- For tasks.
+  // Announces `s`, waits until it is granted, then runs effect(word): word is a std::uint64_t& for a write, a copy for a read or no access.
+  // Returns what effect returns (a default value if the execution is over). The effect must not take a step.
+  template <class Effect>
+  auto step(const Step& s, Effect&& effect) {
+    using Result = std::invoke_result_t<Effect, std::uint64_t&>;
+    if (!await_turn(s)) return Result();
+    if (s.access.kind == AccessKind::none) {
+      std::uint64_t nothing = 0;
+      if constexpr (std::is_void_v<Result>) {
+        effect(nothing);
+        finish_step(s);
+      } else {
+        Result r = effect(nothing);
+        finish_step(s);
+        return r;
+      }
+    } else {
+      std::uint64_t& word = objects_[s.access.object.index()].word;
+      const std::uint64_t before = word;
+      if constexpr (std::is_void_v<Result>) {
+        effect(word);
+        check_written(s, before);
+        finish_step(s);
+      } else {
+        Result r = effect(word);
+        check_written(s, before);
+        finish_step(s);
+        return r;
+      }
+    }
+  }
+  // A step without effect on a word.
+  void step(const Step& s) {
+    step(s, [](std::uint64_t&) {});
+  }
+  // A data choice: a step without access. 0 is the benign alternative.
+  std::uint32_t choose(const Operation& operation, std::uint32_t alternatives, const Witnesses& uses = {});
+  // A value of the running task's own stream, 0 .. bound-1 (bound > 0).
+  std::uint64_t draw(Stream stream, std::uint64_t bound);
+
+  // True once the execution is over and the running task is being unwound: it must return.
+  [[nodiscard]] bool aborting() const { return aborting_; }
+  [[nodiscard]] TaskId current() const { return current_; }
+  [[nodiscard]] NameId current_name() const;
+  [[nodiscard]] Time now() const { return now_; }
+  // When the running task has finished what it last did (its step's cost and sleep included).
+  [[nodiscard]] Time local_time() const;
+  // Where the running task is, for its next steps; opaque to the engine.
+  void set_site(SiteId site, FrameId frame);
+  // Ends the execution with Outcome::failed: the program broke a rule. Does not return normally into further steps.
+  void fail(std::string message);
+
+  // CPUs under `timed`; without effect for strategies that don't obey time. At least 1.
+  void set_cpus(std::uint32_t cpus);
+  // CPU time of a step that doesn't say. Default 0.
+  void set_default_cost(Duration cost) { default_cost_ = cost; }
+
+ private:
+  struct Task {
+    TaskSpec spec;
+    Fibers::Handle fiber = 0;
+    std::uint64_t name_hash = 0;
+    std::uint64_t choice_hash = 0;
+    const Step* pending = nullptr;  // on the task's own stack while it waits
+    Engine* engine = nullptr;
+    Time ready_at = 0, free_at = 0, pending_since = 0;
+    TaskId unblocked_by, self, creator;
+    std::uint32_t creator_steps = 0, steps = 0, choices = 0, refused = 0;
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> own_names;  // (hash of the part, how many so far)
+    std::array<std::uint32_t, static_cast<std::size_t>(Stream::count)> draws{};
+    std::uint32_t granted_choice = 0;
+    SiteId site;
+    FrameId frame;
+    Fibers::Handle starter = Fibers::main;  // whom to return to at the first step, while `starting`
+    bool enabled = false, done = false, starting = false;
+    std::function<void()> body;
+  };
+  struct Object {
+    std::uint64_t word = 0;
+    std::uint64_t order_hash = 0, reads_hash = 0;
+    NameId name;
+    std::vector<TaskId> waiters;  // tasks whose pending step has a guard on this object, enabled or not
+  };
+
+  static void task_entry(void* argument);
+  void run_task(Task& task);
+  bool await_turn(const Step& s);
+  bool refuse(Task& task);
+  void announce(Task& task, const Step& s);
+  void schedule(TaskId last);
+  void grant(Task& task);
+  void finish_step(const Step& s) {
+    in_effect_ = false;
+    if (s.access.kind == AccessKind::write && !objects_[s.access.object.index()].waiters.empty()) wake(s.access.object);
+  }
+  void check_written(const Step& s, std::uint64_t before) {
+    if (s.access.kind == AccessKind::read && objects_[s.access.object.index()].word != before) fail("a step declared as a read has written its object");
+  }
+  void wake(ObjectId object);
+  void enable(Task& task, Time at);
+  void disable(Task& task);
+  void end_execution(Outcome outcome);
+  void reset(Strategy& strategy, const ExecutionInfo& info);
+  void unwind();
+  [[nodiscard]] Task& running_task() { return *tasks_[current_.index()]; }
+  void finish_trace();
+
+  EngineLimits limits_;
+  Fibers fibers_;
+  NameTable names_;
+  Trace trace_;
+  std::vector<std::unique_ptr<Task>> tasks_;  // the first task_count_ are in use: a slot keeps its buffers between executions
+  std::vector<Object> objects_;               // likewise
+  std::uint32_t task_count_ = 0, object_count_ = 0;
+  std::vector<TaskView> enabled_;  // sorted by id
+  std::vector<Time> cpu_free_;
+  Strategy* strategy_ = nullptr;
+  Outcome outcome_;
+  TaskId current_;
+  std::uint64_t seed_ = 0;
+  Time now_ = 0;
+  Duration default_cost_ = 0;
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> setup_names_;
+  bool obeys_time_ = false, aborting_ = false, over_ = false, in_effect_ = false;
+  NameId setup_name_;
+};
+
+}  // namespace unplug::sim

@@ -1,0 +1,75 @@
+// A step as a task announces it: what it is about to do, before it does it. The engine grants it when the strategy says so.
+#pragma once
+
+#include <array>
+#include <cassert>
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+
+#include "unplug/sim/access.hpp"
+#include "unplug/sim/time.hpp"
+
+namespace unplug::sim {
+
+// What an operation does to the synchronisation clock, which serves data races alone.
+enum class Sync : std::uint8_t { none, acquire, release, both };
+
+// One kind of step, in static storage: every primitive lists its own.
+struct Operation {
+  std::string_view name;     // "synchronize_srcu: flip index"
+  Sync sync = Sync::none;
+  bool pause = false;        // a sleep or a yield: switching away after it is no preemption
+  bool plain = false;        // an unmarked access to memory: takes part in data races
+  bool marked = false;       // a marked one (READ_ONCE, WRITE_ONCE): races with plain ones only
+};
+
+// When a step that waits may go on under virtual time: grace periods, polling. Consulted when the guard of the step holds, at `now`; answers
+// the earliest time at which the wait ends (>= now). Never consulted for enabledness.
+class Timing {
+ public:
+  virtual Time ready(Time now) = 0;
+
+ protected:
+  ~Timing() = default;
+};
+
+// Up to four lifetimes that a step relies on, none twice.
+class Witnesses {
+ public:
+  static constexpr std::size_t capacity = 6;
+  Witnesses() = default;
+  Witnesses(std::initializer_list<LifetimeId> ids) {
+    for (const LifetimeId id : ids) add(id);
+  }
+  // Adds `id` unless it is none or already there. Returns *this.
+  Witnesses& add(LifetimeId id) {
+    if (!id) return *this;
+    for (const LifetimeId have : *this)
+      if (have == id) return *this;
+    assert(size_ < capacity);
+    if (size_ < capacity) ids_[size_++] = id;
+    return *this;
+  }
+  [[nodiscard]] const LifetimeId* begin() const { return ids_.data(); }
+  [[nodiscard]] const LifetimeId* end() const { return ids_.data() + size_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  std::array<LifetimeId, capacity> ids_{};
+  std::size_t size_ = 0;
+};
+
+struct Step {
+  const Operation* operation = nullptr;
+  Access access;
+  Guard guard;
+  Witnesses uses;
+  LifetimeId begins, ends;        // ending a lifetime is a use of it as well
+  std::uint32_t alternatives = 1; // > 1: a data choice (no access, no guard)
+  Duration cost = 0;              // CPU time the step takes; holds a CPU under `timed`
+  Duration sleep = 0;             // after it, the task is not eligible for this long
+  Timing* timing = nullptr;
+};
+
+}  // namespace unplug::sim

@@ -1,0 +1,53 @@
+// `replay`: follows a recorded path strictly, and says where and how an execution leaves it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "unplug/sim/schedule.hpp"
+
+namespace unplug::sim {
+
+// Follows a complete schedule (every step labelled), as linearisations of a trace are. Cuts the execution where the labelled task is not
+// enabled, or where the schedule has ended and tasks are still enabled.
+class ScheduleReplay final : public Strategy {
+ public:
+  // `timed`: the schedule came from a strategy that obeys time.
+  explicit ScheduleReplay(Schedule schedule, bool timed = false) : schedule_(std::move(schedule)), timed_(timed) {}
+  bool begin(const ExecutionInfo& info) override;
+  TaskId pick(std::span<const TaskView> enabled, TaskId current) override;
+  std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override;
+  [[nodiscard]] std::string describe() const override { return "replay"; }
+  [[nodiscard]] bool obeys_time() const override { return timed_; }
+  [[nodiscard]] bool diverged() const { return diverged_; }
+
+ private:
+  Schedule schedule_;
+  std::size_t next_ = 0;
+  bool timed_, diverged_ = false;
+};
+
+// Follows the decisions of a failure file: only points with more than one alternative are recorded, by name, and each must be met at its
+// step with exactly the recorded alternatives.
+class DecisionReplay final : public Strategy {
+ public:
+  DecisionReplay(std::vector<Decision> decisions, bool timed) : decisions_(std::move(decisions)), timed_(timed) {}
+  bool begin(const ExecutionInfo& info) override;
+  TaskId pick(std::span<const TaskView> enabled, TaskId current) override;
+  std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override;
+  [[nodiscard]] std::string describe() const override { return "replay"; }
+  [[nodiscard]] bool obeys_time() const override { return timed_; }
+  // None if every decision met its place. Decisions left over count as a divergence after the last step.
+  [[nodiscard]] std::optional<Divergence> divergence() const;
+
+ private:
+  const Decision* expect(std::uint64_t step, bool data) const;
+  std::vector<Decision> decisions_;
+  std::size_t next_ = 0;
+  std::uint64_t step_ = 0;
+  bool timed_;
+  const NameTable* names_ = nullptr;
+  std::optional<Divergence> divergence_;
+};
+
+}  // namespace unplug::sim

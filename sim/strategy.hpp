@@ -1,0 +1,69 @@
+// A strategy makes choices; it sees everything and can touch nothing.
+//
+// It lives across executions, so it can learn or search; what belongs to one execution is rebuilt in begin(). Adding one: a file in
+// strategies/ and a line in strategies/registry.cpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unplug/sim/access.hpp"
+#include "unplug/sim/names.hpp"
+#include "unplug/sim/step.hpp"
+
+namespace unplug::sim {
+
+struct TaskView {
+  TaskId id;
+  Access access;                   // of its pending step
+  std::uint32_t alternatives = 1;  // > 1: the pending step is a data choice
+  Time eligible = 0;               // virtual time before which it has no reason to run; only `timed` obeys it
+  NameId name;
+  const Operation* operation = nullptr;
+};
+
+struct ExecutionInfo {
+  std::uint64_t index = 0;         // of the execution in its campaign
+  std::uint64_t seed = 0;          // execution_seed(campaign seed, index)
+  const NameTable* names = nullptr;
+};
+
+struct ChoicePoint {
+  TaskId task;
+  NameId name;                     // of the task
+  std::uint64_t ordinal = 0;       // n-th data choice of this task, from 0
+  const Operation* operation = nullptr;
+};
+
+class Strategy {
+ public:
+  virtual ~Strategy() = default;
+
+  // Prepares one execution. false: exploration is finished, don't run it.
+  virtual bool begin(const ExecutionInfo& info) = 0;
+  // Which enabled task takes the next step. `enabled` is sorted by id and never empty; `current` is the task that took the last step, or
+  // none if there was none or it has ended. The answer must be a member; none ends the execution here (cut).
+  virtual TaskId pick(std::span<const TaskView> enabled, TaskId current) = 0;
+  // How a data choice falls: 0 .. bound-1. 0 is the benign alternative. A value outside ends the execution here (cut).
+  virtual std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) = 0;
+  // The name under which `--strategy` and failure files know it, parameters included: "random", "pct(3)".
+  [[nodiscard]] virtual std::string describe() const = 0;
+  // Whether CPUs limit parallelism and reports show latencies: true of `timed`, and of a replay of its schedules.
+  [[nodiscard]] virtual bool obeys_time() const { return false; }
+};
+
+// Makes the strategy that `--strategy` names, or null if there is none of that name.
+[[nodiscard]] std::unique_ptr<Strategy> make_strategy(std::string_view name);
+
+struct StrategyInfo {
+  std::string_view name, summary;
+};
+// All strategies that make_strategy() knows, in the order of documentation.
+[[nodiscard]] std::vector<StrategyInfo> strategies();
+
+}  // namespace unplug::sim
