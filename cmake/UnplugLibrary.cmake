@@ -14,8 +14,11 @@ function(unplug_include_root TARGET SCOPE FOLDER)
   file(MAKE_DIRECTORY ${root}/unplug)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${FOLDER} ${root}/unplug/${FOLDER} SYMBOLIC)
   target_include_directories(${TARGET} ${SCOPE} $<BUILD_INTERFACE:${root}>)
-  # Debuggers and __FILE__ see the real folder, and the same text wherever the checkout is.
-  target_compile_options(${TARGET} ${SCOPE} $<BUILD_INTERFACE:-ffile-prefix-map=${root}/unplug/${FOLDER}=${FOLDER}>)
+  # A debugger finds the real file, __FILE__ is the path below the source root.
+  set(link ${root}/unplug/${FOLDER})
+  target_compile_options(${TARGET} ${SCOPE}
+    $<BUILD_INTERFACE:-fdebug-prefix-map=${link}=${PROJECT_SOURCE_DIR}/${FOLDER}>
+    $<BUILD_INTERFACE:-fmacro-prefix-map=${link}=${FOLDER}>)
 endfunction()
 
 # FOLDER/**.cpp into OUT; a stand-in while there are none, because a library needs a source.
