@@ -34,7 +34,7 @@ class Timing {
   ~Timing() = default;
 };
 
-// Up to four lifetimes that a step relies on, none twice.
+// Up to six lifetimes that a step relies on, none twice.
 class Witnesses {
  public:
   static constexpr std::size_t capacity = 6;
@@ -62,10 +62,11 @@ class Witnesses {
 
 struct Step {
   const Operation* operation = nullptr;
-  Access access;
-  Guard guard;
-  Witnesses uses;
-  LifetimeId begins, ends;        // ending a lifetime is a use of it as well
+  // Each member has an initialiser, so that a step can be written with the members that matter alone (no -Wmissing-field-initializers).
+  Access access{};
+  Guard guard{};
+  Witnesses uses{};
+  LifetimeId begins{}, ends{};    // ending a lifetime is a use of it as well
   std::uint32_t alternatives = 1; // > 1: a data choice (no access, no guard)
   Duration cost = 0;              // CPU time the step takes; holds a CPU under `timed`
   Duration sleep = 0;             // after it, the task is not eligible for this long
