@@ -1,0 +1,258 @@
+#include "unplug/reports/phrases.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "unplug/reports/format.hpp"
+#include "unplug/reports/layout.hpp"
+
+namespace unplug::reports {
+
+namespace {
+
+using scenarios::Evidence;
+using scenarios::Wait;
+
+// Below this many executions the rule of three is not a 95 % bound.
+constexpr std::uint64_t rule_of_three_least = 30;
+// The calls named per owner in one sentence; the full table names all.
+constexpr std::size_t calls_named = 2;
+constexpr std::string_view timed = "timed";
+
+std::string branches(unsigned n) { return fmt::format(" ({})", counted(n, "branch", "branches")); }
+
+}  // namespace
+
+std::string headline(const scenarios::Finding& finding) {
+  std::string out = finding.violation_class;
+  if (!finding.offender.function.empty()) out += " @ " + finding.offender.function;
+  if (!finding.object.empty()) out += " (" + finding.object + ")";
+  return out;
+}
+
+std::string preemptions(const scenarios::Finding& finding) {
+  if (!finding.preemptions) return {};
+  return *finding.preemptions == 0 ? "no preemption" : counted(*finding.preemptions, "preemption");
+}
+
+std::string place(const scenarios::Place& place) {
+  std::string out = place.source;
+  const auto add = [&out](const std::string& text) { out += (out.empty() ? "" : " ") + text; };
+  if (!place.function.empty()) add(place.step.empty() ? place.function : place.function + ":");
+  if (!place.step.empty()) add(place.step);
+  // The verb alone says nothing that the step id doesn't.
+  if (!place.operation.empty() && !place.step.starts_with(place.operation)) add("(" + place.operation + ")");
+  if (!place.task.empty()) add("[" + place.task + "]");
+  if (place.time_ns) add("at " + duration(*place.time_ns));
+  return out;
+}
+
+std::string call_chain(const scenarios::Place& place) {
+  return place.call_chain.size() < 2 ? std::string() : join(place.call_chain, " < ");
+}
+
+std::string clean_word(Standing standing) {
+  switch (standing) {
+    case Standing::exhaustive: return "none (exhaustive)";
+    case Standing::bounded: return "none within bounds";
+    case Standing::sampled: return "none found";
+    case Standing::broken: break;
+  }
+  return "";
+}
+
+std::vector<std::string> without(std::vector<std::string> list, const std::vector<std::string>& said_before) {
+  std::erase_if(list,
+                [&](const std::string& item) { return std::find(said_before.begin(), said_before.end(), item) != said_before.end(); });
+  return list;
+}
+
+std::vector<std::string> common_to_all(const Group& group, std::vector<std::string> Verdict::*list) {
+  if (group.verdicts.empty()) return {};
+  std::vector<std::string> common = group.verdicts.front().*list;
+  for (const Verdict& verdict : group.verdicts) common = without(common, without(common, verdict.*list));
+  return common;
+}
+
+std::vector<std::string> common_bounds(const Group& group) {
+  std::optional<std::vector<std::string>> common;
+  for (const Verdict& verdict : group.verdicts) {
+    for (const scenarios::Cell* cell : verdict.cells) {
+      common = common ? without(*common, without(*common, cell->evidence.bounds)) : cell->evidence.bounds;
+    }
+  }
+  return common.value_or(std::vector<std::string>{});
+}
+
+std::vector<std::string> evidence_sentences(const Verdict& verdict, const std::vector<std::string>& said_before) {
+  std::vector<std::string> sentences;
+  const bool searched =
+      std::any_of(verdict.cells.begin(), verdict.cells.end(), [](const scenarios::Cell* c) { return c->strategy != timed; });
+  for (const scenarios::Cell* cell : verdict.cells) {
+    const Evidence& evidence = cell->evidence;
+    const bool several =
+        std::any_of(verdict.cells.begin(), verdict.cells.end(), [&](const scenarios::Cell* c) { return c->member != cell->member; });
+    const char* each = several ? " each" : "";
+    std::string out;
+    if (searched && cell->strategy == timed) {
+      // Beside a strategy that searches, `timed` is there for the times: no evidence worth a sentence unless it saw something.
+      out = fmt::format("times from {}{} ({})", counted(evidence.executions, "execution"), each, cell->strategy);
+      if (!cell->violations.empty()) out += fmt::format(", {}", counted(cell->violations.size(), "signature"));
+      if (std::find(sentences.begin(), sentences.end(), out) == sentences.end()) sentences.push_back(out);
+      continue;
+    }
+    switch (evidence.kind) {
+      case Evidence::Kind::sampled:
+        out = fmt::format("sampled {}{} ({})", counted(evidence.executions, "execution"), each, cell->strategy);
+        break;
+      case Evidence::Kind::bounded:
+        out = fmt::format("bounded ({}): {}{}", cell->strategy, counted(evidence.executions, "trace"), each);
+        break;
+      case Evidence::Kind::exhaustive:
+        out = fmt::format("exhaustive ({}): all {}{}", cell->strategy, counted(evidence.executions, "trace"), each);
+        break;
+    }
+    if (!cell->violations.empty()) {
+      out += fmt::format(", {}", counted(cell->violations.size(), "signature"));
+    } else {
+      out += ", none failed";
+      if (evidence.kind == Evidence::Kind::sampled && evidence.executions >= rule_of_three_least)
+        out += fmt::format(": rate < 3/{}", evidence.executions);
+    }
+    if (const std::vector<std::string> own = without(evidence.bounds, said_before); !own.empty()) out += "; within: " + join(own, "; ");
+    if (std::find(sentences.begin(), sentences.end(), out) == sentences.end()) sentences.push_back(out);
+  }
+  return sentences;
+}
+
+std::string phase_name(Wait::Phase phase) {
+  switch (phase) {
+    case Wait::Phase::remove: return "remove()";
+    case Wait::Phase::devres: return "devres";
+    case Wait::Phase::module_exit: return "module exit";
+    case Wait::Phase::module_free: return "module free";
+  }
+  return {};
+}
+
+std::string waits_sentence(const std::vector<Wait>& waits, Wait::Phase phase) {
+  struct Owner {
+    const Wait* first;
+    std::vector<std::string> calls;
+  };
+  std::vector<Owner> owners;
+  for (const Wait& wait : waits) {
+    if (wait.phase != phase || wait.blocked == 0) continue;
+    const auto same = std::find_if(owners.begin(), owners.end(),
+                                   [&](const Owner& o) { return o.first->owner == wait.owner && o.first->bounded == wait.bounded; });
+    if (same == owners.end()) {
+      owners.push_back({&wait, {wait.what}});
+    } else if (std::find(same->calls.begin(), same->calls.end(), wait.what) == same->calls.end()) {
+      same->calls.push_back(wait.what);
+    }
+  }
+  std::string out;
+  for (const Owner& owner : owners) {
+    std::vector<std::string> calls = owner.calls;
+    if (calls.size() > calls_named) {
+      const std::size_t more = calls.size() - calls_named;
+      calls.resize(calls_named);
+      calls.push_back(fmt::format("{} more", more));
+    }
+    out += fmt::format("{}{}{} [{}]", out.empty() ? "" : "; ", owner.first->owner, owner.first->bounded ? "" : " without bound",
+                       join(calls, ", "));
+  }
+  return out;
+}
+
+std::string operations_sentence(const scenarios::Operations& operations) {
+  std::string out;
+  if (operations.refused_at_entry != 0) {
+    out = fmt::format("{} of {} refused at entry{}", operations.refused_at_entry, operations.started, branches(operations.entry_branches));
+  }
+  if (operations.torn != 0) {
+    out += out.empty() ? fmt::format("{} of {}", operations.torn, operations.started) : fmt::format(", {}", operations.torn);
+    out += " torn in mid-operation" + branches(operations.torn_branches);
+  }
+  return out;
+}
+
+namespace {
+
+bool module_pinned(const Verdict& verdict) {
+  const auto is = [](const Seen& seen) { return seen.finding->violation_class == "module-pinned"; };
+  return std::any_of(verdict.notes.begin(), verdict.notes.end(), is) ||
+         std::any_of(verdict.violations.begin(), verdict.violations.end(), is);
+}
+
+}  // namespace
+
+std::string unload_word(const Verdict& verdict) {
+  const scenarios::Unload& unload = verdict.unload;
+  if (unload.attempted == 0) return module_pinned(verdict) ? "pinned" : verdict.rmmod_ns ? "works" : "-";
+  if (unload.refused == 0) return "works";
+  return unload.refused == unload.attempted ? "pinned" : "varies";
+}
+
+std::string unload_sentence(const Verdict& verdict) {
+  const scenarios::Unload& unload = verdict.unload;
+  if (unload.attempted == 0)
+    return module_pinned(verdict) ? "rmmod refused: user space pins the module" : verdict.rmmod_ns ? "rmmod works" : "";
+  std::string out;
+  if (unload.refused == 0) {
+    out = "rmmod never refused";
+  } else if (unload.refused == unload.attempted) {
+    out = "rmmod always refused: user space pins the module";
+  } else {
+    out = fmt::format("rmmod refused in {} of {} executions", unload.refused, unload.attempted);
+  }
+  if (unload.done_while_open != 0) out += ", done with a file still open";
+  return out;
+}
+
+std::string time_cell(const std::optional<scenarios::Quantiles>& ns) { return ns ? duration_range(ns->p50, ns->max) : "-"; }
+
+std::string grace_period_cell(const scenarios::Quantiles& count) { return count.count == 0 ? "-" : count_range(count.p50, count.max); }
+
+std::string group_title(const std::string& form, const std::string& member) {
+  std::string out = form.empty() ? "" : "form " + form;
+  if (!member.empty()) out += (out.empty() ? "" : ", ") + member;
+  return out;
+}
+
+std::vector<Answer> answers(const ScenarioView& view) {
+  std::vector<Answer> out;
+  for (const Group& group : view.groups) {
+    if (std::none_of(out.begin(), out.end(), [&](const Answer& a) { return a.form == group.form; }))
+      out.push_back({group.form, {}, {}, {}, {}});
+  }
+  for (Answer& answer : out) {
+    for (const std::string& policy : view.policies) {
+      std::size_t members = 0;
+      std::size_t broken = 0;
+      Standing weakest = Standing::exhaustive;
+      for (const Group& group : view.groups) {
+        if (group.form != answer.form) continue;
+        for (const Verdict& verdict : group.verdicts) {
+          if (verdict.policy != policy) continue;
+          ++members;
+          if (verdict.standing == Standing::broken) ++broken;
+          weakest = std::min(weakest, verdict.standing);
+        }
+      }
+      if (members == 0) continue;
+      std::string name = policy;
+      if (broken != 0 && broken != members) name += fmt::format(" (in {} of {} members)", broken, members);
+      switch (weakest) {
+        case Standing::broken: answer.broken.push_back(name); break;
+        case Standing::sampled: answer.sampled.push_back(name); break;
+        case Standing::bounded: answer.bounded.push_back(name); break;
+        case Standing::exhaustive: answer.exhaustive.push_back(name); break;
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace unplug::reports
