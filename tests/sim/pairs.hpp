@@ -1,0 +1,80 @@
+// Lifetime faults by stable names, and what one execution shows directly: comparable between executions, as indices are not.
+#pragma once
+
+#include <compare>
+#include <set>
+#include <vector>
+
+#include "support.hpp"
+#include "unplug/sim/lifetimes.hpp"
+
+namespace unplug::sim::test {
+
+struct Pair {
+  LifetimeFault::Kind kind;
+  NameId lifetime;
+  NameId use_task;
+  std::uint32_t use_ordinal;
+  NameId end_task;            // none: there was no begin
+  std::uint32_t end_ordinal;
+  auto operator<=>(const Pair&) const = default;
+};
+using Pairs = std::set<Pair>;
+
+inline Pair pair_of(const Trace& t, LifetimeFault::Kind kind, LifetimeId l, TaskId user, std::uint32_t use, std::uint32_t end) {
+  constexpr std::uint32_t none = LifetimeFault::no_event;
+  Pair p{kind, t.lifetimes[l.index()].name, t.tasks[user.index()].name, t.tasks[user.index()].steps, {}, 0};
+  if (use != none) p.use_ordinal = t.events[use].ordinal;
+  if (end != none) {
+    p.end_task = t.tasks[t.events[end].task.index()].name;
+    p.end_ordinal = t.events[end].ordinal;
+  }
+  return p;
+}
+
+inline Pair pair_of(const Trace& t, const LifetimeFault& f) { return pair_of(t, f.kind, f.lifetime, f.task, f.use, f.end); }
+
+inline std::vector<LifetimeFault> judge(const Trace& trace) {
+  std::vector<LifetimeFault> out;
+  LifetimeJudge{}.judge(trace, out);
+  return out;
+}
+
+inline Pairs judged(const Trace& trace) {
+  Pairs out;
+  for (const LifetimeFault& f : judge(trace)) out.insert(pair_of(trace, f));
+  return out;
+}
+
+// What happened in the order of this execution: uses after an end (blamed on the end that came first), ends after ends, uses before the
+// begin, tasks asleep for ever on something that has ended. No happens-before, no theory.
+inline Pairs observed(const Trace& trace) {
+  using Kind = LifetimeFault::Kind;
+  constexpr std::uint32_t none = LifetimeFault::no_event;
+  Pairs out;
+  std::vector<std::vector<std::uint32_t>> ends(trace.lifetimes.size());
+  std::vector<std::uint32_t> begins(trace.lifetimes.size(), none);
+  for (std::uint32_t i = 0; i < trace.events.size(); ++i)
+    if (trace.events[i].begins) begins[trace.events[i].begins.index()] = i;
+  for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
+    const Event& e = trace.events[i];
+    for (const LifetimeId l : trace.uses_of(e)) {
+      const std::uint32_t begin = begins[l.index()];
+      if (!trace.lifetimes[l.index()].from_start && (begin == none || begin > i))
+        out.insert(pair_of(trace, Kind::use_before_begin, l, e.task, i, begin));
+      for (const std::uint32_t end : ends[l.index()]) {
+        out.insert(pair_of(trace, e.ends == l ? Kind::double_end : Kind::use_after_end, l, e.task, i, end));
+        if (e.ends != l) break;
+      }
+    }
+    if (e.ends) ends[e.ends.index()].push_back(i);
+  }
+  for (std::uint32_t t = 0; t < trace.tasks.size(); ++t) {
+    if (trace.tasks[t].end != TaskRecord::End::blocked) continue;
+    for (const LifetimeId l : trace.tasks[t].pending_uses)
+      if (!ends[l.index()].empty()) out.insert(pair_of(trace, Kind::blocked_use, l, TaskId{t}, none, ends[l.index()].front()));
+  }
+  return out;
+}
+
+}  // namespace unplug::sim::test
