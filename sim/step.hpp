@@ -34,10 +34,10 @@ class Timing {
   ~Timing() = default;
 };
 
-// Up to six lifetimes that a step relies on, none twice.
+// Up to six lifetimes that a step relies on, none twice; and room for the one that it ends, which a task that is blocked uses as well.
 class Witnesses {
  public:
-  static constexpr std::size_t capacity = 6;
+  static constexpr std::size_t capacity = 7;
   Witnesses() = default;
   Witnesses(std::initializer_list<LifetimeId> ids) {
     for (const LifetimeId id : ids) add(id);
@@ -57,7 +57,7 @@ class Witnesses {
 
  private:
   std::array<LifetimeId, capacity> ids_{};
-  std::size_t size_ = 0;
+  std::uint32_t size_ = 0;
 };
 
 struct Step {
