@@ -331,6 +331,10 @@ std::uint32_t Engine::choose(const Operation& operation, std::uint32_t alternati
   s.operation = &operation;
   s.uses = uses;
   s.alternatives = alternatives;
+  return choose(s);
+}
+
+std::uint32_t Engine::choose(const Step& s) {
   return step(s, [this](std::uint64_t&) { return running_task().granted_choice; });
 }
 

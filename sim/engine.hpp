@@ -134,6 +134,8 @@ class Engine {
   }
   // A data choice: a step without access. 0 is the benign alternative.
   std::uint32_t choose(const Operation& operation, std::uint32_t alternatives, const Witnesses& uses = {});
+  // The same for a step that carries more than witnesses; s.alternatives > 1.
+  std::uint32_t choose(const Step& s);
   // A value of the running task's own stream, 0 .. bound-1 (bound > 0).
   std::uint64_t draw(Stream stream, std::uint64_t bound);
 

@@ -1,0 +1,55 @@
+// The checker: turns a finished execution into violations.
+//
+// Verdicts change nothing while an execution runs; they are read off its trace afterwards. Every rule is a function of the trace's
+// happens-before (or of what a task saw by itself), so a violation does not depend on which linearisation was visited.
+// Adding a rule: a file in checker/ and a line in checker.cpp.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "unplug/model/kernel.hpp"
+#include "unplug/sim/lifetimes.hpp"
+
+namespace unplug::model {
+
+struct Violation {
+  static constexpr std::uint32_t no_event = UINT32_MAX;
+  ViolationClass violation_class = ViolationClass::api_misuse;
+  NameId object;                    // as declared
+  TaskId task;                      // of the offending step
+  std::uint32_t event = no_event;   // the offending step; none: `task` is still waiting (its pending step offends)
+  std::uint32_t ended_by = no_event;
+  std::uint32_t created_by = no_event;
+  std::string detail;               // what a reader can't see from class and places; may be empty
+};
+
+class Checker {
+ public:
+  // Appends what is wrong with the execution that has just ended on `kernel`'s engine, in a fixed order. Cut executions must not be given.
+  void judge(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
+
+ private:
+  sim::LifetimeJudge lifetimes_;
+  std::vector<sim::LifetimeFault> faults_;
+};
+
+// --- The rules, one file each.
+
+// Lifetimes: of what kind the lifetime is decides the class. Of one task's faults on one lifetime the first in program order is named: what
+// comes after it is the same accident.
+void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vector<sim::LifetimeFault>& faults, std::vector<Violation>& out);
+// Tasks that wait for ever: deadlock, hung-remove, unbounded-remove.
+void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
+// What an ended owner created and nobody released; work promised and not done.
+void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
+// Plain accesses unordered by synchronisation.
+void race_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
+
+// Whether the wait that `task` is blocked in can only be ended by user space or hardware, directly or through what it waits for.
+[[nodiscard]] bool ends_outside(const Kernel& kernel, const sim::Trace& trace, TaskId task);
+
+// The event that began `lifetime`, or Violation::no_event.
+[[nodiscard]] std::uint32_t begin_of(const sim::Trace& trace, LifetimeId lifetime);
+
+}  // namespace unplug::model

@@ -1,0 +1,87 @@
+// The second clock: synchronisation only. Two accesses to one word, one a write, at least one plain, are a race unless a chain of releases
+// and acquires orders them. Which operations acquire and release is written at each Operation.
+#include <algorithm>
+#include <span>
+
+#include "unplug/model/checker/checker.hpp"
+
+namespace unplug::model {
+namespace {
+
+class SyncClocks {
+ public:
+  explicit SyncClocks(const sim::Trace& trace)
+      : tasks_(trace.tasks.size()), task_rows_(tasks_ * tasks_, 0), object_rows_(tasks_ * trace.objects.size(), 0), trace_(trace) {}
+
+  std::span<std::uint32_t> task(TaskId t) { return {task_rows_.data() + t.index() * tasks_, tasks_}; }
+
+  void step(const sim::Event& e) {
+    const auto mine = task(e.task);
+    if (e.ordinal == 0) inherit(e.task);
+    const sim::Sync sync = e.operation->sync;
+    if (e.access.kind != sim::AccessKind::none && sync != sim::Sync::none) {
+      const std::span<std::uint32_t> object{object_rows_.data() + e.access.object.index() * tasks_, tasks_};
+      if (sync != sim::Sync::release) join(mine, object);
+      mine[e.task.index()] = e.ordinal + 1;
+      if (sync != sim::Sync::acquire) join(object, mine);
+    }
+    mine[e.task.index()] = e.ordinal + 1;
+  }
+
+ private:
+  static void join(std::span<std::uint32_t> into, std::span<const std::uint32_t> from) {
+    for (std::size_t i = 0; i < into.size(); ++i) into[i] = std::max(into[i], from[i]);
+  }
+  // What the creator knew when it made the task. (Its row may have grown since; only the part up to the creation counts, and a creator
+  // learns of others at its own steps, so clipping its own entry is not enough: the row is rebuilt from the start for that prefix.)
+  void inherit(TaskId t) {
+    const sim::TaskRecord& r = trace_.tasks[t.index()];
+    if (!r.creator || r.creator_steps == 0) return;
+    SyncClocks prefix(trace_);
+    for (const sim::Event& e : trace_.events) {
+      prefix.step(e);
+      if (e.task == r.creator && e.ordinal + 1 == r.creator_steps) break;
+    }
+    join(task(t), prefix.task(r.creator));
+  }
+
+  std::size_t tasks_;
+  std::vector<std::uint32_t> task_rows_, object_rows_;
+  const sim::Trace& trace_;
+};
+
+struct Last {
+  std::uint32_t event = Violation::no_event;
+};
+
+}  // namespace
+
+void race_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out) {
+  const auto is_memory = [](const sim::Event& e) { return e.operation->plain || e.operation->marked; };
+  if (std::none_of(trace.events.begin(), trace.events.end(), [](const sim::Event& e) { return e.operation->plain; })) return;
+  SyncClocks clocks(trace);
+  // Earlier accesses per object: the last read and the last write of every task.
+  const std::size_t tasks = trace.tasks.size();
+  std::vector<Last> reads(tasks * trace.objects.size()), writes(tasks * trace.objects.size());
+  for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
+    const sim::Event& e = trace.events[i];
+    clocks.step(e);
+    if (!is_memory(e)) continue;
+    const auto known = clocks.task(e.task);
+    const std::size_t row = e.access.object.index() * tasks;
+    const auto check = [&](const Last& l) {
+      if (l.event == Violation::no_event) return;
+      const sim::Event& other = trace.events[l.event];
+      if (other.task == e.task || known[other.task.index()] > other.ordinal || !(other.operation->plain || e.operation->plain)) return;
+      out.push_back({ViolationClass::data_race, trace.objects[e.access.object.index()].name, e.task, i, l.event, Violation::no_event, {}});
+    };
+    for (std::size_t t = 0; t < tasks; ++t) {
+      check(writes[row + t]);
+      if (e.access.kind == sim::AccessKind::write) check(reads[row + t]);
+    }
+    (e.access.kind == sim::AccessKind::write ? writes : reads)[row + e.task.index()].event = i;
+  }
+  (void)kernel;
+}
+
+}  // namespace unplug::model

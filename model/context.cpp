@@ -1,0 +1,80 @@
+#include "unplug/model/context.hpp"
+
+#include <fmt/format.h>
+
+#include "unplug/model/kernel/rcu.hpp"
+
+namespace unplug::model {
+
+sim::Step Context::make(const Operation& operation, LifetimeId home) const {
+  sim::Step s;
+  s.operation = &operation;
+  s.uses.add(text_).add(binding_).add(home);
+  return s;
+}
+
+void Context::sleep(const Operation& operation, sim::Duration duration) {
+  might_sleep(operation.name);
+  sim::Step s = make(operation);
+  s.sleep = duration;
+  engine().step(s);
+}
+
+void Context::compute(const Operation& operation, sim::Duration duration) {
+  sim::Step s = make(operation);
+  s.cost = duration;
+  engine().step(s);
+}
+
+void Context::might_sleep(std::string_view what) {
+  if (kind_ != ContextKind::process) {
+    kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
+                   fmt::format("{} may sleep, in {} context", what, kind_ == ContextKind::hardirq ? "hard interrupt" : "softirq"));
+  } else if (rcu_nesting > 0) {
+    kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what), fmt::format("{} may sleep, inside an RCU read-side section", what));
+    if (!kernel_.config().preempt_rcu) rcu_note_context_switch(*this);
+  }
+}
+
+void Context::begin_wait(const WaitInfo& info) {
+  if (aborting()) return;
+  if (info.sleeps) might_sleep(info.what);
+  const TaskId me = engine().current();
+  kernel_.set_waiting(me, &info);
+  if (me == kernel_.remover && kernel_.removal_phase != RemovalPhase::none)
+    kernel_.removal_waits.push_back({kernel_.removal_phase, info.what, info.object, info.owner, UINT32_MAX, me});
+}
+
+void Context::end_wait() {
+  if (aborting()) return;  // a task that is being unwound is still waiting, as far as the checker is concerned
+  const TaskId me = engine().current();
+  kernel_.set_waiting(me, nullptr);
+  if (me == kernel_.remover && kernel_.removal_phase != RemovalPhase::none && !kernel_.removal_waits.empty())
+    kernel_.removal_waits.back().event = static_cast<std::uint32_t>(engine().trace().events.size() - 1);
+}
+
+Context::Function::Function(Context& context, NameId function, LifetimeId text, LifetimeId binding)
+    : context_(context), frame_(context.frame_), site_(context.site_), text_(context.text_), binding_(context.binding_) {
+  context.frame_ = context.kernel_.frame(context.frame_, function);
+  context.text_ = text;
+  context.binding_ = binding;
+}
+
+Context::Function::~Function() {
+  context_.frame_ = frame_;
+  context_.text_ = text_;
+  context_.binding_ = binding_;
+  context_.at(site_);
+}
+
+void Context::at(SiteId site) {
+  site_ = site;
+  engine().set_site(site, frame_);
+}
+
+void Context::finish() {
+  if (aborting()) return;
+  for (const auto& [object, name] : locks) kernel_.report(ViolationClass::leak, name, fmt::format("lock '{}' is still held", kernel_.text(name)));
+}
+
+}  // namespace unplug::model

@@ -1,0 +1,116 @@
+// A context of execution: what a task is (process, softirq, hardirq), where it is (call chain, text it executes from) and what it may not
+// do there (sleep in an RCU reader). Primitives take it as their first argument; every step they announce is made from it, so that each
+// step carries the text it executes from as a witness.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "unplug/model/kernel.hpp"
+
+namespace unplug::model {
+
+struct Rcu;
+
+enum class ContextKind : std::uint8_t { process, softirq, hardirq };
+
+// One kind of internal step of a primitive that needs no more than a name.
+using sim::Operation;
+
+class Context {
+ public:
+  Context(Kernel& kernel, ContextKind kind) : kernel_(kernel), kind_(kind) {}
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  [[nodiscard]] Kernel& kernel() { return kernel_; }
+  [[nodiscard]] sim::Engine& engine() { return kernel_.engine(); }
+  [[nodiscard]] ContextKind kind() const { return kind_; }
+  [[nodiscard]] bool aborting() { return engine().aborting(); }
+
+  // A step executed from where the context is: text and binding of the innermost function are witnesses, `home` is the memory that the
+  // object of the step lives in (none: static).
+  [[nodiscard]] sim::Step make(const Operation& operation, LifetimeId home = {}) const;
+
+  template <class Effect>
+  auto write(const Operation& operation, ObjectId object, LifetimeId home, Effect&& effect) {
+    sim::Step s = make(operation, home);
+    s.access = {object, sim::AccessKind::write};
+    return engine().step(s, effect);
+  }
+  // The word of `object`.
+  std::uint64_t read(const Operation& operation, ObjectId object, LifetimeId home) {
+    sim::Step s = make(operation, home);
+    s.access = {object, sim::AccessKind::read};
+    return engine().step(s, [](std::uint64_t& word) { return word; });
+  }
+  // A step that may have to wait: guarded, or with a timing. Checks that sleeping is allowed here and keeps who waits for what.
+  template <class Effect>
+  auto wait(const sim::Step& s, const WaitInfo& info, Effect&& effect) {
+    begin_wait(info);
+    if constexpr (std::is_void_v<std::invoke_result_t<Effect, std::uint64_t&>>) {
+      engine().step(s, effect);
+      end_wait();
+    } else {
+      auto result = engine().step(s, effect);
+      end_wait();
+      return result;
+    }
+  }
+  // Sleeps for `duration` of virtual time; a step without access.
+  void sleep(const Operation& operation, sim::Duration duration);
+  // Computes for `duration`, holding a CPU.
+  void compute(const Operation& operation, sim::Duration duration);
+
+  // Called by everything that may sleep: reports sleep-in-atomic, and without PREEMPT_RCU ends the reader that slept.
+  void might_sleep(std::string_view what);
+
+  // A called function. While it lives, steps execute from `text` (none: text that never goes away) and count as code that runs for `binding`.
+  class Function {
+   public:
+    Function(Context& context, NameId function, LifetimeId text, LifetimeId binding);
+    ~Function();
+    Function(const Function&) = delete;
+    Function& operator=(const Function&) = delete;
+
+   private:
+    Context& context_;
+    FrameId frame_;
+    SiteId site_;
+    LifetimeId text_, binding_;
+  };
+  // The same for kernel text: keeps the binding of the caller out of it.
+  class KernelFunction : public Function {
+   public:
+    KernelFunction(Context& context, const StaticName& function) : Function(context, context.kernel_.intern(function), {}, {}) {}
+  };
+
+  // Where the next steps are.
+  void at(SiteId site);
+  void at(const KernelSite& site) { at(kernel_.site(site)); }
+  [[nodiscard]] SiteId site() const { return site_; }
+  [[nodiscard]] FrameId frame() const { return frame_; }
+  [[nodiscard]] LifetimeId text() const { return text_; }
+
+  // State of RCU readers, kept per task: nested sections take no step.
+  unsigned rcu_nesting = 0;
+  std::uint64_t rcu_section = 0;
+  Rcu* rcu = nullptr;  // the domain of the open section
+  // Locks held, for "a lock held at exit".
+  std::vector<std::pair<ObjectId, NameId>> locks;
+  // Called when a task has run its course: a lock still held is a leak.
+  void finish();
+
+ private:
+  friend class Function;
+  void begin_wait(const WaitInfo& info);
+  void end_wait();
+
+  Kernel& kernel_;
+  ContextKind kind_;
+  FrameId frame_;
+  SiteId site_;
+  LifetimeId text_, binding_;
+};
+
+}  // namespace unplug::model

@@ -1,0 +1,179 @@
+// The simulated kernel of one execution: what every primitive needs besides the engine.
+//
+// It names places (sites) and call chains (frames), knows what each lifetime is, keeps who holds what (for explaining a wait that never
+// ends) and collects what primitives report on the spot. None of it feeds a guard or a value: it is written beside the steps, for the
+// checker and the reports.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "unplug/model/config.hpp"
+#include "unplug/model/violation_class.hpp"
+#include "unplug/sim/engine.hpp"
+
+namespace unplug::model {
+
+using sim::FrameId;
+using sim::LifetimeId;
+using sim::NameId;
+using sim::ObjectId;
+using sim::SiteId;
+using sim::TaskId;
+
+// A place in driver or kernel text, as signatures and reports name it.
+struct Site {
+  std::string function;  // "foo_ioctl"
+  std::string step;      // step id: explicit id, else verb and ordinal among equal verbs: "readl#2"
+  std::string verb;      // "readl"
+  std::string source;    // "drivers/misc/foo.c:120", or empty
+  bool driver = false;   // in the text of a driver under test
+};
+
+// Text that the kernel's own code uses again and again; interned once per Kernel.
+class StaticName {
+ public:
+  explicit StaticName(std::string_view t) : text(t), slot(next_slot()) {}
+  const std::string_view text;
+  const std::uint32_t slot;
+
+ private:
+  static std::uint32_t next_slot();
+};
+
+// A place in kernel text, declared static beside the code it stands for.
+struct KernelSite {
+  KernelSite(std::string_view f, std::string_view s) : function(f), step(s) {}
+  const StaticName function, step;
+};
+
+// What a lifetime is: decides the class of violation.
+enum class LifetimeKind : std::uint8_t { text, memory, mapping, region, irq, registration, binding };
+
+struct LifetimeInfo {
+  LifetimeKind kind = LifetimeKind::memory;
+  NameId declared;       // as the scenario declares it: "bar0"
+  LifetimeId owner;      // a leak if the owner has ended and this has not: binding, file, module
+};
+
+// Who can end a wait. A wait that hardware or user space may end is never a deadlock.
+enum class Owner : std::uint8_t { driver, core, other_driver, hardware, user, grace_period };
+[[nodiscard]] std::string_view name(Owner owner);
+
+// Described at each waiting step.
+struct WaitInfo {
+  std::string_view what;   // "synchronize_srcu"
+  NameId object;           // "dev.srcu"
+  Owner owner = Owner::core;
+  bool idle = false;       // nothing to do: a worker without work, an interrupt that never comes, a user waiting for a device node
+  bool sleeps = true;
+};
+
+// Something a primitive saw on the spot: misuse, sleeping where it mustn't. `event`: index into the trace of the step that shows it.
+struct Report {
+  ViolationClass violation_class;
+  NameId object;
+  TaskId task;
+  std::uint32_t event;
+  std::string detail;
+};
+
+// A guarded or timed step of removal, for "who did removal wait for".
+enum class RemovalPhase : std::uint8_t { none, remove, devres, module_exit, module_free };
+struct RemovalWait {
+  RemovalPhase phase;
+  std::string_view what;
+  NameId object;
+  Owner owner;
+  std::uint32_t event;     // index of the step in the trace; equal to the number of events if it was never taken
+  TaskId task;
+};
+
+// When removal passed its milestones, and how it went. Virtual times; no_time where not reached.
+struct RemovalRecord {
+  static constexpr sim::Time no_time = UINT64_MAX;
+  sim::Time unplug = no_time, remove_done = no_time, unbind_done = no_time, rmmod = no_time, module_gone = no_time;
+  bool rmmod_refused = false;
+  std::uint32_t grace_periods = 0;  // paid in series by the task that removes
+};
+
+// What became of the operations that user space asked for.
+struct OperationCounts {
+  std::uint64_t started = 0, completed = 0, refused_at_entry = 0, torn = 0, failed = 0, unfinished = 0;
+};
+
+class Kernel {
+ public:
+  Kernel(sim::Engine& engine, KernelConfig config);
+
+  // Before each execution, from Program::setup().
+  void reset();
+
+  [[nodiscard]] sim::Engine& engine() { return engine_; }
+  [[nodiscard]] const KernelConfig& config() const { return config_; }
+
+  // --- Names, places, call chains. They live as long as the kernel object; equal arguments give equal ids.
+  NameId intern(std::string_view text) { return engine_.names().intern(text); }
+  [[nodiscard]] const std::string& text(NameId id) const { return engine_.names().text(id); }
+  NameId intern(const StaticName& name);
+  SiteId site(const Site& site);
+  SiteId site(const KernelSite& site);
+  [[nodiscard]] const Site& site(SiteId id) const { return sites_[id.index()]; }
+  [[nodiscard]] std::size_t site_count() const { return sites_.size(); }
+  FrameId frame(FrameId parent, NameId function);
+  // Function names, innermost first.
+  [[nodiscard]] std::vector<std::string> call_chain(FrameId frame) const;
+
+  // --- Lifetimes.
+  LifetimeId new_lifetime(NameId name, LifetimeKind kind, NameId declared, LifetimeId owner, bool from_start);
+  [[nodiscard]] const LifetimeInfo& lifetime(LifetimeId id) const { return lifetimes_[id.index()]; }
+
+  // --- Who holds what, for explaining waits. Called from effects only.
+  void hold(ObjectId object, TaskId task);
+  void unhold(ObjectId object, TaskId task);
+  [[nodiscard]] const std::vector<TaskId>& holders(ObjectId object) const;
+  // The wait that a task is in; null if none.
+  [[nodiscard]] const WaitInfo* waiting(TaskId task) const;
+  void set_waiting(TaskId task, const WaitInfo* info);  // `info` must stay valid while the task waits (copied)
+
+  // --- What primitives and mechanisms say about an execution.
+  void report(ViolationClass c, NameId object, std::string detail);
+  [[nodiscard]] const std::vector<Report>& reports() const { return reports_; }
+  void count_refusal(bool torn, SiteId site);
+  [[nodiscard]] const std::map<std::pair<bool, SiteId>, std::uint64_t>& refusals() const { return refusals_; }
+
+  RemovalRecord removal;
+  RemovalPhase removal_phase = RemovalPhase::none;  // of the task that removes
+  TaskId remover;
+  std::vector<RemovalWait> removal_waits;
+  OperationCounts operations;
+
+ private:
+  sim::Engine& engine_;
+  KernelConfig config_;
+  std::vector<NameId> static_names_;  // by slot
+  std::vector<SiteId> kernel_sites_;  // by the slot of the step
+  std::vector<Site> sites_;
+  std::map<std::tuple<std::string, std::string, std::string>, SiteId> site_ids_;  // (function, step, source)
+  struct Frame {
+    FrameId parent;
+    NameId function;
+  };
+  std::vector<Frame> frames_;
+  std::map<std::pair<FrameId, NameId>, FrameId> frame_ids_;
+  std::vector<LifetimeInfo> lifetimes_;
+  std::vector<std::vector<TaskId>> holders_;
+  struct Waiting {
+    bool now = false;
+    WaitInfo info;
+  };
+  std::vector<Waiting> waiting_;
+  std::vector<Report> reports_;
+  std::map<std::pair<bool, SiteId>, std::uint64_t> refusals_;
+};
+
+}  // namespace unplug::model

@@ -1,0 +1,122 @@
+#include "unplug/model/kernel/locks.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace unplug::model {
+namespace {
+
+const Operation lock_op{.name = "mutex_lock", .sync = sim::Sync::acquire}, trylock_op{.name = "mutex_trylock", .sync = sim::Sync::acquire},
+    unlock_op{.name = "mutex_unlock", .sync = sim::Sync::release};
+const Operation down_read_op{.name = "down_read", .sync = sim::Sync::acquire}, up_read_op{.name = "up_read", .sync = sim::Sync::release},
+    queue_write_op{.name = "down_write: queue"}, down_write_op{.name = "down_write", .sync = sim::Sync::acquire},
+    up_write_op{.name = "up_write", .sync = sim::Sync::release};
+
+constexpr std::uint64_t writer = 1, waiting = 2, waiting_mask = 0xfffe, reader = 0x10000;
+
+void taken(Context& c, ObjectId object, NameId name) { c.locks.emplace_back(object, name); }
+
+// Whether the task held it.
+bool released(Context& c, ObjectId object) {
+  const auto found = std::find_if(c.locks.begin(), c.locks.end(), [&](const auto& l) { return l.first == object; });
+  if (found == c.locks.end()) return false;
+  c.locks.erase(found);
+  return true;
+}
+
+}  // namespace
+
+void init_mutex(Kernel& kernel, Mutex& m, NameId unique_name, NameId declared, LifetimeId home) {
+  m = {kernel.engine().new_object(unique_name, 0), declared, home};
+}
+
+void mutex_lock(Context& context, Mutex& m) {
+  sim::Step s = context.make(lock_op, m.home);
+  s.access = {m.object, sim::AccessKind::write};
+  s.guard = sim::Guard::equal(0);
+  const TaskId me = context.engine().current();
+  context.wait(s, {"mutex_lock", m.name, Owner::driver}, [&](std::uint64_t& word) {
+    word = me.index() + 1;
+    context.kernel().hold(m.object, me);
+    taken(context, m.object, m.name);
+  });
+}
+
+bool mutex_trylock(Context& context, Mutex& m) {
+  const TaskId me = context.engine().current();
+  return context.write(trylock_op, m.object, m.home, [&](std::uint64_t& word) {
+    if (word != 0) return false;
+    word = me.index() + 1;
+    context.kernel().hold(m.object, me);
+    taken(context, m.object, m.name);
+    return true;
+  });
+}
+
+void mutex_unlock(Context& context, Mutex& m) {
+  const TaskId me = context.engine().current();
+  context.write(unlock_op, m.object, m.home, [&](std::uint64_t& word) {
+    if (!released(context, m.object))
+      context.kernel().report(ViolationClass::api_misuse, m.name,
+                              fmt::format("mutex_unlock('{}') by a task that does not hold it", context.kernel().text(m.name)));
+    if (word != 0) context.kernel().unhold(m.object, TaskId{static_cast<std::uint32_t>(word - 1)});
+    word = 0;
+  });
+  (void)me;
+}
+
+void init_rwsem(Kernel& kernel, Rwsem& s, NameId unique_name, NameId declared, LifetimeId home) {
+  s = {kernel.engine().new_object(unique_name, 0), declared, home};
+}
+
+void down_read(Context& context, Rwsem& s) {
+  sim::Step step = context.make(down_read_op, s.home);
+  step.access = {s.object, sim::AccessKind::write};
+  step.guard = sim::Guard::equal(0, writer | waiting_mask);
+  const TaskId me = context.engine().current();
+  context.wait(step, {"down_read", s.name, Owner::driver}, [&](std::uint64_t& word) {
+    word += reader;
+    context.kernel().hold(s.object, me);
+    taken(context, s.object, s.name);
+  });
+}
+
+void up_read(Context& context, Rwsem& s) {
+  const TaskId me = context.engine().current();
+  context.write(up_read_op, s.object, s.home, [&](std::uint64_t& word) {
+    if (!released(context, s.object)) {
+      context.kernel().report(ViolationClass::api_misuse, s.name,
+                              fmt::format("up_read('{}') by a task that does not hold it", context.kernel().text(s.name)));
+    }
+    context.kernel().unhold(s.object, me);
+    if (word >= reader) word -= reader;
+  });
+}
+
+void down_write(Context& context, Rwsem& s) {
+  const TaskId me = context.engine().current();
+  context.write(queue_write_op, s.object, s.home, [&](std::uint64_t& word) { word += waiting; });
+  sim::Step step = context.make(down_write_op, s.home);
+  step.access = {s.object, sim::AccessKind::write};
+  step.guard = sim::Guard::equal(0, ~waiting_mask);
+  context.wait(step, {"down_write", s.name, Owner::driver}, [&](std::uint64_t& word) {
+    word = (word - waiting) | writer;
+    context.kernel().hold(s.object, me);
+    taken(context, s.object, s.name);
+  });
+}
+
+void up_write(Context& context, Rwsem& s) {
+  const TaskId me = context.engine().current();
+  context.write(up_write_op, s.object, s.home, [&](std::uint64_t& word) {
+    if (!released(context, s.object)) {
+      context.kernel().report(ViolationClass::api_misuse, s.name,
+                              fmt::format("up_write('{}') by a task that does not hold it", context.kernel().text(s.name)));
+    }
+    context.kernel().unhold(s.object, me);
+    word &= ~writer;
+  });
+}
+
+}  // namespace unplug::model

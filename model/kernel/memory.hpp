@@ -1,0 +1,45 @@
+// Memory: allocations with named fields, each field a word of its own.
+//
+// kmalloc/kfree (mm/slub.c, v6.18). An allocation is a lifetime; a field access carries it as witness, kfree() ends it. Plain and marked
+// accesses are different operations: only plain ones take part in data races. Left out: sizes, slab reuse, use of uninitialised memory.
+#pragma once
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "unplug/model/context.hpp"
+
+namespace unplug::model {
+
+struct Allocation {
+  LifetimeId life;
+  NameId name;                       // as declared
+  std::vector<std::pair<NameId, ObjectId>> fields;
+
+  // The object of field `name`; none if there is no such field.
+  [[nodiscard]] ObjectId field(NameId field_name) const {
+    for (const auto& [n, o] : fields)
+      if (n == field_name) return o;
+    return {};
+  }
+};
+
+enum class MemoryOrder : std::uint8_t { plain, once, acquire_release };
+
+// Makes the object of an allocation that some step will begin (kzalloc_step) or that exists from the start.
+void init_allocation(Kernel& kernel, Allocation& a, NameId unique_name, NameId declared, LifetimeId owner, bool from_start);
+// Adds a field; before the first step or before the allocation is published.
+void add_field(Kernel& kernel, Allocation& a, NameId field, std::uint64_t initial);
+
+// kzalloc(): begins the lifetime. The caller has decided whether the allocation fails (a data choice).
+void kzalloc(Context& context, Allocation& a);
+// kfree(): ends it.
+void kfree(Context& context, Allocation& a);
+
+// A load of a field (plain, READ_ONCE, or smp_load_acquire/rcu_dereference).
+std::uint64_t load(Context& context, const Allocation& a, ObjectId field, MemoryOrder order);
+// A store to a field (plain, WRITE_ONCE, or smp_store_release/rcu_assign_pointer).
+void store(Context& context, const Allocation& a, ObjectId field, std::uint64_t value, MemoryOrder order);
+
+}  // namespace unplug::model

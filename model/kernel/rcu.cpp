@@ -1,0 +1,138 @@
+#include "unplug/model/kernel/rcu.hpp"
+
+#include <algorithm>
+
+namespace unplug::model {
+namespace {
+
+const Operation lock_op{.name = "rcu_read_lock"}, unlock_op{.name = "rcu_read_unlock", .sync = sim::Sync::release},
+    switch_op{.name = "context switch: quiescent state", .sync = sim::Sync::release};
+const Operation gp_start_op{.name = "synchronize_rcu: grace period begins"},
+    gp_end_op{.name = "synchronize_rcu: grace period ends", .sync = sim::Sync::acquire};
+const Operation enqueue_op{.name = "call_rcu", .sync = sim::Sync::release}, callback_start_op{.name = "call_rcu: grace period begins"},
+    callback_end_op{.name = "call_rcu: grace period ends", .sync = sim::Sync::acquire},
+    callback_done_op{.name = "rcu callback finished", .sync = sim::Sync::release}, barrier_start_op{.name = "rcu_barrier"},
+    barrier_op{.name = "rcu_barrier: callbacks finished", .sync = sim::Sync::acquire};
+
+std::uint64_t oldest(const std::vector<std::uint64_t>& open, std::uint64_t next) { return open.empty() ? next : open.front(); }
+
+}  // namespace
+
+void init_rcu(Kernel& kernel, Rcu& rcu) {
+  static const StaticName domain{"rcu"}, callbacks{"rcu callbacks"};
+  rcu.name = kernel.intern(domain);
+  rcu.domain = kernel.engine().new_object(rcu.name, 1);
+  rcu.callbacks = kernel.engine().new_object(kernel.intern(callbacks), 1);
+  rcu.next_section = rcu.next_callback = 1;
+  rcu.open.clear();
+  rcu.pending.clear();
+  rcu.clock.reset();
+}
+
+void rcu_read_lock(Context& context, Rcu& rcu) {
+  if (context.rcu_nesting++ > 0) return;
+  context.rcu = &rcu;
+  const TaskId me = context.engine().current();
+  context.write(lock_op, rcu.domain, {}, [&](std::uint64_t& word) {
+    context.rcu_section = rcu.next_section++;
+    rcu.open.push_back(context.rcu_section);
+    word = oldest(rcu.open, rcu.next_section);
+    context.kernel().hold(rcu.domain, me);
+  });
+}
+
+namespace {
+
+void close_section(Context& context, Rcu& rcu, const Operation& operation) {
+  const TaskId me = context.engine().current();
+  context.write(operation, rcu.domain, {}, [&](std::uint64_t& word) {
+    std::erase(rcu.open, context.rcu_section);
+    word = oldest(rcu.open, rcu.next_section);
+    context.kernel().unhold(rcu.domain, me);
+  });
+  context.rcu_section = 0;
+}
+
+}  // namespace
+
+void rcu_read_unlock(Context& context, Rcu& rcu) {
+  if (context.rcu_nesting == 0) {
+    context.kernel().report(ViolationClass::api_misuse, rcu.name, "rcu_read_unlock() without rcu_read_lock()");
+    return;
+  }
+  if (--context.rcu_nesting > 0 || context.rcu_section == 0) return;
+  close_section(context, rcu, unlock_op);
+}
+
+void rcu_note_context_switch(Context& context) {
+  if (context.rcu_section != 0 && context.rcu != nullptr) close_section(context, *context.rcu, switch_op);
+}
+
+void synchronize_rcu(Context& context, Rcu& rcu) {
+  if (context.rcu_nesting > 0)
+    context.kernel().report(ViolationClass::api_misuse, rcu.name, "synchronize_rcu() inside an RCU read-side section");
+  const std::uint64_t snapshot = context.write(gp_start_op, rcu.domain, {}, [&](std::uint64_t&) { return rcu.next_section; });
+  if (context.aborting()) return;
+  if (context.engine().current() == context.kernel().remover) ++context.kernel().removal.grace_periods;
+  RcuTiming timing(rcu.clock, rcu.clock.end_for_call(context.engine().local_time()));
+  sim::Step s = context.make(gp_end_op);
+  s.access = {rcu.domain, sim::AccessKind::read};
+  s.guard = sim::Guard::at_least(snapshot);
+  s.timing = &timing;
+  context.wait(s, {"synchronize_rcu", rcu.name, Owner::grace_period}, [](std::uint64_t&) {});
+}
+
+namespace {
+
+void run_callback(void* argument) {
+  auto& callback = *static_cast<RcuCallback*>(argument);
+  Rcu& rcu = *callback.rcu;
+  Context context(*callback.kernel, ContextKind::softirq);
+  const std::uint64_t snapshot = context.write(callback_start_op, rcu.domain, {}, [&](std::uint64_t&) { return rcu.next_section; });
+  if (context.aborting()) return;
+  RcuTiming timing(rcu.clock, rcu.clock.end_for_call(context.engine().local_time()));
+  sim::Step s = context.make(callback_end_op);
+  s.access = {rcu.domain, sim::AccessKind::read};
+  s.guard = sim::Guard::at_least(snapshot);
+  s.timing = &timing;
+  context.wait(s, {.what = "call_rcu", .object = rcu.name, .owner = Owner::grace_period, .sleeps = false}, [](std::uint64_t&) {});
+  if (context.aborting()) return;
+  callback.body(context, callback.argument);
+  context.write(callback_done_op, rcu.callbacks, {}, [&](std::uint64_t& word) {
+    std::erase(rcu.pending, callback.number);
+    word = oldest(rcu.pending, rcu.next_callback);
+    context.kernel().unhold(rcu.callbacks, context.engine().current());
+  });
+  context.finish();
+}
+
+}  // namespace
+
+void call_rcu(Context& context, Rcu& rcu, RcuCallback& callback) {
+  static const StaticName role{"rcu callback"};
+  callback.rcu = &rcu;
+  callback.kernel = &context.kernel();
+  context.write(enqueue_op, rcu.callbacks, {}, [&](std::uint64_t& word) {
+    callback.number = rcu.next_callback++;
+    rcu.pending.push_back(callback.number);
+    word = oldest(rcu.pending, rcu.next_callback);
+  });
+  if (context.aborting()) return;
+  sim::TaskSpec spec;
+  spec.name = callback.task_name;
+  spec.role = context.kernel().intern(role);
+  spec.entry = run_callback;
+  spec.argument = &callback;
+  const TaskId task = context.engine().spawn(spec);
+  context.kernel().hold(rcu.callbacks, task);
+}
+
+void rcu_barrier(Context& context, Rcu& rcu) {
+  const std::uint64_t target = context.write(barrier_start_op, rcu.callbacks, {}, [&](std::uint64_t&) { return rcu.next_callback; });
+  sim::Step s = context.make(barrier_op);
+  s.access = {rcu.callbacks, sim::AccessKind::read};
+  s.guard = sim::Guard::at_least(target);
+  context.wait(s, {"rcu_barrier", rcu.name, Owner::grace_period}, [](std::uint64_t&) {});
+}
+
+}  // namespace unplug::model

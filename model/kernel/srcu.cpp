@@ -1,0 +1,106 @@
+#include "unplug/model/kernel/srcu.hpp"
+
+#include <fmt/format.h>
+
+#include "unplug/model/kernel/grace_period.hpp"
+
+namespace unplug::model {
+namespace {
+
+const Operation load_index_op{.name = "srcu_read_lock: load index"}, lock_op{.name = "srcu_read_lock: count in"},
+    unlock_op{.name = "srcu_read_unlock", .sync = sim::Sync::release};
+const Operation request_op{.name = "synchronize_srcu: request"}, next_op{.name = "synchronize_srcu: wait for the running grace period"},
+    scan1_op{.name = "synchronize_srcu: scan the inactive index", .sync = sim::Sync::acquire}, flip_op{.name = "synchronize_srcu: flip index"},
+    scan2_op{.name = "synchronize_srcu: scan the old index", .sync = sim::Sync::acquire}, done_op{.name = "synchronize_srcu: done"};
+
+constexpr std::uint64_t running = 1;
+constexpr sim::Duration exp_holdoff = 25 * sim::microsecond;
+
+void scan(Context& context, Srcu& s, const Operation& operation, std::uint64_t index, sim::Timing& timing) {
+  sim::Step step = context.make(operation, s.home);
+  step.access = {s.count[index], sim::AccessKind::read};
+  step.guard = sim::Guard::equal(0);
+  step.timing = &timing;
+  context.wait(step, {"synchronize_srcu", s.name, Owner::grace_period}, [](std::uint64_t&) {});
+}
+
+}  // namespace
+
+void init_srcu(Kernel& kernel, Srcu& s, NameId unique_name, NameId declared, LifetimeId home) {
+  static constexpr std::string_view parts[] = {"index", "count0", "count1", "state"};
+  sim::Engine& e = kernel.engine();
+  sim::NameTable& names = e.names();
+  s = {};
+  s.index = e.new_object(names.child(unique_name, parts[0], 1), 0);
+  s.count[0] = e.new_object(names.child(unique_name, parts[1], 1), 0);
+  s.count[1] = e.new_object(names.child(unique_name, parts[2], 1), 0);
+  s.state = e.new_object(names.child(unique_name, parts[3], 1), 0);
+  s.name = declared;
+  s.home = home;
+}
+
+std::uint64_t srcu_read_lock(Context& context, Srcu& s) {
+  const std::uint64_t index = context.read(load_index_op, s.index, s.home);
+  const TaskId me = context.engine().current();
+  context.write(lock_op, s.count[index], s.home, [&](std::uint64_t& word) {
+    ++word;
+    context.kernel().hold(s.count[index], me);
+  });
+  return index;
+}
+
+void srcu_read_unlock(Context& context, Srcu& s, std::uint64_t index) {
+  if (index > 1) {
+    context.kernel().report(ViolationClass::api_misuse, s.name, fmt::format("srcu_read_unlock() with index {}", index));
+    index &= 1U;
+  }
+  const TaskId me = context.engine().current();
+  context.write(unlock_op, s.count[index], s.home, [&](std::uint64_t& word) {
+    --word;
+    context.kernel().unhold(s.count[index], me);
+  });
+}
+
+void synchronize_srcu(Context& context, Srcu& s) {
+  const TaskId me = context.engine().current();
+  std::uint64_t need = 0;
+  // true: this caller runs the grace period; the others sleep until it is over.
+  const bool drive = context.write(request_op, s.state, s.home, [&](std::uint64_t& word) {
+    need = (word >> 1U) + 1 + (word & running);
+    if ((word & running) != 0) return false;
+    word |= running;
+    context.kernel().hold(s.state, me);
+    return true;
+  });
+  if (!drive) {
+    if (context.aborting()) return;
+    sim::Step step = context.make(next_op, s.home);
+    step.access = {s.state, sim::AccessKind::write};
+    step.guard = sim::Guard::equal(0, running);
+    bool satisfied = false;
+    context.wait(step, {"synchronize_srcu", s.name, Owner::grace_period}, [&](std::uint64_t& word) {
+      satisfied = (word >> 1U) >= need;
+      if (satisfied) return;
+      word |= running;
+      context.kernel().hold(s.state, me);
+    });
+    if (satisfied) return;
+  }
+  if (context.aborting()) return;
+  const sim::Time begin = context.engine().local_time();
+  SrcuTiming timing(context.kernel().config(), begin, s.ever && begin < s.last_end + exp_holdoff);
+  // Only the driver of a grace period flips, so the index can be read without a step: nobody else writes it now.
+  const std::uint64_t active = (need - 1) & 1U;
+  scan(context, s, scan1_op, 1 - active, timing);
+  context.write(flip_op, s.index, s.home, [&](std::uint64_t& word) { word = 1 - active; });
+  scan(context, s, scan2_op, active, timing);
+  context.write(done_op, s.state, s.home, [&](std::uint64_t& word) {
+    word = ((word >> 1U) + 1) << 1U;
+    context.kernel().unhold(s.state, me);
+  });
+  if (context.aborting()) return;
+  s.last_end = context.engine().local_time();
+  s.ever = true;
+}
+
+}  // namespace unplug::model

@@ -1,0 +1,29 @@
+// The classes of violations and notes, from the one table in violation_class.def.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace unplug::model {
+
+enum class ViolationClass : std::uint8_t {
+#define UNPLUG_CLASS(identifier, name, severity, meaning) identifier,
+#include "unplug/model/violation_class.def"
+#undef UNPLUG_CLASS
+};
+
+struct ViolationClassInfo {
+  ViolationClass id;
+  std::string_view name;     // kebab-case, as in JSON
+  bool note;                 // true: no error unless a scenario forbids it
+  std::string_view meaning;
+};
+
+[[nodiscard]] std::span<const ViolationClassInfo> violation_classes();
+[[nodiscard]] const ViolationClassInfo& info(ViolationClass c);
+// The class of that name, if there is one.
+[[nodiscard]] std::optional<ViolationClass> violation_class(std::string_view name);
+
+}  // namespace unplug::model
