@@ -1,0 +1,70 @@
+// unplug_bench [--rounds N] [--json FILE]: what the engine costs, as multiples of a raw context switch of this machine, now.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "step_cost.hpp"
+
+using namespace unplug::bench;
+
+namespace {
+
+std::string target(double ratio) { return ratio > 0 ? fmt::format("{:g}x", ratio) : "-"; }
+
+void print(const std::vector<Result>& results, double raw) {
+  fmt::print("raw context switch: {:.2f} ns. Ratios are to it, medians over rounds; ns are of this machine, now.\n\n", raw);
+  fmt::print("{:<52} {:>9} {:>8} {:>15} {:>6} {:>6} {:>12}\n", "", "ns", "ratio", "range", "good", "limit", "per second");
+  for (const Result& r : results) {
+    fmt::print("{:<52} {:>9.1f} {:>7.2f}x {:>15} {:>6} {:>6} {:>12.0f} {}s\n", r.row->name, r.ns, r.ratio,
+               fmt::format("{:.2f}-{:.2f}", r.lowest, r.highest), target(r.row->good), target(r.row->limit), 1e9 / r.ns, r.row->unit);
+  }
+}
+
+void write_json(const std::string& path, const std::vector<Result>& results, double raw) {
+  std::ofstream out(path);
+  out << fmt::format("{{\n  \"unplug\": \"bench/1\",\n  \"raw_switch_ns\": {:.3f},\n  \"rows\": [", raw);
+  const char* separator = "\n";
+  for (const Result& r : results) {
+    out << separator
+        << fmt::format(
+               R"(    {{"name": "{}", "unit": "{}", "ns": {:.2f}, "ratio": {:.3f}, "min": {:.3f}, "max": {:.3f}, "good": {:g}, "limit": {:g}}})",
+               r.row->name, r.row->unit, r.ns, r.ratio, r.lowest, r.highest, r.row->good, r.row->limit);
+    separator = ",\n";
+  }
+  out << "\n  ]\n}\n";
+  if (!out.flush()) {
+    fmt::print(stderr, "cannot write {}\n", path);
+    std::exit(2);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  unsigned rounds = 9;
+  std::string json;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view option = argv[i];
+    if (option == "--rounds" && i + 1 < argc) {
+      rounds = static_cast<unsigned>(std::max(1, std::atoi(argv[++i])));
+    } else if (option == "--json" && i + 1 < argc) {
+      json = argv[++i];
+    } else {
+      fmt::print(stderr, "usage: unplug_bench [--rounds N] [--json FILE]\n");
+      return 2;
+    }
+  }
+  const std::vector<Row> rows = step_cost_rows();
+  std::vector<Result> results = measure(rows, rounds);
+  results.push_back(two_threads(rounds));
+  std::vector<double> raw;
+  for (unsigned i = 0; i < rounds; ++i) raw.push_back(raw_switch_ns());
+  print(results, median(raw));
+  if (!json.empty()) write_json(json, results, median(raw));
+  return 0;
+}
