@@ -45,8 +45,7 @@ class EverySchedule final : public Strategy {
 
 // Runs every schedule of `program`; visit(outcome) after each. Answers how many there were, or 0 if there are more than `limit` (the
 // walk stops there).
-template <class Visit>
-std::uint64_t every_schedule(Engine& engine, Program& program, std::uint64_t limit, Visit visit) {
+template <class Visit> std::uint64_t every_schedule(Engine& engine, Program& program, std::uint64_t limit, Visit visit) {
   EverySchedule walk;
   std::uint64_t n = 0;
   for (ExecutionInfo info{0, 1, &engine.names()}; walk.begin(info); ++info.index) {
@@ -84,8 +83,7 @@ class FollowPrefix final : public Strategy {
 
 // Breadth first over the classes of equivalent prefixes, told apart by fingerprint: visit(outcome) once per inequivalent maximal execution.
 // Answers the number of classes, the empty prefix and the maximal ones included.
-template <class Visit>
-std::uint64_t every_class(Engine& engine, Program& program, Visit visit) {
+template <class Visit> std::uint64_t every_class(Engine& engine, Program& program, Visit visit) {
   using Prefix = std::vector<FollowPrefix::Move>;
   FollowPrefix walk;
   std::set<std::uint64_t> seen;

@@ -96,7 +96,9 @@ std::string check(Engine& engine, std::uint64_t seed, Tally& tally) {
       TaskId pick(std::span<const TaskView> enabled, TaskId /*current*/) override {
         return left-- == 0 ? TaskId{} : enabled[random.below(enabled.size())].id;
       }
-      std::uint32_t choose(const ChoicePoint& /*point*/, std::uint32_t bound) override { return static_cast<std::uint32_t>(random.below(bound)); }
+      std::uint32_t choose(const ChoicePoint& /*point*/, std::uint32_t bound) override {
+        return static_cast<std::uint32_t>(random.below(bound));
+      }
       [[nodiscard]] std::string describe() const override { return "cut"; }
     } strategy(random, random.below(8));
     run(engine, program, strategy);
@@ -116,8 +118,8 @@ TEST_CASE("random programs: what is judged is what some interleaving shows, and 
     if (!wrong.empty()) FAIL_CHECK("program " << seed << ":" << wrong);
   }
   // The generator must keep meeting every rule: a test that sees nothing passes too.
-  MESSAGE(tally.programs << " programs, " << tally.skipped << " too big, " << tally.schedules << " schedules, " << tally.traces << " traces, "
-                         << tally.blocked << " blocked, " << tally.replays << " replays");
+  MESSAGE(tally.programs << " programs, " << tally.skipped << " too big, " << tally.schedules << " schedules, " << tally.traces
+                         << " traces, " << tally.blocked << " blocked, " << tally.replays << " replays");
   CHECK(tally.programs > programs / 2);
   CHECK(tally.blocked > 500);
   CHECK(tally.pairs[Kind::use_after_end] > 1'000);

@@ -15,7 +15,7 @@ struct Pair {
   NameId lifetime;
   NameId use_task;
   std::uint32_t use_ordinal;
-  NameId end_task;            // none: there was no begin
+  NameId end_task;  // none: there was no begin
   std::uint32_t end_ordinal;
   auto operator<=>(const Pair&) const = default;
 };

@@ -39,7 +39,8 @@ RandomProgram::RandomProgram(std::uint64_t seed) {
 
 RandomProgram::Piece RandomProgram::tagged(Random& r) const {
   const auto below = [&](std::uint64_t n) { return static_cast<std::uint32_t>(r.below(n)); };
-  constexpr std::array tags{Tag::use, Tag::use, Tag::use, Tag::use_two, Tag::end_before, Tag::end_on, Tag::end_branch, Tag::none, Tag::none};
+  constexpr std::array tags{Tag::use,    Tag::use,        Tag::use,  Tag::use_two, Tag::end_before,
+                            Tag::end_on, Tag::end_branch, Tag::none, Tag::none};
   Piece p;
   p.op = static_cast<Op>(below(static_cast<std::uint32_t>(Op::guarded)));
   p.variable = below(3);
@@ -73,7 +74,9 @@ RandomProgram::Piece RandomProgram::guarded(Random& r, bool first, bool keep, st
 }
 
 void RandomProgram::setup(Engine& e) {
-  const auto object = [&](std::string_view name, std::uint32_t i, std::uint64_t word) { return e.new_object(e.names().child(e.names().intern("o"), name, i), word); };
+  const auto object = [&](std::string_view name, std::uint32_t i, std::uint64_t word) {
+    return e.new_object(e.names().child(e.names().intern("o"), name, i), word);
+  };
   for (std::uint32_t i = 0; i < 3; ++i) world_.variables[i] = object("x", i, initial_[i]);
   for (std::uint32_t l = 0; l < lifetimes; ++l) {
     world_.lock[l] = object("lock", l, 0);
@@ -114,9 +117,7 @@ std::uint64_t RandomProgram::operation(Engine& e, const Piece& p, std::uint64_t 
   Step s{.operation = &nothing, .access = {world_.variables[p.variable], AccessKind::write}, .uses = uses, .ends = ends};
   const auto increment = [&](std::uint64_t& w) { return std::exchange(w, (w + 1 + p.x) % 3); };
   switch (p.op) {
-    case Op::get:
-      s.access.kind = AccessKind::read;
-      return e.step(s, [](std::uint64_t w) { return w; });
+    case Op::get: s.access.kind = AccessKind::read; return e.step(s, [](std::uint64_t w) { return w; });
     case Op::set: e.step(s, [&](std::uint64_t& w) { w = p.x; }); return last;
     case Op::set_seen: e.step(s, [&](std::uint64_t& w) { w = (last + p.x) % 2; }); return last;
     case Op::bump: return e.step(s, increment);

@@ -29,10 +29,10 @@ class RandomProgram final : public Program {
     std::uint32_t x = 0, y = 0;
     Tag tag = Tag::none;
     std::uint32_t lifetime = 0, other = 0;
-    bool begins = false;             // a step that begins `lifetime` comes first
-    std::uint32_t spawns = 0;        // the task of this number is created first; 0: none
-    Style style = Style::flag;       // Op::guarded
-    Role role = Role::use;           // Op::guarded
+    bool begins = false;        // a step that begins `lifetime` comes first
+    std::uint32_t spawns = 0;   // the task of this number is created first; 0: none
+    Style style = Style::flag;  // Op::guarded
+    Role role = Role::use;      // Op::guarded
   };
   // Objects and lifetimes of one execution.
   struct World {
@@ -50,7 +50,7 @@ class RandomProgram final : public Program {
 
   World world_;
   std::vector<std::vector<Piece>> tasks_;
-  std::vector<bool> spawned_;                 // by another task, not by setup
+  std::vector<bool> spawned_;  // by another task, not by setup
   std::array<bool, lifetimes> from_start_{};
   std::uint32_t used_lifetimes_ = 1;
   std::array<std::uint64_t, 3> initial_{};
