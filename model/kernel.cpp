@@ -26,6 +26,7 @@ Kernel::Kernel(sim::Engine& engine, KernelConfig config) : engine_(engine), conf
 
 void Kernel::reset() {
   lifetimes_.clear();
+  declared_.clear();
   for (auto& h : holders_) h.clear();
   waiting_.clear();
   reports_.clear();
@@ -80,6 +81,21 @@ std::vector<std::string> Kernel::call_chain(FrameId frame) const {
 LifetimeId Kernel::new_lifetime(NameId name, LifetimeKind kind, NameId declared, LifetimeId owner, bool from_start) {
   lifetimes_.push_back({kind, declared, owner});
   return engine_.new_lifetime(name, static_cast<std::uint32_t>(kind), from_start);
+}
+
+void Kernel::declare_object(ObjectId object, NameId declared) {
+  if (object.index() >= declared_.size()) declared_.resize(object.index() + 1);
+  declared_[object.index()] = declared;
+}
+
+NameId Kernel::declared(ObjectId object, NameId otherwise) const {
+  return object.index() < declared_.size() && declared_[object.index()] ? declared_[object.index()] : otherwise;
+}
+
+NameId Kernel::member(NameId of, NameId part) {
+  NameId& id = members_[{of, part}];
+  if (!id) id = intern(text(of) + '.' + text(part));
+  return id;
 }
 
 void Kernel::hold(ObjectId object, TaskId task) {

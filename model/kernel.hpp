@@ -132,6 +132,12 @@ class Kernel {
   LifetimeId new_lifetime(NameId name, LifetimeKind kind, NameId declared, LifetimeId owner, bool from_start);
   [[nodiscard]] const LifetimeInfo& lifetime(LifetimeId id) const { return lifetimes_[id.index()]; }
 
+  // --- What shared objects are called in findings: "priv.hits", whichever task made the object. Without a declaration, by unique name.
+  void declare_object(ObjectId object, NameId declared);
+  [[nodiscard]] NameId declared(ObjectId object, NameId otherwise) const;
+  // "OF.PART"
+  NameId member(NameId of, NameId part);
+
   // --- Who holds what, for explaining waits. Called from effects only.
   void hold(ObjectId object, TaskId task);
   void unhold(ObjectId object, TaskId task);
@@ -166,6 +172,8 @@ class Kernel {
   std::vector<Frame> frames_;
   std::map<std::pair<FrameId, NameId>, FrameId> frame_ids_;
   std::vector<LifetimeInfo> lifetimes_;
+  std::vector<NameId> declared_;  // by object
+  std::map<std::pair<NameId, NameId>, NameId> members_;
   std::vector<std::vector<TaskId>> holders_;
   struct Waiting {
     bool now = false;

@@ -1,12 +1,10 @@
 #include "unplug/sim/happens_before.hpp"
 
 #include <algorithm>
-#include <tuple>
 
 namespace unplug::sim {
 namespace {
 
-// A task made by another's local code before that other's first step descends from whoever made the maker.
 TaskRecord effective_birth(const Trace& trace, TaskRecord r) {
   while (r.creator && r.creator_steps == 0) {
     const TaskRecord& c = trace.tasks[r.creator.index()];
@@ -22,17 +20,21 @@ void join(std::span<std::uint32_t> into, std::span<const std::uint32_t> from) {
 
 }  // namespace
 
+void births_of(const Trace& trace, std::vector<Birth>& out) {
+  out.clear();
+  for (std::uint32_t i = 0; i < trace.tasks.size(); ++i) {
+    const TaskRecord r = effective_birth(trace, trace.tasks[i]);
+    if (r.creator) out.push_back({r.creator.index(), r.creator_steps, i});
+  }
+  std::sort(out.begin(), out.end());
+}
+
 void VectorClocks::begin(const Trace& trace) {
   tasks_ = trace.tasks.size();
   task_rows_.assign(tasks_ * tasks_, 0);
   write_rows_.assign(tasks_ * trace.objects.size(), 0);
   read_rows_.assign(tasks_ * trace.objects.size(), 0);
-  births_.clear();
-  for (std::uint32_t i = 0; i < tasks_; ++i) {
-    const TaskRecord r = effective_birth(trace, trace.tasks[i]);
-    if (r.creator) births_.push_back({r.creator.index(), r.creator_steps, i});
-  }
-  std::sort(births_.begin(), births_.end(), [](const Birth& a, const Birth& b) { return std::tie(a.creator, a.steps, a.task) < std::tie(b.creator, b.steps, b.task); });
+  births_of(trace, births_);
 }
 
 VectorClocks::Clock VectorClocks::step(const Event& e) {
@@ -49,8 +51,7 @@ VectorClocks::Clock VectorClocks::step(const Event& e) {
     join(row(read_rows_, e.access.object.index()), mine);
   }
   if (!births_.empty()) {
-    auto b = std::lower_bound(births_.begin(), births_.end(), Birth{e.task.index(), e.ordinal + 1, 0},
-                              [](const Birth& x, const Birth& y) { return std::tie(x.creator, x.steps, x.task) < std::tie(y.creator, y.steps, y.task); });
+    auto b = std::lower_bound(births_.begin(), births_.end(), Birth{e.task.index(), e.ordinal + 1, 0});
     for (; b != births_.end() && b->creator == e.task.index() && b->steps == e.ordinal + 1; ++b) std::ranges::copy(mine, row(task_rows_, b->task).begin());
   }
   return mine;

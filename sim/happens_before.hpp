@@ -2,6 +2,7 @@
 // of what was created. The relation is the same for every linearisation of a trace; what is derived from it alone is too.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -9,6 +10,15 @@
 #include "unplug/sim/trace.hpp"
 
 namespace unplug::sim {
+
+// `task` was made after `steps` (at least one) steps of `creator`.
+struct Birth {
+  std::uint32_t creator, steps, task;
+  auto operator<=>(const Birth&) const = default;
+};
+// All of a trace, sorted, into `out`. A task made by another's local code before that other's first step descends from whoever made the
+// maker; tasks that were there from the start are not among them.
+void births_of(const Trace& trace, std::vector<Birth>& out);
 
 // Walks a trace once, keeping the vector clock of every task. clock[t] = number of steps of task t that precede or equal the event at hand.
 // Buffers are kept between traces.
@@ -26,12 +36,9 @@ class VectorClocks {
  private:
   std::span<std::uint32_t> row(std::vector<std::uint32_t>& rows, std::uint32_t i) { return {rows.data() + std::size_t{i} * tasks_, tasks_}; }
 
-  struct Birth {
-    std::uint32_t creator, steps, task;  // `task` was created after `steps` steps of `creator`
-  };
   std::size_t tasks_ = 0;
   std::vector<std::uint32_t> task_rows_, write_rows_, read_rows_;
-  std::vector<Birth> births_;  // sorted
+  std::vector<Birth> births_;
 };
 
 // The set of events that precede, or are, event `target` (an index into trace.events). O(events).

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "unplug/model/checker/checker.hpp"
+#include "unplug/sim/happens_before.hpp"
 
 namespace unplug::model {
 namespace {
@@ -11,43 +12,34 @@ namespace {
 class SyncClocks {
  public:
   explicit SyncClocks(const sim::Trace& trace)
-      : tasks_(trace.tasks.size()), task_rows_(tasks_ * tasks_, 0), object_rows_(tasks_ * trace.objects.size(), 0), trace_(trace) {}
+      : tasks_(trace.tasks.size()), task_rows_(tasks_ * tasks_, 0), object_rows_(tasks_ * trace.objects.size(), 0) {
+    sim::births_of(trace, births_);
+  }
 
-  std::span<std::uint32_t> task(TaskId t) { return {task_rows_.data() + t.index() * tasks_, tasks_}; }
+  std::span<std::uint32_t> task(std::uint32_t t) { return {task_rows_.data() + t * tasks_, tasks_}; }
 
   void step(const sim::Event& e) {
-    const auto mine = task(e.task);
-    if (e.ordinal == 0) inherit(e.task);
+    const auto mine = task(e.task.index());
     const sim::Sync sync = e.operation->sync;
+    mine[e.task.index()] = e.ordinal + 1;
     if (e.access.kind != sim::AccessKind::none && sync != sim::Sync::none) {
       const std::span<std::uint32_t> object{object_rows_.data() + e.access.object.index() * tasks_, tasks_};
       if (sync != sim::Sync::release) join(mine, object);
-      mine[e.task.index()] = e.ordinal + 1;
       if (sync != sim::Sync::acquire) join(object, mine);
     }
-    mine[e.task.index()] = e.ordinal + 1;
+    // What a task is made by is all it knows at first.
+    auto b = std::lower_bound(births_.begin(), births_.end(), sim::Birth{e.task.index(), e.ordinal + 1, 0});
+    for (; b != births_.end() && b->creator == e.task.index() && b->steps == e.ordinal + 1; ++b) std::ranges::copy(mine, task(b->task).begin());
   }
 
  private:
   static void join(std::span<std::uint32_t> into, std::span<const std::uint32_t> from) {
     for (std::size_t i = 0; i < into.size(); ++i) into[i] = std::max(into[i], from[i]);
   }
-  // What the creator knew when it made the task. (Its row may have grown since; only the part up to the creation counts, and a creator
-  // learns of others at its own steps, so clipping its own entry is not enough: the row is rebuilt from the start for that prefix.)
-  void inherit(TaskId t) {
-    const sim::TaskRecord& r = trace_.tasks[t.index()];
-    if (!r.creator || r.creator_steps == 0) return;
-    SyncClocks prefix(trace_);
-    for (const sim::Event& e : trace_.events) {
-      prefix.step(e);
-      if (e.task == r.creator && e.ordinal + 1 == r.creator_steps) break;
-    }
-    join(task(t), prefix.task(r.creator));
-  }
 
   std::size_t tasks_;
   std::vector<std::uint32_t> task_rows_, object_rows_;
-  const sim::Trace& trace_;
+  std::vector<sim::Birth> births_;
 };
 
 struct Last {
@@ -67,13 +59,14 @@ void race_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
     const sim::Event& e = trace.events[i];
     clocks.step(e);
     if (!is_memory(e)) continue;
-    const auto known = clocks.task(e.task);
+    const auto known = clocks.task(e.task.index());
     const std::size_t row = e.access.object.index() * tasks;
     const auto check = [&](const Last& l) {
       if (l.event == Violation::no_event) return;
       const sim::Event& other = trace.events[l.event];
       if (other.task == e.task || known[other.task.index()] > other.ordinal || !(other.operation->plain || e.operation->plain)) return;
-      out.push_back({ViolationClass::data_race, trace.objects[e.access.object.index()].name, e.task, i, l.event, Violation::no_event, {}});
+      const NameId object = kernel.declared(e.access.object, trace.objects[e.access.object.index()].name);
+      out.push_back({ViolationClass::data_race, object, e.task, i, l.event, Violation::no_event, {}});
     };
     for (std::size_t t = 0; t < tasks; ++t) {
       check(writes[row + t]);
@@ -81,7 +74,6 @@ void race_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
     }
     (e.access.kind == sim::AccessKind::write ? writes : reads)[row + e.task.index()].event = i;
   }
-  (void)kernel;
 }
 
 }  // namespace unplug::model

@@ -25,7 +25,9 @@ void init_allocation(Kernel& kernel, Allocation& a, NameId unique_name, NameId d
 }
 
 void add_field(Kernel& kernel, Allocation& a, NameId field, std::uint64_t initial) {
-  a.fields.emplace_back(field, kernel.engine().new_object(kernel.engine().own_name(kernel.text(field)), initial));
+  const ObjectId object = kernel.engine().new_object(kernel.engine().own_name(kernel.text(field)), initial);
+  kernel.declare_object(object, kernel.member(a.name, field));
+  a.fields.emplace_back(field, object);
 }
 
 void kzalloc(Context& context, Allocation& a) {

@@ -8,8 +8,8 @@
 namespace unplug::model {
 namespace {
 
-const Operation load_op{.name = "entry: load ops pointer", .plain = false, .marked = true},
-    clear_op{.name = "fence: clear ops pointer", .plain = false, .marked = true};
+// Read and cleared under the rwsem, so neither can take part in a data race.
+const Operation load_op{.name = "entry: load ops pointer"}, clear_op{.name = "fence: clear ops pointer"};
 
 class RwsemEntryGuard final : public EntryGuard {
  public:
