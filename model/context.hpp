@@ -91,6 +91,8 @@ class Context {
   [[nodiscard]] SiteId site() const { return site_; }
   [[nodiscard]] FrameId frame() const { return frame_; }
   [[nodiscard]] LifetimeId text() const { return text_; }
+  // The binding that the innermost function runs for; none: no matter.
+  [[nodiscard]] LifetimeId binding() const { return binding_; }
 
   // State of RCU readers, kept per task: nested sections take no step.
   unsigned rcu_nesting = 0;

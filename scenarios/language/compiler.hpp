@@ -1,0 +1,179 @@
+// From JSON to Program: names resolved, parameters substituted, forms chosen, everything checked.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unplug/scenarios/json/document.hpp"
+#include "unplug/scenarios/language/verb.hpp"
+#include "unplug/scenarios/program.hpp"
+
+namespace unplug::scenarios {
+
+// The values of one member's parameters, by name.
+using Parameters = std::map<std::string, Node>;
+
+// What is fixed for one compilation.
+struct Variant {
+  Parameters parameters;
+  std::string form;                       // empty: the file has no forms
+  std::vector<RemovalStage> removal;
+};
+
+// Reads values with "$name" substituted; reports what is of the wrong kind.
+class Reader {
+ public:
+  Reader(const Parameters& parameters, Diagnostics& out) : parameters_(&parameters), out_(&out) {}
+  [[nodiscard]] Diagnostics& out() const { return *out_; }
+
+  // The node itself, or what its whole-string "$name" stands for.
+  [[nodiscard]] Node value(Node n) const;
+  // A string in which every "$name" is replaced. None (and an error) if it is no string or names an unknown parameter.
+  [[nodiscard]] std::optional<std::string> text(Node n, std::string_view expected) const;
+  [[nodiscard]] std::optional<std::int64_t> integer(Node n, std::int64_t least, std::int64_t most, std::string_view expected) const;
+  [[nodiscard]] std::optional<bool> boolean(Node n, std::string_view expected) const;
+  // "250us", "10ms", "2s", "5ns".
+  [[nodiscard]] std::optional<sim::Duration> duration(Node n) const;
+  // A duration or "1ms..5ms": least and width.
+  [[nodiscard]] std::optional<std::pair<sim::Duration, sim::Duration>> duration_range(Node n) const;
+
+  // Loop variables of repeats, innermost last.
+  std::vector<std::pair<std::string, std::int64_t>> loops;
+
+ private:
+  [[nodiscard]] std::optional<std::string> lookup(std::string_view name, Node at) const;
+  const Parameters* parameters_;
+  Diagnostics* out_;
+};
+
+// The declared things of a variant, gathered before any function is compiled.
+struct Entities {
+  struct Entry {
+    EntityKind kind;
+    std::uint32_t index;
+    Position at;
+  };
+  std::map<std::string, Entry> by_name;
+  std::vector<std::vector<EntitySpec>> specs{entity_kinds};
+  std::vector<std::map<std::string, std::vector<std::uint64_t>>> registers;  // by mapping
+  std::vector<Node> refusals_without_path;  // `use` steps without an else
+  std::vector<std::string> defaults_taken;  // rule 4: what the file leaves open
+};
+
+class FileCompiler {
+ public:
+  FileCompiler(const Document& document, const Variant& variant, Diagnostics& out);
+  // Null if anything is wrong; then it has been reported.
+  std::shared_ptr<Program> compile();
+  [[nodiscard]] const std::vector<std::string>& defaults_taken() const { return entities_.defaults_taken; }
+
+ private:
+  friend class FunctionCompiler;
+  void read_kernel();
+  void read_module();
+  void list_functions();
+  void declare(Node steps);
+  void declare_step(Node step);
+  void declare_one(const Verb& verb, Node step, Node operand);
+  void read_run();
+  void read_task(const std::string& name, Node task);
+  [[nodiscard]] bool in_form(Node step) const;
+  std::optional<std::uint32_t> function(Node n);
+
+  const Document& document_;
+  const Variant& variant_;
+  Reader reader_;
+  Entities entities_;
+  std::shared_ptr<Program> program_;
+  std::map<std::string, std::uint32_t> function_numbers_;
+  std::vector<std::string> function_names_;
+  std::map<std::string, Node> function_nodes_;
+};
+
+// Compiles the steps of one function. Verbs with a compile function of their own use the public part.
+class FunctionCompiler {
+ public:
+  FunctionCompiler(FileCompiler& file, std::string name, bool driver, Node source);
+  // Compiles `steps` as the body and appends the function to the program; answers its number, or the reserved one.
+  std::uint32_t run(Node steps, std::optional<std::uint32_t> number);
+
+  [[nodiscard]] Reader& reader() { return file_.reader_; }
+  [[nodiscard]] Diagnostics& out() { return file_.reader_.out(); }
+  [[nodiscard]] FileCompiler& file() { return file_; }
+  [[nodiscard]] Entities& entities() { return file_.entities_; }
+  [[nodiscard]] Program& program() { return *file_.program_; }
+
+  void steps(Node list);
+  // Appends an instruction; answers its index.
+  std::uint32_t emit(Instruction i);
+  [[nodiscard]] Instruction& at(std::uint32_t index) { return function_.code[index]; }
+  [[nodiscard]] std::uint32_t here() const { return static_cast<std::uint32_t>(function_.code.size()); }
+  // The site of the step being compiled; a new one for each step.
+  [[nodiscard]] std::uint32_t site() const { return site_; }
+
+  // A local by name: made if `create`, else an error with the nearest name and no_local.
+  std::uint32_t local(Node n, bool create);
+  std::uint32_t local_named(const std::string& name, bool create);
+  [[nodiscard]] bool has_local(const std::string& name) const { return locals_.contains(name); }
+  // An operand of the kind, by name; reports what is wrong with it.
+  std::optional<Operand> entity(Node n, EntityKind kind);
+  std::optional<Operand> field(Node n);
+  std::optional<Value> value(Node n);
+  std::optional<Condition> condition(Node n);
+  std::optional<std::uint32_t> function(Node n) { return file_.function(n); }
+
+  // Jumps: `index`'s target becomes the label. Resolved at the end of the function.
+  void jump_to(std::uint32_t index, Node label);
+  void define_label(Node label);
+  // `else`: a label, a list of steps or {"return": ...}. The instruction `index` goes there; code for steps is placed at the end.
+  void otherwise(std::uint32_t index, Node n);
+  // Scopes of `use`.
+  void enter_scope() { ++depth_; }
+  void leave_scope() { --depth_; }
+  [[nodiscard]] std::uint32_t depth() const { return depth_; }
+
+  // Tasks outside the driver: file descriptors by name.
+  std::uint32_t descriptor(Node n, bool create);
+  [[nodiscard]] std::uint32_t descriptors() const { return static_cast<std::uint32_t>(descriptors_.size()); }
+  std::optional<std::uint32_t> first_node;  // chardev of the first open
+
+  [[nodiscard]] bool driver() const { return function_.driver; }
+
+ private:
+  void step(Node n);
+  void generic(const Verb& verb, Node step, Node operand);
+  bool read_key(const Verb& verb, const KeySpec& key, Node value, std::uint32_t index);
+  void finish();
+
+  FileCompiler& file_;
+  Function function_;
+  std::map<std::string, std::uint32_t> locals_;
+  std::map<std::string, std::uint32_t> ordinals_;   // of verbs, for step ids
+  std::map<std::string, Node> step_ids_;
+  struct Label {
+    std::uint32_t target, depth;
+    Position at;
+  };
+  std::map<std::string, Label> labels_;
+  struct Jump {
+    std::uint32_t from;
+    std::string label;
+    Node at;
+    std::uint32_t depth;
+  };
+  std::vector<Jump> jumps_;
+  struct Block {
+    std::uint32_t from, depth;
+    Node steps;
+    std::uint32_t resume;
+  };
+  std::vector<Block> blocks_;                        // `else` blocks, placed behind the function's body
+  std::map<std::string, std::uint32_t> descriptors_;
+  std::uint32_t depth_ = 0, site_ = no_site;
+};
+
+}  // namespace unplug::scenarios

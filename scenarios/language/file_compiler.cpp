@@ -1,0 +1,163 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "unplug/scenarios/language/compiler.hpp"
+
+namespace unplug::scenarios {
+
+FileCompiler::FileCompiler(const Document& document, const Variant& variant, Diagnostics& out)
+    : document_(document), variant_(variant), reader_(variant_.parameters, out), program_(std::make_shared<Program>()) {}
+
+std::shared_ptr<Program> FileCompiler::compile() {
+  const std::size_t errors = reader_.out().errors();
+  if (const Node n = document_.root().find("name"); n.is(Node::Kind::string)) program_->scenario = std::string(n.string());
+  program_->removal = variant_.removal;
+  program_->bindings = 1 + static_cast<std::uint32_t>(std::ranges::count(variant_.removal, RemovalStage::insmod));
+  read_kernel();
+  list_functions();
+  for (const std::string& name : function_names_) declare(function_nodes_[name]);
+  program_->entities = entities_.specs;
+  program_->functions.resize(function_names_.size());
+  for (const std::string& name : function_names_) {
+    FunctionCompiler f(*this, name, true, function_nodes_[name]);
+    f.run(function_nodes_[name], function_numbers_[name]);
+  }
+  read_module();
+  read_run();
+  return reader_.out().errors() == errors ? program_ : nullptr;
+}
+
+bool FileCompiler::in_form(Node step) const {
+  const Node form = step.find("form");
+  if (!form || variant_.form.empty()) return true;
+  if (form.is(Node::Kind::string)) return form.string() == variant_.form;
+  if (!form.is(Node::Kind::array)) return true;
+  for (std::size_t i = 0; i < form.size(); ++i)
+    if (form.at(i).is(Node::Kind::string) && form.at(i).string() == variant_.form) return true;
+  return false;
+}
+
+void FileCompiler::list_functions() {
+  const Node functions = document_.root().find("functions");
+  if (!functions.is(Node::Kind::object)) return;
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    const std::string name(functions.key(i));
+    function_numbers_.emplace(name, static_cast<std::uint32_t>(function_names_.size()));
+    function_names_.push_back(name);
+    function_nodes_[name] = functions.at(i);
+  }
+}
+
+std::optional<std::uint32_t> FileCompiler::function(Node n) {
+  const auto name = reader_.text(n, "the name of a function of this file");
+  if (!name) return {};
+  if (const auto found = function_numbers_.find(*name); found != function_numbers_.end()) return found->second;
+  n.error(reader_.out(), fmt::format("no function '{}'", *name), "a function listed under \"functions\"", nearest_word(*name, function_names_));
+  return {};
+}
+
+// --- Declarations: what the functions' verbs make, found before any is compiled so that order in the file doesn't matter.
+
+void FileCompiler::declare(Node steps) {
+  if (!steps.is(Node::Kind::array)) return;
+  for (std::size_t i = 0; i < steps.size(); ++i) declare_step(steps.at(i));
+}
+
+void FileCompiler::declare_step(Node step) {
+  if (!step.is(Node::Kind::object) || !in_form(step)) return;
+  if (const Node times = step.find("repeat")) {
+    const Node n = reader_.value(times);
+    const std::int64_t count = n.is(Node::Kind::integer) ? std::clamp<std::int64_t>(n.integer(), 0, 64) : 0;
+    const Node as = step.find("as");
+    const std::string variable = as.is(Node::Kind::string) ? std::string(as.string()) : std::string{};
+    for (std::int64_t k = 0; k < count; ++k) {
+      reader_.loops.emplace_back(variable, k);
+      declare(step.find("do"));
+      reader_.loops.pop_back();
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < step.size(); ++i) {
+    const Verb* verb = find_verb(step.key(i));
+    if (verb != nullptr && verb->operand == OperandKind::declaration) declare_one(*verb, step, step.at(i));
+  }
+  for (const std::string_view block : {"do", "else"}) declare(step.find(block));
+}
+
+void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
+  Diagnostics& out = reader_.out();
+  const auto text = reader_.text(operand, fmt::format("a name for the {}", name(verb.entity)));
+  if (!text) return;
+  if (const auto before = entities_.by_name.find(*text); before != entities_.by_name.end()) {
+    const bool same_step = before->second.at.line == operand.position().line && before->second.at.column == operand.position().column;
+    operand.error(out, fmt::format("'{}' is declared twice", *text),
+                  same_step ? "a name with the loop variable in it, such as \"bar$i\"" : "another name", {}, before->second.at);
+    return;
+  }
+  EntitySpec spec;
+  spec.name = *text;
+  const std::size_t dot = text->rfind('.');
+  spec.member = dot == std::string::npos ? *text : text->substr(dot + 1);
+  if (dot != std::string::npos) {
+    const std::string base = text->substr(0, dot);
+    const auto memory = entities_.by_name.find(base);
+    if (memory == entities_.by_name.end() || memory->second.kind != EntityKind::allocation) {
+      std::vector<std::string> names;
+      for (const auto& [k, e] : entities_.by_name)
+        if (e.kind == EntityKind::allocation) names.push_back(k);
+      operand.error(out, fmt::format("'{}' lives in '{}', which no earlier step allocates", *text, base), "memory from devm_kzalloc or kzalloc", nearest_word(base, names));
+      return;
+    }
+    spec.allocation = memory->second.index;
+  }
+  if (const Node fn = step.find("fn"); fn && (verb.entity == EntityKind::work || verb.entity == EntityKind::irq)) {
+    if (const auto f = function(fn)) spec.function = *f;
+  } else if (verb.entity == EntityKind::work || verb.entity == EntityKind::irq) {
+    return;  // the missing key is reported when the step is compiled
+  }
+  if (const Node fields = step.find("fields")) {
+    if (!fields.is(Node::Kind::object)) {
+      fields.error(out, fmt::format("found {}", Node::kind_name(fields.kind())), "an object: field names and initial values");
+    } else {
+      for (std::size_t i = 0; i < fields.size(); ++i)
+        if (const auto v = reader_.integer(fields.at(i), 0, INT64_MAX, "the initial value: an integer from 0"))
+          spec.fields.push_back({std::string(fields.key(i)), static_cast<std::uint64_t>(*v)});
+    }
+  }
+  if (const Node owner = step.find("owner")) {
+    const auto who = reader_.text(owner, "driver, core, other driver, hardware or user");
+    bool known = !who;
+    std::vector<std::string> names;
+    for (const model::Owner o : {model::Owner::driver, model::Owner::core, model::Owner::other_driver, model::Owner::hardware, model::Owner::user}) {
+      names.emplace_back(model::name(o));
+      if (who && *who == model::name(o)) {
+        spec.owner = o;
+        known = true;
+      }
+    }
+    if (!known) owner.error(out, fmt::format("nobody called '{}' ends a wait", *who), "driver, core, other driver, hardware or user", nearest_word(*who, names));
+  }
+  spec.managed = verb.flags != 0 && verb.entity == EntityKind::irq;
+  spec.misc = verb.flags != 0 && verb.entity == EntityKind::chardev;
+  auto& list = entities_.specs[static_cast<std::size_t>(verb.entity)];
+  entities_.by_name[*text] = {verb.entity, static_cast<std::uint32_t>(list.size()), operand.position()};
+  if (verb.entity == EntityKind::mapping) {
+    auto& registers = entities_.registers.emplace_back();
+    const Node regs = step.find("regs");
+    if (regs && !regs.is(Node::Kind::object)) regs.error(out, fmt::format("found {}", Node::kind_name(regs.kind())), "an object: registers and the values a read may return");
+    for (std::size_t i = 0; regs.is(Node::Kind::object) && i < regs.size(); ++i) {
+      const Node values = regs.at(i);
+      if (!values.is(Node::Kind::array) || values.size() == 0 || values.size() > 16) {
+        values.error(out, "not a list of register values", "an array of 1 to 16 integers");
+        continue;
+      }
+      for (std::size_t k = 0; k < values.size(); ++k)
+        if (const auto v = reader_.integer(values.at(k), 0, INT64_MAX, "a register value: an integer from 0"))
+          registers[std::string(regs.key(i))].push_back(static_cast<std::uint64_t>(*v));
+    }
+  }
+  list.push_back(std::move(spec));
+}
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,158 @@
+// A scenario, compiled: flat instruction lists over numbered slots. Immutable; every worker thread executes the same Program.
+//
+// Compiled once per (member, form): parameters are substituted, forms chosen, repeats unrolled, names resolved. Nothing of the JSON is looked
+// at while executions run.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "unplug/model/config.hpp"
+#include "unplug/model/context.hpp"
+#include "unplug/sim/time.hpp"
+
+namespace unplug::scenarios {
+
+class Frame;
+struct Instruction;
+
+// Executes one instruction and answers where to go on: an index into the function's code. `next` is the index after the instruction.
+using Execute = std::uint32_t (*)(Frame& frame, const Instruction& instruction, std::uint32_t next);
+
+// What a name stands for. Each kind has its own numbering inside a binding.
+enum class EntityKind : std::uint8_t { none, allocation, field, mutex, rwsem, srcu, completion, fence, work, irq, mapping, chardev };
+[[nodiscard]] std::string_view name(EntityKind kind);
+
+// What an instruction works on.
+struct Operand {
+  enum class Kind : std::uint8_t {
+    none,
+    entity,    // entity `index` of kind `entity`, of the frame's binding
+    member,    // through the pointer in local `local`: the member called `name`
+    file       // file.private_data of the operation's file
+  };
+  Kind kind = Kind::none;
+  EntityKind entity = EntityKind::none;
+  std::uint32_t index = 0;      // entity
+  std::uint32_t field = 0;      // entity == field: number of the field in allocation `index`
+  std::uint32_t local = 0;      // member
+  std::string name;             // member: the last component; else as written, for messages
+};
+
+// Where a value comes from.
+struct Value {
+  enum class Kind : std::uint8_t { constant, local, pointer } kind = Kind::constant;
+  std::uint64_t constant = 0;   // pointer: number of the allocation
+  std::uint32_t local = 0;
+};
+
+struct Condition {
+  enum class Op : std::uint8_t { equal, not_equal, less, greater } op = Op::not_equal;
+  std::uint32_t local = 0;
+  std::uint64_t value = 0;
+  [[nodiscard]] bool holds(std::uint64_t v) const {
+    switch (op) {
+      case Op::equal: return v == value;
+      case Op::not_equal: return v != value;
+      case Op::less: return v < value;
+      case Op::greater: return v > value;
+    }
+    return false;
+  }
+};
+
+inline constexpr std::uint32_t no_local = UINT32_MAX, no_target = UINT32_MAX, no_site = UINT32_MAX;
+// Jumps there leave the function.
+inline constexpr std::uint32_t end_of_function = UINT32_MAX - 1;
+
+struct Instruction {
+  Execute execute = nullptr;
+  Operand operand;
+  Value value;
+  Condition condition;
+  std::uint32_t to = no_local;              // local that receives the result
+  std::uint32_t other = no_local;           // a second local (an index, ...)
+  std::uint32_t target = no_target;         // where a jump, a refusal or an error goes
+  std::uint32_t depth = 0;                  // number of `use` scopes open at the target
+  std::uint32_t function = UINT32_MAX;      // a function by number
+  std::uint32_t site = no_site;             // number in Program::sites; none: takes no step
+  std::uint32_t limit = UINT32_MAX;         // at_most
+  std::uint32_t number = 0;                 // of this instruction among those with a limit
+  sim::Duration duration = 0, spread = 0;   // a time between duration and duration + spread
+  std::vector<std::uint64_t> values;        // what a register read may return
+  std::uint8_t flags = 0;                   // verb-specific
+  bool acts = false;                        // driver code has begun to act once it has run
+};
+
+struct Function {
+  std::string name;
+  std::vector<Instruction> code;
+  std::uint32_t locals = 0;
+  bool driver = true;                       // in the driver's text; false: code of a task outside any module
+};
+
+struct SiteSpec {
+  std::string function, step, verb, source; // source: "file:line" as the maintainer gave it
+  std::string where;                        // "scenario.json:12:7"
+  bool driver = true;
+};
+
+struct FieldSpec {
+  std::string name;
+  std::uint64_t initial = 0;
+};
+
+// Everything a binding owns, by kind; `allocation` is the memory it is embedded in (UINT32_MAX: none).
+struct EntitySpec {
+  std::string name;                         // "priv.lock"
+  std::string member;                       // "lock"
+  std::uint32_t allocation = UINT32_MAX;
+  std::vector<FieldSpec> fields;            // allocation
+  std::uint32_t function = UINT32_MAX;      // work, irq
+  model::Owner owner = model::Owner::driver;// completion, fence
+  bool managed = false;                     // irq: devm
+  bool misc = false;                        // chardev
+};
+
+struct TaskSpec {
+  enum class Kind : std::uint8_t { user, hardware } kind = Kind::user;
+  std::string name, role;                   // "user.0", "user"
+  std::uint32_t function = UINT32_MAX;      // what it does
+  std::uint32_t irq = UINT32_MAX;           // hardware that raises this interrupt ...
+  std::uint32_t times = 0;                  // ... at most so often
+  std::uint32_t first_node = UINT32_MAX;    // chardev whose node it waits for before it starts
+  std::uint32_t files = 0;                  // file descriptors it uses
+  sim::Duration start_spread = 0;
+};
+
+enum class RemovalStage : std::uint8_t { unbind, rmmod, insmod };
+[[nodiscard]] std::string_view name(RemovalStage stage);
+
+// Who pins what: `fops.owner` as written.
+enum class FopsOwner : std::uint8_t { null, module, policy };
+
+struct Program {
+  std::string scenario, module;
+  model::KernelConfig kernel;
+  FopsOwner owner = FopsOwner::policy;
+  std::uint32_t probe = UINT32_MAX, remove = UINT32_MAX, exit = UINT32_MAX;
+  std::uint32_t open = UINT32_MAX, ioctl = UINT32_MAX, release = UINT32_MAX;
+  std::vector<Function> functions;
+  std::vector<SiteSpec> sites;
+  std::vector<std::vector<EntitySpec>> entities;  // by EntityKind
+  std::vector<TaskSpec> tasks;
+  std::vector<RemovalStage> removal;
+  sim::Duration removal_from = 0, removal_spread = 0;  // under `timed`: when removal starts, after the device is bound
+  std::uint32_t bindings = 1;                     // 1 + number of insmod stages
+  std::uint32_t limits = 0;                       // instructions with at_most
+  std::optional<sim::Duration> remove_bound;      // slow-remove above it, under `timed`
+  bool has_fence = false;                         // remove() has the policy's half
+
+  [[nodiscard]] const std::vector<EntitySpec>& of(EntityKind k) const { return entities[static_cast<std::size_t>(k)]; }
+};
+inline constexpr std::size_t entity_kinds = 12;
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,302 @@
+// Control flow, `use`, `policy`, and the passing of time. None of these but `use`, `policy` and the waits is a step.
+#include <array>
+
+#include <fmt/format.h>
+
+#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/verbs/families.hpp"
+#include "unplug/scenarios/verbs/resolve.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+struct Errno {
+  std::string_view name;
+  int value;
+};
+constexpr std::array errnos{Errno{"-EPERM", -1},   Errno{"-ENOENT", -2},  Errno{"-EINTR", -4},   Errno{"-EIO", -5},        Errno{"-ENXIO", -6},
+                            Errno{"-EAGAIN", -11}, Errno{"-ENOMEM", -12}, Errno{"-EFAULT", -14}, Errno{"-EBUSY", -16},     Errno{"-ENODEV", -19},
+                            Errno{"-EINVAL", -22}, Errno{"-ENOTTY", -25}, Errno{"-ENOSPC", -28}, Errno{"-ERESTARTSYS", -512}, Errno{"IRQ_NONE", 0},
+                            Errno{"IRQ_HANDLED", 0}};
+
+// --- Execution.
+
+std::uint32_t do_use(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::Resource& r = f.binding->resources[i.operand.index];
+  model::Token token = 0;
+  if (f.binding->policy->resource().acquire(f.context, r, token)) {
+    f.scopes[f.scope_count++] = {&r, token};
+    return next;
+  }
+  if (f.aborting()) return next;
+  model::Kernel& k = f.world.kernel();
+  const bool torn = f.file != nullptr && f.file->acted;
+  if (torn) f.file->torn = true;
+  k.count_refusal(torn, f.context.site());
+  if (i.target != no_target) {
+    if (f.file != nullptr && f.result == 0) f.result = -19;  // the usual answer, unless the driver's path says otherwise
+    return otherwise(f, i, next);
+  }
+  k.report(model::ViolationClass::unhandled_refusal, r.name, fmt::format("access to '{}' is refused and the driver has no path for it", k.text(r.name)));
+  return i.number;
+}
+
+std::uint32_t do_end_use(Frame& f, const Instruction&, std::uint32_t next) {
+  if (f.scope_count > 0) f.leave_scopes(f.scope_count - 1);
+  return next;
+}
+
+std::uint32_t do_policy(Frame& f, const Instruction&, std::uint32_t next) {
+  f.binding->policy->fence(f.context, f.binding->binding, f.binding->sources);
+  return next;
+}
+
+std::uint32_t do_branch(Frame& f, const Instruction& i, std::uint32_t next) {  // to the target unless the condition holds
+  return i.condition.holds(f.locals[i.condition.local]) ? next : i.target;
+}
+
+std::uint32_t do_goto_if(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (i.condition.local != no_local && !i.condition.holds(f.locals[i.condition.local])) return next;
+  f.leave_scopes(i.depth);
+  return i.target;
+}
+
+std::uint32_t do_return_if(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (i.condition.local != no_local && !i.condition.holds(f.locals[i.condition.local])) return next;
+  f.result = i.value.kind == Value::Kind::local ? static_cast<int>(f.locals[i.value.local]) : static_cast<int>(static_cast<std::int64_t>(i.value.constant));
+  return end_of_function;
+}
+
+std::uint32_t do_jump(Frame& f, const Instruction& i, std::uint32_t) {
+  f.leave_scopes(i.depth);
+  return i.target;
+}
+
+std::uint32_t do_call(Frame& f, const Instruction& i, std::uint32_t next) {
+  const int r = f.world.call(f.context, i.function, f.binding, f.file, f.task, f.context.binding());
+  set_local(f, i, static_cast<std::uint64_t>(static_cast<std::int64_t>(r)));
+  return next;
+}
+
+std::uint32_t do_maybe(Frame& f, const Instruction& i, std::uint32_t next) {
+  static const model::Operation op{.name = "maybe"};
+  sim::Step s = f.context.make(op);
+  s.alternatives = 2;
+  return f.context.engine().choose(s) == 0 ? next : i.target;
+}
+
+sim::Duration drawn(Frame& f, const Instruction& i) {
+  return i.duration + (i.spread == 0 ? 0 : f.context.engine().draw(sim::Stream::duration, i.spread + 1));
+}
+
+std::uint32_t do_sleep(Frame& f, const Instruction& i, std::uint32_t next) {
+  static const model::Operation op{.name = "msleep", .pause = true};
+  f.context.sleep(op, drawn(f, i));
+  return next;
+}
+
+std::uint32_t do_delay(Frame& f, const Instruction& i, std::uint32_t next) {
+  static const model::Operation op{.name = "udelay"};
+  f.context.compute(op, drawn(f, i));
+  return next;
+}
+
+// --- Compilation.
+
+std::optional<std::uint64_t> result(FunctionCompiler& c, Node n) {
+  if (n.is(Node::Kind::null) || !n) return 0;
+  const Node v = c.reader().value(n);
+  if (v.is(Node::Kind::integer)) return static_cast<std::uint64_t>(v.integer());
+  const auto text = c.reader().text(n, "a result: an integer, or an error such as \"-ENODEV\"");
+  if (!text) return {};
+  std::vector<std::string> names;
+  for (const Errno& e : errnos) {
+    if (e.name == *text) return static_cast<std::uint64_t>(static_cast<std::int64_t>(e.value));
+    names.emplace_back(e.name);
+  }
+  n.error(c.out(), fmt::format("'{}' is no result", *text), "an integer, a local variable, or an error such as \"-ENODEV\"", nearest_word(*text, names));
+  return {};
+}
+
+void read_result(FunctionCompiler& c, Node n, Instruction& i) {
+  if (n.is(Node::Kind::string) && c.has_local(std::string(n.string()))) {
+    i.value = {Value::Kind::local, 0, c.local(n, false)};
+  } else if (const auto r = result(c, n)) {
+    i.value.constant = *r;
+  }
+}
+
+void compile_use(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
+  const auto o = c.entity(operand, EntityKind::mapping);
+  if (!o) return;
+  Instruction use;
+  use.execute = verb.execute;
+  use.operand = *o;
+  use.acts = false;
+  const std::uint32_t index = c.emit(std::move(use));
+  const std::uint32_t site = c.site();
+  if (const Node other = step.find("else")) {
+    c.otherwise(index, other);
+  }
+  if (c.depth() == Frame::max_scopes) operand.error(c.out(), fmt::format("more than {} use blocks inside each other", Frame::max_scopes));
+  c.enter_scope();
+  if (const Node body = step.find("do")) c.steps(body);
+  c.leave_scope();
+  Instruction end;
+  end.execute = do_end_use;
+  const std::uint32_t e = c.emit(std::move(end));
+  c.at(e).site = site;
+  c.at(index).number = c.here();
+  if (!step.find("else")) c.entities().refusals_without_path.push_back(step);
+}
+
+void compile_policy(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
+  const auto what = c.reader().text(operand, "\"fence\": the policy's half of remove()");
+  if (!what) return;
+  if (*what != "fence") {
+    operand.error(c.out(), fmt::format("'{}' is no stage of a policy", *what), "\"fence\"", *what == "fense" ? "fence" : "");
+    return;
+  }
+  c.program().has_fence = true;
+  Instruction i;
+  i.execute = verb.execute;
+  c.emit(std::move(i));
+}
+
+void compile_if(FunctionCompiler& c, const Verb&, Node step, Node operand) {
+  const auto condition = c.condition(operand);
+  const Node go = step.find("goto"), ret = step.find("return"), body = step.find("do"), other = step.find("else");
+  const int ways = (go ? 1 : 0) + (ret ? 1 : 0) + (body ? 1 : 0);
+  if (ways != 1) {
+    step.error(c.out(), ways == 0 ? "an if without consequence" : "an if with more than one consequence", "one of \"do\" (with or without \"else\"), \"goto\" or \"return\"");
+    return;
+  }
+  if (other && !body) step.error(c.out(), "an else without \"do\"", "\"do\" beside \"else\"");
+  Instruction i;
+  if (condition) i.condition = *condition;
+  if (go) {
+    i.execute = do_goto_if;
+    c.jump_to(c.emit(std::move(i)), go);
+  } else if (ret) {
+    i.execute = do_return_if;
+    read_result(c, ret, i);
+    c.emit(std::move(i));
+  } else {
+    i.execute = do_branch;
+    const std::uint32_t branch = c.emit(std::move(i));
+    c.steps(body);
+    if (other) {
+      Instruction over;
+      over.execute = do_jump;
+      over.depth = c.depth();
+      const std::uint32_t j = c.emit(std::move(over));
+      c.at(j).site = no_site;
+      c.at(branch).target = c.here();
+      c.steps(other);
+      c.at(j).target = c.here();
+    } else {
+      c.at(branch).target = c.here();
+    }
+  }
+}
+
+void compile_goto(FunctionCompiler& c, const Verb&, Node, Node operand) {
+  Instruction i;
+  i.execute = do_goto_if;
+  i.condition.local = no_local;
+  c.jump_to(c.emit(std::move(i)), operand);
+}
+
+void compile_label(FunctionCompiler& c, const Verb&, Node, Node operand) { c.define_label(operand); }
+
+void compile_return(FunctionCompiler& c, const Verb&, Node, Node operand) {
+  Instruction i;
+  i.execute = do_return_if;
+  i.condition.local = no_local;
+  read_result(c, operand, i);
+  c.emit(std::move(i));
+}
+
+void compile_repeat(FunctionCompiler& c, const Verb&, Node step, Node operand) {
+  const auto times = c.reader().integer(operand, 0, 64, "how often the steps are repeated");
+  if (!times) return;
+  std::string variable;
+  if (const Node as = step.find("as")) {
+    if (const auto text = c.reader().text(as, "the name of the loop variable")) variable = *text;
+  }
+  for (std::int64_t n = 0; n < *times; ++n) {
+    c.reader().loops.emplace_back(variable, n);
+    c.steps(step.find("do"));
+    c.reader().loops.pop_back();
+  }
+}
+
+void compile_maybe(FunctionCompiler& c, const Verb& verb, Node step, Node) {
+  Instruction i;
+  i.execute = verb.execute;
+  const std::uint32_t choice = c.emit(std::move(i));
+  c.steps(step.find("do"));
+  c.at(choice).target = c.here();
+}
+
+Verb flow(std::string_view name, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys, std::string_view summary) {
+  Verb v;
+  v.name = name;
+  v.operand = OperandKind::custom;
+  v.execute = execute;
+  v.compile = compile;
+  v.keys = std::move(keys);
+  v.place = Place::anywhere;
+  v.acts = false;
+  v.summary = summary;
+  return v;
+}
+
+Verb in_driver(Verb v) {
+  v.place = Place::driver;
+  return v;
+}
+
+Verb time(std::string_view name, Execute execute, std::string_view models, std::string_view summary) {
+  Verb v;
+  v.name = name;
+  v.operand = OperandKind::duration;
+  v.execute = execute;
+  v.place = Place::anywhere;
+  v.acts = false;
+  v.models = models;
+  v.summary = summary;
+  return v;
+}
+
+}  // namespace
+
+std::vector<Verb> flow_verbs() {
+  constexpr KeySpec body{"do", KeyKind::custom, true, "an array of steps"};
+  Verb call;
+  call.name = "call";
+  call.operand = OperandKind::function;
+  call.execute = do_call;
+  call.keys = {{"to", KeyKind::to, false, "local that receives its result"}};
+  call.acts = false;
+  call.summary = "calls another function of the file";
+  return {
+      in_driver(flow("use", do_use, compile_use, {body, {"else", KeyKind::custom, false, "where to go when access is refused: a label, or steps"}},
+                     "access to a resource as the policy gives it: nothing, try_access, ...")),
+      in_driver(flow("policy", do_policy, compile_policy, {}, "the policy's half of remove(); nothing under \"none\"")),
+      flow("if", nullptr, compile_if,
+           {{"do", KeyKind::custom, false, "steps"}, {"else", KeyKind::custom, false, "steps"}, {"goto", KeyKind::custom, false, "a label"}, {"return", KeyKind::custom, false, "a result"}},
+           "a branch on locals"),
+      flow("goto", nullptr, compile_goto, {}, "jumps to a label of the function; use blocks that are left end"),
+      flow("label", nullptr, compile_label, {}, "where a goto or an else goes"),
+      in_driver(flow("return", nullptr, compile_return, {}, "leaves the function with a result")),
+      in_driver(call),
+      flow("repeat", nullptr, compile_repeat, {body, {"as", KeyKind::custom, false, "name of the loop variable, for \"$name\" inside"}}, "unrolls steps; counts from 0"),
+      flow("maybe", do_maybe, compile_maybe, {body}, "a choice: the steps happen or they don't"),
+      time("msleep", do_sleep, "kernel/time/timer.c, v6.18", "sleeps for a time or within a range"),
+      time("usleep_range", do_sleep, "kernel/time/timer.c, v6.18", "sleeps for a time within a range"),
+      time("udelay", do_delay, "include/linux/delay.h, v6.18", "computes for a time, holding a CPU"),
+  };
+}
+
+}  // namespace unplug::scenarios

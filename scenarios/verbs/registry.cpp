@@ -1,0 +1,48 @@
+#include <algorithm>
+
+#include "unplug/scenarios/verbs/families.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+std::vector<Verb> make_table() {
+  std::vector<Verb> all;
+  // One line a family, in the order of documentation.
+  for (auto* family : {memory_verbs, lock_verbs, waiter_verbs, rcu_verbs, srcu_verbs, work_verbs, irq_verbs, mmio_verbs, chardev_verbs, flow_verbs,
+                       task_verbs}) {
+    std::ranges::move(family(), std::back_inserter(all));
+  }
+  // An alias is its target under an old name.
+  for (Verb& v : all) {
+    if (v.alias_of.empty()) continue;
+    const auto target = std::ranges::find(all, v.alias_of, &Verb::name);
+    const std::string_view name = v.name, alias_of = v.alias_of;
+    v = *target;
+    v.name = name;
+    v.alias_of = alias_of;
+  }
+  return all;
+}
+
+const std::vector<Verb>& table() {
+  static const std::vector<Verb> all = make_table();
+  return all;
+}
+
+}  // namespace
+
+std::span<const Verb> verbs() { return table(); }
+
+const Verb* find_verb(std::string_view name) {
+  const auto found = std::ranges::find(table(), name, &Verb::name);
+  return found == table().end() ? nullptr : &*found;
+}
+
+std::vector<std::string> verb_names(Place place) {
+  std::vector<std::string> out;
+  for (const Verb& v : table())
+    if (v.place == place || v.place == Place::anywhere) out.emplace_back(v.name);
+  return out;
+}
+
+}  // namespace unplug::scenarios

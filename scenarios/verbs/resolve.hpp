@@ -1,0 +1,37 @@
+// From an instruction's operand to the modelled thing, at run time.
+#pragma once
+
+#include "unplug/scenarios/world.hpp"
+
+namespace unplug::scenarios {
+
+// The thing an instruction works on: of the frame's binding, or reached through the pointer in a local. Null (and reported as null-deref) if
+// that pointer is NULL or points to something without such a member.
+model::Mutex* mutex(Frame& f, const Instruction& i);
+model::Rwsem* rwsem(Frame& f, const Instruction& i);
+model::Srcu* srcu(Frame& f, const Instruction& i);
+model::Waiter* completion(Frame& f, const Instruction& i);
+model::Waiter* fence(Frame& f, const Instruction& i);
+model::Work* work(Frame& f, const Instruction& i);
+
+// A field and the memory it lives in.
+struct FieldRef {
+  const model::Allocation* memory = nullptr;
+  sim::ObjectId object;
+};
+FieldRef field(Frame& f, const Instruction& i);
+
+// The instruction's value in this frame.
+std::uint64_t value(const Frame& f, const Instruction& i);
+
+inline void set_local(Frame& f, const Instruction& i, std::uint64_t v) {
+  if (i.to != no_local) f.locals[i.to] = v;
+}
+// Where to go on after an error or a refusal: the instruction's `else`, or simply on.
+inline std::uint32_t otherwise(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (i.target == no_target) return next;
+  f.leave_scopes(i.depth);
+  return i.target;
+}
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,157 @@
+// A Program at work: the modelled kernel of one execution, with the driver's module, device and bindings, user space and the administrator.
+//
+// One World per worker thread. setup() lays everything out again before each execution: the same objects in the same order.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "unplug/model/kernel/chardev.hpp"
+#include "unplug/model/kernel/srcu.hpp"
+#include "unplug/model/policy.hpp"
+#include "unplug/scenarios/program.hpp"
+#include "unplug/sim/engine.hpp"
+
+namespace unplug::scenarios {
+
+class World;
+
+// An allocation of the world: declared ones by number, then those made at run time.
+using Handle = std::uint64_t;  // 0: NULL
+
+// One binding of the driver: every declared thing, once.
+struct BindingInstance {
+  World* world = nullptr;
+  std::uint32_t number = 0;  // 0-based
+  model::Binding binding;
+  model::Module* module = nullptr;
+  std::unique_ptr<model::Policy> policy;
+  model::Sources sources;
+  std::deque<model::Mutex> mutexes;
+  std::deque<model::Rwsem> rwsems;
+  std::deque<model::Srcu> srcus;
+  std::deque<model::Waiter> completions, fences;
+  std::deque<model::Work> works;
+  std::deque<model::IrqAction> irqs;
+  std::deque<model::Mapping> mappings;
+  std::vector<model::Resource> resources;   // one per mapping
+  std::deque<model::Registration> registrations;  // one per chardev
+  struct Callback {                         // arguments of work functions and handlers
+    BindingInstance* binding = nullptr;
+    std::uint32_t function = 0;
+  };
+  std::deque<Callback> callbacks;
+  std::uint32_t first_allocation = 0;       // handles of declared allocations are consecutive
+};
+
+// One call of a function: locals, open `use` scopes, where it belongs.
+class Frame {
+ public:
+  static constexpr std::size_t max_locals = 32, max_scopes = 8;
+
+  Frame(World& w, model::Context& c, BindingInstance* b, model::File* f) : world(w), context(c), binding(b), file(f) {}
+
+  World& world;
+  model::Context& context;
+  BindingInstance* binding;   // of the entry point; tasks outside the driver: the first
+  model::File* file;          // of the operation, if there is one
+  std::array<std::uint64_t, max_locals> locals{};
+  struct Scope {
+    model::Resource* resource;
+    model::Token token;
+  };
+  std::array<Scope, max_scopes> scopes{};
+  std::uint32_t scope_count = 0;
+  int result = 0;
+  struct TaskState* task = nullptr;  // of tasks outside the driver
+
+  [[nodiscard]] bool aborting() const { return context.aborting(); }
+  // Leaves `use` scopes until `depth` are open.
+  void leave_scopes(std::uint32_t depth);
+};
+
+// A task outside the driver: user space or hardware.
+struct TaskState {
+  World* world = nullptr;
+  const TaskSpec* spec = nullptr;
+  std::deque<model::File> files;
+};
+
+class World final : public sim::Program {
+ public:
+  World(std::shared_ptr<const scenarios::Program> program, const model::PolicySpec& policy, sim::Engine& engine);
+  ~World() override;
+
+  void setup(sim::Engine& engine) override;
+
+  [[nodiscard]] model::Kernel& kernel() { return kernel_; }
+  [[nodiscard]] const scenarios::Program& program() const { return *program_; }
+  [[nodiscard]] model::Rcu& rcu() { return rcu_; }
+  [[nodiscard]] model::CharDevice& chardev(std::uint32_t i) { return chardevs_[i]; }
+  [[nodiscard]] model::IrqLine& irq_line(std::uint32_t i) { return irq_lines_[i]; }
+  // The claim that another driver may make on region `i`.
+  [[nodiscard]] model::Mapping& other_claim(std::uint32_t i) { return other_claims_[i]; }
+  [[nodiscard]] BindingInstance& binding(std::uint32_t i) { return *bindings_[i]; }
+  // --- For verbs.
+  // Runs function `number` to its end and answers its result. `runs_for`: the binding whose end makes this code run too late; none for
+  // probe, remove and exit, which are ordered with it by the driver core.
+  int call(model::Context& context, std::uint32_t number, BindingInstance* binding, model::File* file, TaskState* task, sim::LifetimeId runs_for);
+  // The allocation behind a pointer; null for NULL.
+  [[nodiscard]] model::Allocation* allocation(Handle handle);
+  Handle declared_allocation(const BindingInstance& b, std::uint32_t index) const { return b.first_allocation + index + 1; }
+  // A new dynamic allocation with these fields, not yet begun.
+  Handle new_allocation(const std::string& name, const std::vector<FieldSpec>& fields, sim::LifetimeId owner);
+  // Counts one more execution of an instruction with a limit by the running task; false: it has had its number.
+  bool within_limit(const Instruction& i);
+  // The pointer that was followed is NULL, or points to something without such a member.
+  void report_null(const Instruction& i);
+  // A callback of call_rcu() that will run `function` of `binding`.
+  model::RcuCallback& new_callback(BindingInstance& b, std::uint32_t function);
+
+  // --- For reports: which sites were taken, over all executions of this world.
+  [[nodiscard]] const std::vector<bool>& sites_seen() const { return sites_seen_; }
+  void count_coverage(const sim::Trace& trace);
+
+ private:
+  friend class Frame;
+  void setup_binding(BindingInstance& b);
+  void setup_tasks();
+  void setup_entities(BindingInstance& b);
+  static int file_operation(model::Context& context, model::File& file, void* argument);
+  static void callback_entry(model::Context& context, void* argument);
+  static void user_entry(void* argument);
+  static void hardware_entry(void* argument);
+  static void probe_entry(void* argument);
+  static void remover_entry(void* argument);
+  void remove_driver(model::Context& context, BindingInstance& b);
+  void probe(model::Context& context, BindingInstance& b);
+  sim::LifetimeId home(const BindingInstance& b, const EntitySpec& e);
+  sim::NameId unique(const BindingInstance& b, const std::string& name);
+
+  std::shared_ptr<const scenarios::Program> program_;
+  sim::Engine& engine_;
+  model::Kernel kernel_;
+  model::Rcu rcu_;
+  std::vector<sim::SiteId> sites_;           // by number in the program
+  std::vector<std::uint32_t> site_numbers_;  // by SiteId: number in the program, or UINT32_MAX
+  std::vector<sim::NameId> function_names_;
+  std::vector<bool> sites_seen_;
+  model::Device device_;
+  model::Mutex misc_mtx_, module_mutex_;
+  std::deque<model::Module> modules_;        // one per loading
+  std::deque<model::CharDevice> chardevs_;
+  std::deque<model::IrqLine> irq_lines_;
+  std::deque<model::Region> regions_;
+  std::deque<model::Mapping> other_claims_;  // one per region
+  std::vector<std::unique_ptr<BindingInstance>> bindings_;
+  std::deque<model::Allocation> allocations_;
+  std::deque<TaskState> tasks_;
+  std::deque<model::RcuCallback> rcu_callbacks_;
+  std::uint32_t rcu_callback_count_ = 0;
+  std::vector<std::uint32_t> limits_;        // by task and number of the instruction
+};
+
+}  // namespace unplug::scenarios
