@@ -230,6 +230,7 @@ void Engine::disable(Task& task) {
 }
 
 void Engine::wake(ObjectId object) {
+  if (aborting_) return;  // an effect that was left by fail(); the steps of tasks that were unwound before are gone
   const Object& o = objects_[object.index()];
   for (const TaskId id : o.waiters) {
     Task& t = *tasks_[id.index()];

@@ -103,30 +103,10 @@ class Engine {
   auto step(const Step& s, Effect&& effect) {
     using Result = std::invoke_result_t<Effect, std::uint64_t&>;
     if (!await_turn(s)) return Result();
-    if (s.access.kind == AccessKind::none) {
-      std::uint64_t nothing = 0;
-      if constexpr (std::is_void_v<Result>) {
-        effect(nothing);
-        finish_step(s);
-      } else {
-        Result r = effect(nothing);
-        finish_step(s);
-        return r;
-      }
-    } else {
-      std::uint64_t& word = objects_[s.access.object.index()].word;
-      const std::uint64_t before = word;
-      if constexpr (std::is_void_v<Result>) {
-        effect(word);
-        check_written(s, before);
-        finish_step(s);
-      } else {
-        Result r = effect(word);
-        check_written(s, before);
-        finish_step(s);
-        return r;
-      }
-    }
+    std::uint64_t nothing = 0;
+    std::uint64_t& word = s.access.kind == AccessKind::none ? nothing : objects_[s.access.object.index()].word;
+    const EndOfStep end(*this, s, word);  // an effect that throws has taken its step all the same
+    return effect(word);
   }
   // A step without effect on a word.
   void step(const Step& s) {
@@ -190,13 +170,27 @@ class Engine {
   void announce(Task& task, const Step& s);
   void schedule(TaskId last);
   void grant(Task& task);
-  void finish_step(const Step& s) {
-    in_effect_ = false;
-    if (s.access.kind == AccessKind::write && !objects_[s.access.object.index()].waiters.empty()) wake(s.access.object);
-  }
-  void check_written(const Step& s, std::uint64_t before) {
-    if (s.access.kind == AccessKind::read && objects_[s.access.object.index()].word != before) fail("a step declared as a read has written its object");
-  }
+  // What follows an effect.
+  class EndOfStep {
+   public:
+    EndOfStep(Engine& engine, const Step& step, const std::uint64_t& word) : engine_(engine), step_(step), word_(word), before_(word) {}
+    ~EndOfStep() {
+      engine_.in_effect_ = false;
+      if (step_.access.kind == AccessKind::write) {
+        if (!engine_.objects_[step_.access.object.index()].waiters.empty()) engine_.wake(step_.access.object);
+      } else if (step_.access.kind == AccessKind::read && word_ != before_) {
+        engine_.fail("a step declared as a read has written its object");
+      }
+    }
+    EndOfStep(const EndOfStep&) = delete;
+    EndOfStep& operator=(const EndOfStep&) = delete;
+
+   private:
+    Engine& engine_;
+    const Step& step_;
+    const std::uint64_t& word_;
+    const std::uint64_t before_;
+  };
   void wake(ObjectId object);
   void enable(Task& task, Time at);
   void disable(Task& task);
