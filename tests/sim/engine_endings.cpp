@@ -10,21 +10,21 @@ namespace {
 
 // Random, but ends the execution after `steps` steps.
 struct CutAfter final : Strategy {
-  Random random{1};
+  Random draws{1};
   std::uint64_t left;
   explicit CutAfter(std::uint64_t steps) : left(steps) {}
   bool begin(const ExecutionInfo& /*info*/) override { return true; }
   TaskId pick(std::span<const TaskView> enabled, TaskId /*current*/) override {
-    return left-- == 0 ? TaskId{} : enabled[random.below(enabled.size())].id;
+    return left-- == 0 ? TaskId{} : enabled[draws.below(enabled.size())].id;
   }
   std::uint32_t choose(const ChoicePoint& /*point*/, std::uint32_t bound) override {
-    return static_cast<std::uint32_t>(random.below(bound));
+    return static_cast<std::uint32_t>(draws.below(bound));
   }
   [[nodiscard]] std::string describe() const override { return "cut-after"; }
 };
 
-// Two tasks of C++ code that is all guards: nested locks, destructors with several steps, a child, an exception handled. (A guard cannot sit in
-// a unique_ptr: the destructor of that is noexcept, and the end of an execution is thrown through it.)
+// Two tasks of C++ code that is all guards: nested locks, destructors with several steps, a child, an exception handled. (A guard cannot
+// sit in a unique_ptr: the destructor of that is noexcept, and the end of an execution is thrown through it.)
 struct GuardHeavy final : Program {
   int alive = 0;
 

@@ -87,20 +87,20 @@ std::string check(Engine& engine, std::uint64_t seed, Tally& tally) {
 
   // An execution cut short is judged soundly on its prefix.
   for (std::uint64_t cut = 0; cut < 4; ++cut) {
-    Random random(combine(seed, cut));
+    Random draws(combine(seed, cut));
     struct Cut final : Strategy {
-      Random& random;
+      Random& draws;
       std::uint64_t left;
-      Cut(Random& r, std::uint64_t n) : random(r), left(n) {}
+      Cut(Random& r, std::uint64_t n) : draws(r), left(n) {}
       bool begin(const ExecutionInfo& /*info*/) override { return true; }
       TaskId pick(std::span<const TaskView> enabled, TaskId /*current*/) override {
-        return left-- == 0 ? TaskId{} : enabled[random.below(enabled.size())].id;
+        return left-- == 0 ? TaskId{} : enabled[draws.below(enabled.size())].id;
       }
       std::uint32_t choose(const ChoicePoint& /*point*/, std::uint32_t bound) override {
-        return static_cast<std::uint32_t>(random.below(bound));
+        return static_cast<std::uint32_t>(draws.below(bound));
       }
       [[nodiscard]] std::string describe() const override { return "cut"; }
-    } strategy(random, random.below(8));
+    } strategy(draws, draws.below(8));
     run(engine, program, strategy);
     for (const Pair& p : judged(engine.trace()))
       if (p.end_task && !all_observed.contains(p)) wrong += " cut";
