@@ -52,6 +52,7 @@ Outcome Engine::run(Program& program, Strategy& strategy, const ExecutionInfo& i
 
 ObjectId Engine::new_object(NameId name, std::uint64_t word) {
   if (in_effect_) fail("an effect made an object: make it before the step");
+  if (aborting_ || over_) return {};  // an effect may still hold a reference to a word, and the trace is complete
   if (object_count_ == objects_.size()) objects_.emplace_back();
   Object& o = objects_[object_count_];
   o.word = word;
@@ -61,6 +62,7 @@ ObjectId Engine::new_object(NameId name, std::uint64_t word) {
 }
 
 LifetimeId Engine::new_lifetime(NameId name, std::uint32_t kind, bool from_start) {
+  if (aborting_ || over_) return {};
   trace_.lifetimes.push_back({name, kind, from_start});
   return LifetimeId{static_cast<std::uint32_t>(trace_.lifetimes.size() - 1)};
 }
