@@ -1,7 +1,6 @@
 #include "unplug/sim/engine.hpp"
 
 #include <algorithm>
-#include <exception>
 
 #include <fmt/format.h>
 
@@ -43,10 +42,16 @@ void Engine::reset(Strategy& strategy, const ExecutionInfo& info) {
 
 Outcome Engine::run(Program& program, Strategy& strategy, const ExecutionInfo& info) {
   reset(strategy, info);
-  program.setup(*this);
+  try {
+    program.setup(*this);
+  } catch (...) {
+    error_ = std::current_exception();
+    end_execution({Outcome::Kind::cut, {}, {}});
+  }
   if (!over_) schedule({});
   finish_trace();
   unwind();
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   return std::move(outcome_);
 }
 
@@ -247,31 +252,47 @@ void Engine::wake(ObjectId object) {
 }
 
 void Engine::schedule(TaskId last) {
-  if (enabled_.empty()) {
-    Outcome o;
-    for (std::uint32_t i = 0; i < task_count_; ++i)
-      if (!tasks_[i]->done && !tasks_[i]->spec.daemon) o.kind = Outcome::Kind::blocked;
-    end_execution(std::move(o));
+  Task* next = nullptr;
+  try {
+    next = consult(last);
+  } catch (...) {
+    // Not for the task on whose stack this happens to be: run() throws it again on its caller's.
+    error_ = std::current_exception();
+    outcome_ = {Outcome::Kind::cut, {}, {}};
+  }
+  if (next == nullptr) {
+    end_execution(std::move(outcome_));
     return;
   }
+  current_ = next->self;
+  fibers_.switch_to(next->fiber);
+}
+
+// The task that the strategy wants next, its data choice made; null if the execution ends here, with outcome_ to say how.
+Engine::Task* Engine::consult(TaskId last) {
+  if (enabled_.empty()) {
+    for (std::uint32_t i = 0; i < task_count_; ++i)
+      if (!tasks_[i]->done && !tasks_[i]->spec.daemon) outcome_.kind = Outcome::Kind::blocked;
+    return nullptr;
+  }
+  const auto cut = [this] {
+    outcome_.kind = Outcome::Kind::cut;
+    return nullptr;
+  };
   const TaskId next = strategy_->pick(enabled_, last);
-  if (!next) {
-    end_execution({Outcome::Kind::cut, {}, {}});
-    return;
+  if (!next) return cut();
+  if (next.index() >= task_count_ || !tasks_[next.index()]->enabled) {
+    outcome_ = {Outcome::Kind::failed, {}, fmt::format("strategy '{}' picked a task that is not enabled", strategy_->describe())};
+    return nullptr;
   }
   Task& t = *tasks_[next.index()];
+  t.granted_choice = 0;
   if (t.pending->alternatives > 1) {
     t.granted_choice = strategy_->choose({next, t.spec.name, t.choices, t.pending->operation}, t.pending->alternatives);
-    if (t.granted_choice >= t.pending->alternatives) {
-      end_execution({Outcome::Kind::cut, {}, {}});
-      return;
-    }
+    if (t.granted_choice >= t.pending->alternatives) return cut();
     ++t.choices;
-  } else {
-    t.granted_choice = 0;
   }
-  current_ = next;
-  fibers_.switch_to(t.fiber);
+  return &t;
 }
 
 void Engine::grant(Task& task) {

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -80,7 +81,7 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Runs one execution to its end. The trace is complete afterwards, until the next run(). begin() of the strategy must have been called
-  // with `info` (run_execution() in campaign.hpp does both).
+  // with `info`. What setup() or the strategy throws is thrown again here, after all tasks have been unwound.
   Outcome run(Program& program, Strategy& strategy, const ExecutionInfo& info);
   [[nodiscard]] const Trace& trace() const { return trace_; }
   [[nodiscard]] NameTable& names() { return names_; }
@@ -169,6 +170,7 @@ class Engine {
   bool refuse(Task& task);
   void announce(Task& task, const Step& s);
   void schedule(TaskId last);
+  Task* consult(TaskId last);
   void grant(Task& task);
   // What follows an effect.
   class EndOfStep {
@@ -211,6 +213,7 @@ class Engine {
   std::vector<Time> cpu_free_;
   Strategy* strategy_ = nullptr;
   Outcome outcome_;
+  std::exception_ptr error_;  // thrown by setup() or by the strategy
   TaskId current_;
   std::uint64_t seed_ = 0;
   Time now_ = 0;
