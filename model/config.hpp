@@ -14,7 +14,7 @@ enum class GracePeriodPreset : std::uint8_t { idle, busy, pathological };
 
 struct KernelConfig {
   std::string version = "6.18";
-  bool preempt_rcu = true;           // CONFIG_PREEMPT_RCU: an RCU reader that sleeps stretches the grace period; without, it ends the section
+  bool preempt_rcu = true;  // CONFIG_PREEMPT_RCU: an RCU reader that sleeps stretches the grace period; without, it ends the section
   std::uint32_t hz = 250;
   std::uint32_t cpus = 4;            // parallelism under `timed` only
   GracePeriodPreset grace_periods = GracePeriodPreset::idle;

@@ -31,7 +31,8 @@ void Context::might_sleep(std::string_view what) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
                    fmt::format("{} may sleep, in {} context", what, kind_ == ContextKind::hardirq ? "hard interrupt" : "softirq"));
   } else if (rcu_nesting > 0) {
-    kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what), fmt::format("{} may sleep, inside an RCU read-side section", what));
+    kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
+                   fmt::format("{} may sleep, inside an RCU read-side section", what));
     if (!kernel_.config().preempt_rcu) rcu_note_context_switch(*this);
   }
 }
@@ -74,7 +75,8 @@ void Context::at(SiteId site) {
 
 void Context::finish() {
   if (aborting()) return;
-  for (const auto& [object, name] : locks) kernel_.report(ViolationClass::leak, name, fmt::format("lock '{}' is still held", kernel_.text(name)));
+  for (const auto& [object, name] : locks)
+    kernel_.report(ViolationClass::leak, name, fmt::format("lock '{}' is still held", kernel_.text(name)));
 }
 
 }  // namespace unplug::model

@@ -65,7 +65,8 @@ class Context {
   // Called by everything that may sleep: reports sleep-in-atomic, and without PREEMPT_RCU ends the reader that slept.
   void might_sleep(std::string_view what);
 
-  // A called function. While it lives, steps execute from `text` (none: text that never goes away) and count as code that runs for `binding`.
+  // A called function. While it lives, steps execute from `text` (none: text that never goes away) and count as code that runs for
+  // `binding`.
   class Function {
    public:
     Function(Context& context, NameId function, LifetimeId text, LifetimeId binding);

@@ -13,7 +13,8 @@ Policy::Policy(const PolicySpec& spec)
       waiters_(make_quiesce(Part::waiters, spec[Part::waiters])),
       barrier_(make_exit_barrier(spec[Part::rcu_callbacks])),
       has_core_(spec[Part::entry] != "none") {
-  if (!entry_ || !resource_ || !pin_ || !work_ || !irq_ || !waiters_ || !barrier_) throw std::invalid_argument("unknown mechanism in a policy");
+  if (!entry_ || !resource_ || !pin_ || !work_ || !irq_ || !waiters_ || !barrier_)
+    throw std::invalid_argument("unknown mechanism in a policy");
 }
 
 void Policy::init(Kernel& kernel, Rcu& rcu, NameId unique_name, std::span<Resource> resources) {

@@ -9,7 +9,8 @@ void Checker::judge(const Kernel& kernel, const sim::Trace& trace, std::vector<V
   wait_rule(kernel, trace, out);
   leak_rule(kernel, trace, out);
   race_rule(kernel, trace, out);
-  for (const Report& r : kernel.reports()) out.push_back({r.violation_class, r.object, r.task, r.event, Violation::no_event, Violation::no_event, r.detail});
+  for (const Report& r : kernel.reports())
+    out.push_back({r.violation_class, r.object, r.task, r.event, Violation::no_event, Violation::no_event, r.detail});
 }
 
 std::uint32_t begin_of(const sim::Trace& trace, LifetimeId lifetime) {

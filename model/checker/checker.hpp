@@ -38,7 +38,8 @@ class Checker {
 
 // Lifetimes: of what kind the lifetime is decides the class. Of one task's faults on one lifetime the first in program order is named: what
 // comes after it is the same accident.
-void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vector<sim::LifetimeFault>& faults, std::vector<Violation>& out);
+void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vector<sim::LifetimeFault>& faults,
+                   std::vector<Violation>& out);
 // Tasks that wait for ever: deadlock, hung-remove, unbounded-remove.
 void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 // What an ended owner created and nobody released; work promised and not done.

@@ -29,7 +29,8 @@ class SyncClocks {
     }
     // What a task is made by is all it knows at first.
     auto b = std::lower_bound(births_.begin(), births_.end(), sim::Birth{e.task.index(), e.ordinal + 1, 0});
-    for (; b != births_.end() && b->creator == e.task.index() && b->steps == e.ordinal + 1; ++b) std::ranges::copy(mine, task(b->task).begin());
+    for (; b != births_.end() && b->creator == e.task.index() && b->steps == e.ordinal + 1; ++b)
+      std::ranges::copy(mine, task(b->task).begin());
   }
 
  private:

@@ -4,14 +4,16 @@ namespace unplug::model {
 namespace {
 
 const Operation register_op{.name = "device node appears", .sync = sim::Sync::release}, deregister_op{.name = "device node removed"},
-    lookup_op{.name = "open: look up device", .sync = sim::Sync::acquire}, await_op{.name = "wait for the device node", .sync = sim::Sync::acquire};
+    lookup_op{.name = "open: look up device", .sync = sim::Sync::acquire},
+    await_op{.name = "wait for the device node", .sync = sim::Sync::acquire};
 
 constexpr int enodev = -19, eopnotsupp = -95;
 
 const StaticName open_function{"vfs_open"}, ioctl_function{"vfs_ioctl"}, close_function{"__fput"};
 
 // Calls a driver's operation under the entry guard. `entered`: false if the guard refused.
-int call(Context& context, File& file, FileOperation operation, void* argument, const KernelSite& enter, const KernelSite& exit, bool& entered) {
+int call(Context& context, File& file, FileOperation operation, void* argument, const KernelSite& enter, const KernelSite& exit,
+         bool& entered) {
   EntryGuard& guard = file.registration->policy->entry();
   Token token = 0;
   context.at(enter);
@@ -143,7 +145,8 @@ int vfs_ioctl(Context& context, File& file) {
 }
 
 void vfs_close(Context& context, File& file) {
-  static const KernelSite enter_site{"__fput", "enter"}, exit_site{"__fput", "leave"}, put_site{"__fput", "fops_put"}, free_site{"__fput", "free file"};
+  static const KernelSite enter_site{"__fput", "enter"}, exit_site{"__fput", "leave"}, put_site{"__fput", "fops_put"},
+      free_site{"__fput", "free file"};
   const Context::KernelFunction function(context, close_function);
   if (!file.open) return;
   Registration& r = *file.registration;

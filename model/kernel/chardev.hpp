@@ -1,8 +1,8 @@
 // Character devices and open files, from the VFS side.
 //
 // fs/char_dev.c (chrdev_open, cdev_del), drivers/char/misc.c (misc_open, misc_deregister), fs/file_table.c (__fput), v6.18. open looks the
-// device up, takes a reference on the module that fops.owner names, calls the driver. Removing the name gates open() and nothing else: files
-// stay open, and their operations callable. misc_deregister() waits for open() calls in flight (misc_mtx), cdev_del() for nobody.
+// device up, takes a reference on the module that fops.owner names, calls the driver. Removing the name gates open() and nothing else:
+// files stay open, and their operations callable. misc_deregister() waits for open() calls in flight (misc_mtx), cdev_del() for nobody.
 // Every operation runs between enter() and exit() of the policy's entry guard, whose code lives in a core module.
 // Left out: the re-open hole of cdev, dup and passed files, mmap, poll, a second module reference by cdev.owner.
 #pragma once

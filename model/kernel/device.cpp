@@ -19,7 +19,8 @@ void devres_release_all(Context& context, Binding& b) {
     ++word;
   });
   for (auto node = todo.rbegin(); node != todo.rend() && !context.aborting(); ++node) {
-    context.at(context.kernel().site({"devres_release_all", std::string(node->release_name->text), std::string(node->release_name->text), {}, false}));
+    context.at(context.kernel().site(
+        {"devres_release_all", std::string(node->release_name->text), std::string(node->release_name->text), {}, false}));
     node->release(context);
   }
 }
@@ -66,7 +67,8 @@ bool devres_remove(Context& context, Binding& b, const void* key) {
 
 bool probe_device(Context& context, Binding& b, const std::function<bool(Context&)>& probe) {
   const Context::KernelFunction function(context, probe_function);
-  static const KernelSite lock_site{"really_probe", "device_lock"}, bind_site{"really_probe", "bind"}, unlock_site{"really_probe", "device_unlock"};
+  static const KernelSite lock_site{"really_probe", "device_lock"}, bind_site{"really_probe", "bind"},
+      unlock_site{"really_probe", "device_unlock"};
   context.at(lock_site);
   mutex_lock(context, b.device->lock);
   const bool bound = probe(context);

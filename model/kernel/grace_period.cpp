@@ -11,7 +11,8 @@ namespace {
 // back, with host contention 4 to 10. Pathological: 0.1 to 2 s at HZ=250.
 constexpr std::array<std::uint32_t, 20> idle{3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 6};
 constexpr std::array<std::uint32_t, 20> busy{4, 5, 5, 6, 6, 7, 7, 7, 7, 8, 8, 8, 8, 8, 9, 9, 9, 10, 10, 12};
-constexpr std::array<std::uint32_t, 20> pathological{25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100, 120, 140, 160, 180, 200, 250, 300, 400, 500};
+constexpr std::array<std::uint32_t, 20> pathological{25,  30,  35,  40,  45,  50,  60,  70,  80,  90,
+                                                     100, 120, 140, 160, 180, 200, 250, 300, 400, 500};
 
 std::span<const std::uint32_t> table(GracePeriodPreset preset) {
   switch (preset) {

@@ -60,11 +60,12 @@ bool raise_irq(Kernel& kernel, IrqLine& line) {
   // One handler at a time: a line that is in progress stays pending at the interrupt controller.
   arrive.guard = sim::Guard::not_equal(0, action_mask);
   std::uint64_t number = 0;
-  context.wait(arrive, {.what = "interrupt", .object = line.name, .owner = Owner::hardware, .idle = true, .sleeps = false}, [&](std::uint64_t& word) {
-    number = word & action_mask;
-    word += in_progress;
-    kernel.hold(line.object, me);
-  });
+  context.wait(arrive, {.what = "interrupt", .object = line.name, .owner = Owner::hardware, .idle = true, .sleeps = false},
+               [&](std::uint64_t& word) {
+                 number = word & action_mask;
+                 word += in_progress;
+                 kernel.hold(line.object, me);
+               });
   if (context.aborting()) return false;
   IrqAction& action = *line.actions[number - 1];
   action.handler(context, action.argument);

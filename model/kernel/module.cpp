@@ -38,7 +38,8 @@ void module_put(Context& context, Module* m) {
   if (m == nullptr) return;
   context.write(put_op, m->object, {}, [&](std::uint64_t& word) {
     if ((word & count_mask) == 0) {
-      context.kernel().report(ViolationClass::api_misuse, m->name, fmt::format("module_put('{}') below zero", context.kernel().text(m->name)));
+      context.kernel().report(ViolationClass::api_misuse, m->name,
+                              fmt::format("module_put('{}') below zero", context.kernel().text(m->name)));
     } else {
       --word;
     }

@@ -10,8 +10,9 @@ namespace {
 const Operation load_index_op{.name = "srcu_read_lock: load index"}, lock_op{.name = "srcu_read_lock: count in"},
     unlock_op{.name = "srcu_read_unlock", .sync = sim::Sync::release};
 const Operation request_op{.name = "synchronize_srcu: request"}, next_op{.name = "synchronize_srcu: wait for the running grace period"},
-    scan1_op{.name = "synchronize_srcu: scan the inactive index", .sync = sim::Sync::acquire}, flip_op{.name = "synchronize_srcu: flip index"},
-    scan2_op{.name = "synchronize_srcu: scan the old index", .sync = sim::Sync::acquire}, done_op{.name = "synchronize_srcu: done"};
+    scan1_op{.name = "synchronize_srcu: scan the inactive index", .sync = sim::Sync::acquire},
+    flip_op{.name = "synchronize_srcu: flip index"}, scan2_op{.name = "synchronize_srcu: scan the old index", .sync = sim::Sync::acquire},
+    done_op{.name = "synchronize_srcu: done"};
 
 constexpr std::uint64_t running = 1;
 constexpr sim::Duration exp_holdoff = 25 * sim::microsecond;

@@ -3,9 +3,9 @@
 namespace unplug::model {
 namespace {
 
-const Operation complete_op{.name = "complete", .sync = sim::Sync::release}, complete_all_op{.name = "complete_all", .sync = sim::Sync::release},
-    wait_op{.name = "wait_for_completion", .sync = sim::Sync::acquire}, fence_wait_op{.name = "dma_fence_wait", .sync = sim::Sync::acquire},
-    shoot_op{.name = "wake with error", .sync = sim::Sync::release};
+const Operation complete_op{.name = "complete", .sync = sim::Sync::release},
+    complete_all_op{.name = "complete_all", .sync = sim::Sync::release}, wait_op{.name = "wait_for_completion", .sync = sim::Sync::acquire},
+    fence_wait_op{.name = "dma_fence_wait", .sync = sim::Sync::acquire}, shoot_op{.name = "wake with error", .sync = sim::Sync::release};
 
 constexpr std::uint64_t shot = std::uint64_t{1} << 63U, all = 0x7fffffff, count_mask = all;
 

@@ -3,12 +3,14 @@
 namespace unplug::model {
 namespace {
 
-const Operation queue_op{.name = "queue_work", .sync = sim::Sync::release}, take_op{.name = "worker takes work", .sync = sim::Sync::acquire},
-    done_op{.name = "work finished", .sync = sim::Sync::release}, cancel_op{.name = "cancel_work"},
-    cancel_sync_op{.name = "cancel_work_sync: steal pending"},
-    cancel_wait_op{.name = "cancel_work_sync: wait for the running instance", .sync = sim::Sync::acquire}, flush_op{.name = "flush_work: look"},
-    flush_wait_op{.name = "flush_work: wait", .sync = sim::Sync::acquire}, disable_op{.name = "disable_work_sync: steal pending"},
-    disable_wait_op{.name = "disable_work_sync: wait for the running instance", .sync = sim::Sync::acquire}, enable_op{.name = "enable_work"};
+const Operation queue_op{.name = "queue_work", .sync = sim::Sync::release},
+    take_op{.name = "worker takes work", .sync = sim::Sync::acquire}, done_op{.name = "work finished", .sync = sim::Sync::release},
+    cancel_op{.name = "cancel_work"}, cancel_sync_op{.name = "cancel_work_sync: steal pending"},
+    cancel_wait_op{.name = "cancel_work_sync: wait for the running instance", .sync = sim::Sync::acquire},
+    flush_op{.name = "flush_work: look"}, flush_wait_op{.name = "flush_work: wait", .sync = sim::Sync::acquire},
+    disable_op{.name = "disable_work_sync: steal pending"},
+    disable_wait_op{.name = "disable_work_sync: wait for the running instance", .sync = sim::Sync::acquire},
+    enable_op{.name = "enable_work"};
 
 // The word: bit 0 PENDING, bit 1 running, bits 4..15 disable depth, bits 16..39 instances queued, bits 40..63 instances finished.
 constexpr std::uint64_t pending = 1, running = 2, disable_unit = 0x10, disable_mask = 0xfff0, queued_unit = 0x10000,

@@ -1,7 +1,7 @@
 // Resource guards `rcu-revoke` and `rcu-revoke-batched`: access is tried inside an RCU read-side section and revoked at unbind.
 //
-// rust/kernel/revocable.rs and devres.rs, v6.16: try_access() takes rcu_read_lock(), then loads the flag; the guard is the section, so it must
-// not sleep. revoke() swaps the flag; who wins waits for one synchronize_rcu() and drops the resource. In the devres callback of each
+// rust/kernel/revocable.rs and devres.rs, v6.16: try_access() takes rcu_read_lock(), then loads the flag; the guard is the section, so it
+// must not sleep. revoke() swaps the flag; who wins waits for one synchronize_rcu() and drops the resource. In the devres callback of each
 // resource that is one grace period per resource, one after another. `batched` clears every flag first and waits once for all (planned in
 // 2026, not merged): then the callbacks only drop.
 #include "unplug/model/mechanisms/makers.hpp"

@@ -23,19 +23,23 @@ const std::array entry_guards{
 };
 const std::array resource_guards{
     Entry<ResourceGuard>{{Part::resource, "none", "a raw pointer", ""}, make_no_resource_guard},
-    Entry<ResourceGuard>{{Part::resource, "rcu-revoke", "try_access in an RCU section; one grace period per resource at unbind", "revocable.rs, v6.16"},
-                         make_rcu_revoke},
+    Entry<ResourceGuard>{
+        {Part::resource, "rcu-revoke", "try_access in an RCU section; one grace period per resource at unbind", "revocable.rs, v6.16"},
+        make_rcu_revoke},
     Entry<ResourceGuard>{{Part::resource, "rcu-revoke-batched", "the same, one grace period for all resources", "proposed in 2026"},
                          make_rcu_revoke_batched},
 };
 const std::array pins{
     Entry<ModulePin>{{Part::pin, "none", "fops.owner = NULL: an open file does not pin the driver's module", ""}, make_no_pin},
-    Entry<ModulePin>{{Part::pin, "fd-refcount", "fops.owner = THIS_MODULE: every open file pins it", "chrdev_open, v6.18"}, make_fd_refcount},
+    Entry<ModulePin>{{Part::pin, "fd-refcount", "fops.owner = THIS_MODULE: every open file pins it", "chrdev_open, v6.18"},
+                     make_fd_refcount},
 };
 const std::array quiescers{
     Entry<Quiesce>{{Part::work, "none", "work items are left alone", ""}, make_leave},
-    Entry<Quiesce>{{Part::work, "cancel_work_sync", "pending ones are taken back, running ones waited for", "__cancel_work_sync, v6.18"}, make_cancel_work},
-    Entry<Quiesce>{{Part::work, "disable_work_sync", "the same, and queueing is refused from then on", "disable_work_sync, v6.18"}, make_disable_work},
+    Entry<Quiesce>{{Part::work, "cancel_work_sync", "pending ones are taken back, running ones waited for", "__cancel_work_sync, v6.18"},
+                   make_cancel_work},
+    Entry<Quiesce>{{Part::work, "disable_work_sync", "the same, and queueing is refused from then on", "disable_work_sync, v6.18"},
+                   make_disable_work},
     Entry<Quiesce>{{Part::work, "flush_work", "waits for what is queued, forbids nothing", "flush_work, v6.18"}, make_flush_work},
     Entry<Quiesce>{{Part::irq, "none", "interrupts stay requested until devres frees them", ""}, make_leave},
     Entry<Quiesce>{{Part::irq, "free_irq", "freed in remove(), running handlers waited for", "devm_free_irq, v6.18"}, make_free_irq},
