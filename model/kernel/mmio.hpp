@@ -2,8 +2,8 @@
 //
 // request_mem_region()/release_mem_region(): kernel/resource.c; ioremap()/iounmap(): arch/x86/mm/ioremap.c, v6.18. A region belongs to one
 // claimant at a time; each claim is a lifetime of its own (a generation), so a stale pointer that reaches a region somebody else has
-// claimed since is told from one that reaches nothing. A register access touches no shared object: what it depends on is that mapping and region
-// still live. What a read returns is a data choice where the scenario lists several values.
+// claimed since is told from one that reaches nothing. A register access touches no shared object: what it depends on is that mapping and
+// region still live. What a read returns is a data choice where the scenario lists several values.
 // Left out: lazy TLB flush, all-ones after surprise removal, posted writes, register contents.
 #pragma once
 
