@@ -55,7 +55,6 @@ bool mutex_trylock(Context& context, Mutex& m) {
 }
 
 void mutex_unlock(Context& context, Mutex& m) {
-  const TaskId me = context.engine().current();
   context.write(unlock_op, m.object, m.home, [&](std::uint64_t& word) {
     if (!released(context, m.object))
       context.kernel().report(ViolationClass::api_misuse, m.name,
@@ -63,7 +62,6 @@ void mutex_unlock(Context& context, Mutex& m) {
     if (word != 0) context.kernel().unhold(m.object, TaskId{static_cast<std::uint32_t>(word - 1)});
     word = 0;
   });
-  (void)me;
 }
 
 void init_rwsem(Kernel& kernel, Rwsem& s, NameId unique_name, NameId declared, LifetimeId home) {
@@ -85,9 +83,9 @@ void down_read(Context& context, Rwsem& s) {
 void up_read(Context& context, Rwsem& s) {
   const TaskId me = context.engine().current();
   context.write(up_read_op, s.object, s.home, [&](std::uint64_t& word) {
-    if (!released(context, s.object)) {
+    if (!released(context, s.object) || word < reader) {
       context.kernel().report(ViolationClass::api_misuse, s.name,
-                              fmt::format("up_read('{}') by a task that does not hold it", context.kernel().text(s.name)));
+                              fmt::format("up_read('{}') by a task that does not hold it for reading", context.kernel().text(s.name)));
     }
     context.kernel().unhold(s.object, me);
     if (word >= reader) word -= reader;
@@ -110,9 +108,9 @@ void down_write(Context& context, Rwsem& s) {
 void up_write(Context& context, Rwsem& s) {
   const TaskId me = context.engine().current();
   context.write(up_write_op, s.object, s.home, [&](std::uint64_t& word) {
-    if (!released(context, s.object)) {
+    if (!released(context, s.object) || (word & writer) == 0) {
       context.kernel().report(ViolationClass::api_misuse, s.name,
-                              fmt::format("up_write('{}') by a task that does not hold it", context.kernel().text(s.name)));
+                              fmt::format("up_write('{}') by a task that does not hold it for writing", context.kernel().text(s.name)));
     }
     context.kernel().unhold(s.object, me);
     word &= ~writer;

@@ -1,0 +1,270 @@
+// kernel/locks: mutexes and rwsems.
+#include "support.hpp"
+
+namespace unplug::model::test {
+
+TEST_CASE("mutex: at most one task is inside, and each gets in") {
+  Mutex m;
+  int inside = 0, most = 0, entered = 0;
+  Lab lab([&](Lab& l) {
+    inside = entered = 0;
+    l.init(m, "m");
+    for (const auto* n : {"a", "b", "c"})
+      l.task(n, [&](Context& c) {
+        mutex_lock(c, m);
+        most = std::max(most, ++inside);
+        ++entered;
+        mark(c);
+        --inside;
+        mutex_unlock(c, m);
+      });
+  });
+  const Found f = every_schedule(lab, [&] { CHECK(entered == 3); });
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  CHECK(most == 1);
+  CHECK(every(lab).executions == 6);  // who goes first, second, third: no queue, so every order
+}
+
+TEST_CASE("mutex: trylock gets it or doesn't, and never waits") {
+  Mutex m;
+  int got = 0;
+  std::set<int> seen;
+  Lab lab([&](Lab& l) {
+    got = 0;
+    l.init(m, "m");
+    for (const auto* n : {"a", "b"})
+      l.task(n, [&](Context& c) {
+        if (!mutex_trylock(c, m)) return;
+        ++got;
+        mutex_unlock(c, m);
+      });
+  });
+  const Found f = every(lab, [&] { seen.insert(got); });
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  CHECK(seen == std::set<int>{1, 2});
+}
+
+TEST_CASE("mutex: a lock held at exit is a leak, and who waits for it waits for nobody") {
+  Mutex m;
+  bool second = false;
+  Lab lab([&](Lab& l) {
+    l.init(m, "m");
+    l.task("a", [&](Context& c) { mutex_lock(c, m); });
+    if (second) l.task("b", [&](Context& c) {
+      mutex_lock(c, m);
+      mutex_unlock(c, m);
+    });
+  });
+  CHECK(every(lab).text() == "leak(m)@a");
+  second = true;
+  const Found f = every(lab);
+  CHECK(f.text() == "deadlock(m)@b, leak(m)@a");
+  CHECK(f.details.at("deadlock(m)@b") == "'b' waits in mutex_lock(m) for 'a' has ended without letting go");
+}
+
+TEST_CASE("mutex: unlock by a task that does not hold it is api-misuse, and opens it all the same") {
+  Mutex m;
+  Lab lab([&](Lab& l) {
+    l.init(m, "m");
+    l.task("a", [&](Context& c) {
+      mutex_unlock(c, m);
+      mutex_lock(c, m);
+      mutex_unlock(c, m);
+    });
+  });
+  const Found f = every(lab);
+  CHECK(f.text() == "api-misuse(m)@a");
+  CHECK(f.details.begin()->second == "mutex_unlock('m') by a task that does not hold it");
+
+  int inside = 0, most = 0;
+  Lab theft([&](Lab& l) {
+    inside = 0;
+    l.init(m, "m");
+    l.task("thief", [&](Context& c) { mutex_unlock(c, m); });
+    for (const auto* n : {"a", "b"})
+      l.task(n, [&](Context& c) {
+        mutex_lock(c, m);
+        most = std::max(most, ++inside);
+        mark(c);
+        --inside;
+        mutex_unlock(c, m);
+      });
+  });
+  every(theft);
+  CHECK(most == 2);
+}
+
+TEST_CASE("mutex: locked twice by one task, it waits for itself") {
+  Mutex m;
+  Lab lab([&](Lab& l) {
+    l.init(m, "m");
+    l.task("a", [&](Context& c) {
+      mutex_lock(c, m);
+      mutex_lock(c, m);
+    });
+  });
+  const Found f = every(lab);
+  CHECK(f.text() == "deadlock(m)@a");
+  CHECK(f.details.begin()->second == "'a' waits in mutex_lock(m) for 'a' waits in mutex_lock(m)");
+}
+
+TEST_CASE("mutex 1.1: two locks in opposite order deadlock, in the same order they don't") {
+  Mutex m, n;
+  bool opposite = true;
+  Lab lab([&](Lab& l) {
+    l.init(m, "m");
+    l.init(n, "n");
+    const auto both = [](Context& c, Mutex& first, Mutex& second) {
+      mutex_lock(c, first);
+      mutex_lock(c, second);
+      mutex_unlock(c, second);
+      mutex_unlock(c, first);
+    };
+    l.task("a", [&, both](Context& c) { both(c, m, n); });
+    l.task("b", [&, both](Context& c) { opposite ? both(c, n, m) : both(c, m, n); });
+  });
+  const Found f = every(lab);
+  CHECK(f.text() == "deadlock(m)@b, deadlock(n)@a");
+  CHECK(f.details.at("deadlock(n)@a") == "'a' waits in mutex_lock(n) for 'b' waits in mutex_lock(m) for 'a' waits in mutex_lock(n)");
+  CHECK(f.executions == 3);
+  CHECK(f.blocked == 1);
+  opposite = false;
+  CHECK(every(lab).text().empty());
+}
+
+TEST_CASE("mutex 15: taking one in an interrupt or in an RCU reader is sleep-in-atomic, even if it is free") {
+  Mutex m;
+  Lab lab([&](Lab& l) {
+    l.init(m, "m");
+    const auto body = [&](Context& c) {
+      mark(c);
+      mutex_lock(c, m);
+      mutex_unlock(c, m);
+    };
+    l.task("irq", body, ContextKind::hardirq);
+    l.task("softirq", body, ContextKind::softirq);
+    l.task("reader", [&, body](Context& c) {
+      rcu_read_lock(c, l.rcu);
+      body(c);
+      rcu_read_unlock(c, l.rcu);
+      body(c);
+    });
+    l.task("process", body);
+    l.task("polite", [&](Context& c) {
+      if (mutex_trylock(c, m)) mutex_unlock(c, m);
+    }, ContextKind::hardirq);
+  });
+  const Found f = sample(lab, 50);
+  CHECK(f.text() == "sleep-in-atomic(mutex_lock)@irq, sleep-in-atomic(mutex_lock)@reader, sleep-in-atomic(mutex_lock)@softirq");
+  CHECK(f.details.at("sleep-in-atomic(mutex_lock)@irq") == "mutex_lock may sleep, in hard interrupt context");
+  CHECK(f.details.at("sleep-in-atomic(mutex_lock)@reader") == "mutex_lock may sleep, inside an RCU read-side section");
+}
+
+TEST_CASE("rwsem 13: readers share, a writer is alone") {
+  Rwsem s;
+  int readers = 0, writers = 0, most_readers = 0;
+  Lab lab([&](Lab& l) {
+    readers = writers = 0;
+    l.init(s, "s");
+    for (const auto* n : {"r1", "r2"})
+      l.task(n, [&](Context& c) {
+        down_read(c, s);
+        CHECK(writers == 0);
+        most_readers = std::max(most_readers, ++readers);
+        mark(c);
+        --readers;
+        up_read(c, s);
+      });
+    for (const auto* n : {"w1", "w2"})
+      l.task(n, [&](Context& c) {
+        down_write(c, s);
+        CHECK(++writers == 1);
+        CHECK(readers == 0);
+        mark(c);
+        --writers;
+        up_write(c, s);
+      });
+  });
+  const Found f = every(lab);
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  CHECK(most_readers == 2);
+}
+
+TEST_CASE("rwsem 13: a waiting writer keeps new readers out, so a nested down_read deadlocks; without a writer it doesn't") {
+  Rwsem s;
+  bool writer = true;
+  Lab lab([&](Lab& l) {
+    l.init(s, "s");
+    l.task("r", [&](Context& c) {
+      down_read(c, s);
+      down_read(c, s);
+      up_read(c, s);
+      up_read(c, s);
+    });
+    if (writer) l.task("w", [&](Context& c) {
+      down_write(c, s);
+      up_write(c, s);
+    });
+  });
+  const Found f = every(lab);
+  CHECK(f.text() == "deadlock(s)@r");
+  CHECK(f.blocked == 1);
+  writer = false;
+  CHECK(every(lab).text().empty());
+}
+
+TEST_CASE("rwsem: released by who does not hold it, or as what it is not held, is api-misuse") {
+  Rwsem s;
+  int form = 0;
+  Lab lab([&](Lab& l) {
+    l.init(s, "s");
+    l.task("t", [&](Context& c) {
+      switch (form) {
+        case 0: up_read(c, s); break;
+        case 1: up_write(c, s); break;
+        case 2:
+          down_read(c, s);
+          up_write(c, s);
+          break;
+        case 3:
+          down_write(c, s);
+          up_read(c, s);
+          break;
+        default:
+          down_read(c, s);
+          up_read(c, s);
+          down_write(c, s);
+          up_write(c, s);
+      }
+    });
+  });
+  for (form = 0; form < 4; ++form) {
+    CAPTURE(form);
+    CHECK(every(lab).text() == "api-misuse(s)@t");
+  }
+  CHECK(every(lab).text().empty());
+}
+
+TEST_CASE("locks: memory they are embedded in must live through lock, wait and unlock") {
+  Allocation p;
+  Mutex m;
+  Lab lab([&](Lab& l) {
+    l.init(p, "p");
+    l.init(m, "p.lock", p.life);
+    l.task("user", [&](Context& c) {
+      mutex_lock(c, m);
+      mutex_unlock(c, m);
+    });
+    l.task("owner", [&](Context& c) {
+      mutex_lock(c, m);
+      mutex_unlock(c, m);
+      kfree(c, p);
+    });
+  });
+  CHECK(every(lab).text() == "use-after-free(p)@user");
+}
+
+}  // namespace unplug::model::test

@@ -1,0 +1,126 @@
+// What the tests of model/ share: a kernel with a program of lambdas, and walks over its executions that judge each one.
+//
+// Every walk also checks what must hold of any execution: it ends (no bound, no internal error), operations that release are writes, a
+// verdict doesn't depend on the linearisation, and every violation replays from its canonical schedule with the same fingerprint.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/explore.hpp"
+#include "unplug/model/checker/checker.hpp"
+#include "unplug/model/context.hpp"
+#include "unplug/model/kernel/chardev.hpp"
+#include "unplug/model/kernel/device.hpp"
+#include "unplug/model/kernel/irq.hpp"
+#include "unplug/model/kernel/locks.hpp"
+#include "unplug/model/kernel/memory.hpp"
+#include "unplug/model/kernel/mmio.hpp"
+#include "unplug/model/kernel/module.hpp"
+#include "unplug/model/kernel/rcu.hpp"
+#include "unplug/model/kernel/srcu.hpp"
+#include "unplug/model/kernel/waiter.hpp"
+#include "unplug/model/kernel/workqueue.hpp"
+
+namespace unplug::model::test {
+
+class Lab final : public sim::Program {
+ public:
+  using Make = std::function<void(Lab&)>;
+  using Body = std::function<void(Context&)>;
+  explicit Lab(Make make, const KernelConfig& config = {}) : kernel(engine, config), rcu(kernel), make_(std::move(make)) {}
+  void setup(sim::Engine& e) override;
+
+  // --- For `make`.
+  NameId name(std::string_view text) { return kernel.intern(text); }
+  TaskId task(std::string_view name, Body body, ContextKind kind = ContextKind::process, bool daemon = false);
+  // The task that removes: as task(), and the kernel knows it.
+  TaskId remover(std::string_view name, Body body);
+  void init(Mutex& m, std::string_view n, LifetimeId home = {}) { init_mutex(kernel, m, name(n), name(n), home); }
+  void init(Rwsem& s, std::string_view n, LifetimeId home = {}) { init_rwsem(kernel, s, name(n), name(n), home); }
+  void init(Srcu& s, std::string_view n, LifetimeId home = {}) { init_srcu(kernel, s, name(n), name(n), home); }
+  void init(Waiter& w, std::string_view n, Owner owner = Owner::driver, LifetimeId home = {}) {
+    init_waiter(kernel, w, name(n), name(n), home, owner);
+  }
+  void init(Module& m, std::string_view n, bool loaded = true) { init_module(kernel, m, name(n), name(n), loaded); }
+  void init(Device& d, std::string_view n) { init_device(kernel, d, name(n), name(n)); }
+  void init(Binding& b, Device& d, Module& m, std::string_view n, std::uint64_t number = 1) {
+    init_binding(kernel, b, d, m, name(n), name(n), number);
+  }
+  void init(Region& r, std::string_view n) { init_region(kernel, r, name(n), name(n)); }
+  void init(Mapping& m, Region& r, std::string_view n, LifetimeId owner = {}) { init_mapping(kernel, m, r, name(n), name(n), owner); }
+  void init(IrqLine& l, std::string_view n) { init_irq_line(kernel, l, name(n), name(n)); }
+  // An action whose handler runs `body`.
+  void init(IrqAction& a, IrqLine& l, std::string_view unique, Body body, LifetimeId owner = {});
+  // A work item whose function runs `body`, on a worker called "kworker NAME".
+  void init(Work& w, std::string_view n, Body body, LifetimeId home = {});
+  // Memory that is there from the start, with fields of value 0; or that kzalloc() will begin.
+  void init(Allocation& a, std::string_view n, std::initializer_list<std::string_view> fields = {}, bool from_start = true,
+            LifetimeId owner = {});
+  // What `body` runs as a callback of call_rcu().
+  void init(RcuCallback& c, std::string_view task, Body body);
+  // Hardware that raises the line `times` times; a daemon.
+  void hardware(IrqLine& line, unsigned times = 1, std::string_view n = "hardware");
+
+  sim::Engine engine;
+  Kernel kernel;
+  Rcu rcu;
+
+ private:
+  struct Bound {
+    Lab* lab;
+    Body body;
+  };
+  static void run_bound(Context& context, void* argument) { static_cast<Bound*>(argument)->body(context); }
+  Bound* bind(Body body) { return &bound_.emplace_back(Bound{this, std::move(body)}); }
+  Make make_;
+  std::deque<Bound> bound_;
+};
+
+// --- One-line steps.
+inline const Operation mark_op{.name = "mark"};
+// A step that touches nothing but what the context relies on.
+inline void mark(Context& c) { c.engine().step(c.make(mark_op)); }
+// A step that relies on `life`.
+inline void use(Context& c, LifetimeId life) { c.engine().step(c.make(mark_op, life)); }
+inline std::uint64_t get(Context& c, const Allocation& a, std::size_t field = 0, MemoryOrder order = MemoryOrder::once) {
+  return load(c, a, a.fields[field].second, order);
+}
+inline void set(Context& c, const Allocation& a, std::uint64_t value, std::size_t field = 0, MemoryOrder order = MemoryOrder::once) {
+  store(c, a, a.fields[field].second, value, order);
+}
+
+// A check in a task. CHECK(step) would swallow the exception that ends a task.
+inline void must(bool holds) { CHECK(holds); }
+
+// --- Walks.
+struct Found {
+  std::uint64_t executions = 0, blocked = 0;
+  std::map<std::string, std::uint64_t> violations;  // "class(object)@task": number of executions that show it
+  std::map<std::string, std::string> details;       // of the first
+  // "" or "deadlock(a)@x, deadlock(b)@y".
+  [[nodiscard]] std::string text() const;
+};
+using Visit = std::function<void()>;
+
+// Every inequivalent execution, found without relying on the order of anything (breadth first, told apart by fingerprint).
+Found every(Lab& lab, const Visit& visit = {});
+// Every single schedule: relies on no notion of equivalence.
+Found every_schedule(Lab& lab, const Visit& visit = {});
+// `n` seeds of strategy `random`, `pct` or whatever there is.
+Found sample(Lab& lab, std::uint64_t n, std::string_view strategy = "random", const Visit& visit = {});
+// Virtual durations under `timed`, one seed.
+void run_timed(Lab& lab, std::uint64_t seed = 1);
+
+// Whether task `a`'s n-th step called `x` comes before task `b`'s n-th step called `y` in the execution that has just ended.
+[[nodiscard]] std::size_t find_event(const Lab& lab, std::string_view task, std::string_view operation, unsigned nth = 1);
+inline constexpr std::size_t no_such_event = SIZE_MAX;
+
+}  // namespace unplug::model::test
