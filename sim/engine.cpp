@@ -31,6 +31,7 @@ void Engine::reset(Strategy& strategy, const ExecutionInfo& info) {
   enabled_.clear();
   setup_names_.clear();
   std::fill(cpu_free_.begin(), cpu_free_.end(), 0);
+  ++execution_;
   strategy_ = &strategy;
   obeys_time_ = strategy.obeys_time();
   outcome_ = {};
@@ -58,12 +59,21 @@ Outcome Engine::run(Program& program, Strategy& strategy, const ExecutionInfo& i
 ObjectId Engine::new_object(NameId name, std::uint64_t word) {
   if (in_effect_) fail("an effect made an object: make it before the step");
   if (aborting_ || over_) return {};  // an effect may still hold a reference to a word, and the trace is complete
+  if (!first_of_name(object_names_, name)) {
+    fail(fmt::format("two objects are called '{}'", names_.text(name)));
+    return {};
+  }
   if (object_count_ == objects_.size()) objects_.emplace_back();
   Object& o = objects_[object_count_];
   o.word = word;
   o.order_hash = o.reads_hash = 0;
   o.name = name;
   return ObjectId{object_count_++};
+}
+
+bool Engine::first_of_name(std::vector<std::uint64_t>& last_used, NameId name) const {
+  if (name.index() >= last_used.size()) last_used.resize(std::size_t{name.index()} + 1, 0);
+  return std::exchange(last_used[name.index()], execution_) != execution_;
 }
 
 LifetimeId Engine::new_lifetime(NameId name, std::uint32_t kind, bool from_start) {
@@ -76,6 +86,10 @@ TaskId Engine::spawn(const TaskSpec& spec) {
   if (aborting_ || over_) return {};
   if (task_count_ >= limits_.tasks) {
     fail(fmt::format("more than {} tasks in one execution: does something start tasks in a loop?", limits_.tasks));
+    return {};
+  }
+  if (!first_of_name(task_names_, spec.name)) {
+    fail(fmt::format("two tasks are called '{}'", names_.text(spec.name)));
     return {};
   }
   if (task_count_ == tasks_.size()) tasks_.push_back(std::make_unique<Task>());
@@ -191,6 +205,7 @@ bool Engine::await_turn(const Step& s) {
                                names_.text(t.spec.name), t.steps, s.operation->name)});
     return refuse(t);
   }
+  if (!well_formed(s)) return refuse(t);
   announce(t, s);
   if (t.starting) {
     t.starting = false;
@@ -201,6 +216,16 @@ bool Engine::await_turn(const Step& s) {
   if (aborting_) return refuse(t);
   grant(t);
   return true;
+}
+
+bool Engine::well_formed(const Step& s) {
+  const bool accesses = s.access.kind != AccessKind::none;
+  if (accesses ? s.access.object.index() < object_count_ && s.alternatives <= 1 : s.guard.trivial()) return true;
+  const char* what = !accesses                                      ? "has a guard but no access"
+                     : s.access.object.index() >= object_count_ ? "accesses an object that does not exist"
+                                                                    : "is a data choice and accesses an object";
+  fail(fmt::format("step '{}' {}", s.operation->name, what));
+  return false;
 }
 
 void Engine::announce(Task& task, const Step& s) {

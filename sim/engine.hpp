@@ -87,6 +87,7 @@ class Engine {
   [[nodiscard]] NameTable& names() { return names_; }
 
   // --- For setup() and for local code of tasks.
+  // Names are unique: no two objects, and no two tasks, of one execution share one.
   ObjectId new_object(NameId name, std::uint64_t word = 0);
   // `kind` is handed through to whoever judges. from_start: alive before the first step; else some step begins it.
   LifetimeId new_lifetime(NameId name, std::uint32_t kind, bool from_start);
@@ -168,6 +169,7 @@ class Engine {
   void run_task(Task& task);
   bool await_turn(const Step& s);
   bool refuse(Task& task);
+  bool well_formed(const Step& s);
   void announce(Task& task, const Step& s);
   void schedule(TaskId last);
   Task* consult(TaskId last);
@@ -199,6 +201,7 @@ class Engine {
   void end_execution(Outcome outcome);
   void reset(Strategy& strategy, const ExecutionInfo& info);
   void unwind();
+  bool first_of_name(std::vector<std::uint64_t>& last_used, NameId name) const;
   [[nodiscard]] Task& running_task() { return *tasks_[current_.index()]; }
   void finish_trace();
 
@@ -209,6 +212,9 @@ class Engine {
   std::vector<std::unique_ptr<Task>> tasks_;  // the first task_count_ are in use: a slot keeps its buffers between executions
   std::vector<Object> objects_;               // likewise
   std::uint32_t task_count_ = 0, object_count_ = 0;
+  // By name: the execution that last used it. Names tell tasks apart in schedules and random draws, objects in fingerprints.
+  std::vector<std::uint64_t> task_names_, object_names_;
+  std::uint64_t execution_ = 0;
   std::vector<TaskView> enabled_;  // sorted by id
   std::vector<Time> cpu_free_;
   Strategy* strategy_ = nullptr;

@@ -96,6 +96,19 @@ TEST_CASE("two tasks of one name") {
   }
 }
 
+TEST_CASE("two objects of one name") {
+  // Two traces that differ in which of them came first would have one fingerprint.
+  Engine e;
+  Lambda p([](Engine& eng) {
+    const NameId name = eng.names().intern("twin");
+    eng.new_object(name);
+    eng.new_lifetime(name, 0, true);  // another kind of thing: no clash
+    eng.spawn("twin", [&eng] { nop(eng); });
+    eng.new_object(name);
+  });
+  for (int i = 0; i < 2; ++i) CHECK(run(e, p, "random").message == "two objects are called 'twin'");
+}
+
 TEST_CASE("a strategy that picks a task that is not enabled") {
   struct Wrong final : Strategy {
     TaskId answer;
