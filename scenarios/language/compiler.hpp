@@ -14,6 +14,9 @@
 
 namespace unplug::scenarios {
 
+// "250us", "10ms", "2s", "5ns": whole numbers. None if it is nothing of the kind.
+[[nodiscard]] std::optional<sim::Duration> parse_duration(std::string_view text);
+
 // The values of one member's parameters, by name.
 using Parameters = std::map<std::string, Node>;
 
@@ -70,6 +73,7 @@ class FileCompiler {
   // Null if anything is wrong; then it has been reported.
   std::shared_ptr<Program> compile();
   [[nodiscard]] const std::vector<std::string>& defaults_taken() const { return entities_.defaults_taken; }
+  [[nodiscard]] const std::vector<Node>& refusals_without_path() const { return entities_.refusals_without_path; }
 
  private:
   friend class FunctionCompiler;

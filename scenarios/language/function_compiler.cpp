@@ -51,7 +51,7 @@ void FunctionCompiler::step(Node n) {
   if (n.is(Node::Kind::object) && !file_.in_form(n)) return;
   std::string verb_name;
   Node operand, where = n;
-  std::vector<std::string> known = verb_names(driver() ? Place::driver : Place::task);
+  std::vector<std::string> known = verb_names(driver() ? Where::driver : Where::task);
   if (n.is(Node::Kind::string)) {
     verb_name = std::string(n.string());
   } else if (n.is(Node::Kind::object)) {
@@ -98,7 +98,7 @@ void FunctionCompiler::step(Node n) {
     where.error(out(), fmt::format("unknown verb '{}'", verb_name), "a verb (unplug list verbs)", nearest_word(verb_name, known));
     return;
   }
-  if (verb->place != Place::anywhere && (verb->place == Place::driver) != driver()) {
+  if (verb->place != Where::anywhere && (verb->place == Where::driver) != driver()) {
     where.error(out(), fmt::format("'{}' cannot stand here", verb_name),
                 driver() ? "a verb of driver functions; this one is for tasks in \"run\"" : "a verb of tasks in \"run\"; this one is for driver functions");
     return;

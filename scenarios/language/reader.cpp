@@ -18,6 +18,10 @@ std::string_view whole_parameter(std::string_view s) {
   return s.substr(1);
 }
 
+constexpr std::string_view duration_expected = "a duration such as \"250us\", \"10ms\" or \"2s\" (whole numbers; ns, us, ms, s)";
+
+}  // namespace
+
 std::optional<sim::Duration> parse_duration(std::string_view s) {
   std::uint64_t n = 0;
   const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), n);
@@ -32,10 +36,6 @@ std::optional<sim::Duration> parse_duration(std::string_view s) {
   if (scale == 0 || n > longest / scale) return {};
   return n * scale;
 }
-
-constexpr std::string_view duration_expected = "a duration such as \"250us\", \"10ms\" or \"2s\" (whole numbers; ns, us, ms, s)";
-
-}  // namespace
 
 Node Reader::value(Node n) const {
   if (!n.is(Node::Kind::string)) return n;

@@ -50,7 +50,7 @@ struct KeySpec {
 };
 
 // Where a verb may stand.
-enum class Place : std::uint8_t { driver, task, anywhere };
+enum class Where : std::uint8_t { driver, task, anywhere };
 
 struct Verb {
   std::string_view name;
@@ -59,7 +59,7 @@ struct Verb {
   EntityKind entity = EntityKind::none;
   Execute execute = nullptr;
   std::vector<KeySpec> keys;
-  Place place = Place::driver;
+  Where place = Where::driver;
   bool acts = true;               // the operation has begun to act once it has run (a refusal after it is torn)
   std::uint8_t flags = 0;         // handed to the instruction
   std::string_view models;        // kernel function and version
@@ -73,6 +73,6 @@ struct Verb {
 [[nodiscard]] std::span<const Verb> verbs();
 // The verb of that name, aliases resolved; null if there is none. `canonical` keeps the alias's target.
 [[nodiscard]] const Verb* find_verb(std::string_view name);
-[[nodiscard]] std::vector<std::string> verb_names(Place place);
+[[nodiscard]] std::vector<std::string> verb_names(Where place);
 
 }  // namespace unplug::scenarios

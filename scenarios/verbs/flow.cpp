@@ -135,9 +135,6 @@ void compile_use(FunctionCompiler& c, const Verb& verb, Node step, Node operand)
   use.acts = false;
   const std::uint32_t index = c.emit(std::move(use));
   const std::uint32_t site = c.site();
-  if (const Node other = step.find("else")) {
-    c.otherwise(index, other);
-  }
   if (c.depth() == Frame::max_scopes) operand.error(c.out(), fmt::format("more than {} use blocks inside each other", Frame::max_scopes));
   c.enter_scope();
   if (const Node body = step.find("do")) c.steps(body);
@@ -147,7 +144,12 @@ void compile_use(FunctionCompiler& c, const Verb& verb, Node step, Node operand)
   const std::uint32_t e = c.emit(std::move(end));
   c.at(e).site = site;
   c.at(index).number = c.here();
-  if (!step.find("else")) c.entities().refusals_without_path.push_back(step);
+  // After the block: that is where an `else` of steps comes back to.
+  if (const Node other = step.find("else")) {
+    c.otherwise(index, other);
+  } else {
+    c.entities().refusals_without_path.push_back(step);
+  }
 }
 
 void compile_policy(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
@@ -246,14 +248,14 @@ Verb flow(std::string_view name, Execute execute, decltype(Verb::compile) compil
   v.execute = execute;
   v.compile = compile;
   v.keys = std::move(keys);
-  v.place = Place::anywhere;
+  v.place = Where::anywhere;
   v.acts = false;
   v.summary = summary;
   return v;
 }
 
 Verb in_driver(Verb v) {
-  v.place = Place::driver;
+  v.place = Where::driver;
   return v;
 }
 
@@ -262,7 +264,7 @@ Verb time(std::string_view name, Execute execute, std::string_view models, std::
   v.name = name;
   v.operand = OperandKind::duration;
   v.execute = execute;
-  v.place = Place::anywhere;
+  v.place = Where::anywhere;
   v.acts = false;
   v.models = models;
   v.summary = summary;

@@ -38,10 +38,10 @@ const Verb* find_verb(std::string_view name) {
   return found == table().end() ? nullptr : &*found;
 }
 
-std::vector<std::string> verb_names(Place place) {
+std::vector<std::string> verb_names(Where place) {
   std::vector<std::string> out;
   for (const Verb& v : table())
-    if (v.place == place || v.place == Place::anywhere) out.emplace_back(v.name);
+    if (v.place == place || v.place == Where::anywhere) out.emplace_back(v.name);
   return out;
 }
 

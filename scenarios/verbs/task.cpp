@@ -64,7 +64,7 @@ Verb verb(std::string_view name, Execute execute, decltype(Verb::compile) compil
   v.execute = execute;
   v.compile = compile;
   v.keys = std::move(keys);
-  v.place = Place::task;
+  v.place = Where::task;
   v.models = models;
   v.leaves_out = "dup, passed descriptors, mmap, poll";
   v.summary = summary;
@@ -80,7 +80,7 @@ std::vector<Verb> task_verbs() {
   claim.operand = OperandKind::entity;
   claim.entity = EntityKind::mapping;
   claim.execute = do_claim;
-  claim.place = Place::task;
+  claim.place = Where::task;
   claim.keys = {{"else", KeyKind::otherwise, false, "where to go if the region is taken"}};
   claim.models = "kernel/resource.c, v6.18";
   claim.summary = "another driver claims the region, if it is free";

@@ -62,7 +62,7 @@ Verb wait(std::string_view name, EntityKind kind, Execute execute, std::string_v
 }
 
 Verb anywhere(Verb v) {
-  v.place = Place::anywhere;
+  v.place = Where::anywhere;
   return v;
 }
 

@@ -1,0 +1,192 @@
+#include "unplug/cli/common.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "unplug/sim/semantics.hpp"
+#include "unplug/sim/strategy.hpp"
+#include "unplug/version.hpp"
+
+namespace unplug::cli {
+namespace {
+
+// Progress belongs on a terminal, on stderr, and leaves no trace there.
+class Progress {
+ public:
+  explicit Progress(bool quiet) : on_(!quiet && ::isatty(STDERR_FILENO) == 1) {}
+  ~Progress() { clear(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  void file(const std::string& name) { file_ = name; }
+  void show(std::size_t cell, std::size_t cells, std::uint64_t done, std::uint64_t all) {
+    if (!on_) return;
+    const std::uint64_t percent = cells == 0 || all == 0 ? 100 : ((cell - 1) * 100 + done * 100 / all) / cells;
+    if (last_.exchange(percent) == percent) return;
+    fmt::print(stderr, "\r\033[K{}: {:>3} %  cell {} of {}", file_, percent, cell, cells);
+    std::fflush(stderr);
+  }
+  void clear() {
+    if (on_) fmt::print(stderr, "\r\033[K");
+  }
+
+ private:
+  bool on_;
+  std::string file_;
+  std::atomic<std::uint64_t> last_{101};
+};
+
+std::string quoted(const std::string& word) {
+  return word.find_first_of(" '\"$*") == std::string::npos ? word : fmt::format("'{}'", word);
+}
+
+// The command that gives the same result again.
+std::string command_line(const Options& o, const std::string& verb) {
+  std::string out = "unplug " + verb;
+  for (const std::string& f : o.files) out += " " + quoted(f);
+  const auto each = [&](const char* option, const std::vector<std::string>& values) {
+    for (const std::string& v : values) out += fmt::format(" {} {}", option, quoted(v));
+  };
+  each("--policy", o.policies);
+  each("--form", o.forms);
+  each("--without", o.without);
+  each("--strategy", o.strategies);
+  each("--param", o.params);
+  out += fmt::format(" --executions {} --seed {}", o.executions, o.seed);
+  if (!o.grace_period.empty()) out += " --gp " + o.grace_period;
+  return out;
+}
+
+bool option_error(const std::string& option, const std::string& message, const std::string& expected, const std::string& nearest) {
+  scenarios::Diagnostics d;
+  d.add({scenarios::Diagnostic::Severity::error, option, {}, {}, message, expected, nearest, {}, {}});
+  print(d, "auto");
+  return false;
+}
+
+bool read_load_options(const Options& o, scenarios::LoadOptions& load) {
+  load.policies = o.policies;
+  load.forms = o.forms;
+  load.without = o.without;
+  for (const std::string& p : o.params) {
+    const std::size_t equals = p.find('=');
+    if (equals == std::string::npos || equals == 0) return option_error("--param", fmt::format("'{}' is no assignment", p), "NAME=VALUE", {});
+    load.params.emplace_back(p.substr(0, equals), p.substr(equals + 1));
+  }
+  if (!o.grace_period.empty()) {
+    const auto d = scenarios::parse_duration(o.grace_period);
+    if (!d) return option_error("--gp", fmt::format("'{}' is not a duration", o.grace_period), "a duration such as \"30ms\"", {});
+    load.grace_period = *d;
+  }
+  return true;
+}
+
+bool check_strategies(const std::vector<std::string>& names) {
+  std::vector<std::string> known;
+  for (const sim::StrategyInfo& s : sim::strategies()) known.emplace_back(s.name);
+  for (const std::string& n : names) {
+    if (std::find(known.begin(), known.end(), n) != known.end()) continue;
+    std::string list;
+    for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
+    return option_error("--strategy", fmt::format("no strategy '{}'", n), list, scenarios::nearest_word(n, known));
+  }
+  return true;
+}
+
+}  // namespace
+
+void add_options(CLI::App& verb, Options& o, const std::string& default_out) {
+  o.out = default_out;
+  verb.add_option("FILE", o.files, "scenario files")->required();
+  verb.add_option("--policy", o.policies, "only this policy: a name, or a policy file (repeatable)")->take_all()->expected(1);
+  verb.add_option("--form", o.forms, "only this form (repeatable)")->take_all()->expected(1);
+  verb.add_option("--without", o.without, "leave a part of each policy out: entry, resource, pin, work, irq, ... (repeatable)")->take_all()->expected(1);
+  verb.add_option("--strategy", o.strategies, "how choices are made (unplug list strategies; repeatable)")->take_all()->expected(1);
+  verb.add_option("--executions", o.executions, "executions of each cell")->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
+  verb.add_option("--seed", o.seed, "seed of the campaign");
+  verb.add_option("--jobs", o.jobs, "threads; the result does not depend on it (default: one per CPU)")->check(CLI::Range(0U, 1024U));
+  verb.add_option("--param", o.params, "NAME=VALUE: fix a parameter (repeatable)")->take_all()->expected(1);
+  verb.add_option("--gp", o.grace_period, "duration of every RCU grace period, for example 30ms");
+  verb.add_option("--out", o.out, "where files are written");
+  verb.add_flag("--json", o.json, "print the result as one JSON document");
+  verb.add_flag("--quiet", o.quiet, "no progress, no table");
+  verb.add_option("--color", o.color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
+}
+
+bool colour(const std::string& when) {
+  if (when != "auto") return when == "always";
+  const char* no = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  if ((no != nullptr && *no != '\0') || (term != nullptr && std::string_view(term) == "dumb")) return false;
+  return ::isatty(STDOUT_FILENO) == 1;
+}
+
+std::size_t width() {
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) return size.ws_col;
+  return 80;
+}
+
+void print(const scenarios::Diagnostics& diagnostics, const std::string& color) {
+  const char* no = std::getenv("NO_COLOR");
+  const bool colours = color == "always" || (color == "auto" && (no == nullptr || *no == '\0') && ::isatty(STDERR_FILENO) == 1);
+  fmt::print(stderr, "{}", diagnostics.render(colours));
+}
+
+void print_error(const std::string& message) { fmt::print(stderr, "unplug: {}\n", message); }
+
+std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& strategies, const std::string& verb, int& exit) {
+  exit = bad_input;
+  scenarios::LoadOptions load;
+  if (!read_load_options(o, load) || !check_strategies(o.strategies)) return {};
+  // Everything is loaded before anything runs: on bad input nothing is written.
+  scenarios::Diagnostics diagnostics;
+  std::vector<std::unique_ptr<scenarios::Scenario>> loaded;
+  for (const std::string& file : o.files)
+    if (auto s = scenarios::load_scenario(file, load, diagnostics)) loaded.push_back(std::move(s));
+  print(diagnostics, o.color);
+  if (diagnostics.has_errors() || loaded.size() != o.files.size()) return {};
+
+  Ran ran;
+  ran.result.tool_version = std::string(version);
+  ran.result.engine_semantics = sim::engine_semantics;
+  ran.result.command = command_line(o, verb);
+  Progress progress(o.quiet);
+  scenarios::RunOptions options;
+  options.strategies = o.strategies.empty() ? strategies : o.strategies;
+  options.strategies_given = !o.strategies.empty();
+  options.executions = o.executions;
+  options.seed = o.seed;
+  options.jobs = o.jobs != 0 ? o.jobs : std::max(1U, std::thread::hardware_concurrency());
+  options.command = "unplug";
+  options.failures = o.out + "/failures";
+  options.progress = [&](std::size_t cell, std::size_t cells, std::uint64_t done, std::uint64_t all) { progress.show(cell, cells, done, all); };
+  // Failure files of an earlier run would be taken for this one's.
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(options.failures, ignored))
+    if (entry.path().extension() == ".json") std::filesystem::remove(entry.path(), ignored);
+  for (const auto& s : loaded) {
+    progress.file(s->path);
+    ran.result.scenarios.push_back(scenarios::run_scenario(*s, options, load, ran.problems));
+  }
+  exit = as_expected;
+  return ran;
+}
+
+int finish(const Ran& ran, int otherwise) {
+  bool internal = false;
+  for (const scenarios::RunProblem& p : ran.problems) {
+    print_error(p.internal ? "internal error: " + p.message : p.message);
+    internal = internal || p.internal;
+  }
+  return internal ? internal_error : ran.problems.empty() ? otherwise : bad_input;
+}
+
+}  // namespace unplug::cli

@@ -1,0 +1,60 @@
+// What the verbs share: options, exit codes, terminal, messages.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "unplug/scenarios/run/runner.hpp"
+
+namespace unplug::cli {
+
+// Exit codes that scripts rely on.
+enum Exit : int {
+  as_expected = 0,        // every expectation met, or without expectations no violation
+  not_as_expected = 1,    // an expectation unmet, an unexpected violation, or a replay that reproduced its violation
+  bad_input = 2,          // usage or input
+  internal_error = 3,     // a bug of ours, loss of determinism included
+  not_reproduced = 4      // a replay that diverged, or ran through without its violation
+};
+
+// Options of everything that runs scenarios.
+struct Options {
+  std::vector<std::string> files;
+  std::vector<std::string> policies, forms, without, strategies, params;
+  std::uint64_t executions = 10'000, seed = 1;
+  unsigned jobs = 0;       // 0: as many as there are CPUs
+  std::string grace_period, out, color = "auto";
+  bool json = false, quiet = false;
+};
+
+// Adds the common options to a verb.
+void add_options(CLI::App& verb, Options& o, const std::string& default_out);
+
+// Colour on stdout: --color, NO_COLOR, and whether it is a terminal.
+[[nodiscard]] bool colour(const std::string& when);
+// Columns of the terminal; 80 if there is none.
+[[nodiscard]] std::size_t width();
+
+// Prints diagnostics to stderr.
+void print(const scenarios::Diagnostics& diagnostics, const std::string& color);
+void print_error(const std::string& message);
+
+// Loads and runs all files. On bad input prints why, writes nothing and returns an exit code through `exit`.
+struct Ran {
+  scenarios::Result result;
+  std::vector<scenarios::RunProblem> problems;
+};
+std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& strategies, const std::string& verb, int& exit);
+// Prints problems; the exit code they call for, or `otherwise`.
+int finish(const Ran& ran, int otherwise);
+
+// --- The verbs: each registers itself on the program and stores what its run answers in `exit`.
+void add_run(CLI::App& app, int& exit);
+void add_compare(CLI::App& app, int& exit);
+void add_replay(CLI::App& app, int& exit);
+void add_validate(CLI::App& app, int& exit);
+void add_list(CLI::App& app, int& exit);
+
+}  // namespace unplug::cli

@@ -1,0 +1,62 @@
+// unplug validate FILE...: errors and warnings, nothing run.
+#include <fmt/format.h>
+
+#include "unplug/cli/common.hpp"
+#include "unplug/scenarios/policy_file.hpp"
+#include "unplug/scenarios/run/failure_file.hpp"
+
+namespace unplug::cli {
+namespace {
+
+// What a file says it is: the word before the slash of its "unplug" entry; scenarios need not say.
+std::string kind_of(const std::string& path) {
+  scenarios::Diagnostics quiet;
+  const auto d = scenarios::Document::load(path, quiet);
+  const scenarios::Node n = d && d->root().is(scenarios::Node::Kind::object) ? d->root().find("unplug") : scenarios::Node{};
+  if (!n.is(scenarios::Node::Kind::string)) return "scenario";
+  return std::string(n.string().substr(0, n.string().find('/')));
+}
+
+std::string validate(const std::string& path, scenarios::Diagnostics& out) {
+  const std::string kind = kind_of(path);
+  if (kind == "failure") {
+    const auto f = scenarios::read_failure(path, out);
+    return f ? fmt::format("failure file: {}", f->signature) : std::string{};
+  }
+  if (kind == "policy") {
+    const auto d = scenarios::Document::load(path, out);
+    const auto p = d ? scenarios::read_policy(*d, out) : std::nullopt;
+    return p ? fmt::format("policy '{}'", p->name) : std::string{};
+  }
+  const auto s = scenarios::load_scenario(path, {}, out);
+  if (!s) return {};
+  std::string text = fmt::format("scenario '{}': {} member(s), {} form(s), {} policies", s->name, s->members.size(), s->forms.size(), s->policies.size());
+  for (const std::string& d : s->defaults_taken) text += fmt::format("\n  default taken: {}", d);
+  return text;
+}
+
+}  // namespace
+
+void add_validate(CLI::App& app, int& exit) {
+  struct Arguments {
+    std::vector<std::string> files;
+    std::string color = "auto";
+  };
+  auto a = std::make_shared<Arguments>();
+  CLI::App* verb = app.add_subcommand("validate", "errors and warnings, nothing run");
+  verb->add_option("FILE", a->files, "scenario, policy or failure files")->required();
+  verb->add_option("--color", a->color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
+  verb->callback([a, &exit] {
+    bool good = true;
+    for (const std::string& file : a->files) {
+      scenarios::Diagnostics diagnostics;
+      const std::string what = validate(file, diagnostics);
+      print(diagnostics, a->color);
+      good = good && !diagnostics.has_errors();
+      if (!diagnostics.has_errors()) fmt::print("{}: {}\n", file, what);
+    }
+    exit = good ? as_expected : bad_input;
+  });
+}
+
+}  // namespace unplug::cli

@@ -1,0 +1,58 @@
+#include "unplug/scenarios/language/check_keys.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace unplug::scenarios {
+
+std::string join(std::span<const std::string> words) {
+  std::string out;
+  for (const std::string& w : words) out += (out.empty() ? "" : ", ") + w;
+  return out;
+}
+
+bool check_keys(Node object, std::initializer_list<std::string_view> allowed, std::initializer_list<std::string_view> required, std::string_view what,
+                Diagnostics& out) {
+  if (!object.is(Node::Kind::object)) {
+    object.error(out, fmt::format("found {}", Node::kind_name(object.kind())), fmt::format("{}: an object", what));
+    return false;
+  }
+  const std::vector<std::string> list(allowed.begin(), allowed.end());
+  bool good = true;
+  for (std::size_t i = 0; i < object.size(); ++i) {
+    if (std::ranges::find(list, object.key(i)) != list.end()) continue;
+    object.key_node(i).error(out, fmt::format("{} has no key '{}'", what, object.key(i)), fmt::format("one of: {}", join(list)), nearest_word(object.key(i), list));
+    good = false;
+  }
+  for (const std::string_view r : required) {
+    if (object.find(r)) continue;
+    object.error(out, fmt::format("{} needs the key '{}'", what, r));
+    good = false;
+  }
+  return good;
+}
+
+bool check_kind(Node root, std::string_view kind, Diagnostics& out) {
+  if (!root.is(Node::Kind::object)) {
+    root.error(out, fmt::format("found {}", Node::kind_name(root.kind())), "an object");
+    return false;
+  }
+  const Node n = root.find("unplug");
+  if (!n) return true;
+  if (n.is(Node::Kind::string) && n.string() == kind) return true;
+  if (!n.is(Node::Kind::string)) {
+    n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), fmt::format("\"{}\"", kind));
+    return false;
+  }
+  const std::string_view found = n.string().substr(0, n.string().find('/'));
+  std::string use;
+  if (found == "failure") use = "; replay it with: unplug replay FILE";
+  if (found == "result") use = "; a stored result is read by: unplug report FILE";
+  if (found == "policy") use = "; use it with: unplug run SCENARIO --policy FILE";
+  if (found == "scenario") use = "; run it with: unplug run FILE";
+  n.error(out, fmt::format("this file is a '{}'{}", n.string(), use), fmt::format("\"{}\"", kind));
+  return false;
+}
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,122 @@
+#include "unplug/scenarios/policy_file.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "unplug/embedded/scenarios.hpp"
+#include "unplug/scenarios/language/check_keys.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+std::string text_of(Node object, std::string_view key, Diagnostics& out) {
+  const Node n = object.find(key);
+  if (!n) return {};
+  if (n.is(Node::Kind::string)) return std::string(n.string());
+  n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), "a string");
+  return {};
+}
+
+}  // namespace
+
+std::optional<PolicyFile> read_policy(const Document& document, Diagnostics& out) {
+  const std::size_t errors = out.errors();
+  const Node root = document.root();
+  if (!check_kind(root, "policy/1", out)) return {};
+  check_keys(root, {"$schema", "unplug", "name", "title", "shipped_by", "since", "description", "parts"}, {"name", "parts"}, "a policy", out);
+  PolicyFile p;
+  p.name = text_of(root, "name", out);
+  p.title = text_of(root, "title", out);
+  p.shipped_by = text_of(root, "shipped_by", out);
+  p.since = text_of(root, "since", out);
+  p.description = text_of(root, "description", out);
+  const Node parts = root.find("parts");
+  if (parts && !parts.is(Node::Kind::object)) {
+    parts.error(out, fmt::format("found {}", Node::kind_name(parts.kind())), "an object: parts and their mechanisms");
+  } else if (parts) {
+    std::vector<std::string> part_names;
+    for (const model::PartInfo& i : model::parts()) part_names.emplace_back(i.name);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const auto part = std::ranges::find(part_names, parts.key(i));
+      if (part == part_names.end()) {
+        parts.key_node(i).error(out, fmt::format("a policy has no part '{}'", parts.key(i)), fmt::format("one of: {}", join(part_names)), nearest_word(parts.key(i), part_names));
+        continue;
+      }
+      const auto kind = static_cast<model::Part>(part - part_names.begin());
+      std::vector<std::string> names;
+      for (const model::MechanismInfo& m : model::mechanisms())
+        if (m.part == kind) names.emplace_back(m.name);
+      const Node v = parts.at(i);
+      if (!v.is(Node::Kind::string)) {
+        v.error(out, fmt::format("found {}", Node::kind_name(v.kind())), fmt::format("a mechanism: one of {}", join(names)));
+      } else if (std::ranges::find(names, v.string()) == names.end()) {
+        v.error(out, fmt::format("no mechanism '{}' for part '{}'", v.string(), *part), fmt::format("one of: {}", join(names)), nearest_word(v.string(), names));
+      } else {
+        p.spec.mechanism[static_cast<std::size_t>(kind)] = std::string(v.string());
+      }
+    }
+  }
+  return out.errors() == errors ? std::optional(p) : std::nullopt;
+}
+
+std::vector<std::string> builtin_policies() {
+  // The order of the comparison: the control, the fences, revocation, reference counts.
+  std::vector<std::string> order{"none",       "srcu-fence",  "rwsem-fence", "rcu-revoke", "rcu-revoke-batched", "fd-refcount", "rcu-revoke+fd-refcount"};
+  std::vector<std::string> more;
+  for (const auto& f : embedded::files()) {
+    std::string_view n = f.name;
+    if (!n.starts_with("policies/") || !n.ends_with(".json")) continue;
+    n = n.substr(9, n.size() - 14);
+    if (std::ranges::find(order, n) == order.end()) more.emplace_back(n);
+  }
+  std::erase_if(order, [](const std::string& n) { return embedded::find("policies/" + n + ".json") == nullptr; });
+  order.insert(order.end(), more.begin(), more.end());
+  return order;
+}
+
+std::optional<PolicyFile> find_policy(const std::string& name, const std::string& directory, Node at, Diagnostics& out) {
+  if (name.find('/') != std::string::npos || name.ends_with(".json")) {
+    std::unique_ptr<Document> d;
+    if (!directory.empty() && !name.starts_with('/')) {
+      Diagnostics quiet;
+      d = Document::load(directory + "/" + name, quiet);
+    }
+    if (!d) d = Document::load(name, out);
+    return d ? read_policy(*d, out) : std::nullopt;
+  }
+  const auto* file = embedded::find("policies/" + name + ".json");
+  if (file == nullptr) {
+    const std::vector<std::string> known = builtin_policies();
+    const std::string message = fmt::format("no policy '{}'", name), expected = fmt::format("a built-in policy ({}) or a policy file", join(known));
+    if (at) {
+      at.error(out, message, expected, nearest_word(name, known));
+    } else {
+      Diagnostic d;
+      d.file = "--policy";
+      d.message = message;
+      d.expected = expected;
+      d.nearest = nearest_word(name, known);
+      out.add(std::move(d));
+    }
+    return {};
+  }
+  const auto d = Document::parse(std::string(file->text), std::string(file->name), out);
+  return d ? read_policy(*d, out) : std::nullopt;
+}
+
+PolicyFile without(PolicyFile policy, std::string_view part) {
+  const auto all = model::parts();
+  for (const model::PartInfo& i : all)
+    if (i.name == part) policy.spec.mechanism[static_cast<std::size_t>(i.part)] = "none";
+  policy.name += policy.name.find(" without ") == std::string::npos ? fmt::format(" without {}", part) : fmt::format(", {}", part);
+  return policy;
+}
+
+PolicyLabel label(const PolicyFile& policy) {
+  PolicyLabel l{policy.name, policy.title, policy.shipped_by, policy.since, policy.description, {}};
+  for (const model::PartInfo& i : model::parts()) l.parts.push_back(fmt::format("{}: {}", i.name, policy.spec[i.part]));
+  return l;
+}
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "unplug/scenarios/run/runner.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+bool matches(const Pattern& p, const Finding& f) { return p.matches(f.violation_class, f.object, f.offender.function); }
+
+bool any(const std::vector<Pattern>& patterns, const Finding& f) {
+  return std::ranges::any_of(patterns, [&](const Pattern& p) { return matches(p, f); });
+}
+
+int strength(std::string_view kind) { return kind == "exhaustive" ? 2 : kind == "bounded" ? 1 : 0; }
+
+bool speaks_of(const ExpectRow& row, const Scenario& s, std::size_t member, const Cell& c) {
+  const auto in = [](const std::vector<std::string>& list, const std::string& word) { return list.empty() || std::ranges::find(list, word) != list.end(); };
+  if (!in(row.forms, c.form) || !in(row.policies, c.policy)) return false;
+  return std::ranges::all_of(row.params, [&](const auto& p) {
+    const auto v = s.members[member].values.find(p.first);
+    return v != s.members[member].values.end() && v->second == p.second;
+  });
+}
+
+std::string who(const Finding& f) { return fmt::format("{}({})@{}", f.violation_class, f.object, f.offender.function); }
+
+}  // namespace
+
+void judge_expectations(const Scenario& s, ScenarioResult& result) {
+  if (s.expect.empty()) return;
+  const auto member_of = [&](const Cell& c) {
+    const auto m = std::ranges::find(s.members, c.member, &Member::name);
+    return static_cast<std::size_t>(m - s.members.begin());
+  };
+  std::vector<std::vector<const ExpectRow*>> rows(result.cells.size());
+  for (const ExpectRow& row : s.expect) {
+    std::vector<std::size_t> cells;
+    for (std::size_t i = 0; i < result.cells.size(); ++i) {
+      if (!speaks_of(row, s, member_of(result.cells[i]), result.cells[i])) continue;
+      cells.push_back(i);
+      rows[i].push_back(&row);
+    }
+    if (cells.empty()) continue;  // a policy or form that this run left out
+    Cell& first = result.cells[cells.front()];
+    for (const Pattern& p : row.must) {
+      const bool found = std::ranges::any_of(cells, [&](std::size_t i) {
+        const Cell& c = result.cells[i];
+        return std::ranges::any_of(c.violations, [&](const Finding& f) { return matches(p, f); }) || std::ranges::any_of(c.notes, [&](const Finding& f) { return matches(p, f); });
+      });
+      first.expectations.push_back({fmt::format("must {}", p.text), row.why, found, found ? std::string{} : "not found"});
+    }
+    if (row.must.empty() && row.may.empty()) {
+      const bool clean = std::ranges::all_of(cells, [&](std::size_t i) { return result.cells[i].violations.empty(); });
+      first.expectations.push_back({"no violation", row.why, clean, clean ? std::string{} : "violations were found"});
+    }
+    for (const Pattern& p : row.forbid) {
+      const Finding* found = nullptr;
+      for (const std::size_t i : cells) {
+        for (const auto* list : {&result.cells[i].violations, &result.cells[i].notes})
+          for (const Finding& f : *list)
+            if (matches(p, f)) found = &f;
+      }
+      first.expectations.push_back({fmt::format("forbid {}", p.text), row.why, found == nullptr, found == nullptr ? std::string{} : "found " + who(*found)});
+    }
+    if (!row.evidence.empty()) {
+      for (const std::size_t i : cells) {
+        Cell& c = result.cells[i];
+        static constexpr std::string_view kinds[] = {"sampled", "bounded", "exhaustive"};
+        const std::string_view have = kinds[static_cast<std::size_t>(c.evidence.kind)];
+        const bool enough = strength(have) >= strength(row.evidence) && !(row.evidence == "sampled" && have == "bounded");
+        c.expectations.push_back({fmt::format("evidence {}", row.evidence), row.why, enough, enough ? std::string{} : fmt::format("evidence is {}", have)});
+      }
+    }
+  }
+  // Closed world: what no row allows is unexpected.
+  for (std::size_t i = 0; i < result.cells.size(); ++i) {
+    if (rows[i].empty()) continue;
+    Cell& c = result.cells[i];
+    std::set<std::string> said;
+    for (const Finding& f : c.violations) {
+      const bool allowed = std::ranges::any_of(rows[i], [&](const ExpectRow* r) { return any(r->must, f) || any(r->may, f); });
+      if (!allowed && said.insert(who(f)).second) c.expectations.push_back({fmt::format("nothing but what is listed ({})", c.policy), {}, false, "unexpected " + who(f)});
+    }
+    if (c.unreplayed_predictions != 0) c.expectations.push_back({"every prediction replays", {}, false, fmt::format("{} did not", c.unreplayed_predictions)});
+  }
+}
+
+bool as_expected(const Result& result) {
+  for (const ScenarioResult& s : result.scenarios) {
+    for (const Cell& c : s.cells) {
+      const bool judged = std::ranges::any_of(s.cells, [](const Cell& x) { return !x.expectations.empty(); });
+      if (!judged && !c.violations.empty()) return false;
+      if (std::ranges::any_of(c.expectations, [](const Expectation& e) { return !e.met; })) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,266 @@
+#include "unplug/scenarios/run/failure_file.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/sim/hash.hpp"
+#include "unplug/sim/semantics.hpp"
+#include "unplug/version.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string hex(std::uint64_t v) { return fmt::format("0x{:016x}", v); }
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::size_t from = 0;
+  for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', from)) {
+    lines.push_back(text.substr(from, end - from));
+    from = end + 1;
+  }
+  lines.push_back(text.substr(from));
+  return lines;
+}
+
+Json decision_json(const sim::Decision& d) {
+  Json j;
+  j["step"] = d.step;
+  j["task"] = d.task;
+  j["op"] = d.operation;
+  if (d.choice) {
+    j["choice"] = *d.choice;
+    j["of"] = d.bound;
+  } else {
+    j["among"] = d.alternatives;
+  }
+  return j;
+}
+
+// Reads the members of a failure file; complains once about what is not as it was written.
+class FailureReader {
+ public:
+  explicit FailureReader(Diagnostics& out) : out_(out) {}
+  std::string text(Node n, std::string_view key) { return expect(n, key, Node::Kind::string) ? std::string(n.find(key).string()) : std::string{}; }
+  std::uint64_t number(Node n, std::string_view key) {
+    if (!expect(n, key, Node::Kind::integer)) return 0;
+    const std::int64_t v = n.find(key).integer();
+    if (v < 0) n.find(key).error(out_, fmt::format("{} is negative", v), "a count");
+    return static_cast<std::uint64_t>(v);
+  }
+  bool flag(Node n, std::string_view key) { return expect(n, key, Node::Kind::boolean) && n.find(key).boolean(); }
+  std::uint64_t hex_number(Node n, std::string_view key) {
+    const std::string s = text(n, key);
+    if (s.size() == 18 && s.starts_with("0x") && s.find_first_not_of("0123456789abcdef", 2) == std::string::npos) return std::stoull(s.substr(2), nullptr, 16);
+    if (!s.empty()) n.find(key).error(out_, fmt::format("'{}' is no 64-bit number", s), "\"0x\" and 16 hex digits");
+    return 0;
+  }
+  Node section(Node n, std::string_view key, Node::Kind kind) { return expect(n, key, kind) ? n.find(key) : Node{}; }
+
+ private:
+  bool expect(Node n, std::string_view key, Node::Kind kind) {
+    const Node v = n.is(Node::Kind::object) ? n.find(key) : Node{};
+    if (v.is(kind)) return true;
+    if (v) {
+      v.error(out_, fmt::format("found {}", Node::kind_name(v.kind())), std::string(Node::kind_name(kind)));
+    } else if (n) {
+      n.error(out_, fmt::format("the failure file lacks '{}'", key), std::string(Node::kind_name(kind)));
+    }
+    return false;
+  }
+  Diagnostics& out_;
+};
+
+}  // namespace
+
+std::string text_hash(std::string_view text) { return fmt::format("{:016x}", sim::hash_bytes(text)); }
+
+std::string to_json(const FailureFile& f) {
+  Json j;
+  j["unplug"] = "failure/1";
+  j["engine_semantics"] = f.engine_semantics;
+  j["tool_version"] = f.tool_version;
+  j["violation"] = {{"class", f.violation_class}, {"signature", f.signature}, {"message", f.message}};
+  j["scenario"] = {{"path", f.scenario_path}, {"hash", f.scenario_hash}};
+  j["form"] = f.form;
+  j["params"] = Json::object();
+  for (const auto& [k, v] : f.params) j["params"][k] = Json::parse(v);
+  j["removal"] = f.removal;
+  if (f.grace_period) j["grace_period_ns"] = *f.grace_period;
+  Json parts = Json::object();
+  for (const model::PartInfo& p : model::parts()) parts[std::string(p.name)] = std::string(f.policy.spec[p.part]);
+  j["policy"] = {{"name", f.policy.name}, {"parts", parts}};
+  j["strategy"] = {{"name", f.strategy}, {"seed", f.seed}, {"index", f.index}};
+  j["timed"] = f.timed;
+  j["steps"] = f.steps;
+  j["fingerprint"] = hex(f.fingerprint);
+  // One decision a line: a failure is read by people, too.
+  std::string text = j.dump(2);
+  text.resize(text.size() - 2);
+  text += ",\n  \"decisions\": [";
+  for (std::size_t i = 0; i < f.decisions.size(); ++i) text += (i == 0 ? "\n    " : ",\n    ") + decision_json(f.decisions[i]).dump();
+  text += f.decisions.empty() ? "]" : "\n  ]";
+  text += ",\n  \"scenario_text\": [";
+  const auto lines = lines_of(f.scenario_text);
+  for (std::size_t i = 0; i < lines.size(); ++i) text += (i == 0 ? "\n    " : ",\n    ") + Json(lines[i]).dump();
+  text += "\n  ]\n}\n";
+  return text;
+}
+
+std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& out) {
+  const std::size_t errors = out.errors();
+  const auto document = Document::load(path, out);
+  if (!document) return {};
+  const Node root = document->root();
+  if (root.is(Node::Kind::object) && !root.find("unplug")) {
+    root.error(out, "this is no failure file", "\"unplug\": \"failure/1\"; a scenario is run with: unplug run FILE");
+    return {};
+  }
+  if (!check_kind(root, "failure/1", out)) return {};
+  FailureReader r(out);
+  FailureFile f;
+  f.engine_semantics = static_cast<int>(r.number(root, "engine_semantics"));
+  f.tool_version = r.text(root, "tool_version");
+  if (out.errors() == errors && f.engine_semantics != sim::engine_semantics) {
+    root.find("engine_semantics").error(out, fmt::format("written by engine semantics {} (unplug {})", f.engine_semantics, f.tool_version),
+                                        fmt::format("engine semantics {}: schedules of another version mean something else; find the failure again with its seed", sim::engine_semantics));
+    return {};
+  }
+  const Node violation = r.section(root, "violation", Node::Kind::object);
+  f.violation_class = r.text(violation, "class");
+  f.signature = r.text(violation, "signature");
+  f.message = r.text(violation, "message");
+  const Node scenario = r.section(root, "scenario", Node::Kind::object);
+  f.scenario_path = r.text(scenario, "path");
+  f.scenario_hash = r.text(scenario, "hash");
+  f.form = r.text(root, "form");
+  f.removal = r.text(root, "removal");
+  if (const Node params = r.section(root, "params", Node::Kind::object)) {
+    for (std::size_t i = 0; i < params.size(); ++i) {
+      const Node v = params.at(i);
+      f.params[std::string(params.key(i))] = v.is(Node::Kind::string)    ? nlohmann::json(std::string(v.string())).dump()
+                                             : v.is(Node::Kind::integer) ? std::to_string(v.integer())
+                                             : v.is(Node::Kind::boolean) ? (v.boolean() ? "true" : "false")
+                                                                         : "null";
+    }
+  }
+  if (root.find("grace_period_ns")) f.grace_period = r.number(root, "grace_period_ns");
+  const Node policy = r.section(root, "policy", Node::Kind::object);
+  f.policy.name = r.text(policy, "name");
+  if (const Node parts = r.section(policy, "parts", Node::Kind::object)) {
+    for (const model::PartInfo& p : model::parts()) {
+      const std::string mechanism = r.text(parts, p.name);
+      bool known = false;
+      for (const model::MechanismInfo& m : model::mechanisms()) known = known || (m.part == p.part && m.name == mechanism);
+      if (!known && !mechanism.empty()) parts.find(p.name).error(out, fmt::format("no mechanism '{}'", mechanism), "a mechanism of this version");
+      f.policy.spec.mechanism[static_cast<std::size_t>(p.part)] = mechanism;
+    }
+  }
+  const Node strategy = r.section(root, "strategy", Node::Kind::object);
+  f.strategy = r.text(strategy, "name");
+  f.seed = r.number(strategy, "seed");
+  f.index = r.number(strategy, "index");
+  f.timed = r.flag(root, "timed");
+  f.steps = r.number(root, "steps");
+  f.fingerprint = r.hex_number(root, "fingerprint");
+  const Node decisions = r.section(root, "decisions", Node::Kind::array);
+  for (std::size_t i = 0; decisions && i < decisions.size() && out.errors() == errors; ++i) {
+    const Node n = decisions.at(i);
+    sim::Decision d;
+    d.step = r.number(n, "step");
+    d.task = r.text(n, "task");
+    d.operation = r.text(n, "op");
+    if (n.is(Node::Kind::object) && n.find("choice")) {
+      d.choice = static_cast<std::uint32_t>(r.number(n, "choice"));
+      d.bound = static_cast<std::uint32_t>(r.number(n, "of"));
+    } else if (const Node among = r.section(n, "among", Node::Kind::array)) {
+      for (std::size_t k = 0; k < among.size(); ++k)
+        if (among.at(k).is(Node::Kind::string)) d.alternatives.emplace_back(among.at(k).string());
+    } else if (!n.is(Node::Kind::object)) {
+      n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), "a decision: an object");
+    }
+    f.decisions.push_back(std::move(d));
+  }
+  const Node text = r.section(root, "scenario_text", Node::Kind::array);
+  for (std::size_t i = 0; text && i < text.size(); ++i) {
+    if (i != 0) f.scenario_text += '\n';
+    if (text.at(i).is(Node::Kind::string)) f.scenario_text += text.at(i).string();
+  }
+  if (out.errors() == errors && text_hash(f.scenario_text) != f.scenario_hash)
+    scenario.find("hash").error(out, "the scenario's text is not the one that failed", fmt::format("text with hash {} (this one has {})", f.scenario_hash, text_hash(f.scenario_text)));
+  return out.errors() == errors ? std::optional(std::move(f)) : std::nullopt;
+}
+
+std::string file_name(const Finding& f, const std::string& variant) {
+  std::string slug = fmt::format("{}-{}-{}", f.violation_class, f.object, f.offender.function);
+  for (char& c : slug)
+    if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-') c = '_';
+  if (slug.size() > 80) slug.resize(80);
+  return fmt::format("{}-{}.json", slug, text_hash(f.signature + "|" + variant).substr(0, 8));
+}
+
+bool write_atomically(const std::string& path, const std::string& text, std::string& error) {
+  std::error_code ec;
+  const std::filesystem::path target(path);
+  if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), ec);
+  if (ec) {
+    error = fmt::format("cannot make directory '{}': {}", target.parent_path().string(), ec.message());
+    return false;
+  }
+  const std::string temporary = path + ".part";
+  {
+    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+    out << text;
+    out.flush();
+    if (!out) {
+      error = fmt::format("cannot write '{}': {}", temporary, std::strerror(errno));
+      return false;
+    }
+  }
+  std::filesystem::rename(temporary, target, ec);
+  if (ec) error = fmt::format("cannot rename '{}': {}", temporary, ec.message());
+  return !ec;
+}
+
+std::optional<ReplayResult> replay_failure(const FailureFile& f, Diagnostics& out) {
+  LoadOptions options;
+  for (const auto& [k, v] : f.params) options.params.emplace_back(k, v);
+  if (!f.form.empty()) options.forms.push_back(f.form);
+  options.policies = {"none"};  // the file's own policy is given below; the scenario's list need not exist here
+  options.removal = f.removal;
+  options.grace_period = f.grace_period;
+  const auto scenario = parse_scenario(f.scenario_text, f.scenario_path, options, out);
+  if (!scenario) return {};
+  if (scenario->members.empty()) {
+    Diagnostic d;
+    d.file = f.scenario_path;
+    d.message = fmt::format("the scenario has no way of removal '{}'", f.removal);
+    out.add(std::move(d));
+    return {};
+  }
+  Explainer explainer(scenario->program(0, 0), f.policy.spec);
+  ReplayResult r;
+  r.run = explainer.replay(f.decisions, f.timed, f.signature);
+  r.same_fingerprint = r.run.fingerprint == f.fingerprint;
+  if (r.run.outcome.kind == sim::Outcome::Kind::failed) {
+    r.kind = ReplayResult::Kind::failed;
+  } else if (r.run.divergence) {
+    r.kind = ReplayResult::Kind::diverged;
+  } else if (r.run.finding && r.same_fingerprint) {
+    r.kind = ReplayResult::Kind::reproduced;
+  } else {
+    r.kind = ReplayResult::Kind::without_violation;
+  }
+  return r;
+}
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,252 @@
+#include "unplug/scenarios/run/runner.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "unplug/scenarios/run/failure_file.hpp"
+#include "unplug/scenarios/run/tally.hpp"
+#include "unplug/sim/campaign.hpp"
+#include "unplug/sim/semantics.hpp"
+#include "unplug/version.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+// One thread's share of a cell.
+class CellWorker final : public sim::CampaignWorker {
+ public:
+  CellWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const std::string& strategy, std::uint64_t seed, Tally& into)
+      : world_(std::move(program), policy, engine_), strategy_(sim::make_strategy(strategy)), gatherer_(world_, strategy_->obeys_time()), seed_(seed), into_(into) {}
+  void run(std::uint64_t index) override {
+    const sim::ExecutionInfo info{index, sim::execution_seed(seed_, index), &engine_.names()};
+    if (!strategy_->begin(info)) return;
+    const sim::Outcome outcome = engine_.run(world_, *strategy_, info);
+    gatherer_.add(index, engine_.trace(), outcome);
+  }
+  void deliver() override { into_.merge(gatherer_.finish()); }
+
+ private:
+  sim::Engine engine_;
+  World world_;
+  std::unique_ptr<sim::Strategy> strategy_;
+  Gatherer gatherer_;
+  std::uint64_t seed_;
+  Tally& into_;
+};
+
+Quantiles quantiles(const sim::Histogram& h) { return {h.count(), h.quantile(500), h.quantile(900), h.quantile(990), h.max()}; }
+
+Wait::Phase phase(model::RemovalPhase p) {
+  switch (p) {
+    case model::RemovalPhase::devres: return Wait::Phase::devres;
+    case model::RemovalPhase::module_exit: return Wait::Phase::module_exit;
+    case model::RemovalPhase::module_free: return Wait::Phase::module_free;
+    case model::RemovalPhase::none:
+    case model::RemovalPhase::remove: break;
+  }
+  return Wait::Phase::remove;
+}
+
+// The workload's bounds belong to the program and are printed with the verdict.
+std::vector<std::string> program_bounds(const Program& p) {
+  std::vector<std::string> out;
+  std::map<std::string, std::uint32_t> users;
+  for (const TaskSpec& t : p.tasks) {
+    if (t.irq == UINT32_MAX) {
+      ++users[t.role];
+    } else {
+      out.push_back(fmt::format("interrupt '{}' arrives at most {} time(s)", p.of(EntityKind::irq)[t.irq].name, t.times));
+    }
+  }
+  for (const auto& [role, n] : users) out.push_back(fmt::format("{} task(s) '{}'", n, role));
+  return out;
+}
+
+Cell make_cell(const Program& program, const Tally& t, bool timed) {
+  Cell c;
+  c.executions = t.executions;
+  c.evidence.kind = t.cut == 0 ? Evidence::Kind::sampled : Evidence::Kind::bounded;
+  c.evidence.executions = t.executions;
+  c.evidence.distinct_traces = t.fingerprints.size();
+  c.evidence.bounds = program_bounds(program);
+  if (t.cut != 0) c.evidence.bounds.push_back(fmt::format("{} execution(s) cut: {}", t.cut, t.cut_message));
+  if (timed) {
+    c.remove_ns = quantiles(t.remove_ns);
+    c.unbind_ns = quantiles(t.unbind_ns);
+    if (t.rmmod_ns.count() != 0) c.rmmod_ns = quantiles(t.rmmod_ns);
+  }
+  c.grace_periods = quantiles(t.grace_periods);
+  std::vector<std::pair<std::uint32_t, Tally::WaitKey>> order;
+  for (const auto& [key, place] : t.wait_order) order.emplace_back(place, key);
+  std::sort(order.begin(), order.end());
+  for (const auto& [place, key] : order) {
+    const Tally::WaitCount& w = t.waits.at(key);
+    const auto& [p, what, function, owner] = key;
+    Wait out;
+    out.phase = phase(p);
+    out.what = what;
+    out.function = function;
+    out.owner = owner;
+    out.waited_for.assign(w.waited_for.begin(), w.waited_for.end());
+    out.bounded = w.bounded;
+    out.executions = w.executions;
+    out.blocked = w.blocked;
+    if (timed) out.ns = quantiles(w.ns);
+    c.waits.push_back(std::move(out));
+  }
+  c.operations = {t.operations.started, t.operations.completed, t.operations.refused_at_entry, t.operations.torn, t.operations.failed, t.operations.unfinished,
+                  static_cast<unsigned>(t.entry_branches.size()), static_cast<unsigned>(t.torn_branches.size())};
+  for (std::size_t i = 0; i < program.sites.size(); ++i) {
+    const SiteSpec& s = program.sites[i];
+    // Verbs that are no steps (labels, branches, declarations without access) are never seen in a trace.
+    const Verb* v = find_verb(s.verb);
+    if (v == nullptr || v->models.empty() || (v->operand == OperandKind::declaration && !v->acts)) continue;
+    if (i >= t.sites_seen.size() || !t.sites_seen[i]) c.never_reached.push_back(s.function + "/" + s.step);
+  }
+  return c;
+}
+
+struct CellRun {
+  const Scenario& scenario;
+  const RunOptions& options;
+  const LoadOptions& load;
+  std::vector<RunProblem>& problems;
+
+  FailureFile failure(std::size_t member, const std::string& form, const PolicyFile& policy, const std::string& strategy, std::uint64_t index, const Explanation& e) const {
+    FailureFile f;
+    f.engine_semantics = sim::engine_semantics;
+    f.tool_version = std::string(version);
+    f.scenario_path = scenario.path;
+    f.scenario_text = scenario.document->text();
+    f.scenario_hash = text_hash(f.scenario_text);
+    f.policy = policy;
+    f.form = form;
+    f.params = scenario.members[member].values;
+    f.removal = removal_name(scenario.members[member].removal);
+    f.grace_period = load.grace_period;
+    f.strategy = strategy;
+    f.seed = options.seed;
+    f.index = index;
+    f.timed = e.timed;
+    f.signature = e.finding.signature;
+    f.violation_class = e.finding.violation_class;
+    f.message = e.finding.message;
+    f.fingerprint = e.fingerprint;
+    f.steps = e.steps;
+    f.decisions = e.decisions;
+    return f;
+  }
+
+  Cell run(std::size_t member, std::size_t form, const PolicyFile& policy, const std::string& strategy,
+           const std::function<void(std::uint64_t)>& progress) const {
+    const std::shared_ptr<const Program> program = scenario.program(member, form);
+    Tally tally;
+    const bool timed = sim::make_strategy(strategy)->obeys_time();
+    try {
+      sim::run_campaign(
+          options.executions, options.jobs,
+          [&] { return std::make_unique<CellWorker>(program, policy.spec, strategy, options.seed, tally); }, progress);
+    } catch (const std::exception& e) {
+      problems.push_back({true, fmt::format("{}, policy {}, strategy {}: {}", scenario.path, policy.name, strategy, e.what())});
+    }
+    Cell cell = make_cell(*program, tally, timed);
+    cell.member = scenario.members[member].name;
+    cell.form = scenario.forms[form];
+    cell.policy = policy.name;
+    cell.strategy = strategy;
+    cell.seed = options.seed;
+    if (tally.signatures.empty()) return cell;
+
+    Explainer explainer(program, policy.spec);
+    for (const auto& [signature, count] : tally.signatures) {
+      const auto e = explainer.explain(strategy, options.seed, count.lowest, signature);
+      if (!e) {
+        ++cell.unreplayed_predictions;
+        continue;
+      }
+      Finding f = e->finding;
+      f.count = count.count;
+      f.lowest_index = count.lowest;
+      if (!options.failures.empty()) {
+        const std::string variant = fmt::format("{}|{}|{}|{}|{}", scenario.name, cell.member, cell.form, cell.policy, cell.strategy);
+        f.failure_file = fmt::format("{}/{}", options.failures, file_name(f, variant));
+        std::string error;
+        if (write_atomically(f.failure_file, to_json(failure(member, cell.form, policy, strategy, count.lowest, *e)), error)) {
+          f.replay_command = fmt::format("{} replay {}", options.command, f.failure_file);
+        } else {
+          problems.push_back({false, error});
+          f.failure_file.clear();
+        }
+      }
+      (f.note ? cell.notes : cell.violations).push_back(std::move(f));
+    }
+    const auto order = [](const Finding& a, const Finding& b) { return std::tie(a.violation_class, a.signature) < std::tie(b.violation_class, b.signature); };
+    std::sort(cell.violations.begin(), cell.violations.end(), order);
+    std::sort(cell.notes.begin(), cell.notes.end(), order);
+    return cell;
+  }
+};
+
+std::vector<std::string> kernel_lines(const Program& p) {
+  const model::KernelConfig& k = p.kernel;
+  static constexpr std::string_view presets[] = {"idle", "busy", "pathological"};
+  return {fmt::format("version {}", k.version),
+          fmt::format("PREEMPT_RCU {}", k.preempt_rcu ? "y" : "n"),
+          fmt::format("HZ {}", k.hz),
+          fmt::format("cpus {} (under timed)", k.cpus),
+          k.grace_period ? fmt::format("grace period {} us, exactly", *k.grace_period / 1000)
+                         : fmt::format("grace periods {}", presets[static_cast<std::size_t>(k.grace_periods)]),
+          fmt::format("module unload {} a grace period", k.unload_grace_period ? "waits for" : "does not wait for")};
+}
+
+void describe(const Scenario& s, const std::vector<PolicyFile>& policies, ScenarioResult& r) {
+  const Program& first = *s.programs.front();
+  r.name = s.name;
+  r.path = s.path;
+  r.title = s.title;
+  r.source = s.source;
+  r.text_hash = text_hash(s.document->text());
+  r.kernel = kernel_lines(first);
+  r.defaults_taken = s.defaults_taken;
+  r.model_limits = {"memory is sequentially consistent: no weak-memory reordering",
+                    "entry kinds not modelled: mmap and faults, timers, hrtimers, threaded interrupts, tasklets, sysfs, debugfs, procfs, kthreads, notifiers"};
+  std::map<std::string, std::string> primitives;
+  for (const auto& p : s.programs) {
+    for (const SiteSpec& site : p->sites) {
+      const Verb* v = find_verb(site.verb);
+      if (v == nullptr || v->models.empty()) continue;
+      primitives[std::string(v->name)] = fmt::format("{}: {}{}", v->name, v->models, v->leaves_out.empty() ? "" : fmt::format("; leaves out {}", v->leaves_out));
+    }
+  }
+  for (const auto& [name, line] : primitives) r.primitives.push_back(line);
+  for (const PolicyFile& p : policies) r.policies.push_back(label(p));
+}
+
+}  // namespace
+
+ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options, const LoadOptions& load, std::vector<RunProblem>& problems) {
+  ScenarioResult result;
+  describe(scenario, scenario.policies, result);
+  const std::vector<std::string>& strategies = scenario.strategies.empty() || options.strategies_given ? options.strategies : scenario.strategies;
+  const CellRun run{scenario, options, load, problems};
+  const std::size_t cells = scenario.members.size() * scenario.forms.size() * scenario.policies.size() * strategies.size();
+  std::size_t cell = 0;
+  for (std::size_t m = 0; m < scenario.members.size(); ++m) {
+    for (std::size_t f = 0; f < scenario.forms.size(); ++f) {
+      for (const PolicyFile& policy : scenario.policies) {
+        for (const std::string& strategy : strategies) {
+          ++cell;
+          std::function<void(std::uint64_t)> progress;
+          if (options.progress) progress = [&, cell](std::uint64_t done) { options.progress(cell, cells, done, options.executions); };
+          result.cells.push_back(run.run(m, f, policy, strategy, progress));
+        }
+      }
+    }
+  }
+  judge_expectations(scenario, result);
+  return result;
+}
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,158 @@
+#include "unplug/scenarios/run/tally.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace unplug::scenarios {
+
+void Tally::merge(const Tally& o) {
+  executions += o.executions;
+  cut += o.cut;
+  if (o.cut_index < cut_index) {
+    cut_index = o.cut_index;
+    cut_message = o.cut_message;
+  }
+  for (const auto& [key, c] : o.signatures) {
+    Count& mine = signatures[key];
+    mine.count += c.count;
+    mine.lowest = std::min(mine.lowest, c.lowest);
+    mine.note = c.note;
+  }
+  fingerprints.insert(fingerprints.end(), o.fingerprints.begin(), o.fingerprints.end());
+  std::sort(fingerprints.begin(), fingerprints.end());
+  fingerprints.erase(std::unique(fingerprints.begin(), fingerprints.end()), fingerprints.end());
+  remove_ns.merge(o.remove_ns);
+  unbind_ns.merge(o.unbind_ns);
+  rmmod_ns.merge(o.rmmod_ns);
+  grace_periods.merge(o.grace_periods);
+  for (const auto& [key, w] : o.waits) {
+    WaitCount& mine = waits[key];
+    mine.executions += w.executions;
+    mine.blocked += w.blocked;
+    mine.bounded = mine.bounded && w.bounded;
+    mine.waited_for.insert(w.waited_for.begin(), w.waited_for.end());
+    mine.ns.merge(w.ns);
+    const auto order = o.wait_order.at(key);
+    const auto [place, fresh] = wait_order.emplace(key, order);
+    if (!fresh) place->second = std::min(place->second, order);
+  }
+  operations.started += o.operations.started;
+  operations.completed += o.operations.completed;
+  operations.refused_at_entry += o.operations.refused_at_entry;
+  operations.torn += o.operations.torn;
+  operations.failed += o.operations.failed;
+  operations.unfinished += o.operations.unfinished;
+  entry_branches.insert(o.entry_branches.begin(), o.entry_branches.end());
+  torn_branches.insert(o.torn_branches.begin(), o.torn_branches.end());
+  sites_seen.resize(std::max(sites_seen.size(), o.sites_seen.size()), false);
+  for (std::size_t i = 0; i < o.sites_seen.size(); ++i) sites_seen[i] = sites_seen[i] || o.sites_seen[i];
+}
+
+void judge(World& world, model::Checker& checker, const sim::Trace& trace, bool timed, std::vector<model::Violation>& out) {
+  checker.judge(world.kernel(), trace, out);
+  const model::RemovalRecord& r = world.kernel().removal;
+  const auto bound = world.program().remove_bound;
+  if (!timed || !bound || r.unbind_done == model::RemovalRecord::no_time || r.unbind_done - r.unplug <= *bound) return;
+  for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
+    const sim::LifetimeId ended = trace.events[i].ends;
+    if (!ended || world.kernel().lifetime(ended).kind != model::LifetimeKind::binding) continue;
+    out.push_back({model::ViolationClass::slow_remove, world.kernel().lifetime(ended).declared, trace.events[i].task, i, model::Violation::no_event,
+                   model::Violation::no_event, fmt::format("unbind took {} ns, the bound is {} ns", r.unbind_done - r.unplug, *bound)});
+    return;
+  }
+}
+
+void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outcome& outcome) {
+  using Kind = sim::Outcome::Kind;
+  violations_.clear();
+  if (outcome.kind == Kind::failed) throw std::runtime_error(outcome.message);
+  ++tally_.executions;
+  world_.count_coverage(trace);
+  if (outcome.kind == Kind::step_bound || outcome.kind == Kind::cut) {
+    ++tally_.cut;
+    if (index < tally_.cut_index) {
+      tally_.cut_index = index;
+      tally_.cut_message = outcome.message;
+    }
+    return;
+  }
+  judge(world_, checker_, trace, timed_, violations_);
+  seen_.clear();
+  for (const model::Violation& v : violations_) seen_.push_back(signature_of(trace, v));
+  std::sort(seen_.begin(), seen_.end());
+  seen_.erase(std::unique(seen_.begin(), seen_.end()), seen_.end());
+  for (const Signature& s : seen_) {
+    Tally::Count& c = counts_[s];
+    ++c.count;
+    c.lowest = std::min(c.lowest, index);
+    c.note = model::info(s.violation_class).note;
+  }
+  tally_.fingerprints.push_back(trace.fingerprint);
+
+  const model::Kernel& k = world_.kernel();
+  const model::RemovalRecord& r = k.removal;
+  constexpr auto no_time = model::RemovalRecord::no_time;
+  if (timed_ && r.unplug != no_time) {
+    if (r.remove_done != no_time) tally_.remove_ns.add(r.remove_done - r.unplug);
+    if (r.unbind_done != no_time) tally_.unbind_ns.add(r.unbind_done - r.unplug);
+    if (r.module_gone != no_time) tally_.rmmod_ns.add(r.module_gone - r.rmmod);
+  }
+  tally_.grace_periods.add(r.grace_periods);
+  const model::OperationCounts& o = k.operations;
+  tally_.operations.started += o.started;
+  tally_.operations.completed += o.completed;
+  tally_.operations.refused_at_entry += o.refused_at_entry;
+  tally_.operations.torn += o.torn;
+  tally_.operations.failed += o.failed;
+  tally_.operations.unfinished += o.unfinished;
+  for (const auto& [key, n] : k.refusals()) refusals_[key] += n;
+  add_waits(trace);
+}
+
+void Gatherer::add_waits(const sim::Trace& trace) {
+  const model::Kernel& k = world_.kernel();
+  std::uint32_t order = 0;
+  for (const model::RemovalWait& w : k.removal_waits) {
+    const bool taken = w.event != UINT32_MAX;
+    const sim::TaskRecord& remover = trace.tasks[w.task.index()];
+    const sim::SiteId site = taken ? trace.events[w.event].site : remover.pending_site;
+    const Tally::WaitKey key{w.phase, fmt::format("{}({})", w.what, w.object ? k.text(w.object) : std::string{}),
+                             site ? k.site(site).function : std::string{}, std::string(model::name(w.owner))};
+    Tally::WaitCount& c = tally_.waits[key];
+    const auto [place, fresh] = tally_.wait_order.emplace(key, order);
+    if (!fresh) place->second = std::min(place->second, order);
+    ++order;
+    ++c.executions;
+    if (!taken) {
+      ++c.blocked;
+      c.bounded = c.bounded && !model::ends_outside(k, trace, w.task);
+      for (const sim::TaskId h : k.holders(remover.pending.object)) c.waited_for.insert(k.text(trace.tasks[h.index()].role));
+      continue;
+    }
+    const sim::Event& e = trace.events[w.event];
+    if (e.unblocked_by) c.waited_for.insert(k.text(trace.tasks[e.unblocked_by.index()].role));
+    if (e.unblocked_by || (timed_ && e.waited != 0)) ++c.blocked;
+    if (timed_) c.ns.add(e.waited);
+  }
+}
+
+Tally Gatherer::finish() {
+  const model::Kernel& k = world_.kernel();
+  for (const auto& [s, c] : counts_) {
+    Tally::Count& into = tally_.signatures[text(k, s)];
+    into.count += c.count;
+    into.lowest = std::min(into.lowest, c.lowest);
+    into.note = c.note;
+  }
+  counts_.clear();
+  for (const auto& [key, n] : refusals_) {
+    const model::Site& site = k.site(key.second);
+    (key.first ? tally_.torn_branches : tally_.entry_branches).insert(site.function + "/" + site.step);
+  }
+  tally_.sites_seen = world_.sites_seen();
+  return std::move(tally_);
+}
+
+}  // namespace unplug::scenarios

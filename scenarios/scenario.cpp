@@ -1,0 +1,95 @@
+#include "unplug/scenarios/scenario.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "unplug/embedded/scenarios.hpp"
+#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/sections.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+// The same mistake in several variants is said once.
+void merge(Diagnostics& into, const Diagnostics& from, std::set<std::string>& said) {
+  for (const Diagnostic& d : from.all())
+    if (said.insert(fmt::format("{}:{}:{}:{}", d.at ? d.at->line : 0, d.at ? d.at->column : 0, d.message, d.expected)).second) into.add(d);
+}
+
+std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOptions& options, Diagnostics& out) {
+  const std::size_t errors = out.errors();
+  auto s = std::make_unique<Scenario>();
+  s->document = std::move(document);
+  s->path = s->document->name();
+  const Node root = s->document->root();
+  if (!check_kind(root, "scenario/1", out)) return nullptr;
+  check_structure(root, out);
+  if (const Node n = root.find("name"); n.is(Node::Kind::string)) s->name = std::string(n.string());
+  if (const Node n = root.find("title"); n.is(Node::Kind::string)) s->title = std::string(n.string());
+  if (const Node n = root.find("source"); n.is(Node::Kind::string)) s->source = std::string(n.string());
+  read_forms(*s, options, out);
+  read_members(*s, options, out);
+  read_policies(*s, options, out);
+  read_expectations(*s, out);
+  if (out.errors() != errors) {
+    // Compile one variant all the same: as many mistakes as possible in one go.
+    if (s->members.empty() || s->forms.empty()) return nullptr;
+  }
+
+  std::set<std::string> said;
+  bool refusable = std::ranges::any_of(s->policies, [](const PolicyFile& p) { return model::Policy(p.spec).resource().can_refuse(); });
+  for (const Member& m : s->members) {
+    for (const std::string& form : s->forms) {
+      Diagnostics found;
+      const Variant variant{m.parameters, form, m.removal};
+      FileCompiler compiler(*s->document, variant, found);
+      auto program = compiler.compile();
+      if (program) {
+        if (options.grace_period) program->kernel.grace_period = *options.grace_period;
+        if (refusable)
+          for (const Node n : compiler.refusals_without_path())
+            n.warning(found, "access can be refused here and there is no path for it", "\"else\": a label, or steps");
+        if (!program->has_fence && program->remove != UINT32_MAX)
+          root.find("functions").warning(found, fmt::format("'{}' has no step {{\"policy\": \"fence\"}}", program->functions[program->remove].name),
+                                         "where the policy's half of remove() belongs; without it entry guards and quiescing have no effect");
+        for (const std::string& d : compiler.defaults_taken())
+          if (std::ranges::find(s->defaults_taken, d) == s->defaults_taken.end()) s->defaults_taken.push_back(d);
+      }
+      s->programs.push_back(std::move(program));
+      merge(out, found, said);
+    }
+  }
+  if (out.errors() != errors) return nullptr;
+  // The published schema must agree with the loader; where it is stricter, its word counts.
+  if (const auto* schema = embedded::find("schema/scenario-1.json"))
+    if (!check_schema(*s->document, schema->text, out)) return nullptr;
+  return s;
+}
+
+}  // namespace
+
+std::unique_ptr<Scenario> load_scenario(const std::string& path, const LoadOptions& options, Diagnostics& out) {
+  auto document = Document::load(path, out);
+  return document ? build(std::move(document), options, out) : nullptr;
+}
+
+std::unique_ptr<Scenario> parse_scenario(std::string text, std::string name, const LoadOptions& options, Diagnostics& out) {
+  auto document = Document::parse(std::move(text), std::move(name), out);
+  return document ? build(std::move(document), options, out) : nullptr;
+}
+
+std::string removal_name(const std::vector<RemovalStage>& stages) {
+  std::string out;
+  for (const RemovalStage s : stages) out += (out.empty() ? "" : "+") + std::string(name(s));
+  return out;
+}
+
+bool Pattern::matches(std::string_view c, std::string_view o, std::string_view f) const {
+  const auto fits = [](const std::string& pattern, std::string_view word) { return pattern.empty() || pattern == "*" || pattern == word; };
+  return fits(violation_class, c) && fits(object, o) && fits(function, f);
+}
+
+}  // namespace unplug::scenarios

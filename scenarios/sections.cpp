@@ -1,0 +1,350 @@
+#include "unplug/scenarios/sections.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/sim/strategy.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? std::string{} : path.substr(0, slash);
+}
+
+// A message about something that was given on the command line.
+void option_error(Diagnostics& out, std::string option, std::string message, std::string expected, std::string nearest) {
+  Diagnostic d;
+  d.file = std::move(option);
+  d.message = std::move(message);
+  d.expected = std::move(expected);
+  d.nearest = std::move(nearest);
+  out.add(std::move(d));
+}
+
+void want(Node object, std::string_view key, Node::Kind kind, Diagnostics& out) {
+  const Node n = object.find(key);
+  if (n && !n.is(kind)) n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), std::string(Node::kind_name(kind)));
+}
+
+void collect_forms(Node n, std::vector<std::string>& forms, std::vector<std::pair<Node, int>>& todo) {
+  (void)todo;
+  if (n.is(Node::Kind::array)) {
+    for (std::size_t i = 0; i < n.size(); ++i) collect_forms(n.at(i), forms, todo);
+  } else if (n.is(Node::Kind::object)) {
+    for (std::size_t i = 0; i < n.size(); ++i) {
+      const Node v = n.at(i);
+      if (n.key(i) != "form") {
+        collect_forms(v, forms, todo);
+        continue;
+      }
+      const auto add = [&](Node f) {
+        if (f.is(Node::Kind::string) && std::ranges::find(forms, f.string()) == forms.end()) forms.emplace_back(f.string());
+      };
+      if (v.is(Node::Kind::string)) add(v);
+      if (v.is(Node::Kind::array))
+        for (std::size_t k = 0; k < v.size(); ++k) add(v.at(k));
+    }
+  }
+}
+
+std::string json_text(Node n) {
+  switch (n.kind()) {
+    case Node::Kind::string: return nlohmann::json(std::string(n.string())).dump();
+    case Node::Kind::integer: return std::to_string(n.integer());
+    case Node::Kind::boolean: return n.boolean() ? "true" : "false";
+    default: return "null";
+  }
+}
+
+bool scalar(Node n) { return n.is(Node::Kind::string) || n.is(Node::Kind::integer) || n.is(Node::Kind::boolean) || n.is(Node::Kind::null); }
+
+std::optional<RemovalStage> stage(Node n, Diagnostics& out) {
+  const std::vector<std::string> names{"unbind", "rmmod", "insmod"};
+  const auto found = n.is(Node::Kind::string) ? std::ranges::find(names, n.string()) : names.end();
+  if (found != names.end()) return static_cast<RemovalStage>(found - names.begin());
+  n.error(out, n.is(Node::Kind::string) ? fmt::format("no way of removal '{}'", n.string()) : fmt::format("found {}", Node::kind_name(n.kind())),
+          "unbind, rmmod or insmod", n.is(Node::Kind::string) ? nearest_word(n.string(), names) : "");
+  return {};
+}
+
+// Each entry of "removal" is one way: a word, or words done one after another.
+std::vector<std::vector<RemovalStage>> removal_ways(Node removal, Diagnostics& out) {
+  std::vector<std::vector<RemovalStage>> ways;
+  const auto one = [&](Node n) {
+    std::vector<RemovalStage> way;
+    if (n.is(Node::Kind::array)) {
+      for (std::size_t i = 0; i < n.size(); ++i)
+        if (const auto s = stage(n.at(i), out)) way.push_back(*s);
+    } else if (const auto s = stage(n, out)) {
+      way.push_back(*s);
+    }
+    for (std::size_t i = 0; i < way.size(); ++i)
+      if (way[i] == RemovalStage::insmod && (i == 0 || way[i - 1] != RemovalStage::rmmod)) n.error(out, "insmod of a module that is still loaded", "rmmod before insmod");
+    ways.push_back(std::move(way));
+  };
+  if (removal.is(Node::Kind::array)) {
+    for (std::size_t i = 0; i < removal.size(); ++i) one(removal.at(i));
+  } else if (removal) {
+    one(removal);
+  }
+  return ways;
+}
+
+std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expected) {
+  std::vector<std::string> result;
+  const auto add = [&](Node w) {
+    if (w.is(Node::Kind::string)) {
+      result.emplace_back(w.string());
+    } else {
+      w.error(out, fmt::format("found {}", Node::kind_name(w.kind())), std::string(expected));
+    }
+  };
+  if (n.is(Node::Kind::array)) {
+    for (std::size_t i = 0; i < n.size(); ++i) add(n.at(i));
+  } else if (n) {
+    add(n);
+  }
+  return result;
+}
+
+}  // namespace
+
+void check_structure(Node root, Diagnostics& out) {
+  check_keys(root, {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "modules", "functions", "run", "policies", "strategies", "expect"},
+             {"name", "modules", "functions", "run"}, "a scenario", out);
+  for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
+  for (const char* key : {"kernel", "params", "modules", "functions", "run"}) want(root, key, Node::Kind::object, out);
+  if (const Node k = root.find("kernel"); k.is(Node::Kind::object))
+    check_keys(k, {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period"}, {}, "the kernel configuration", out);
+  if (const Node m = root.find("modules"); m.is(Node::Kind::object)) {
+    if (m.size() != 1) m.error(out, fmt::format("found {} modules", m.size()), "one module: the driver under test (the core's module is the policy's)");
+    for (std::size_t i = 0; i < m.size(); ++i) {
+      check_keys(m.at(i), {"probe", "remove", "exit", "fops"}, {}, "a module", out);
+      if (const Node fops = m.at(i).is(Node::Kind::object) ? m.at(i).find("fops") : Node{})
+        check_keys(fops, {"owner", "open", "unlocked_ioctl", "release"}, {}, "fops", out);
+    }
+  }
+  if (const Node f = root.find("functions"); f.is(Node::Kind::object)) {
+    for (std::size_t i = 0; i < f.size(); ++i)
+      if (!f.at(i).is(Node::Kind::array)) f.at(i).error(out, fmt::format("function '{}' is {}", f.key(i), Node::kind_name(f.at(i).kind())), "an array of steps");
+  }
+  if (const Node r = root.find("run"); r.is(Node::Kind::object)) {
+    check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "tasks"}, {"removal", "tasks"}, "run", out);
+    const Node tasks = r.find("tasks");
+    if (tasks && !tasks.is(Node::Kind::object)) tasks.error(out, fmt::format("found {}", Node::kind_name(tasks.kind())), "an object: task names and what they do");
+    for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) {
+      check_keys(tasks.at(i), {"count", "do", "raise", "times", "within"}, {}, "a task", out);
+      for (const std::string_view taken : {"probe", "remove"})
+        if (tasks.key(i) == taken) tasks.key_node(i).error(out, fmt::format("the name '{}' is the model's own", taken), "another name for this task");
+    }
+  }
+}
+
+void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out) {
+  std::vector<std::pair<Node, int>> todo;
+  std::vector<std::string> forms;
+  collect_forms(s.document->root().find("functions"), forms, todo);
+  for (const std::string& f : options.forms) {
+    if (std::ranges::find(forms, f) == forms.end())
+      option_error(out, "--form", fmt::format("no form '{}' in {}", f, s.path), forms.empty() ? "this file has no forms" : join(forms), nearest_word(f, forms));
+  }
+  if (!options.forms.empty()) std::erase_if(forms, [&](const std::string& f) { return std::ranges::find(options.forms, f) == options.forms.end(); });
+  s.forms = forms.empty() ? std::vector<std::string>{""} : forms;
+}
+
+void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
+  struct Dimension {
+    std::string name;
+    std::vector<Node> values;
+  };
+  std::vector<Dimension> dimensions;
+  const Node params = s.document->root().find("params");
+  std::vector<std::string> names;
+  for (std::size_t i = 0; params.is(Node::Kind::object) && i < params.size(); ++i) {
+    Dimension d{std::string(params.key(i)), {}};
+    names.push_back(d.name);
+    const Node v = params.at(i);
+    if (v.is(Node::Kind::array)) {
+      for (std::size_t k = 0; k < v.size(); ++k) d.values.push_back(v.at(k));
+      if (v.size() == 0) v.error(out, fmt::format("parameter '{}' has no value", d.name), "a value, or an array of values to sweep");
+    } else {
+      d.values.push_back(v);
+    }
+    for (const Node value : d.values)
+      if (!scalar(value)) value.error(out, fmt::format("found {}", Node::kind_name(value.kind())), "a string, an integer, true, false or null");
+    dimensions.push_back(std::move(d));
+  }
+  for (const auto& [name, text] : options.params) {
+    const auto d = std::ranges::find(dimensions, name, &Dimension::name);
+    if (d == dimensions.end()) {
+      option_error(out, "--param", fmt::format("no parameter '{}' in {}", name, s.path), names.empty() ? "this file has no parameters" : join(names), nearest_word(name, names));
+      continue;
+    }
+    Diagnostics quiet;
+    auto value = Document::parse(text, "--param " + name, quiet);
+    if (!value || !scalar(value->root())) value = Document::parse(nlohmann::json(text).dump(), "--param " + name, quiet);
+    d->values = {value->root()};
+    s.overrides.push_back(std::move(value));
+  }
+
+  const Node run = s.document->root().find("run");
+  const Node removal = run.is(Node::Kind::object) ? run.find("removal") : Node{};
+  std::vector<std::vector<RemovalStage>> ways = removal_ways(removal, out);
+  if (ways.empty() && removal) removal.error(out, "no way of removal", "unbind, rmmod, or words done one after another: [\"unbind\", \"rmmod\"]");
+  if (!options.removal.empty()) std::erase_if(ways, [&](const auto& w) { return removal_name(w) != options.removal; });
+
+  s.members.push_back({});
+  for (const Dimension& d : dimensions) {
+    std::vector<Member> next;
+    for (const Member& m : s.members) {
+      for (const Node v : d.values) {
+        Member x = m;
+        x.parameters[d.name] = v;
+        x.values[d.name] = json_text(v);
+        if (d.values.size() > 1) x.name += fmt::format("{}{}={}", x.name.empty() ? "" : ", ", d.name, v.is(Node::Kind::string) ? std::string(v.string()) : json_text(v));
+        next.push_back(std::move(x));
+      }
+    }
+    s.members = std::move(next);
+  }
+  std::vector<Member> members;
+  for (const Member& m : s.members) {
+    for (const auto& way : ways) {
+      Member x = m;
+      x.removal = way;
+      if (ways.size() > 1) x.name += fmt::format("{}removal={}", x.name.empty() ? "" : ", ", removal_name(way));
+      members.push_back(std::move(x));
+    }
+  }
+  s.members = std::move(members);
+  if (s.members.size() > 1000) params.error(out, fmt::format("{} members", s.members.size()), "at most 1000 combinations of parameter values");
+}
+
+void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
+  const std::string directory = directory_of(s.path);
+  const Node list = s.document->root().find("policies");
+  const auto leave_out = [&](PolicyFile p, const std::vector<std::string>& parts, Node at) {
+    std::vector<std::string> known;
+    for (const model::PartInfo& i : model::parts()) known.emplace_back(i.name);
+    for (const std::string& part : parts) {
+      if (std::ranges::find(known, part) != known.end()) {
+        p = without(std::move(p), part);
+      } else if (at) {
+        at.error(out, fmt::format("a policy has no part '{}'", part), fmt::format("one of: {}", join(known)), nearest_word(part, known));
+      } else {
+        option_error(out, "--without", fmt::format("a policy has no part '{}'", part), fmt::format("one of: {}", join(known)), nearest_word(part, known));
+      }
+    }
+    return p;
+  };
+  if (!options.policies.empty()) {
+    for (const std::string& name : options.policies)
+      if (auto p = find_policy(name, {}, {}, out)) s.policies.push_back(leave_out(*p, options.without, {}));
+    return;
+  }
+  if (!list) {
+    for (const std::string& name : builtin_policies())
+      if (auto p = find_policy(name, directory, {}, out)) s.policies.push_back(leave_out(*p, options.without, {}));
+    s.defaults_taken.emplace_back("all built-in policies (\"policies\")");
+    return;
+  }
+  if (!list.is(Node::Kind::array)) {
+    list.error(out, fmt::format("found {}", Node::kind_name(list.kind())), "an array of policies");
+    return;
+  }
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const Node n = list.at(i);
+    std::vector<std::string> less = options.without;
+    Node use = n, without_node;
+    if (n.is(Node::Kind::object)) {
+      if (!check_keys(n, {"use", "without"}, {"use"}, "a policy", out)) continue;
+      use = n.find("use");
+      without_node = n.find("without");
+      const auto more = words(without_node, out, "parts of the policy to leave out");
+      less.insert(less.end(), more.begin(), more.end());
+    }
+    if (!use.is(Node::Kind::string)) {
+      use.error(out, fmt::format("found {}", Node::kind_name(use.kind())), "the name of a policy, or {\"use\": NAME, \"without\": [PART...]}");
+      continue;
+    }
+    auto p = find_policy(std::string(use.string()), directory, use, out);
+    if (!p) continue;
+    PolicyFile made = leave_out(std::move(*p), less, without_node ? without_node : Node{});
+    if (std::ranges::find(s.policies, made.name, &PolicyFile::name) != s.policies.end()) {
+      use.error(out, fmt::format("policy '{}' stands here twice", made.name));
+      continue;
+    }
+    s.policies.push_back(std::move(made));
+  }
+}
+
+void read_expectations(Scenario& s, Diagnostics& out) {
+  const Node list = s.document->root().find("expect");
+  if (!list) return;
+  if (!list.is(Node::Kind::array)) {
+    list.error(out, fmt::format("found {}", Node::kind_name(list.kind())), "an array of rows");
+    return;
+  }
+  std::vector<std::string> classes;
+  for (const model::ViolationClassInfo& c : model::violation_classes()) classes.emplace_back(c.name);
+  const auto patterns = [&](Node n) {
+    std::vector<Pattern> result;
+    if (!n) return result;
+    if (!n.is(Node::Kind::array)) {
+      n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), "an array of \"class(object)@function\"");
+      return result;
+    }
+    for (std::size_t i = 0; i < n.size(); ++i) {
+      const Node p = n.at(i);
+      if (!p.is(Node::Kind::string)) {
+        p.error(out, fmt::format("found {}", Node::kind_name(p.kind())), "\"class(object)@function\"");
+        continue;
+      }
+      Pattern pattern;
+      pattern.text = std::string(p.string());
+      std::string rest = pattern.text;
+      if (const std::size_t at = rest.find('@'); at != std::string::npos) {
+        pattern.function = rest.substr(at + 1);
+        rest.resize(at);
+      }
+      if (const std::size_t open = rest.find('('); open != std::string::npos) {
+        if (!rest.ends_with(')')) p.error(out, fmt::format("'{}' lacks a closing parenthesis", pattern.text), "\"class(object)@function\"");
+        pattern.object = rest.substr(open + 1, rest.size() - open - 2);
+        rest.resize(open);
+      }
+      pattern.violation_class = rest;
+      if (rest != "*" && std::ranges::find(classes, rest) == classes.end())
+        p.error(out, fmt::format("no class of violation '{}'", rest), "a class (unplug list classes), or *", nearest_word(rest, classes));
+      result.push_back(std::move(pattern));
+    }
+    return result;
+  };
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const Node n = list.at(i);
+    if (!check_keys(n, {"form", "policy", "params", "must", "may", "forbid", "evidence", "why"}, {}, "an expectation", out)) continue;
+    ExpectRow row;
+    row.forms = words(n.find("form"), out, "a form");
+    for (const std::string& f : row.forms)
+      if (std::ranges::find(s.forms, f) == s.forms.end() && s.forms.size() > 1) n.find("form").error(out, fmt::format("no form '{}'", f), join(s.forms), nearest_word(f, s.forms));
+    row.policies = words(n.find("policy"), out, "a policy");
+    row.must = patterns(n.find("must"));
+    row.may = patterns(n.find("may"));
+    row.forbid = patterns(n.find("forbid"));
+    if (const Node p = n.find("params"); p.is(Node::Kind::object))
+      for (std::size_t k = 0; k < p.size(); ++k) row.params[std::string(p.key(k))] = json_text(p.at(k));
+    if (const Node e = n.find("evidence"); e.is(Node::Kind::string)) {
+      const std::vector<std::string> kinds{"sampled", "bounded", "exhaustive"};
+      row.evidence = std::string(e.string());
+      if (std::ranges::find(kinds, row.evidence) == kinds.end()) e.error(out, fmt::format("no evidence '{}'", row.evidence), join(kinds), nearest_word(row.evidence, kinds));
+    }
+    if (const Node w = n.find("why"); w.is(Node::Kind::string)) row.why = std::string(w.string());
+    s.expect.push_back(std::move(row));
+  }
+}
+
+}  // namespace unplug::scenarios
