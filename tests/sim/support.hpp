@@ -13,7 +13,7 @@
 namespace unplug::sim::test {
 
 inline constexpr Operation load{.name = "load"}, store{.name = "store"}, update{.name = "update"}, await{.name = "await"},
-    lock{.name = "lock"}, unlock{.name = "unlock"}, nothing{.name = "nothing"}, pause{.name = "sleep", .pause = true},
+    lock{.name = "lock"}, unlock{.name = "unlock"}, nothing{.name = "nothing"}, doze{.name = "sleep", .pause = true},
     pick_one{.name = "choose"}, begin_life{.name = "begin"}, end_life{.name = "end"};
 
 // A program whose setup is a lambda.
