@@ -1,7 +1,6 @@
 #include "unplug/reports/console.hpp"
 
 #include <algorithm>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -18,7 +17,7 @@ namespace {
 
 using scenarios::Wait;
 
-constexpr std::size_t label_column = 21;
+constexpr std::size_t label_column = 24;
 
 void write_head(Page& page, const scenarios::ScenarioResult& scenario) {
   page.gap();
@@ -38,9 +37,9 @@ void write_answers(Page& page, const ScenarioView& view) {
       if (!policies.empty()) page.entry_at(label, label_column, join(policies, ", "), style, 0);
     };
     entry("breaks", answer.broken, Style::bad);
-    entry("sampled, none found", answer.sampled, Style::plain);
-    entry("bounded, none found", answer.bounded, Style::plain);
-    entry("exhaustive, none", answer.exhaustive, Style::good);
+    entry("no failure, sampled", answer.sampled, Style::plain);
+    entry("no failure, bounded", answer.bounded, Style::plain);
+    entry("no failure, exhaustive", answer.exhaustive, Style::good);
   }
 }
 
@@ -53,25 +52,6 @@ std::vector<CellLine> verdict_cell(const Verdict& verdict) {
   for (const ClassCount& count : verdict.classes)
     lines.push_back({fmt::format("{} {}", count.signatures, count.violation_class), Style::bad});
   return lines;
-}
-
-// What is true of every row of a table is said once, below it.
-struct SaidOnce {
-  std::vector<std::string> bounds, never_reached, never_overlapped, evidence;
-};
-
-SaidOnce said_once(const Group& group) {
-  SaidOnce once{common_bounds(group), common_to_all(group, &Verdict::never_reached), common_to_all(group, &Verdict::never_overlapped), {}};
-  if (group.verdicts.size() < 2) return once;
-  // Never the first sentence of a verdict: what its evidence weighs stands beside it.
-  std::optional<std::vector<std::string>> common;
-  for (const Verdict& verdict : group.verdicts) {
-    std::vector<std::string> sentences = evidence_sentences(verdict, once.bounds);
-    sentences.erase(sentences.begin());
-    common = common ? without(*common, without(*common, sentences)) : sentences;
-  }
-  once.evidence = *common;
-  return once;
 }
 
 std::vector<CellLine> below(const Verdict& verdict, const SaidOnce& once) {
@@ -90,8 +70,8 @@ std::vector<CellLine> below(const Verdict& verdict, const SaidOnce& once) {
                                        [&](const Wait& w) { return w.phase == phase && w.blocked != 0 && !w.bounded; });
     lines.push_back({phase_name(phase) + " waited for " + sentence, unbounded ? Style::warning : Style::plain});
   }
-  if (const std::string sentence = operations_sentence(verdict.operations); !sentence.empty()) {
-    lines.push_back({"operations: " + sentence, verdict.operations.torn != 0 ? Style::warning : Style::plain});
+  for (const std::string& phrase : operations_phrases(verdict.operations)) {
+    lines.push_back({phrase, phrase.find("torn") != std::string::npos ? Style::warning : Style::plain});
   }
   const auto unless_said = [&](const char* label, const std::vector<std::string>& list, const std::vector<std::string>& said) {
     if (const std::vector<std::string> own = without(list, said); !own.empty()) lines.push_back({label + join(own, ", "), Style::warning});
@@ -117,8 +97,8 @@ void write_group(Page& page, const Group& group) {
   if (const std::string title = group_title(group.form, group.member); !title.empty()) page.line(title, Style::strong);
   const SaidOnce once = said_once(group);
   Table table;
-  table.columns = {{{"policy"}, false, 11}, {{"how it breaks"}, false, 12},   {{"GPs"}, true, 3}, {{"branches", "ref/torn"}, true, 8},
-                   {{"rmmod"}, false, 6},   {{"unbind", "p50..max"}, true, 8}};
+  table.columns = {{{"policy"}, false, 11}, {{"how it breaks"}, false, 20},    {{"GPs"}, true, 6}, {{"branches", "ref/torn"}, true, 8},
+                   {{"rmmod"}, false, 6},   {{"unbind", "p50..max"}, true, 16}};
   for (const Verdict& verdict : group.verdicts) {
     Row row;
     row.cells.push_back({{verdict.policy, Style::strong}});
@@ -155,16 +135,14 @@ void write_sweeps(Page& page, const ScenarioView& view) {
     Table table;
     table.columns = {{{"policy"}, false, 11},
                      {{"GPs at", join(points, ", ")}, true, 8},
-                     {{"per", sweep.parameter}, true, 6},
+                     {{"each", "more"}, true, 6},
                      {{"unbind p50 at", join(points, ", ")}, true, 10},
-                     {{"per", sweep.parameter}, true, 8}};
+                     {{"each", "more"}, true, 8}};
     for (const Series& series : sweep.series) {
-      std::vector<std::string> counts;
-      for (const auto& value : series.grace_periods) counts.push_back(value ? std::to_string(*value) : "-");
       const std::optional<Growth> count = growth(sweep.points, series.grace_periods);
       const std::optional<Growth> time = growth(sweep.points, series.unbind_ns);
       table.rows.push_back({{{{series.policy, Style::strong}},
-                             {{join(counts, ", ")}},
+                             {{count_list(series.grace_periods)}},
                              {{count ? slope(count->rise, count->run) : "-"}},
                              {{duration_list(series.unbind_ns)}},
                              {{time ? duration_slope(time->rise, time->run) : "-"}}},
@@ -196,6 +174,10 @@ void write_policies(Page& page, const ScenarioView& view) {
 
 void write_scenario(Page& page, const ScenarioView& view, bool whole) {
   write_head(page, *view.scenario);
+  if (view.groups.empty()) {
+    page.gap();
+    page.line("nothing was run");
+  }
   write_answers(page, view);
   for (const Group& group : view.tables) write_group(page, group);
   write_sweeps(page, view);
@@ -208,13 +190,29 @@ void write_scenario(Page& page, const ScenarioView& view, bool whole) {
   write_policies(page, view);
 }
 
-void write_legend(Page& page) {
+// Explains the columns that this page has, and no others.
+void write_legend(Page& page, const std::vector<ScenarioView>& views) {
+  bool periods = false, operations = false, unloads = false, times = false, samples = false;
+  for (const ScenarioView& view : views) {
+    for (const Group& group : view.tables) {
+      for (const Verdict& verdict : group.verdicts) {
+        periods = periods || verdict.grace_periods.count != 0;
+        operations = operations || verdict.operations.started != 0;
+        unloads = unloads || unload_word(verdict) != "-";
+        times = times || verdict.unbind_ns.has_value();
+        samples = samples || verdict.standing == Standing::sampled;
+      }
+    }
+  }
+  std::vector<std::string> lines;
+  if (periods) lines.emplace_back("GPs: RCU grace periods that removal paid for in series, p50..max.");
+  if (operations)
+    lines.emplace_back("branches: failure branches that the policy forces on the driver, refused at entry/torn in mid-operation.");
+  if (unloads) lines.emplace_back("rmmod: whether it works while user space may hold files open.");
+  if (times) lines.emplace_back("unbind: from unplug to the end of devres, virtual time under 'timed'.");
+  if (samples) lines.emplace_back("rate < 3/n: at 95 %, under that strategy's distribution.");
   page.gap();
-  page.line(
-      "GPs: RCU grace periods that removal paid for in series, p50..max. branches: failure branches that the policy forces on the driver, "
-      "refused at entry/torn in mid-operation. rmmod: while user space may hold files open. unbind: from unplug to the end of devres, "
-      "virtual time under 'timed'. rate < 3/n: at 95 %, under that strategy's distribution.",
-      Style::faint);
+  for (const std::string& line : lines) page.line(line, Style::faint);
 }
 
 void write_end(Page& page, const scenarios::Result& result, const std::vector<ScenarioView>& views) {
@@ -243,8 +241,8 @@ void write_overview(Page& page, const std::vector<ScenarioView>& views) {
   Table table;
   table.columns = {{{"scenario"}, false, 14},
                    {{"breaks"}, false, 16},
-                   {{"none found (sampled or bounded)"}, false, 12},
-                   {{"none (exhaustive)"}, false, 12}};
+                   {{"no failure, sampled or bounded"}, false, 12},
+                   {{"no failure, exhaustive"}, false, 12}};
   for (const ScenarioView& view : views) {
     for (Answer& answer : answers(view)) {
       answer.sampled.insert(answer.sampled.end(), answer.bounded.begin(), answer.bounded.end());
@@ -271,7 +269,7 @@ std::string write_console(const scenarios::Result& result, const ConsoleOptions&
   page.line(fmt::format("unplug {}, engine semantics {}", result.tool_version, result.engine_semantics), Style::faint);
   for (const ScenarioView& view : views) write_scenario(page, view, options.whole);
   write_overview(page, views);
-  write_legend(page);
+  write_legend(page, views);
   write_end(page, result, views);
   return page.take();
 }

@@ -16,23 +16,17 @@ namespace {
 constexpr std::size_t indent = 4;
 constexpr std::size_t label_column = 11;
 
-// A policy that shows a signature: the simplest of its groups, and in how many of those where it ran.
-struct Shown {
-  const FindingView::Under* simplest = nullptr;
-  std::size_t groups = 0;
-};
-
-std::vector<Shown> by_policy(const FindingView& finding) {
-  std::vector<Shown> out;
+// The simplest of the places where each policy shows a signature.
+std::vector<const FindingView::Under*> by_policy(const FindingView& finding) {
+  std::vector<const FindingView::Under*> out;
   for (const FindingView::Under& under : finding.under) {
     const auto same =
-        std::find_if(out.begin(), out.end(), [&](const Shown& s) { return s.simplest->verdict->policy == under.verdict->policy; });
+        std::find_if(out.begin(), out.end(), [&](const auto* other) { return other->verdict->policy == under.verdict->policy; });
     if (same == out.end()) {
-      out.push_back({&under, 1});
-      continue;
+      out.push_back(&under);
+    } else if (fewer_preemptions(*under.seen.finding, *(*same)->seen.finding)) {
+      *same = &under;
     }
-    ++same->groups;
-    if (fewer_preemptions(*under.seen.finding, *same->simplest->seen.finding)) same->simplest = &under;
   }
   return out;
 }
@@ -42,18 +36,6 @@ void write_place(Page& page, const char* label, const std::optional<scenarios::P
   page.entry_at(label, label_column, place(*where), Style::plain, indent);
   if (const std::string calls = call_chain(*where); chain && !calls.empty())
     page.entry_at("", label_column, "in " + calls, Style::plain, indent);
-}
-
-// Nothing if the policy shows it wherever it ran: a reader asks for exceptions.
-std::string where_shown(const Shown& shown, const ScenarioView& view) {
-  std::size_t ran = 0;
-  for (const Group& group : view.groups) {
-    ran += static_cast<std::size_t>(std::count_if(group.verdicts.begin(), group.verdicts.end(),
-                                                  [&](const Verdict& v) { return v.policy == shown.simplest->verdict->policy; }));
-  }
-  if (shown.groups == ran) return {};
-  const std::string title = group_title(shown.simplest->group->form, shown.simplest->group->member);
-  return shown.groups == 1 ? fmt::format(" (only in {})", title) : fmt::format(" (in {} of {}: {}, ...)", shown.groups, ran, title);
 }
 
 void write_finding(Page& page, const FindingView& finding, const ScenarioView& view, bool whole) {
@@ -66,11 +48,11 @@ void write_finding(Page& page, const FindingView& finding, const ScenarioView& v
   write_place(page, "ended by", best.ended_by, whole);
   if (whole) write_place(page, "created by", best.created_by, true);
   if (!best.feasibility.empty()) page.entry_at("needs", label_column, best.feasibility, Style::plain, indent);
-  for (const Shown& shown : by_policy(finding)) {
-    const scenarios::Finding& seen = *shown.simplest->seen.finding;
-    std::string text = shown.simplest->verdict->policy;
+  for (const FindingView::Under* under : by_policy(finding)) {
+    const scenarios::Finding& seen = *under->seen.finding;
+    std::string text = under->verdict->policy;
     if (const std::string cost = preemptions(seen); !cost.empty()) text += ", " + cost;
-    text += where_shown(shown, view);
+    if (const std::string where = where_shown(view, finding, under->verdict->policy); !where.empty()) text += " (" + where + ")";
     page.entry_at("under", label_column, text, Style::plain, indent);
     if (!seen.replay_command.empty()) page.command(seen.replay_command, indent + 2);
   }
@@ -92,7 +74,7 @@ void write_findings(Page& page, const ScenarioView& view, bool whole) {
   page.line("notes (weird, not wrong, unless the scenario forbids them)", Style::strong);
   for (const FindingView& note : view.notes) {
     std::vector<std::string> policies;
-    for (const Shown& shown : by_policy(note)) policies.push_back(shown.simplest->verdict->policy);
+    for (const FindingView::Under* under : by_policy(note)) policies.push_back(under->verdict->policy);
     std::string text = headline(*note.best);
     if (!note.best->message.empty()) text += ": " + note.best->message;
     page.entry("-", fmt::format("{} [{}]", text, join(policies, ", ")), Style::plain, 2);

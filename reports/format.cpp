@@ -69,6 +69,15 @@ std::string duration_list(const std::vector<std::optional<std::uint64_t>>& value
   return shared ? out + unit : out;
 }
 
+std::string count_list(const std::vector<std::optional<std::uint64_t>>& values) {
+  std::string out;
+  for (const std::optional<std::uint64_t>& value : values) {
+    if (!out.empty()) out += ", ";
+    out += value ? std::to_string(*value) : "-";
+  }
+  return out;
+}
+
 std::string count_range(std::uint64_t low, std::uint64_t high) {
   return low == high ? fmt::format("{}", low) : fmt::format("{}..{}", low, high);
 }
@@ -82,10 +91,10 @@ std::string slope(std::int64_t numerator, std::int64_t denominator) {
   const bool negative = numerator < 0;
   const std::uint64_t magnitude = magnitude_of(numerator);
   const auto divisor = static_cast<std::uint64_t>(denominator);
-  // Whole part first: magnitude * 100 may not fit.
-  const std::uint64_t hundredths = magnitude / divisor * 100 + rounded(magnitude % divisor * 100, divisor);
-  if (hundredths == 0) return "0.00";
-  return fmt::format("{}{}.{:02}", negative ? '-' : '+', hundredths / 100, hundredths % 100);
+  const std::uint64_t hundredths = rounded(magnitude % divisor * 100, divisor);
+  const std::uint64_t whole = magnitude / divisor + hundredths / 100;
+  if (whole == 0 && hundredths == 0) return "0.00";
+  return fmt::format("{}{}.{:02}", negative ? '-' : '+', whole, hundredths % 100);
 }
 
 std::string duration_slope(std::int64_t numerator_ns, std::int64_t denominator) {

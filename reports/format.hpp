@@ -18,6 +18,9 @@ namespace unplug::reports {
 // Several, the unit once if all share it: "16.1, 48.3, 96.6 ms"; no value is "-".
 [[nodiscard]] std::string duration_list(const std::vector<std::optional<std::uint64_t>>& values_ns);
 
+// Several counts: "1, 3, 6"; no value is "-".
+[[nodiscard]] std::string count_list(const std::vector<std::optional<std::uint64_t>>& values);
+
 // A range of counts: "4", "1..6".
 [[nodiscard]] std::string count_range(std::uint64_t low, std::uint64_t high);
 

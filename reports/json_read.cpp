@@ -91,17 +91,13 @@ class Reader {
     }
   }
 
-  template <typename T> void read(const Json& json, std::vector<T>& out) {
-    if (!json.is_array()) return wrong(json, "an array");
-    out.resize(json.size());
-    for (std::size_t i = 0; i < json.size() && !problem_; ++i) inside(fmt::format("/{}", i), [&] { read(json[i], out[i]); });
-  }
+  template <typename T> void read(const Json& json, std::vector<T>& out) { read_list(json, out); }
 
   void read(const Json& json, std::vector<scenarios::Expectation>& out) {
     std::vector<scenarios::Expectation> met, unmet;
     if (!json.is_object()) return wrong(json, "an object");
-    member(json, "met", met);
-    member(json, "unmet", unmet);
+    member(json, "met", [&](const Json& list) { read_list(list, met); });
+    member(json, "unmet", [&](const Json& list) { read_list(list, unmet); });
     for (scenarios::Expectation& expectation : met) expectation.met = true;
     out = std::move(met);
     out.insert(out.end(), unmet.begin(), unmet.end());
@@ -111,18 +107,24 @@ class Reader {
   requires std::is_class_v<T>
   void read(const Json& json, T& out) {
     if (!json.is_object()) return wrong(json, "an object");
-    Fields<T>::each(out, [&](const char* key, auto& field) { member(json, key, field); });
+    Fields<T>::each(out, [&](const char* key, auto& field) { member(json, key, [&](const Json& value) { read(value, field); }); });
     if constexpr (std::is_same_v<T, scenarios::Cell>) {
       for (scenarios::Finding& finding : out.notes) finding.note = true;
     }
   }
 
  private:
-  template <typename T> void member(const Json& json, const char* key, T& field) {
+  template <typename T> void read_list(const Json& json, std::vector<T>& out) {
+    if (!json.is_array()) return wrong(json, "an array");
+    out.resize(json.size());
+    for (std::size_t i = 0; i < json.size() && !problem_; ++i) inside(fmt::format("/{}", i), [&] { read(json[i], out[i]); });
+  }
+
+  template <typename ReadValue> void member(const Json& json, const char* key, ReadValue read_value) {
     if (problem_) return;
-    const auto found_at = json.find(key);
-    if (found_at == json.end()) return fail(fmt::format("'{}' is missing", key), "a whole result, as 'unplug run --json' writes it");
-    inside(fmt::format("/{}", key), [&] { read(*found_at, field); });
+    const auto value = json.find(key);
+    if (value == json.end()) return fail(fmt::format("'{}' is missing", key), "a whole result, as 'unplug run --json' writes it");
+    inside(fmt::format("/{}", key), [&] { read_value(*value); });
   }
 
   template <typename Body> void inside(const std::string& step, Body body) {
@@ -143,11 +145,11 @@ class Reader {
 };
 
 // The verb that takes a file of this kind, for a message.
-std::string_view verb_for(std::string_view kind) {
-  if (kind == "failure") return "use 'unplug replay FILE'";
-  if (kind == "scenario") return "use 'unplug run FILE'";
-  if (kind == "policy") return "use 'unplug run SCENARIO --policy FILE'";
-  return "a file that 'unplug run --json' or 'unplug compare --out' wrote";
+std::string_view taken_by(std::string_view kind) {
+  if (kind == "failure") return "; 'unplug replay' takes it";
+  if (kind == "scenario") return "; 'unplug run' takes it";
+  if (kind == "policy") return "; 'unplug run SCENARIO --policy' takes it";
+  return "";
 }
 
 std::optional<Problem> check_kind(const Json& json) {
@@ -160,7 +162,9 @@ std::optional<Problem> check_kind(const Json& json) {
   const std::string& text = kind->get_ref<const std::string&>();
   const std::size_t slash = text.find('/');
   const std::string_view name = std::string_view(text).substr(0, slash);
-  if (name != "result") return Problem{"/unplug", fmt::format("a file of kind '{}', not a result", text), std::string(verb_for(name))};
+  if (name != "result") {
+    return Problem{"/unplug", fmt::format("a file of kind '{}', not a stored result{}", text, taken_by(name)), expected};
+  }
   if (text != fmt::format("result/{}", scenarios::result_version)) {
     return Problem{"/unplug", fmt::format("'{}' is a version that this unplug doesn't read", text),
                    fmt::format("{}; run the scenario again, or use the unplug that wrote the file", expected)};

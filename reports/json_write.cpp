@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "unplug/embedded/reports.hpp"
 #include "unplug/reports/fields.hpp"
 #include "unplug/reports/json.hpp"
 #include "unplug/reports/json_names.hpp"
@@ -60,6 +61,8 @@ nlohmann::ordered_json to_json(const scenarios::Result& result) {
 std::string write_json(const scenarios::Result& result) {
   return to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
+
+std::string_view result_schema() { return embedded::find("schema/result-1.json")->text; }
 
 // The format `json`: the stored result is itself a report.
 std::string write_json(const scenarios::Result& result, const WriterOptions&) { return write_json(result); }

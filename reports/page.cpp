@@ -10,7 +10,8 @@ namespace unplug::reports {
 namespace {
 
 constexpr std::size_t least_width = 40;
-constexpr std::size_t column_gap = 2;
+constexpr std::size_t wide_gap = 2;
+constexpr std::size_t narrow_gap = 1;
 constexpr std::size_t narrowest_column = 4;
 
 std::string_view sequence(Style style) {
@@ -30,27 +31,40 @@ void trim_right(std::string& text) {
   text.erase(end == std::string::npos ? 0 : end + 1);
 }
 
-// Column widths: what the content wants; if that is too much the columns give way in order, each down to its least width, then to the
-// narrowest that can show anything.
-std::vector<std::size_t> column_widths(const Table& table, std::size_t width) {
-  std::vector<std::size_t> widths(table.columns.size(), 1);
-  for (std::size_t c = 0; c < widths.size(); ++c) {
-    for (const std::string& head : table.columns[c].head) widths[c] = std::max(widths[c], display_width(head));
+struct Grid {
+  std::vector<std::size_t> widths;
+  std::size_t gap = wide_gap;
+  std::size_t total = 0;  // with the gaps
+};
+
+// Column widths: what the content wants. If that is too much the columns give way in order, each down to its least width; then the gaps
+// between them; then every column, down to the narrowest that can show anything.
+Grid lay_out(const Table& table, std::size_t width) {
+  Grid grid;
+  grid.widths.assign(table.columns.size(), 1);
+  for (std::size_t c = 0; c < grid.widths.size(); ++c) {
+    std::size_t& widest = grid.widths[c];
+    for (const std::string& head : table.columns[c].head) widest = std::max(widest, display_width(head));
     for (const Row& row : table.rows) {
-      for (const CellLine& line : row.cells[c]) widths[c] = std::max(widths[c], display_width(line.text));
+      for (const CellLine& line : row.cells[c]) widest = std::max(widest, display_width(line.text));
     }
   }
-  std::size_t total = widths.empty() ? 0 : (widths.size() - 1) * column_gap;
-  for (const std::size_t w : widths) total += w;
+  const std::size_t gaps = grid.widths.empty() ? 0 : grid.widths.size() - 1;
+  grid.total = gaps * grid.gap;
+  for (const std::size_t w : grid.widths) grid.total += w;
   const auto give_way = [&](std::size_t c, std::size_t least) {
-    if (total <= width || widths[c] <= least) return;
-    const std::size_t taken = std::min(total - width, widths[c] - least);
-    widths[c] -= taken;
-    total -= taken;
+    if (grid.total <= width || grid.widths[c] <= least) return;
+    const std::size_t taken = std::min(grid.total - width, grid.widths[c] - least);
+    grid.widths[c] -= taken;
+    grid.total -= taken;
   };
-  for (std::size_t c = 0; c < widths.size(); ++c) give_way(c, table.columns[c].least);
-  for (std::size_t c = 0; c < widths.size(); ++c) give_way(c, narrowest_column);
-  return widths;
+  for (std::size_t c = 0; c < grid.widths.size(); ++c) give_way(c, table.columns[c].least);
+  if (grid.total > width) {
+    grid.gap = narrow_gap;
+    grid.total -= gaps * (wide_gap - narrow_gap);
+  }
+  for (std::size_t c = 0; c < grid.widths.size(); ++c) give_way(c, narrowest_column);
+  return grid;
 }
 
 }  // namespace
@@ -135,16 +149,17 @@ void Page::command(std::string_view text, std::size_t indent) {
 }
 
 void Page::table(const Table& table, std::size_t indent) {
-  const std::vector<std::size_t> widths = column_widths(table, options_.width - indent);
+  const Grid grid = lay_out(table, options_.width - indent);
   const std::string margin(indent, ' ');
 
   // One visual line of the table from one cell line per column.
   const auto put_line = [&](const std::vector<CellLine>& cells) {
     std::vector<CellLine> parts{{margin, Style::plain}};
     for (std::size_t c = 0; c < cells.size(); ++c) {
-      const std::string padded = table.columns[c].right ? pad_left(cells[c].text, widths[c]) : pad_right(cells[c].text, widths[c]);
+      const std::string padded =
+          table.columns[c].right ? pad_left(cells[c].text, grid.widths[c]) : pad_right(cells[c].text, grid.widths[c]);
       parts.push_back({padded, cells[c].style});
-      if (c + 1 < cells.size()) parts.push_back({std::string(column_gap, ' '), Style::plain});
+      if (c + 1 < cells.size()) parts.push_back({std::string(grid.gap, ' '), Style::plain});
     }
     put_styled(parts);
   };
@@ -154,7 +169,7 @@ void Page::table(const Table& table, std::size_t indent) {
   for (std::size_t c = 0; c < table.columns.size(); ++c) {
     std::vector<std::string>& head = heads.emplace_back();
     for (const std::string& text : table.columns[c].head) {
-      for (std::string& part : wrap(text, widths[c])) head.push_back(std::move(part));
+      for (std::string& part : wrap(text, grid.widths[c])) head.push_back(std::move(part));
     }
     head_lines = std::max(head_lines, head.size());
   }
@@ -166,16 +181,14 @@ void Page::table(const Table& table, std::size_t indent) {
     }
     put_line(cells);
   }
-  std::size_t total = 0;
-  for (const std::size_t w : widths) total += w + column_gap;
-  put(margin + std::string(total >= column_gap ? total - column_gap : 0, '-'), Style::faint);
+  put(margin + std::string(grid.total, '-'), Style::faint);
 
   for (const Row& row : table.rows) {
     std::vector<std::vector<CellLine>> folded(row.cells.size());
     std::size_t height = 1;
     for (std::size_t c = 0; c < row.cells.size(); ++c) {
       for (const CellLine& cell : row.cells[c]) {
-        for (std::string& part : wrap(cell.text, widths[c])) folded[c].push_back({std::move(part), cell.style});
+        for (std::string& part : wrap(cell.text, grid.widths[c])) folded[c].push_back({std::move(part), cell.style});
       }
       height = std::max(height, folded[c].size());
     }

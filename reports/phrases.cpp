@@ -54,9 +54,9 @@ std::string call_chain(const scenarios::Place& place) {
 
 std::string clean_word(Standing standing) {
   switch (standing) {
-    case Standing::exhaustive: return "none (exhaustive)";
-    case Standing::bounded: return "none within bounds";
-    case Standing::sampled: return "none found";
+    case Standing::exhaustive: return "no failing trace";
+    case Standing::bounded: return "no failure in bounds";
+    case Standing::sampled: return "no failure found";
     case Standing::broken: break;
   }
   return "";
@@ -66,23 +66,6 @@ std::vector<std::string> without(std::vector<std::string> list, const std::vecto
   std::erase_if(list,
                 [&](const std::string& item) { return std::find(said_before.begin(), said_before.end(), item) != said_before.end(); });
   return list;
-}
-
-std::vector<std::string> common_to_all(const Group& group, std::vector<std::string> Verdict::*list) {
-  if (group.verdicts.empty()) return {};
-  std::vector<std::string> common = group.verdicts.front().*list;
-  for (const Verdict& verdict : group.verdicts) common = without(common, without(common, verdict.*list));
-  return common;
-}
-
-std::vector<std::string> common_bounds(const Group& group) {
-  std::optional<std::vector<std::string>> common;
-  for (const Verdict& verdict : group.verdicts) {
-    for (const scenarios::Cell* cell : verdict.cells) {
-      common = common ? without(*common, without(*common, cell->evidence.bounds)) : cell->evidence.bounds;
-    }
-  }
-  return common.value_or(std::vector<std::string>{});
 }
 
 std::vector<std::string> evidence_sentences(const Verdict& verdict, const std::vector<std::string>& said_before) {
@@ -136,44 +119,52 @@ std::string phase_name(Wait::Phase phase) {
   return {};
 }
 
-std::string waits_sentence(const std::vector<Wait>& waits, Wait::Phase phase) {
-  struct Owner {
-    const Wait* first;
+std::vector<WaitedFor> waited_for(const std::vector<Wait>& waits) {
+  struct Calls {
+    WaitedFor whom;
     std::vector<std::string> calls;
   };
-  std::vector<Owner> owners;
+  std::vector<Calls> all;
   for (const Wait& wait : waits) {
-    if (wait.phase != phase || wait.blocked == 0) continue;
-    const auto same = std::find_if(owners.begin(), owners.end(),
-                                   [&](const Owner& o) { return o.first->owner == wait.owner && o.first->bounded == wait.bounded; });
-    if (same == owners.end()) {
-      owners.push_back({&wait, {wait.what}});
+    if (wait.blocked == 0) continue;
+    const auto same = std::find_if(all.begin(), all.end(), [&](const Calls& c) {
+      return c.whom.phase == wait.phase && c.whom.owner == wait.owner && c.whom.bounded == wait.bounded;
+    });
+    if (same == all.end()) {
+      all.push_back({{wait.phase, wait.owner, wait.bounded, {}}, {wait.what}});
     } else if (std::find(same->calls.begin(), same->calls.end(), wait.what) == same->calls.end()) {
       same->calls.push_back(wait.what);
     }
   }
-  std::string out;
-  for (const Owner& owner : owners) {
-    std::vector<std::string> calls = owner.calls;
-    if (calls.size() > calls_named) {
-      const std::size_t more = calls.size() - calls_named;
-      calls.resize(calls_named);
-      calls.push_back(fmt::format("{} more", more));
+  std::vector<WaitedFor> out;
+  for (Calls& item : all) {
+    if (item.calls.size() > calls_named + 1) {
+      const std::size_t more = item.calls.size() - calls_named;
+      item.calls.resize(calls_named);
+      item.calls.push_back(fmt::format("{} more", more));
     }
-    out += fmt::format("{}{}{} [{}]", out.empty() ? "" : "; ", owner.first->owner, owner.first->bounded ? "" : " without bound",
-                       join(calls, ", "));
+    item.whom.calls = join(item.calls, ", ");
+    out.push_back(std::move(item.whom));
   }
   return out;
 }
 
-std::string operations_sentence(const scenarios::Operations& operations) {
-  std::string out;
+std::string waits_sentence(const std::vector<Wait>& waits, Wait::Phase phase) {
+  std::vector<std::string> parts;
+  for (const WaitedFor& whom : waited_for(waits)) {
+    if (whom.phase == phase) parts.push_back(fmt::format("{}{} [{}]", whom.owner, whom.bounded ? "" : " without bound", whom.calls));
+  }
+  return join(parts, "; ");
+}
+
+std::vector<std::string> operations_phrases(const scenarios::Operations& operations) {
+  std::vector<std::string> out;
   if (operations.refused_at_entry != 0) {
-    out = fmt::format("{} of {} refused at entry{}", operations.refused_at_entry, operations.started, branches(operations.entry_branches));
+    out.push_back(
+        fmt::format("{} of {} refused at entry{}", operations.refused_at_entry, operations.started, branches(operations.entry_branches)));
   }
   if (operations.torn != 0) {
-    out += out.empty() ? fmt::format("{} of {}", operations.torn, operations.started) : fmt::format(", {}", operations.torn);
-    out += " torn in mid-operation" + branches(operations.torn_branches);
+    out.push_back(fmt::format("{} of {} torn in mid-operation{}", operations.torn, operations.started, branches(operations.torn_branches)));
   }
   return out;
 }
@@ -195,20 +186,13 @@ std::string unload_word(const Verdict& verdict) {
   return unload.refused == unload.attempted ? "pinned" : "varies";
 }
 
-std::string unload_sentence(const Verdict& verdict) {
+std::string unload_remark(const Verdict& verdict) {
   const scenarios::Unload& unload = verdict.unload;
-  if (unload.attempted == 0)
-    return module_pinned(verdict) ? "rmmod refused: user space pins the module" : verdict.rmmod_ns ? "rmmod works" : "";
-  std::string out;
-  if (unload.refused == 0) {
-    out = "rmmod never refused";
-  } else if (unload.refused == unload.attempted) {
-    out = "rmmod always refused: user space pins the module";
-  } else {
-    out = fmt::format("rmmod refused in {} of {} executions", unload.refused, unload.attempted);
+  if (unload.refused != 0) {
+    return unload.refused == unload.attempted ? "always refused"
+                                              : fmt::format("refused in {} of {} executions", unload.refused, unload.attempted);
   }
-  if (unload.done_while_open != 0) out += ", done with a file still open";
-  return out;
+  return unload.done_while_open != 0 ? "also with a file still open" : "";
 }
 
 std::string time_cell(const std::optional<scenarios::Quantiles>& ns) { return ns ? duration_range(ns->p50, ns->max) : "-"; }
@@ -219,6 +203,50 @@ std::string group_title(const std::string& form, const std::string& member) {
   std::string out = form.empty() ? "" : "form " + form;
   if (!member.empty()) out += (out.empty() ? "" : ", ") + member;
   return out;
+}
+
+namespace {
+
+// Narrows `common` to what is in `more` too; nothing in it yet means anything goes.
+void intersect(std::optional<std::vector<std::string>>& common, const std::vector<std::string>& more) {
+  common = common ? without(*common, without(*common, more)) : more;
+}
+
+}  // namespace
+
+SaidOnce said_once(const Group& group) {
+  std::optional<std::vector<std::string>> bounds, evidence, never_reached, never_overlapped;
+  for (const Verdict& verdict : group.verdicts) {
+    for (const scenarios::Cell* cell : verdict.cells) intersect(bounds, cell->evidence.bounds);
+    intersect(never_reached, verdict.never_reached);
+    intersect(never_overlapped, verdict.never_overlapped);
+  }
+  SaidOnce once{bounds.value_or(std::vector<std::string>{}),
+                {},
+                never_reached.value_or(std::vector<std::string>{}),
+                never_overlapped.value_or(std::vector<std::string>{})};
+  if (group.verdicts.size() < 2) return once;
+  for (const Verdict& verdict : group.verdicts) {
+    std::vector<std::string> sentences = evidence_sentences(verdict, once.bounds);
+    sentences.erase(sentences.begin());
+    intersect(evidence, sentences);
+  }
+  once.evidence = *evidence;
+  return once;
+}
+
+std::string where_shown(const ScenarioView& view, const FindingView& finding, const std::string& policy) {
+  std::size_t ran = 0;
+  for (const Group& group : view.groups) {
+    for (const Verdict& verdict : group.verdicts) ran += verdict.policy == policy ? 1 : 0;
+  }
+  std::size_t shown = 0;
+  std::string first;
+  for (const FindingView::Under& under : finding.under) {
+    if (under.verdict->policy == policy && shown++ == 0) first = group_title(under.group->form, under.group->member);
+  }
+  if (shown == ran) return {};
+  return shown == 1 ? "only in " + first : fmt::format("in {} of {}: {}, ...", shown, ran, first);
 }
 
 std::vector<Answer> answers(const ScenarioView& view) {

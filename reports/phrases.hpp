@@ -23,11 +23,9 @@ namespace unplug::reports {
 // "foo_ioctl < core_ioctl < user", or "" if the chain is the function alone.
 [[nodiscard]] std::string call_chain(const scenarios::Place& place);
 
-// What a table says in the place of a verdict when nothing broke: "none (exhaustive)", "none within bounds", "none found".
+// What a table says in the place of a verdict when nothing broke: "no failing trace" (exhaustive), "no failure in bounds", "no failure
+// found" (sampled).
 [[nodiscard]] std::string clean_word(Standing standing);
-
-// The bounds that stand behind every verdict of the group: said once, so that what sets a verdict apart is seen.
-[[nodiscard]] std::vector<std::string> common_bounds(const Group& group);
 
 // The weight behind a verdict, one sentence per strategy: "sampled 10000 executions (mix), none failed: rate < 3/10000; within: 2
 // preemptions", "exhaustive (dpor): all 812 traces, none failed". `timed` beside a strategy that searches: "times from 1000
@@ -35,22 +33,31 @@ namespace unplug::reports {
 // says "each" where they agree.
 [[nodiscard]] std::vector<std::string> evidence_sentences(const Verdict& verdict, const std::vector<std::string>& said_before);
 
-// Who a phase of removal had to wait for: "user without bound [synchronize_srcu(dev.srcu)]; driver [cancel_work_sync(poll)]", or "" if
-// it never blocked.
+// Those whom one phase of removal had to wait for, with the calls that did; waits that never blocked are left out.
+struct WaitedFor {
+  scenarios::Wait::Phase phase = scenarios::Wait::Phase::remove;
+  std::string owner;
+  bool bounded = true;
+  std::string calls;  // "synchronize_rcu() for bar0, synchronize_rcu() for bar1, 4 more"
+};
+[[nodiscard]] std::vector<WaitedFor> waited_for(const std::vector<scenarios::Wait>& waits);
+
+// The same for one phase as a sentence: "user without bound [synchronize_srcu(dev.srcu)]; driver [cancel_work_sync(poll)]", or "" if it
+// never blocked.
 [[nodiscard]] std::string waits_sentence(const std::vector<scenarios::Wait>& waits, scenarios::Wait::Phase phase);
 
 // "remove()", "devres", "module exit", "module free".
 [[nodiscard]] std::string phase_name(scenarios::Wait::Phase phase);
 
-// "3120 of 20000 refused at entry (1 branch), 45 torn in mid-operation (2 branches)", "45 of 20000 torn in mid-operation (2
-// branches)", or "" if none was.
-[[nodiscard]] std::string operations_sentence(const scenarios::Operations& operations);
+// What policies made of user space's operations: "3120 of 20000 refused at entry (1 branch)", "45 of 20000 torn in mid-operation (2
+// branches)"; empty if nothing was refused.
+[[nodiscard]] std::vector<std::string> operations_phrases(const scenarios::Operations& operations);
 
 // The answer of rmmod in one word: "works", "pinned", "varies", "-" if it wasn't tried.
 [[nodiscard]] std::string unload_word(const Verdict& verdict);
 
-// The same as a sentence, or "" if it wasn't tried.
-[[nodiscard]] std::string unload_sentence(const Verdict& verdict);
+// What to add to that word: "always refused", "also with a file still open", "".
+[[nodiscard]] std::string unload_remark(const Verdict& verdict);
 
 // "3.98..8.10 ms", "-" if not measured.
 [[nodiscard]] std::string time_cell(const std::optional<scenarios::Quantiles>& ns);
@@ -58,16 +65,23 @@ namespace unplug::reports {
 // "4", "1..6", "-" if not measured.
 [[nodiscard]] std::string grace_period_cell(const scenarios::Quantiles& count);
 
+// Where a policy shows a finding: "only in bars=3", "in 2 of 6: bars=3, ...", "" if wherever it ran: a reader asks for exceptions.
+[[nodiscard]] std::string where_shown(const ScenarioView& view, const FindingView& finding, const std::string& policy);
+
 // "form fixed, bars=3", "" if the scenario has neither.
 [[nodiscard]] std::string group_title(const std::string& form, const std::string& member);
 
-// The items that every verdict of the group has in the list.
-[[nodiscard]] std::vector<std::string> common_to_all(const Group& group, std::vector<std::string> Verdict::*list);
+// What is true of every row of a table and is said once, under or over it: bounds and steps never reached, and all sentences of evidence
+// but the first, which stands beside its verdict always.
+struct SaidOnce {
+  std::vector<std::string> bounds, evidence, never_reached, never_overlapped;
+};
+[[nodiscard]] SaidOnce said_once(const Group& group);
 
 // `list` without the items of `said_before`.
 [[nodiscard]] std::vector<std::string> without(std::vector<std::string> list, const std::vector<std::string>& said_before);
 
-// Policies of one form by what became of them: "breaks", "not broken by samples" and so on, strongest statement last.
+// Policies of one form by what became of them, the strongest statement last.
 struct Answer {
   std::string form;
   std::vector<std::string> broken;  // "rcu-revoke", or "rcu-revoke (in 2 of 3 members)"
