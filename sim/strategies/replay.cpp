@@ -18,7 +18,7 @@ bool ScheduleReplay::begin(const ExecutionInfo&) {
 TaskId ScheduleReplay::pick(std::span<const TaskView> enabled, TaskId) {
   if (next_ < schedule_.size())
     for (const TaskView& v : enabled)
-      if (v.name == schedule_[next_].task) {
+      if (v.name == schedule_[next_].task && (v.alternatives > 1 || schedule_[next_].choice == 0)) {
         if (v.alternatives == 1) ++next_;
         return v.id;
       }
@@ -76,7 +76,7 @@ TaskId DecisionReplay::pick(std::span<const TaskView> enabled, TaskId) {
 
 std::uint32_t DecisionReplay::choose(const ChoicePoint& point, std::uint32_t bound) {
   const Decision* d = expect(step_ - 1, true);
-  if (d != nullptr && d->bound == bound && d->task == names_->text(point.name)) {
+  if (d != nullptr && d->bound == bound && *d->choice < bound && d->task == names_->text(point.name) && d->operation == point.operation->name) {
     ++next_;
     return *d->choice;
   }

@@ -19,7 +19,8 @@ class ScheduleReplay final : public Strategy {
   std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override;
   [[nodiscard]] std::string describe() const override { return "replay"; }
   [[nodiscard]] bool obeys_time() const override { return timed_; }
-  [[nodiscard]] bool diverged() const { return diverged_; }
+  // Whether the execution left the schedule, or ended before it.
+  [[nodiscard]] bool diverged() const { return diverged_ || next_ < schedule_.size(); }
 
  private:
   Schedule schedule_;
