@@ -7,6 +7,8 @@
 namespace unplug::sim {
 namespace {
 
+constexpr std::size_t default_cpus = 4;
+
 std::uint32_t count_part(std::vector<std::pair<std::uint64_t, std::uint32_t>>& counts, std::string_view part) {
   const std::uint64_t key = hash_bytes(part);
   for (auto& [have, n] : counts)
@@ -19,7 +21,6 @@ std::uint32_t count_part(std::vector<std::pair<std::uint64_t, std::uint32_t>>& c
 
 Engine::Engine(EngineLimits limits, Fibers::Road road) : limits_(limits), fibers_(Fibers::default_stack_bytes, road) {
   setup_name_ = names_.intern("setup");
-  cpu_free_.assign(4, 0);
 }
 
 Engine::~Engine() = default;
@@ -30,7 +31,8 @@ void Engine::reset(Strategy& strategy, const ExecutionInfo& info) {
   task_count_ = object_count_ = 0;
   enabled_.clear();
   setup_names_.clear();
-  std::fill(cpu_free_.begin(), cpu_free_.end(), 0);
+  cpu_free_.assign(default_cpus, 0);
+  default_cost_ = 0;
   ++execution_;
   strategy_ = &strategy;
   obeys_time_ = strategy.obeys_time();
@@ -261,15 +263,16 @@ void Engine::disable(Task& task) {
   task.enabled = false;
 }
 
-void Engine::wake(ObjectId object) {
+void Engine::wake(const Step& written) {
   if (aborting_) return;  // an effect that was left by fail(); the steps of tasks that were unwound before are gone
-  const Object& o = objects_[object.index()];
+  const Object& o = objects_[written.access.object.index()];
+  const Time done = running_task().free_at - written.sleep;  // the writer's sleep comes after its write
   for (const TaskId id : o.waiters) {
     Task& t = *tasks_[id.index()];
     const bool holds = t.pending->guard.holds(o.word);
     if (holds && !t.enabled) {
       t.unblocked_by = current_;
-      enable(t, std::max(t.free_at, local_time()));
+      enable(t, std::max(t.free_at, done));
     } else if (!holds && t.enabled) {
       disable(t);
     }
@@ -293,6 +296,20 @@ void Engine::schedule(TaskId last) {
   fibers_.switch_to(next->fiber);
 }
 
+// A task that would compute but finds all CPUs taken is eligible when one gets free; those that came later stand behind it.
+void Engine::queue_for_cpus() {
+  const Time free = *std::min_element(cpu_free_.begin(), cpu_free_.end());
+  Time first = UINT64_MAX;
+  for (const TaskView& v : enabled_) {
+    const Task& t = *tasks_[v.id.index()];
+    if (cost_of(*t.pending) != 0) first = std::min(first, t.ready_at);
+  }
+  for (TaskView& v : enabled_) {
+    const Task& t = *tasks_[v.id.index()];
+    if (cost_of(*t.pending) != 0) v.eligible = t.ready_at <= free ? free + (t.ready_at == first ? 0 : 1) : t.ready_at;
+  }
+}
+
 // The task that the strategy wants next, its data choice made; null if the execution ends here, with outcome_ to say how.
 Engine::Task* Engine::consult(TaskId last) {
   if (enabled_.empty()) {
@@ -304,6 +321,7 @@ Engine::Task* Engine::consult(TaskId last) {
     outcome_.kind = Outcome::Kind::cut;
     return nullptr;
   };
+  if (obeys_time_) queue_for_cpus();
   const TaskId next = strategy_->pick(enabled_, last);
   if (!next) return cut();
   if (next.index() >= task_count_ || !tasks_[next.index()]->enabled) {
@@ -322,7 +340,7 @@ Engine::Task* Engine::consult(TaskId last) {
 
 void Engine::grant(Task& task) {
   const Step& s = *task.pending;
-  const Duration cost = s.cost != 0 ? s.cost : default_cost_;
+  const Duration cost = cost_of(s);
   Time start = std::max(now_, task.ready_at);
   if (obeys_time_ && cost != 0) {
     const auto cpu = std::min_element(cpu_free_.begin(), cpu_free_.end());

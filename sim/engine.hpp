@@ -133,9 +133,9 @@ class Engine {
   // Ends the execution with Outcome::failed: the program broke a rule. Does not return normally into further steps.
   void fail(std::string message);
 
-  // CPUs under `timed`; without effect for strategies that don't obey time. At least 1.
+  // CPUs under `timed`; without effect for strategies that don't obey time. At least 1. For setup(): every execution starts with 4.
   void set_cpus(std::uint32_t cpus);
-  // CPU time of a step that doesn't say. Default 0.
+  // CPU time of a step that doesn't say. For setup(): every execution starts with 0.
   void set_default_cost(Duration cost) { default_cost_ = cost; }
 
  private:
@@ -181,7 +181,7 @@ class Engine {
     ~EndOfStep() {
       engine_.in_effect_ = false;
       if (step_.access.kind == AccessKind::write) {
-        if (!engine_.objects_[step_.access.object.index()].waiters.empty()) engine_.wake(step_.access.object);
+        if (!engine_.objects_[step_.access.object.index()].waiters.empty()) engine_.wake(step_);
       } else if (step_.access.kind == AccessKind::read && word_ != before_) {
         engine_.fail("a step declared as a read has written its object");
       }
@@ -195,9 +195,11 @@ class Engine {
     const std::uint64_t& word_;
     const std::uint64_t before_;
   };
-  void wake(ObjectId object);
+  void wake(const Step& written);
   void enable(Task& task, Time at);
   void disable(Task& task);
+  void queue_for_cpus();
+  [[nodiscard]] Duration cost_of(const Step& s) const { return s.cost != 0 ? s.cost : default_cost_; }
   void end_execution(Outcome outcome);
   void reset(Strategy& strategy, const ExecutionInfo& info);
   void unwind();
