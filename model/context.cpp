@@ -14,10 +14,11 @@ sim::Step Context::make(const Operation& operation, LifetimeId home) const {
 }
 
 void Context::sleep(const Operation& operation, sim::Duration duration) {
-  might_sleep(operation.name);
+  leave_cpu(operation.name);
   sim::Step s = make(operation);
   s.sleep = duration;
   engine().step(s);
+  back_on_cpu();
 }
 
 void Context::compute(const Operation& operation, sim::Duration duration) {
@@ -27,19 +28,29 @@ void Context::compute(const Operation& operation, sim::Duration duration) {
 }
 
 void Context::might_sleep(std::string_view what) {
+  leave_cpu(what);
+  back_on_cpu();
+}
+
+void Context::leave_cpu(std::string_view what) {
   if (kind_ != ContextKind::process) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
-                   fmt::format("{} may sleep, in {} context", what, kind_ == ContextKind::hardirq ? "hard interrupt" : "softirq"));
+                   fmt::format("{} may sleep, in {} context", what, kind_ == ContextKind::hardirq ? "hard interrupt" : "softirq"),
+                   Shown::next);
   } else if (rcu_nesting > 0) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
-                   fmt::format("{} may sleep, inside an RCU read-side section", what));
+                   fmt::format("{} may sleep, inside an RCU read-side section", what), Shown::next);
     if (!kernel_.config().preempt_rcu) rcu_note_context_switch(*this);
   }
 }
 
+void Context::back_on_cpu() {
+  if (!aborting()) rcu_note_resume(*this);
+}
+
 void Context::begin_wait(const WaitInfo& info) {
   if (aborting()) return;
-  if (info.sleeps) might_sleep(info.what);
+  if (info.sleeps) leave_cpu(info.what);
   const TaskId me = engine().current();
   kernel_.set_waiting(me, &info);
   if (me == kernel_.remover && kernel_.removal_phase != RemovalPhase::none)
@@ -52,6 +63,7 @@ void Context::end_wait() {
   kernel_.set_waiting(me, nullptr);
   if (me == kernel_.remover && kernel_.removal_phase != RemovalPhase::none && !kernel_.removal_waits.empty())
     kernel_.removal_waits.back().event = static_cast<std::uint32_t>(engine().trace().events.size() - 1);
+  back_on_cpu();
 }
 
 Context::Function::Function(Context& context, NameId function, LifetimeId text, LifetimeId binding)
@@ -77,6 +89,7 @@ void Context::finish() {
   if (aborting()) return;
   for (const auto& [object, name] : locks)
     kernel_.report(ViolationClass::leak, name, fmt::format("lock '{}' is still held", kernel_.text(name)));
+  if (rcu_nesting > 0) kernel_.report(ViolationClass::leak, rcu->name, "an RCU read-side section is still open");
 }
 
 }  // namespace unplug::model

@@ -62,7 +62,8 @@ class Context {
   // Computes for `duration`, holding a CPU.
   void compute(const Operation& operation, sim::Duration duration);
 
-  // Called by everything that may sleep: reports sleep-in-atomic, and without PREEMPT_RCU ends the reader that slept.
+  // Called by everything that may sleep: reports sleep-in-atomic, and without PREEMPT_RCU ends the reader that slept; what comes after is a
+  // new section.
   void might_sleep(std::string_view what);
 
   // A called function. While it lives, steps execute from `text` (none: text that never goes away) and count as code that runs for
@@ -101,11 +102,13 @@ class Context {
   Rcu* rcu = nullptr;  // the domain of the open section
   // Locks held, for "a lock held at exit".
   std::vector<std::pair<ObjectId, NameId>> locks;
-  // Called when a task has run its course: a lock still held is a leak.
+  // Called when a task has run its course: a lock still held, or a reader still open, is a leak.
   void finish();
 
  private:
   friend class Function;
+  void leave_cpu(std::string_view what);
+  void back_on_cpu();
   void begin_wait(const WaitInfo& info);
   void end_wait();
 

@@ -125,10 +125,10 @@ void Kernel::set_waiting(TaskId task, const WaitInfo* info) {
   if (info != nullptr) w.info = *info;
 }
 
-void Kernel::report(ViolationClass c, NameId object, std::string detail) {
+void Kernel::report(ViolationClass c, NameId object, std::string detail, Shown shown) {
   if (engine_.aborting()) return;
-  const auto events = static_cast<std::uint32_t>(engine_.trace().events.size());
-  reports_.push_back({c, object, engine_.current(), events == 0 ? 0 : events - 1, std::move(detail)});
+  const auto position = static_cast<std::uint32_t>(engine_.trace().events.size());
+  reports_.push_back({c, object, engine_.current(), position, shown, std::move(detail)});
 }
 
 void Kernel::count_refusal(bool torn, SiteId site) {

@@ -73,12 +73,15 @@ struct WaitInfo {
   bool sleeps = true;
 };
 
-// Something a primitive saw on the spot: misuse, sleeping where it mustn't. `event`: index into the trace of the step that shows it.
+// Something a primitive saw on the spot: misuse, sleeping where it mustn't. The step that shows it is the one whose effect reports it, else
+// the task's last one; or the one that it is about to announce (a step that may sleep).
+enum class Shown : std::uint8_t { last, next };
 struct Report {
   ViolationClass violation_class;
   NameId object;
   TaskId task;
-  std::uint32_t event;
+  std::uint32_t position;  // how long the trace was
+  Shown shown;
   std::string detail;
 };
 
@@ -147,7 +150,7 @@ class Kernel {
   void set_waiting(TaskId task, const WaitInfo* info);  // `info` must stay valid while the task waits (copied)
 
   // --- What primitives and mechanisms say about an execution.
-  void report(ViolationClass c, NameId object, std::string detail);
+  void report(ViolationClass c, NameId object, std::string detail, Shown shown = Shown::last);
   [[nodiscard]] const std::vector<Report>& reports() const { return reports_; }
   void count_refusal(bool torn, SiteId site);
   [[nodiscard]] const std::map<std::pair<bool, SiteId>, std::uint64_t>& refusals() const { return refusals_; }

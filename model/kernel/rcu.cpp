@@ -6,7 +6,7 @@ namespace unplug::model {
 namespace {
 
 const Operation lock_op{.name = "rcu_read_lock"}, unlock_op{.name = "rcu_read_unlock", .sync = sim::Sync::release},
-    switch_op{.name = "context switch: quiescent state", .sync = sim::Sync::release};
+    switch_op{.name = "context switch: quiescent state", .sync = sim::Sync::release}, resume_op{.name = "context switch: reader again"};
 const Operation gp_start_op{.name = "synchronize_rcu: grace period begins"},
     gp_end_op{.name = "synchronize_rcu: grace period ends", .sync = sim::Sync::acquire};
 const Operation enqueue_op{.name = "call_rcu", .sync = sim::Sync::release}, callback_start_op{.name = "call_rcu: grace period begins"},
@@ -26,22 +26,21 @@ void init_rcu(Kernel& kernel, Rcu& rcu) {
   rcu.next_section = rcu.next_callback = 1;
   rcu.open.clear();
   rcu.pending.clear();
+  rcu.heads.clear();
   rcu.clock.reset();
 }
 
-void rcu_read_lock(Context& context, Rcu& rcu) {
-  if (context.rcu_nesting++ > 0) return;
-  context.rcu = &rcu;
+namespace {
+
+void open_section(Context& context, Rcu& rcu, const Operation& operation) {
   const TaskId me = context.engine().current();
-  context.write(lock_op, rcu.domain, {}, [&](std::uint64_t& word) {
+  context.write(operation, rcu.domain, {}, [&](std::uint64_t& word) {
     context.rcu_section = rcu.next_section++;
     rcu.open.push_back(context.rcu_section);
     word = oldest(rcu.open, rcu.next_section);
     context.kernel().hold(rcu.domain, me);
   });
 }
-
-namespace {
 
 void close_section(Context& context, Rcu& rcu, const Operation& operation) {
   const TaskId me = context.engine().current();
@@ -55,9 +54,17 @@ void close_section(Context& context, Rcu& rcu, const Operation& operation) {
 
 }  // namespace
 
+void rcu_read_lock(Context& context, Rcu& rcu) {
+  if (context.rcu_nesting++ > 0) return;
+  context.rcu = &rcu;
+  open_section(context, rcu, lock_op);
+}
+
 void rcu_read_unlock(Context& context, Rcu& rcu) {
   if (context.rcu_nesting == 0) {
-    context.kernel().report(ViolationClass::api_misuse, rcu.name, "rcu_read_unlock() without rcu_read_lock()");
+    context.engine().step(context.make(unlock_op), [&](std::uint64_t&) {
+      context.kernel().report(ViolationClass::api_misuse, rcu.name, "rcu_read_unlock() without rcu_read_lock()");
+    });
     return;
   }
   if (--context.rcu_nesting > 0 || context.rcu_section == 0) return;
@@ -68,9 +75,13 @@ void rcu_note_context_switch(Context& context) {
   if (context.rcu_section != 0 && context.rcu != nullptr) close_section(context, *context.rcu, switch_op);
 }
 
+void rcu_note_resume(Context& context) {
+  if (context.rcu_nesting > 0 && context.rcu_section == 0) open_section(context, *context.rcu, resume_op);
+}
+
 void synchronize_rcu(Context& context, Rcu& rcu) {
   if (context.rcu_nesting > 0)
-    context.kernel().report(ViolationClass::api_misuse, rcu.name, "synchronize_rcu() inside an RCU read-side section");
+    context.kernel().report(ViolationClass::api_misuse, rcu.name, "synchronize_rcu() inside an RCU read-side section", Shown::next);
   const std::uint64_t snapshot = context.write(gp_start_op, rcu.domain, {}, [&](std::uint64_t&) { return rcu.next_section; });
   if (context.aborting()) return;
   if (context.engine().current() == context.kernel().remover) ++context.kernel().removal.grace_periods;
@@ -87,6 +98,7 @@ namespace {
 void run_callback(void* argument) {
   auto& callback = *static_cast<RcuCallback*>(argument);
   Rcu& rcu = *callback.rcu;
+  const std::uint64_t number = callback.number;  // its function may queue it again
   Context context(*callback.kernel, ContextKind::softirq);
   const std::uint64_t snapshot = context.write(callback_start_op, rcu.domain, {}, [&](std::uint64_t&) { return rcu.next_section; });
   if (context.aborting()) return;
@@ -99,7 +111,7 @@ void run_callback(void* argument) {
   if (context.aborting()) return;
   callback.body(context, callback.argument);
   context.write(callback_done_op, rcu.callbacks, {}, [&](std::uint64_t& word) {
-    std::erase(rcu.pending, callback.number);
+    std::erase(rcu.pending, number);
     word = oldest(rcu.pending, rcu.next_callback);
     context.kernel().unhold(rcu.callbacks, context.engine().current());
   });
@@ -110,20 +122,33 @@ void run_callback(void* argument) {
 
 void call_rcu(Context& context, Rcu& rcu, RcuCallback& callback) {
   static const StaticName role{"rcu callback"};
+  static constexpr std::string_view again = "again";
+  const auto known = std::ranges::find(rcu.heads, &callback, &Rcu::Head::callback);
+  const auto head = static_cast<std::size_t>(known - rcu.heads.begin());
+  if (known == rcu.heads.end()) rcu.heads.push_back({&callback, 0, 0, {}});
+  const bool fresh = context.write(enqueue_op, rcu.callbacks, {}, [&](std::uint64_t& word) {
+    Rcu::Head& h = rcu.heads[head];
+    if (std::ranges::find(rcu.pending, h.number) != rcu.pending.end() && h.task != context.engine().current()) {
+      context.kernel().report(ViolationClass::api_misuse, rcu.name, "call_rcu() of a head that is still pending");
+      return false;
+    }
+    callback.number = h.number = rcu.next_callback++;
+    ++h.calls;
+    rcu.pending.push_back(h.number);
+    word = oldest(rcu.pending, rcu.next_callback);
+    return true;
+  });
+  if (!fresh || context.aborting()) return;
   callback.rcu = &rcu;
   callback.kernel = &context.kernel();
-  context.write(enqueue_op, rcu.callbacks, {}, [&](std::uint64_t& word) {
-    callback.number = rcu.next_callback++;
-    rcu.pending.push_back(callback.number);
-    word = oldest(rcu.pending, rcu.next_callback);
-  });
-  if (context.aborting()) return;
+  Rcu::Head& h = rcu.heads[head];
   sim::TaskSpec spec;
-  spec.name = callback.task_name;
+  spec.name = h.calls == 1 ? callback.task_name : context.engine().names().child(callback.task_name, again, h.calls - 1);
   spec.role = context.kernel().intern(role);
   spec.entry = run_callback;
   spec.argument = &callback;
   const TaskId task = context.engine().spawn(spec);
+  rcu.heads[head].task = task;
   context.kernel().hold(rcu.callbacks, task);
 }
 

@@ -13,6 +13,8 @@
 
 namespace unplug::model {
 
+struct RcuCallback;
+
 struct Rcu {
   explicit Rcu(Kernel& kernel) : clock(kernel) {}
   ObjectId domain;                    // word: oldest open section, or the next number
@@ -21,6 +23,13 @@ struct Rcu {
   ObjectId callbacks;                 // word: oldest callback not yet finished, or the next number
   std::uint64_t next_callback = 1;
   std::vector<std::uint64_t> pending; // sorted
+  struct Head {                       // what has been queued in this execution
+    const RcuCallback* callback;
+    std::uint64_t number;             // of its last call
+    std::uint32_t calls;
+    TaskId task;                      // that runs the last call
+  };
+  std::vector<Head> heads;
   NameId name;
   GracePeriodClock clock;
 };
@@ -31,7 +40,8 @@ void rcu_read_unlock(Context& context, Rcu& rcu);
 // Waits for all sections open at its start. Inside a reader: reported as api-misuse, and waits for ever.
 void synchronize_rcu(Context& context, Rcu& rcu);
 
-// Runs `body(argument)` in softirq context, in a task of its own, after a grace period that begins after the call.
+// Runs `body(argument)` in softirq context, in a task of its own, after a grace period that begins after the call. Queueing one that is
+// still pending is api-misuse (and ignored); once its function runs, that may queue it again.
 struct RcuCallback {
   Rcu* rcu = nullptr;
   NameId task_name;
@@ -45,7 +55,9 @@ void call_rcu(Context& context, Rcu& rcu, RcuCallback& callback);
 // Waits until every callback queued before the call has finished.
 void rcu_barrier(Context& context, Rcu& rcu);
 
-// What a context switch inside a reader does without PREEMPT_RCU: the section is over.
+// What a context switch inside a reader does without PREEMPT_RCU: the section is over. Once the task runs again its CPU counts as a reader
+// again, for grace periods that begin from then on.
 void rcu_note_context_switch(Context& context);
+void rcu_note_resume(Context& context);
 
 }  // namespace unplug::model

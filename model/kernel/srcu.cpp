@@ -52,7 +52,7 @@ std::uint64_t srcu_read_lock(Context& context, Srcu& s) {
 
 void srcu_read_unlock(Context& context, Srcu& s, std::uint64_t index) {
   if (index > 1) {
-    context.kernel().report(ViolationClass::api_misuse, s.name, fmt::format("srcu_read_unlock() with index {}", index));
+    context.kernel().report(ViolationClass::api_misuse, s.name, fmt::format("srcu_read_unlock() with index {}", index), Shown::next);
     index &= 1U;
   }
   const TaskId me = context.engine().current();

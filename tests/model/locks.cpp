@@ -158,6 +158,7 @@ TEST_CASE("mutex 15: taking one in an interrupt or in an RCU reader is sleep-in-
   });
   const Found f = sample(lab, 50);
   CHECK(f.text() == "sleep-in-atomic(mutex_lock)@irq, sleep-in-atomic(mutex_lock)@reader, sleep-in-atomic(mutex_lock)@softirq");
+  for (const auto& [violation, place] : f.places) CHECK(place == "mutex_lock");
   CHECK(f.details.at("sleep-in-atomic(mutex_lock)@irq") == "mutex_lock may sleep, in hard interrupt context");
   CHECK(f.details.at("sleep-in-atomic(mutex_lock)@reader") == "mutex_lock may sleep, inside an RCU read-side section");
 }

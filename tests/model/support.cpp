@@ -34,6 +34,17 @@ std::multiset<std::string> long_signatures(const Lab& lab, const std::vector<Vio
   return out;
 }
 
+// What the offending task did, or is still waiting to do.
+std::string operation_of(const sim::Trace& trace, const Violation& v) {
+  if (v.event != Violation::no_event) {
+    CHECK(trace.events[v.event].task == v.task);
+    return std::string(trace.events[v.event].operation->name);
+  }
+  const sim::Operation* pending = trace.tasks[v.task.index()].pending_operation;
+  CHECK(pending != nullptr);
+  return pending == nullptr ? std::string("?") : std::string(pending->name);
+}
+
 bool ended_well(const Outcome& o) { return o.kind == Outcome::Kind::completed || o.kind == Outcome::Kind::blocked; }
 
 class Judge {
@@ -46,7 +57,7 @@ class Judge {
     found.blocked += outcome.kind == Outcome::Kind::blocked ? 1 : 0;
     for (const sim::Event& e : lab_.engine.trace().events) {
       const sim::Sync sync = e.operation->sync;
-      if (sync != sim::Sync::none && sync != sim::Sync::acquire && e.access.kind != sim::AccessKind::write)
+      if (sync != sim::Sync::none && sync != sim::Sync::acquire && e.access.kind == sim::AccessKind::read)
         FAIL(e.operation->name, " releases but is no write: a verdict could depend on the linearisation");
     }
     violations_.clear();
@@ -58,6 +69,7 @@ class Judge {
       if (here.insert(s).second && ++found.violations[s] == 1) {
         fresh.push_back(&v);
         found.details[s] = v.detail;
+        found.places[s] = operation_of(lab_.engine.trace(), v);
       }
     }
     // All that is new is replayed; of the rest a few, for the sake of those without violations as well.

@@ -105,6 +105,7 @@ struct Found {
   std::uint64_t executions = 0, blocked = 0;
   std::map<std::string, std::uint64_t> violations;  // "class(object)@task": number of executions that show it
   std::map<std::string, std::string> details;       // of the first
+  std::map<std::string, std::string> places;        // the operation that offends, of the first
   // "" or "deadlock(a)@x, deadlock(b)@y".
   [[nodiscard]] std::string text() const;
 };
