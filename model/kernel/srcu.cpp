@@ -9,12 +9,13 @@ namespace {
 
 const Operation load_index_op{.name = "srcu_read_lock: load index"}, lock_op{.name = "srcu_read_lock: count in"},
     unlock_op{.name = "srcu_read_unlock", .sync = sim::Sync::release};
-const Operation request_op{.name = "synchronize_srcu: request"}, next_op{.name = "synchronize_srcu: wait for the running grace period"},
+const Operation request_op{.name = "synchronize_srcu: request"}, running_op{.name = "synchronize_srcu: wait for the running grace period"},
+    next_op{.name = "synchronize_srcu: wait for the next grace period"},
     scan1_op{.name = "synchronize_srcu: scan the inactive index", .sync = sim::Sync::acquire},
     flip_op{.name = "synchronize_srcu: flip index"}, scan2_op{.name = "synchronize_srcu: scan the old index", .sync = sim::Sync::acquire},
     done_op{.name = "synchronize_srcu: done"};
 
-constexpr std::uint64_t running = 1;
+constexpr bool running(std::uint64_t state) { return (state & 1U) != 0; }
 constexpr sim::Duration exp_holdoff = 25 * sim::microsecond;
 
 void scan(Context& context, Srcu& s, const Operation& operation, std::uint64_t index, sim::Timing& timing) {
@@ -64,39 +65,49 @@ void srcu_read_unlock(Context& context, Srcu& s, std::uint64_t index) {
 
 void synchronize_srcu(Context& context, Srcu& s) {
   const TaskId me = context.engine().current();
-  std::uint64_t need = 0;
+  const WaitInfo waiting{"synchronize_srcu", s.name, Owner::grace_period};
+  std::uint64_t seen = 0;
   // true: this caller runs the grace period; the others sleep until it is over.
-  const bool drive = context.write(request_op, s.state, s.home, [&](std::uint64_t& word) {
-    need = (word >> 1U) + 1 + (word & running);
-    if ((word & running) != 0) return false;
-    word |= running;
+  const auto begin_if_idle = [&](std::uint64_t& word) {
+    seen = word;
+    if (running(word)) return false;
+    ++word;
     context.kernel().hold(s.state, me);
     return true;
-  });
+  };
+  bool drive = context.write(request_op, s.state, s.home, begin_if_idle);
   if (!drive) {
     if (context.aborting()) return;
-    sim::Step step = context.make(next_op, s.home);
+    // The one that runs may have missed a reader of ours: it takes the next. Who finds no grace period running begins it; once it is over,
+    // nothing that begins later makes us wait (guards on a word that only grows).
+    const std::uint64_t need = seen + 3;
+    sim::Step step = context.make(running_op, s.home);
     step.access = {s.state, sim::AccessKind::write};
-    step.guard = sim::Guard::equal(0, running);
-    bool satisfied = false;
-    context.wait(step, {"synchronize_srcu", s.name, Owner::grace_period}, [&](std::uint64_t& word) {
-      satisfied = (word >> 1U) >= need;
-      if (satisfied) return;
-      word |= running;
-      context.kernel().hold(s.state, me);
+    step.guard = sim::Guard::at_least(seen + 1);
+    bool over = false;
+    drive = context.wait(step, waiting, [&](std::uint64_t& word) {
+      over = word >= need;
+      return !over && begin_if_idle(word);
     });
-    if (satisfied) return;
+    if (over || context.aborting()) return;
+    if (!drive) {
+      sim::Step wait = context.make(next_op, s.home);
+      wait.access = {s.state, sim::AccessKind::read};
+      wait.guard = sim::Guard::at_least(need);
+      context.wait(wait, waiting, [](std::uint64_t&) {});
+      return;
+    }
   }
   if (context.aborting()) return;
   const sim::Time begin = context.engine().local_time();
   SrcuTiming timing(context.kernel().config(), begin, s.ever && begin < s.last_end + exp_holdoff);
   // Only the driver of a grace period flips, so the index can be read without a step: nobody else writes it now.
-  const std::uint64_t active = (need - 1) & 1U;
+  const std::uint64_t active = seen >> 1U & 1U;
   scan(context, s, scan1_op, 1 - active, timing);
   context.write(flip_op, s.index, s.home, [&](std::uint64_t& word) { word = 1 - active; });
   scan(context, s, scan2_op, active, timing);
   context.write(done_op, s.state, s.home, [&](std::uint64_t& word) {
-    word = ((word >> 1U) + 1) << 1U;
+    ++word;
     context.kernel().unhold(s.state, me);
   });
   if (context.aborting()) return;

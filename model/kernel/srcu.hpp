@@ -14,7 +14,7 @@ namespace unplug::model {
 struct Srcu {
   ObjectId index;           // word: the index new readers use
   ObjectId count[2];        // word: locks - unlocks, modulo 2^64
-  ObjectId state;           // word: bit 0 a grace period runs; bits 1..: grace periods completed
+  ObjectId state;           // word: grace periods begun plus grace periods completed, so odd while one runs
   NameId name;
   LifetimeId home;
   sim::Time last_end = 0;   // virtual time at which the last grace period ended; costs only
