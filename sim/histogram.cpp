@@ -22,6 +22,7 @@ std::uint64_t upper_end(std::size_t bucket) {
 }  // namespace
 
 void Histogram::add(std::uint64_t value, std::uint64_t times) {
+  if (times == 0) return;
   const std::size_t b = bucket_of(value);
   if (b >= buckets_.size()) buckets_.resize(b + 1, 0);
   buckets_[b] += times;
