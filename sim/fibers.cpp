@@ -83,7 +83,10 @@ class Stacks {
     const std::size_t usable = (bytes_ + 16 * 256 + page - 1) / page * page;
     void* base = ::mmap(nullptr, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) throw std::bad_alloc{};
-    ::mprotect(base, page, PROT_NONE);
+    if (::mprotect(base, page, PROT_NONE) != 0) {  // too many mappings: better no stack than one without its guard page
+      ::munmap(base, usable + page);
+      throw std::bad_alloc{};
+    }
     boost::context::stack_context s;
     const std::size_t shift = (colour_ % 16) * 256;
     s.size = usable + page - shift;
@@ -155,8 +158,13 @@ void Fibers::Impl::make_fiber() {
   const auto handle = static_cast<Handle>(slots.size());
   Slot& slot = slots.emplace_back();
   const Stacks stacks(stack_bytes, handle, &slot.stack);
-  // launch::post: the body must not run before the engine says so.
-  slot.fiber = boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg, stacks, [this, handle] { body(handle); });
+  try {
+    // launch::post: the body must not run before the engine says so.
+    slot.fiber = boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg, stacks, [this, handle] { body(handle); });
+  } catch (...) {
+    slots.pop_back();  // no memory for the stack
+    throw;
+  }
   slot.ctx = algorithm.last_worker();
   parked.push_back(handle);
 }
