@@ -28,6 +28,7 @@ std::uint64_t ticks_per_scan(std::uint32_t hz) { return hz <= 250 ? 1 : hz <= 50
 
 constexpr sim::Duration short_wait = 60 * sim::microsecond;  // an expedited SRCU grace period without readers
 constexpr sim::Duration retry = 5 * sim::microsecond;        // srcu_retry_check_delay
+constexpr sim::Duration poll_length = 2 * retry;             // one poll does all it can: both scans if nobody is in the way
 
 }  // namespace
 
@@ -63,12 +64,12 @@ sim::Time SrcuTiming::ready(sim::Time now) {
   const sim::Time first_tick = begin_ / jiffy_ * jiffy_;
   sim::Time poll = first_tick + (recent_ ? 4 : 2) * jiffy_;
   if (!recent_ && now < poll) return now <= begin_ + short_wait ? begin_ + short_wait : (now + retry);
-  for (std::uint64_t age = recent_ ? 4 : 2; poll < now;) {
+  for (std::uint64_t age = recent_ ? 4 : 2; poll + poll_length < now;) {
     const std::uint64_t delay = std::min<std::uint64_t>(10, (recent_ ? 1 : 0) + age - 1) + 1;
     age += delay;
     poll += delay * jiffy_;
   }
-  return poll;
+  return std::max(poll, now);
 }
 
 }  // namespace unplug::model

@@ -18,7 +18,7 @@ class GracePeriodClock {
   void reset() { current_end_ = next_end_ = 0; }
   // When a grace period that covers a call at `now` ends. Draws from the running task's stream.
   sim::Time end_for_call(sim::Time now);
-  // When a call whose grace period would have ended at `planned` is over, if its last reader left at `now`.
+  // When a call whose grace period would have ended at `planned` is over, if its last reader left at `now`, early or late.
   [[nodiscard]] sim::Time end_after_reader(sim::Time planned, sim::Time now) const;
 
  private:
@@ -27,15 +27,16 @@ class GracePeriodClock {
   sim::Time current_end_ = 0, next_end_ = 0;
 };
 
-// Timing of the end of one synchronize_rcu().
+// Timing of the end of one synchronize_rcu() that was called at `begin`.
 class RcuTiming final : public sim::Timing {
  public:
-  RcuTiming(const GracePeriodClock& clock, sim::Time planned) : clock_(clock), planned_(planned) {}
-  sim::Time ready(sim::Time now) override { return now <= planned_ ? planned_ : clock_.end_after_reader(planned_, now); }
+  RcuTiming(GracePeriodClock& clock, sim::Time begin) : clock_(clock), begin_(begin), planned_(clock.end_for_call(begin)) {}
+  // Asked at `begin`, no reader was in the way.
+  sim::Time ready(sim::Time now) override { return now <= begin_ ? planned_ : clock_.end_after_reader(planned_, now); }
 
  private:
   const GracePeriodClock& clock_;
-  sim::Time planned_;
+  sim::Time begin_, planned_;
 };
 
 // Timing of the scans of one SRCU grace period that began at `begin`.

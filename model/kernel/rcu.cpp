@@ -85,7 +85,7 @@ void synchronize_rcu(Context& context, Rcu& rcu) {
   const std::uint64_t snapshot = context.write(gp_start_op, rcu.domain, {}, [&](std::uint64_t&) { return rcu.next_section; });
   if (context.aborting()) return;
   if (context.engine().current() == context.kernel().remover) ++context.kernel().removal.grace_periods;
-  RcuTiming timing(rcu.clock, rcu.clock.end_for_call(context.engine().local_time()));
+  RcuTiming timing(rcu.clock, context.engine().local_time());
   sim::Step s = context.make(gp_end_op);
   s.access = {rcu.domain, sim::AccessKind::read};
   s.guard = sim::Guard::at_least(snapshot);
@@ -102,7 +102,7 @@ void run_callback(void* argument) {
   Context context(*callback.kernel, ContextKind::softirq);
   const std::uint64_t snapshot = context.write(callback_start_op, rcu.domain, {}, [&](std::uint64_t&) { return rcu.next_section; });
   if (context.aborting()) return;
-  RcuTiming timing(rcu.clock, rcu.clock.end_for_call(context.engine().local_time()));
+  RcuTiming timing(rcu.clock, context.engine().local_time());
   sim::Step s = context.make(callback_end_op);
   s.access = {rcu.domain, sim::AccessKind::read};
   s.guard = sim::Guard::at_least(snapshot);
