@@ -95,8 +95,9 @@ TaskId Engine::spawn(const TaskSpec& spec) {
     return {};
   }
   if (task_count_ == tasks_.size()) tasks_.push_back(std::make_unique<Task>());
+  Task& t = *tasks_[task_count_];
+  t.fiber = fibers_.obtain(&Engine::task_entry, &t);  // first: it throws if there is no memory for another stack
   const TaskId id{task_count_++};
-  Task& t = *tasks_[id.index()];
   t.spec = spec;
   t.engine = this;
   t.self = id;
@@ -116,7 +117,6 @@ TaskId Engine::spawn(const TaskSpec& spec) {
   t.enabled = t.done = false;
   t.starting = true;
   t.starter = fibers_.running();
-  t.fiber = fibers_.obtain(&Engine::task_entry, &t);
   // It runs up to its first step now: the pending step of every live task is known.
   const TaskId creator = current_;
   current_ = id;

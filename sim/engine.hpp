@@ -126,6 +126,8 @@ class Engine {
   [[nodiscard]] TaskId current() const { return current_; }
   [[nodiscard]] NameId current_name() const;
   [[nodiscard]] Time now() const { return now_; }
+  // Stacks made so far. Executions reuse them.
+  [[nodiscard]] std::size_t stacks() const { return fibers_.created(); }
   // When the running task has finished what it last did (its step's cost and sleep included).
   [[nodiscard]] Time local_time() const;
   // Where the running task is, for its next steps; opaque to the engine.
