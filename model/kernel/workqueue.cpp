@@ -12,10 +12,17 @@ const Operation queue_op{.name = "queue_work", .sync = sim::Sync::release},
     disable_wait_op{.name = "disable_work_sync: wait for the running instance", .sync = sim::Sync::acquire},
     enable_op{.name = "enable_work"};
 
-// The word: bit 0 PENDING, bit 1 running, bits 4..15 disable depth, bits 16..39 instances queued, bits 40..63 instances finished.
+// The word: bit 0 PENDING, bit 1 running, bits 4..15 disable depth, bits 16..39 instances queued, bits 40..63 how many of them, from the
+// first, have finished or been taken back. Only the last one queued can be pending.
 constexpr std::uint64_t pending = 1, running = 2, disable_unit = 0x10, disable_mask = 0xfff0, queued_unit = 0x10000,
                         count_mask = 0xffffff, queued_shift = 16, done_shift = 40;
 constexpr std::uint64_t queued(std::uint64_t word) { return (word >> queued_shift) & count_mask; }
+
+// What flush_work() waits for, once nothing runs: all instances but one that is pending are done with.
+void settle(std::uint64_t& word) {
+  const std::uint64_t done = queued(word) - (word & pending);
+  word = (word & ((std::uint64_t{1} << done_shift) - 1)) | (done << done_shift);
+}
 
 void worker(void* argument) {
   auto& w = *static_cast<Work*>(argument);
@@ -25,10 +32,8 @@ void worker(void* argument) {
     sim::Step s = context.make(take_op, w.home);
     s.access = {w.object, sim::AccessKind::write};
     s.guard = sim::Guard::equal(pending, pending | running);
-    std::uint64_t instance = 0;
     context.wait(s, {.what = "worker", .object = w.name, .owner = Owner::driver, .idle = true, .sleeps = false}, [&](std::uint64_t& word) {
       word = (word & ~pending) | running;
-      instance = queued(word);
       context.kernel().hold(w.object, me);
     });
     if (context.aborting()) return;
@@ -36,7 +41,8 @@ void worker(void* argument) {
     if (context.aborting()) return;
     // The work_struct is not touched any more (the function may have freed it): no home.
     context.write(done_op, w.object, {}, [&](std::uint64_t& word) {
-      word = (word & ~running & ((std::uint64_t{1} << done_shift) - 1)) | (instance << done_shift);
+      word &= ~running;
+      settle(word);
       context.kernel().unhold(w.object, me);
     });
     context.finish();
@@ -46,6 +52,7 @@ void worker(void* argument) {
 bool steal(std::uint64_t& word) {
   const bool was = (word & pending) != 0;
   word &= ~pending;
+  if (was && (word & running) == 0) settle(word);
   return was;
 }
 
