@@ -91,6 +91,7 @@ struct Function {
   std::string name;
   std::vector<Instruction> code;
   std::uint32_t locals = 0;
+  std::uint32_t return_site = no_site;
   bool driver = true;                       // in the driver's text; false: code of a task outside any module
 };
 

@@ -33,6 +33,7 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   read_forms(*s, options, out);
   read_members(*s, options, out);
   read_policies(*s, options, out);
+  read_strategies(*s, out);
   read_expectations(*s, out);
   if (out.errors() != errors) {
     // Compile one variant all the same: as many mistakes as possible in one go.

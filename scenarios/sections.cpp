@@ -283,6 +283,15 @@ void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   }
 }
 
+void read_strategies(Scenario& s, Diagnostics& out) {
+  const Node n = s.document->root().find("strategies");
+  std::vector<std::string> known;
+  for (const sim::StrategyInfo& i : sim::strategies()) known.emplace_back(i.name);
+  s.strategies = words(n, out, "an array of strategies");
+  for (const std::string& name : s.strategies)
+    if (std::ranges::find(known, name) == known.end()) n.error(out, fmt::format("no strategy '{}'", name), join(known), nearest_word(name, known));
+}
+
 void read_expectations(Scenario& s, Diagnostics& out) {
   const Node list = s.document->root().find("expect");
   if (!list) return;

@@ -12,6 +12,7 @@ void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out);
 // The product of parameters and ways of removal.
 void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out);
 void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out);
+void read_strategies(Scenario& s, Diagnostics& out);
 void read_expectations(Scenario& s, Diagnostics& out);
 
 }  // namespace unplug::scenarios

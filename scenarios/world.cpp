@@ -221,7 +221,7 @@ int World::call(model::Context& context, std::uint32_t number, BindingInstance* 
   frame.leave_scopes(0);
   if (f.driver && !context.aborting()) {
     // Returning is executing: the last instruction of a function is in its module's text.
-    context.at(sites_[f.code.empty() ? 0 : f.code.back().site]);
+    context.at(sites_[f.return_site]);
     engine_.step(context.make(return_op));
   }
   return frame.result;

@@ -57,6 +57,8 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
     const LifetimeInfo& life = kernel.lifetime(f.lifetime);
     const std::optional<ViolationClass> c = class_of(life.kind, f.kind);
     if (!c) continue;
+    // A worker without work and an interrupt that never comes sleep in nobody's memory: they touch it when they are woken.
+    if (const WaitInfo* wait = kernel.waiting(f.task); f.kind == Fault::Kind::blocked_use && wait != nullptr && wait->idle) continue;
     bool& done = seen[{f.lifetime, f.task, f.end, f.kind == Fault::Kind::use_before_begin}];
     if (done) continue;
     if (*c == ViolationClass::region_reused && claim_by_other(kernel, trace, f) == Violation::no_event) continue;

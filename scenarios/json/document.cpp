@@ -190,7 +190,7 @@ nlohmann::json Document::to_json() const {
       case Node::Kind::string: *place = tree.string(id); break;
       case Node::Kind::array:
         *place = json::array();
-        place->get_ref<json::array_t&>().reserve(tree.children_of(id).size());  // `open` points into it
+        place->get_ref<json::array_t&>().reserve(tree.children_of(id).size());  // growth would double it
         open.emplace_back(id, place);
         break;
       case Node::Kind::object:

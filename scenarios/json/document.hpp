@@ -73,6 +73,7 @@ class Document {
   static constexpr std::uint32_t max_depth = 200;
   static constexpr std::size_t max_bytes = std::size_t{64} << 20;
   static constexpr std::size_t max_values = 1'000'000;  // bounds what a dense file ("[{},{},...") takes as nlohmann::json
+  static constexpr std::size_t max_key = 1000;          // bytes; every message carries the keys of its pointer
 
   // Reads `path` ("-": standard input, called "<stdin>"). On failure reports to `out` and returns null; never throws. A document that is
   // returned had no error; where possible (duplicate keys, integers out of range) many are reported before null is.
@@ -97,6 +98,8 @@ class Document {
   std::unique_ptr<Impl> impl_;
 };
 
+inline constexpr std::size_t max_checked_string = 2000;  // bytes
+
 // Checks `doc` against a draft-07 schema (text of the schema file, comments allowed) with valijson; reports each failure at the node it
 // concerns, and of the branches of anyOf or oneOf only the one that was most likely meant. Returns true if it conforms. An unusable
 // schema is an internal error (std::logic_error).
@@ -104,9 +107,8 @@ class Document {
 // For those who write schemas: where a subschema has a "title", that is what messages say they expected, so make it a phrase such as
 // "a duration like \"10ms\"". valijson tries the branches of anyOf and oneOf in full, one after the other: a grammar that nests through
 // more than one branch takes time exponential in the depth, so tell branches apart with if/then, or let only one recurse. "pattern" is
-// std::regex, which recurses over the string: strings and keys longer than max_checked_string are refused, and nested quantifiers
-// ("(a+)+") are for nobody.
-inline constexpr std::size_t max_checked_string = 2000;  // bytes
+// std::regex, which recurses over the string: strings longer than max_checked_string are refused, and a pattern must not nest its
+// quantifiers ("(a+)+").
 bool check_schema(const Document& doc, std::string_view schema_text, Diagnostics& out);
 
 }  // namespace unplug::scenarios

@@ -96,6 +96,10 @@ class Builder {
   bool end_array() { return close(); }
   bool key(const std::string& value) {
     token();
+    if (value.size() > Document::max_key) {
+      report(fmt::format("key '{}' is too long", clipped(value)), fmt::format("at most {} bytes", Document::max_key));
+      return false;
+    }
     state_.after = After::key;
     state_.key = static_cast<std::uint32_t>(tree_.keys.size());
     tree_.keys.push_back(
@@ -260,17 +264,15 @@ std::uint32_t Tree::member(std::uint32_t object, std::string_view wanted) const 
 }
 
 std::string Tree::pointer(std::uint32_t value) const {
-  std::vector<std::string> segments;
+  std::string out;  // from its end
   for (std::uint32_t parent = values[value].parent; parent != none; value = parent, parent = values[value].parent) {
     if (kind(parent) == Node::Kind::object) {
-      segments.push_back(pointer_segment(key(value)));
+      out.insert(0, pointer_segment(key(value)));
     } else {
       const auto siblings = children_of(parent);
-      segments.push_back(fmt::format("/{}", std::lower_bound(siblings.begin(), siblings.end(), value) - siblings.begin()));
+      out.insert(0, fmt::format("/{}", std::lower_bound(siblings.begin(), siblings.end(), value) - siblings.begin()));
     }
   }
-  std::string out;
-  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) out += *segment;
   return out;
 }
 

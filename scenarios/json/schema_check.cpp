@@ -31,6 +31,7 @@ std::string joined(const std::vector<std::string>& options) {
 }
 
 // valijson hands strings to std::regex, whose stack grows with their length.
+static_assert(Document::max_key <= max_checked_string);
 bool strings_fit(const Document& doc, Diagnostics& out) {
   bool all = true;
   const auto check = [&](const Node& node) {
@@ -45,19 +46,17 @@ bool strings_fit(const Document& doc, Diagnostics& out) {
     open.pop_back();
     if (node.is(Kind::string)) check(node);
     if (!node.is(Kind::array) && !node.is(Kind::object)) continue;
-    for (std::size_t i = node.size(); i-- > 0;) {
-      if (node.is(Kind::object)) check(node.key_node(i));
-      open.push_back(node.at(i));
-    }
+    for (std::size_t i = node.size(); i-- > 0;) open.push_back(node.at(i));
   }
   return all;
 }
 
 void report(const std::vector<SchemaFailure>& failures, Diagnostics& out) {
   for (auto f = failures.begin(); f != failures.end(); ++f) {
-    if (std::any_of(failures.begin(), f, [&](const SchemaFailure& g) { return f->same_as(g); })) continue;
     const auto explains = [&](const SchemaFailure& g) { return g.wrong_kind && g.same_node(f->node); };
     if (!f->wrong_kind && std::any_of(failures.begin(), failures.end(), explains)) continue;
+    const auto repeats = [&](const SchemaFailure& g) { return g.wrong_kind == f->wrong_kind && g.same_as(*f); };
+    if (std::any_of(failures.begin(), f, repeats)) continue;
     std::string nearest = nearest_word(f->found, f->candidates);
     // Who is told the word needs neither a long list nor the same word again.
     const bool said = !nearest.empty() && (f->options.size() > max_options || f->options.size() == 1);
@@ -79,8 +78,9 @@ bool check_schema(const Document& doc, std::string_view schema_text, Diagnostics
     SchemaExplainer explainer(schema_json);
     if (explainer.holds(schema, value)) return true;
     const std::vector<SchemaFailure> failures = explainer.explain(schema, doc.root(), value);
+    const std::size_t before = out.errors();
     report(failures, out);
-    if (failures.empty()) doc.root().error(out, "the document does not conform to its schema");
+    if (out.errors() == before) doc.root().error(out, "the document does not conform to its schema");
     return false;
   } catch (const std::exception& e) {
     throw std::logic_error(std::string("unusable schema: ") + e.what());

@@ -79,7 +79,7 @@ bool SchemaExplainer::holds(const Subschema& schema, const json& value) {
   } catch (const std::regex_error&) {
     throw;
   } catch (const std::runtime_error&) {
-    return false;  // "format" throws at what is no string
+    return false;  // "format" throws at an array or object; it refuses whatever is no string
   }
 }
 
@@ -230,7 +230,7 @@ bool SchemaExplainer::visit(const MultipleOfDoubleConstraint& c) { return check(
 bool SchemaExplainer::visit(const MinLengthConstraint& c) { return check(c, {"at least " + counted(c.getMinLength(), "character")}); }
 bool SchemaExplainer::visit(const MaxLengthConstraint& c) { return check(c, {"at most " + counted(c.getMaxLength(), "character")}); }
 bool SchemaExplainer::visit(const PatternConstraint& c) { return check(c, titled({"a match of " + c.getPattern<std::allocator<char>>()})); }
-bool SchemaExplainer::visit(const FormatConstraint& c) { return !value_->is_string() || check(c, titled({"a " + c.getFormat()})); }
+bool SchemaExplainer::visit(const FormatConstraint& c) { return check(c, titled({"a " + c.getFormat()})); }
 bool SchemaExplainer::visit(const MinItemsConstraint& c) { return check_size(c, "at least", c.getMinItems(), "element"); }
 bool SchemaExplainer::visit(const MaxItemsConstraint& c) { return check_size(c, "at most", c.getMaxItems(), "element"); }
 bool SchemaExplainer::visit(const MinPropertiesConstraint& c) { return check_size(c, "at least", c.getMinProperties(), "member"); }

@@ -107,8 +107,8 @@ class Explainer {
       return error(source_.begin(), std::string(what), "a JSON value");
     }
     std::string closers;
-    for (auto open = state_.open.rbegin(); open != state_.open.rend(); ++open)
-      closers += tree_.kind(*open) == Node::Kind::array ? ']' : '}';
+    for (const std::uint32_t open : state_.open) closers += tree_.kind(open) == Node::Kind::array ? ']' : '}';
+    std::reverse(closers.begin(), closers.end());
     const std::size_t last = text_.find_last_not_of(" \t\r\n") + 1;  // a line with text is shown, not the empty one behind it
     const bool wants_close = expected.find(closer()) != std::string_view::npos;
     return error(last, fmt::format("file ends inside the {} opened at {}", container(), where(tree_.values[state_.open.back()].offset)),

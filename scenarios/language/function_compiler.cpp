@@ -26,9 +26,13 @@ FunctionCompiler::FunctionCompiler(FileCompiler& file, std::string name, bool dr
 }
 
 std::uint32_t FunctionCompiler::run(Node list, std::optional<std::uint32_t> number) {
-  // The way out is a site of its own: returning through freed text happens there.
   steps(list);
   finish();
+  if (function_.driver) {
+    // The way out is a site of its own: returning through freed text happens there.
+    function_.return_site = static_cast<std::uint32_t>(program().sites.size());
+    program().sites.push_back({function_.name, "return", "return", {}, {}, true});
+  }
   function_.locals = static_cast<std::uint32_t>(locals_.size());
   Program& p = program();
   if (!number) {
