@@ -43,9 +43,7 @@ class Progress {
   std::atomic<std::uint64_t> last_{101};
 };
 
-std::string quoted(const std::string& word) {
-  return word.find_first_of(" '\"$*") == std::string::npos ? word : fmt::format("'{}'", word);
-}
+std::string quoted(const std::string& word) { return word.find_first_of(" '\"$*") == std::string::npos ? word : fmt::format("'{}'", word); }
 
 // The command that gives the same result again.
 std::string command_line(const Options& o, const std::string& verb) {
@@ -77,7 +75,8 @@ bool read_load_options(const Options& o, scenarios::LoadOptions& load) {
   load.without = o.without;
   for (const std::string& p : o.params) {
     const std::size_t equals = p.find('=');
-    if (equals == std::string::npos || equals == 0) return option_error("--param", fmt::format("'{}' is no assignment", p), "NAME=VALUE", {});
+    if (equals == std::string::npos || equals == 0)
+      return option_error("--param", fmt::format("'{}' is no assignment", p), "NAME=VALUE", {});
     load.params.emplace_back(p.substr(0, equals), p.substr(equals + 1));
   }
   if (!o.grace_period.empty()) {
@@ -107,9 +106,12 @@ void add_options(CLI::App& verb, Options& o, const std::string& default_out) {
   verb.add_option("FILE", o.files, "scenario files")->required();
   verb.add_option("--policy", o.policies, "only this policy: a name, or a policy file (repeatable)")->take_all()->expected(1);
   verb.add_option("--form", o.forms, "only this form (repeatable)")->take_all()->expected(1);
-  verb.add_option("--without", o.without, "leave a part of each policy out: entry, resource, pin, work, irq, ... (repeatable)")->take_all()->expected(1);
+  verb.add_option("--without", o.without, "leave a part of each policy out: entry, resource, pin, work, irq, ... (repeatable)")
+      ->take_all()
+      ->expected(1);
   verb.add_option("--strategy", o.strategies, "how choices are made (unplug list strategies; repeatable)")->take_all()->expected(1);
-  verb.add_option("--executions", o.executions, "executions of each cell")->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
+  verb.add_option("--executions", o.executions, "executions of each cell")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
   verb.add_option("--seed", o.seed, "seed of the campaign");
   verb.add_option("--jobs", o.jobs, "threads; the result does not depend on it (default: one per CPU)")->check(CLI::Range(0U, 1024U));
   verb.add_option("--param", o.params, "NAME=VALUE: fix a parameter (repeatable)")->take_all()->expected(1);
@@ -167,7 +169,9 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
   options.jobs = o.jobs != 0 ? o.jobs : std::max(1U, std::thread::hardware_concurrency());
   options.command = "unplug";
   options.failures = o.out + "/failures";
-  options.progress = [&](std::size_t cell, std::size_t cells, std::uint64_t done, std::uint64_t all) { progress.show(cell, cells, done, all); };
+  options.progress = [&](std::size_t cell, std::size_t cells, std::uint64_t done, std::uint64_t all) {
+    progress.show(cell, cells, done, all);
+  };
   // Failure files of an earlier run would be taken for this one's.
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(options.failures, ignored))

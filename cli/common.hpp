@@ -12,11 +12,11 @@ namespace unplug::cli {
 
 // Exit codes that scripts rely on.
 enum Exit : int {
-  as_expected = 0,        // every expectation met, or without expectations no violation
-  not_as_expected = 1,    // an expectation unmet, an unexpected violation, or a replay that reproduced its violation
-  bad_input = 2,          // usage or input
-  internal_error = 3,     // a bug of ours, loss of determinism included
-  not_reproduced = 4      // a replay that diverged, or ran through without its violation
+  as_expected = 0,      // every expectation met, or without expectations no violation
+  not_as_expected = 1,  // an expectation unmet, an unexpected violation, or a replay that reproduced its violation
+  bad_input = 2,        // usage or input
+  internal_error = 3,   // a bug of ours, loss of determinism included
+  not_reproduced = 4    // a replay that diverged, or ran through without its violation
 };
 
 // Options of everything that runs scenarios.
@@ -24,7 +24,7 @@ struct Options {
   std::vector<std::string> files;
   std::vector<std::string> policies, forms, without, strategies, params;
   std::uint64_t executions = 10'000, seed = 1;
-  unsigned jobs = 0;       // 0: as many as there are CPUs
+  unsigned jobs = 0;  // 0: as many as there are CPUs
   std::string grace_period, out, color = "auto";
   bool json = false, quiet = false;
 };

@@ -17,7 +17,8 @@ void row(std::string_view name, std::string_view text) { fmt::print("{:<34}{}\n"
 void list_policies() {
   for (const std::string& name : scenarios::builtin_policies()) {
     scenarios::Diagnostics quiet;
-    if (const auto p = scenarios::find_policy(name, {}, {}, quiet)) row(name, fmt::format("{} ({}, {})", p->title, p->shipped_by, p->since));
+    if (const auto p = scenarios::find_policy(name, {}, {}, quiet))
+      row(name, fmt::format("{} ({}, {})", p->title, p->shipped_by, p->since));
   }
 }
 
@@ -38,7 +39,8 @@ void list_mechanisms() {
   for (const model::PartInfo& p : model::parts()) {
     fmt::print("{}: {}\n", p.name, p.meaning);
     for (const model::MechanismInfo& m : model::mechanisms())
-      if (m.part == p.part) row(fmt::format("  {}", m.name), m.models.empty() ? std::string(m.summary) : fmt::format("{} [{}]", m.summary, m.models));
+      if (m.part == p.part)
+        row(fmt::format("  {}", m.name), m.models.empty() ? std::string(m.summary) : fmt::format("{} [{}]", m.summary, m.models));
   }
 }
 

@@ -13,13 +13,12 @@ int run(int argc, char** argv) {
   CLI::App app{"unplug: a deterministic simulator of Linux driver hot-unplug", "unplug"};
   app.set_version_flag("--version", fmt::format("unplug {}", unplug::version));
   app.require_subcommand(1);
-  app.footer(
-      "Start here:\n"
-      "  unplug list scenarios                 what ships with the tool\n"
-      "  unplug compare scenarios/nova-timer.json\n"
-      "  unplug replay out/report/failures/FILE.json\n"
-      "\nExit codes: 0 as expected, 1 not as expected (or a replay that reproduced its violation),\n"
-      "2 usage or input, 3 internal error, 4 a replay that did not reproduce its violation.");
+  app.footer("Start here:\n"
+             "  unplug list scenarios                 what ships with the tool\n"
+             "  unplug compare scenarios/nova-timer.json\n"
+             "  unplug replay out/report/failures/FILE.json\n"
+             "\nExit codes: 0 as expected, 1 not as expected (or a replay that reproduced its violation),\n"
+             "2 usage or input, 3 internal error, 4 a replay that did not reproduce its violation.");
   int exit = unplug::cli::as_expected;
   unplug::cli::add_run(app, exit);
   unplug::cli::add_compare(app, exit);
@@ -32,7 +31,9 @@ int run(int argc, char** argv) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     unplug::cli::print_error(e.what());
     const auto verbs = app.get_subcommands();
-    fmt::print(stderr, "usage: {}\n", verbs.empty() ? "unplug run|compare|replay|validate|list ... (unplug --help)" : fmt::format("unplug {0} --help", verbs.front()->get_name()));
+    fmt::print(stderr, "usage: {}\n",
+               verbs.empty() ? "unplug run|compare|replay|validate|list ... (unplug --help)"
+                             : fmt::format("unplug {0} --help", verbs.front()->get_name()));
     return unplug::cli::bad_input;
   }
   return exit;

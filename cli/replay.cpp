@@ -26,8 +26,8 @@ int replay(const std::string& path, bool steps, bool quiet) {
   }
   const auto& run = result->run;
   if (!quiet) {
-    fmt::print("{}: {}{}, policy {}, removal {}\n", path, failure->scenario_path, failure->form.empty() ? "" : fmt::format(", form {}", failure->form), failure->policy.name,
-               failure->removal);
+    fmt::print("{}: {}{}, policy {}, removal {}\n", path, failure->scenario_path,
+               failure->form.empty() ? "" : fmt::format(", form {}", failure->form), failure->policy.name, failure->removal);
     if (steps)
       for (const std::string& line : run.last_steps) fmt::print("{}\n", line);
   }
@@ -45,13 +45,16 @@ int replay(const std::string& path, bool steps, bool quiet) {
     }
     case ReplayResult::Kind::diverged: {
       const sim::Divergence& d = *run.divergence;
-      fmt::print(stderr, "unplug: the replay left the recorded path at step {}\n  expected  {}\n  found     {}\n", d.step, d.expected, d.found);
+      fmt::print(stderr, "unplug: the replay left the recorded path at step {}\n  expected  {}\n  found     {}\n", d.step, d.expected,
+                 d.found);
       if (!d.enabled.empty()) fmt::print(stderr, "  enabled   {}\n", fmt::join(d.enabled, ", "));
       fmt::print(stderr, "  written by unplug {} (engine semantics {})\n", failure->tool_version, failure->engine_semantics);
       return not_reproduced;
     }
     case ReplayResult::Kind::without_violation:
-      fmt::print(stderr, "unplug: the recorded path was followed, but {}\n  expected  {} (fingerprint 0x{:016x})\n  found     {} (fingerprint 0x{:016x})\n",
+      fmt::print(stderr,
+                 "unplug: the recorded path was followed, but {}\n  expected  {} (fingerprint 0x{:016x})\n  found     {} (fingerprint "
+                 "0x{:016x})\n",
                  run.finding ? "its trace is another one" : "it does not show the violation", failure->signature, failure->fingerprint,
                  run.signatures.empty() ? "no violation" : fmt::format("{}", fmt::join(run.signatures, "; ")), run.fingerprint);
       return not_reproduced;

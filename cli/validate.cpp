@@ -30,7 +30,8 @@ std::string validate(const std::string& path, scenarios::Diagnostics& out) {
   }
   const auto s = scenarios::load_scenario(path, {}, out);
   if (!s) return {};
-  std::string text = fmt::format("scenario '{}': {} member(s), {} form(s), {} policies", s->name, s->members.size(), s->forms.size(), s->policies.size());
+  std::string text =
+      fmt::format("scenario '{}': {} member(s), {} form(s), {} policies", s->name, s->members.size(), s->forms.size(), s->policies.size());
   for (const std::string& d : s->defaults_taken) text += fmt::format("\n  default taken: {}", d);
   return text;
 }

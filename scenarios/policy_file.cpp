@@ -24,7 +24,8 @@ std::optional<PolicyFile> read_policy(const Document& document, Diagnostics& out
   const std::size_t errors = out.errors();
   const Node root = document.root();
   if (!check_kind(root, "policy/1", out)) return {};
-  check_keys(root, {"$schema", "unplug", "name", "title", "shipped_by", "since", "description", "parts"}, {"name", "parts"}, "a policy", out);
+  check_keys(root, {"$schema", "unplug", "name", "title", "shipped_by", "since", "description", "parts"}, {"name", "parts"}, "a policy",
+             out);
   PolicyFile p;
   p.name = text_of(root, "name", out);
   p.title = text_of(root, "title", out);
@@ -40,7 +41,8 @@ std::optional<PolicyFile> read_policy(const Document& document, Diagnostics& out
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const auto part = std::ranges::find(part_names, parts.key(i));
       if (part == part_names.end()) {
-        parts.key_node(i).error(out, fmt::format("a policy has no part '{}'", parts.key(i)), fmt::format("one of: {}", join(part_names)), nearest_word(parts.key(i), part_names));
+        parts.key_node(i).error(out, fmt::format("a policy has no part '{}'", parts.key(i)), fmt::format("one of: {}", join(part_names)),
+                                nearest_word(parts.key(i), part_names));
         continue;
       }
       const auto kind = static_cast<model::Part>(part - part_names.begin());
@@ -51,7 +53,8 @@ std::optional<PolicyFile> read_policy(const Document& document, Diagnostics& out
       if (!v.is(Node::Kind::string)) {
         v.error(out, fmt::format("found {}", Node::kind_name(v.kind())), fmt::format("a mechanism: one of {}", join(names)));
       } else if (std::ranges::find(names, v.string()) == names.end()) {
-        v.error(out, fmt::format("no mechanism '{}' for part '{}'", v.string(), *part), fmt::format("one of: {}", join(names)), nearest_word(v.string(), names));
+        v.error(out, fmt::format("no mechanism '{}' for part '{}'", v.string(), *part), fmt::format("one of: {}", join(names)),
+                nearest_word(v.string(), names));
       } else {
         p.spec.mechanism[static_cast<std::size_t>(kind)] = std::string(v.string());
       }
@@ -62,7 +65,8 @@ std::optional<PolicyFile> read_policy(const Document& document, Diagnostics& out
 
 std::vector<std::string> builtin_policies() {
   // The order of the comparison: the control, the fences, revocation, reference counts.
-  std::vector<std::string> order{"none",       "srcu-fence",  "rwsem-fence", "rcu-revoke", "rcu-revoke-batched", "fd-refcount", "rcu-revoke+fd-refcount"};
+  std::vector<std::string> order{
+      "none", "srcu-fence", "rwsem-fence", "rcu-revoke", "rcu-revoke-batched", "fd-refcount", "rcu-revoke+fd-refcount"};
   std::vector<std::string> more;
   for (const auto& f : embedded::files()) {
     std::string_view n = f.name;
@@ -88,7 +92,8 @@ std::optional<PolicyFile> find_policy(const std::string& name, const std::string
   const auto* file = embedded::find("policies/" + name + ".json");
   if (file == nullptr) {
     const std::vector<std::string> known = builtin_policies();
-    const std::string message = fmt::format("no policy '{}'", name), expected = fmt::format("a built-in policy ({}) or a policy file", join(known));
+    const std::string message = fmt::format("no policy '{}'", name),
+                      expected = fmt::format("a built-in policy ({}) or a policy file", join(known));
     if (at) {
       at.error(out, message, expected, nearest_word(name, known));
     } else {

@@ -22,8 +22,8 @@ std::optional<PolicyFile> read_policy(const Document& document, Diagnostics& out
 
 // The built-in policies' names, in the order of documentation.
 [[nodiscard]] std::vector<std::string> builtin_policies();
-// A built-in policy by name, or a policy file by path (anything with a '/' or ending in ".json"; relative to `directory` first). `at`: where
-// it was asked for, for messages; may be an empty Node.
+// A built-in policy by name, or a policy file by path (anything with a '/' or ending in ".json"; relative to `directory` first). `at`:
+// where it was asked for, for messages; may be an empty Node.
 std::optional<PolicyFile> find_policy(const std::string& name, const std::string& directory, Node at, Diagnostics& out);
 
 // The same policy with parts left out (mechanism "none"), named "NAME without PART". `part` must be one of model::parts().

@@ -1,7 +1,7 @@
 // A scenario, compiled: flat instruction lists over numbered slots. Immutable; every worker thread executes the same Program.
 //
-// Compiled once per (member, form): parameters are substituted, forms chosen, repeats unrolled, names resolved. Nothing of the JSON is looked
-// at while executions run.
+// Compiled once per (member, form): parameters are substituted, forms chosen, repeats unrolled, names resolved. Nothing of the JSON is
+// looked at while executions run.
 #pragma once
 
 #include <cstdint>
@@ -30,22 +30,22 @@ enum class EntityKind : std::uint8_t { none, allocation, field, mutex, rwsem, sr
 struct Operand {
   enum class Kind : std::uint8_t {
     none,
-    entity,    // entity `index` of kind `entity`, of the frame's binding
-    member,    // through the pointer in local `local`: the member called `name`
-    file       // file.private_data of the operation's file
+    entity,  // entity `index` of kind `entity`, of the frame's binding
+    member,  // through the pointer in local `local`: the member called `name`
+    file     // file.private_data of the operation's file
   };
   Kind kind = Kind::none;
   EntityKind entity = EntityKind::none;
-  std::uint32_t index = 0;      // entity
-  std::uint32_t field = 0;      // entity == field: number of the field in allocation `index`
-  std::uint32_t local = 0;      // member
-  std::string name;             // member: the last component; else as written, for messages
+  std::uint32_t index = 0;  // entity
+  std::uint32_t field = 0;  // entity == field: number of the field in allocation `index`
+  std::uint32_t local = 0;  // member
+  std::string name;         // member: the last component; else as written, for messages
 };
 
 // Where a value comes from.
 struct Value {
   enum class Kind : std::uint8_t { constant, local, pointer } kind = Kind::constant;
-  std::uint64_t constant = 0;   // pointer: number of the allocation
+  std::uint64_t constant = 0;  // pointer: number of the allocation
   std::uint32_t local = 0;
 };
 
@@ -73,18 +73,18 @@ struct Instruction {
   Operand operand;
   Value value;
   Condition condition;
-  std::uint32_t to = no_local;              // local that receives the result
-  std::uint32_t other = no_local;           // a second local (an index, ...)
-  std::uint32_t target = no_target;         // where a jump, a refusal or an error goes
-  std::uint32_t depth = 0;                  // number of `use` scopes open at the target
-  std::uint32_t function = UINT32_MAX;      // a function by number
-  std::uint32_t site = no_site;             // number in Program::sites; none: takes no step
-  std::uint32_t limit = UINT32_MAX;         // at_most
-  std::uint32_t number = 0;                 // of this instruction among those with a limit
-  sim::Duration duration = 0, spread = 0;   // a time between duration and duration + spread
-  std::vector<std::uint64_t> values;        // what a register read may return
-  std::uint8_t flags = 0;                   // verb-specific
-  bool acts = false;                        // driver code has begun to act once it has run
+  std::uint32_t to = no_local;             // local that receives the result
+  std::uint32_t other = no_local;          // a second local (an index, ...)
+  std::uint32_t target = no_target;        // where a jump, a refusal or an error goes
+  std::uint32_t depth = 0;                 // number of `use` scopes open at the target
+  std::uint32_t function = UINT32_MAX;     // a function by number
+  std::uint32_t site = no_site;            // number in Program::sites; none: takes no step
+  std::uint32_t limit = UINT32_MAX;        // at_most
+  std::uint32_t number = 0;                // of this instruction among those with a limit
+  sim::Duration duration = 0, spread = 0;  // a time between duration and duration + spread
+  std::vector<std::uint64_t> values;       // what a register read may return
+  std::uint8_t flags = 0;                  // verb-specific
+  bool acts = false;                       // driver code has begun to act once it has run
 };
 
 struct Function {
@@ -92,12 +92,12 @@ struct Function {
   std::vector<Instruction> code;
   std::uint32_t locals = 0;
   std::uint32_t return_site = no_site;
-  bool driver = true;                       // in the driver's text; false: code of a task outside any module
+  bool driver = true;  // in the driver's text; false: code of a task outside any module
 };
 
 struct SiteSpec {
-  std::string function, step, verb, source; // source: "file:line" as the maintainer gave it
-  std::string where;                        // "scenario.json:12:7"
+  std::string function, step, verb, source;  // source: "file:line" as the maintainer gave it
+  std::string where;                         // "scenario.json:12:7"
   bool driver = true;
 };
 
@@ -108,24 +108,24 @@ struct FieldSpec {
 
 // Everything a binding owns, by kind; `allocation` is the memory it is embedded in (UINT32_MAX: none).
 struct EntitySpec {
-  std::string name;                         // "priv.lock"
-  std::string member;                       // "lock"
+  std::string name;    // "priv.lock"
+  std::string member;  // "lock"
   std::uint32_t allocation = UINT32_MAX;
-  std::vector<FieldSpec> fields;            // allocation
-  std::uint32_t function = UINT32_MAX;      // work, irq
-  model::Owner owner = model::Owner::driver;// completion, fence
-  bool managed = false;                     // irq: devm
-  bool misc = false;                        // chardev
+  std::vector<FieldSpec> fields;              // allocation
+  std::uint32_t function = UINT32_MAX;        // work, irq
+  model::Owner owner = model::Owner::driver;  // completion, fence
+  bool managed = false;                       // irq: devm
+  bool misc = false;                          // chardev
 };
 
 struct TaskSpec {
   enum class Kind : std::uint8_t { user, hardware } kind = Kind::user;
-  std::string name, role;                   // "user.0", "user"
-  std::uint32_t function = UINT32_MAX;      // what it does
-  std::uint32_t irq = UINT32_MAX;           // hardware that raises this interrupt ...
-  std::uint32_t times = 0;                  // ... at most so often
-  std::uint32_t first_node = UINT32_MAX;    // chardev whose node it waits for before it starts
-  std::uint32_t files = 0;                  // file descriptors it uses
+  std::string name, role;                 // "user.0", "user"
+  std::uint32_t function = UINT32_MAX;    // what it does
+  std::uint32_t irq = UINT32_MAX;         // hardware that raises this interrupt ...
+  std::uint32_t times = 0;                // ... at most so often
+  std::uint32_t first_node = UINT32_MAX;  // chardev whose node it waits for before it starts
+  std::uint32_t files = 0;                // file descriptors it uses
   sim::Duration start_spread = 0;
 };
 
@@ -147,10 +147,10 @@ struct Program {
   std::vector<TaskSpec> tasks;
   std::vector<RemovalStage> removal;
   sim::Duration removal_from = 0, removal_spread = 0;  // under `timed`: when removal starts, after the device is bound
-  std::uint32_t bindings = 1;                     // 1 + number of insmod stages
-  std::uint32_t limits = 0;                       // instructions with at_most
-  std::optional<sim::Duration> remove_bound;      // slow-remove above it, under `timed`
-  bool has_fence = false;                         // remove() has the policy's half
+  std::uint32_t bindings = 1;                          // 1 + number of insmod stages
+  std::uint32_t limits = 0;                            // instructions with at_most
+  std::optional<sim::Duration> remove_bound;           // slow-remove above it, under `timed`
+  bool has_fence = false;                              // remove() has the policy's half
 
   [[nodiscard]] const std::vector<EntitySpec>& of(EntityKind k) const { return entities[static_cast<std::size_t>(k)]; }
 };

@@ -25,52 +25,52 @@ struct Quantiles {
 struct Evidence {
   enum class Kind { sampled, bounded, exhaustive };
   Kind kind = Kind::sampled;
-  std::uint64_t executions = 0;        // maximal traces, if exhaustive
-  std::uint64_t distinct_traces = 0;   // different fingerprints seen among them
-  std::vector<std::string> bounds;     // what bounded it: "interrupt 'irq' arrives at most 2 times", "2 preemptions", ...
+  std::uint64_t executions = 0;       // maximal traces, if exhaustive
+  std::uint64_t distinct_traces = 0;  // different fingerprints seen among them
+  std::vector<std::string> bounds;    // what bounded it: "interrupt 'irq' arrives at most 2 times", "2 preemptions", ...
 };
 
 // One place in driver or kernel text, as reports show it: the maintainer's file:line first, where he gave one.
 struct Place {
-  std::string task;      // "user.1"
-  std::string role;      // "user"
-  std::string function;  // "foo_ioctl"
-  std::string step;      // step id: "readl#2"
-  std::string operation; // what the engine executed, for example "srcu: flip index"; equals the verb for most steps
-  std::string source;    // "drivers/misc/foo.c:120", or empty
-  std::vector<std::string> call_chain;  // innermost first: "foo_ioctl", "core_ioctl"
-  std::optional<std::uint64_t> time_ns; // virtual, only from strategy `timed`
+  std::string task;                      // "user.1"
+  std::string role;                      // "user"
+  std::string function;                  // "foo_ioctl"
+  std::string step;                      // step id: "readl#2"
+  std::string operation;                 // what the engine executed, for example "srcu: flip index"; equals the verb for most steps
+  std::string source;                    // "drivers/misc/foo.c:120", or empty
+  std::vector<std::string> call_chain;   // innermost first: "foo_ioctl", "core_ioctl"
+  std::optional<std::uint64_t> time_ns;  // virtual, only from strategy `timed`
 };
 
 // A broken rule (or a note), once per signature.
 struct Finding {
   std::string violation_class;  // "use-after-unmap"
   bool note = false;
-  std::string object;           // as declared: "bar0"
-  std::string signature;        // class, object, offending role and step, ending role and step: the key
-  std::string message;          // one sentence for people, ASCII
-  std::uint64_t count = 0;      // executions that show it
+  std::string object;              // as declared: "bar0"
+  std::string signature;           // class, object, offending role and step, ending role and step: the key
+  std::string message;             // one sentence for people, ASCII
+  std::uint64_t count = 0;         // executions that show it
   std::uint64_t lowest_index = 0;  // of the execution whose failure file is kept
   Place offender;
   std::optional<Place> ended_by, created_by;
-  std::string feasibility;      // "task 'user.0' stalled for at least 12 ms, in preemptible context"; may be empty
+  std::string feasibility;  // "task 'user.0' stalled for at least 12 ms, in preemptible context"; may be empty
   std::optional<unsigned> preemptions;
-  std::string failure_file;     // path relative to the output directory; empty if none was written
-  std::string replay_command;   // "unplug replay out/report/failures/....json"; empty if no file
+  std::string failure_file;    // path relative to the output directory; empty if none was written
+  std::string replay_command;  // "unplug replay out/report/failures/....json"; empty if no file
 };
 
 // Something removal waited for.
 struct Wait {
   enum class Phase { remove, devres, module_exit, module_free };
   Phase phase = Phase::remove;
-  std::string what;     // "synchronize_srcu(dev.srcu)"
-  std::string function; // the function that waits: "foo_remove", or "policy srcu-fence"
-  std::string owner;    // who ends it: "driver", "core", "hardware", "user", "grace period"
+  std::string what;                     // "synchronize_srcu(dev.srcu)"
+  std::string function;                 // the function that waits: "foo_remove", or "policy srcu-fence"
+  std::string owner;                    // who ends it: "driver", "core", "hardware", "user", "grace period"
   std::vector<std::string> waited_for;  // roles seen to end it, sorted: "user", "kworker poll"
-  bool bounded = true;  // false: only hardware or user space can end it
-  std::uint64_t executions = 0;  // in which it was reached
-  std::uint64_t blocked = 0;     // in which it really had to wait
-  Quantiles ns;                  // timed only
+  bool bounded = true;                  // false: only hardware or user space can end it
+  std::uint64_t executions = 0;         // in which it was reached
+  std::uint64_t blocked = 0;            // in which it really had to wait
+  Quantiles ns;                         // timed only
 };
 
 // Operations user space asked for, and what became of them.
@@ -92,10 +92,10 @@ struct Unload {
 };
 
 struct Expectation {
-  std::string text;      // "must use-after-unmap(bar0)@foo_ioctl"
-  std::string why;       // from the scenario; may be empty
+  std::string text;  // "must use-after-unmap(bar0)@foo_ioctl"
+  std::string why;   // from the scenario; may be empty
   bool met = false;
-  std::string detail;    // what was found instead; empty if met
+  std::string detail;  // what was found instead; empty if met
 };
 
 // One cell of a comparison: scenario x member x form x policy x strategy.
@@ -107,16 +107,16 @@ struct Cell {
   std::uint64_t seed = 0;
   std::uint64_t executions = 0;
   Evidence evidence;
-  std::vector<Finding> violations, notes;      // sorted by (class, signature)
+  std::vector<Finding> violations, notes;                   // sorted by (class, signature)
   std::optional<Quantiles> remove_ns, unbind_ns, rmmod_ns;  // timed only
-  Quantiles grace_periods;                     // RCU grace periods that removal paid for in series, per execution (a count, not ns)
-  std::vector<Wait> waits;                     // in the order removal meets them
+  Quantiles grace_periods;  // RCU grace periods that removal paid for in series, per execution (a count, not ns)
+  std::vector<Wait> waits;  // in the order removal meets them
   Operations operations;
   Unload unload;
   std::vector<Expectation> expectations;
-  std::vector<std::string> never_reached;      // steps that no execution took: "foo_ioctl/readl#2"
-  std::vector<std::string> never_overlapped;   // entry and removal that no execution interleaved: "foo_ioctl with foo_remove"
-  std::uint64_t unreplayed_predictions = 0;    // predictions that failed to replay: a bug of ours, always shown
+  std::vector<std::string> never_reached;     // steps that no execution took: "foo_ioctl/readl#2"
+  std::vector<std::string> never_overlapped;  // entry and removal that no execution interleaved: "foo_ioctl with foo_remove"
+  std::uint64_t unreplayed_predictions = 0;   // predictions that failed to replay: a bug of ours, always shown
 };
 
 // A policy as a report must introduce it (fairness: dated, and labelled with who ships it).
@@ -127,11 +127,11 @@ struct PolicyLabel {
 
 struct ScenarioResult {
   std::string name, path, title, source;
-  std::string text_hash;                       // 16 hex digits
-  std::vector<std::string> kernel;             // "version 6.18", "PREEMPT_RCU y", "HZ 250", grace-period preset
-  std::vector<std::string> defaults_taken;     // where people argue and the file left it open
-  std::vector<std::string> model_limits;       // sequential consistency, entry kinds not modelled, bounds of the workload
-  std::vector<std::string> primitives;         // "synchronize_srcu: kernel/rcu/srcutree.c, v6.18; leaves out ..."
+  std::string text_hash;                    // 16 hex digits
+  std::vector<std::string> kernel;          // "version 6.18", "PREEMPT_RCU y", "HZ 250", grace-period preset
+  std::vector<std::string> defaults_taken;  // where people argue and the file left it open
+  std::vector<std::string> model_limits;    // sequential consistency, entry kinds not modelled, bounds of the workload
+  std::vector<std::string> primitives;      // "synchronize_srcu: kernel/rcu/srcutree.c, v6.18; leaves out ..."
   std::vector<PolicyLabel> policies;
   std::vector<Cell> cells;
 };
@@ -139,8 +139,8 @@ struct ScenarioResult {
 struct Result {
   std::string tool_version;
   int engine_semantics = 0;
-  std::string command;                         // how to run it again: "unplug compare scenarios/nova-timer.json --seed 1"
-  std::string self_check;                      // one line on the tool itself: litmus results, mutants killed, corpus; empty if not known
+  std::string command;     // how to run it again: "unplug compare scenarios/nova-timer.json --seed 1"
+  std::string self_check;  // one line on the tool itself: litmus results, mutants killed, corpus; empty if not known
   std::vector<ScenarioResult> scenarios;
 };
 

@@ -17,7 +17,7 @@ namespace unplug::scenarios {
 
 // One member of the family that parameters and ways of removal span.
 struct Member {
-  std::string name;                        // "bars=3, removal=unbind+rmmod": the dimensions with more than one value; may be empty
+  std::string name;                           // "bars=3, removal=unbind+rmmod": the dimensions with more than one value; may be empty
   std::map<std::string, std::string> values;  // every parameter, as JSON text
   std::vector<RemovalStage> removal;
   Parameters parameters;
@@ -31,10 +31,10 @@ struct Pattern {
 
 // One closed-world row.
 struct ExpectRow {
-  std::vector<std::string> forms, policies;  // empty: all
-  std::map<std::string, std::string> params; // member must have these values (JSON text)
+  std::vector<std::string> forms, policies;   // empty: all
+  std::map<std::string, std::string> params;  // member must have these values (JSON text)
   std::vector<Pattern> must, may, forbid;
-  std::string evidence;                      // "", "sampled", "bounded", "exhaustive"
+  std::string evidence;  // "", "sampled", "bounded", "exhaustive"
   std::string why;
 };
 
@@ -43,14 +43,16 @@ struct Scenario {
   std::vector<std::unique_ptr<Document>> overrides;  // values given by --param
   std::string path, name, title, source;
   std::vector<Member> members;
-  std::vector<std::string> forms;                    // one empty form if the file has none
+  std::vector<std::string> forms;  // one empty form if the file has none
   std::vector<PolicyFile> policies;
-  std::vector<std::string> strategies;               // from the file; empty: the caller's default
+  std::vector<std::string> strategies;  // from the file; empty: the caller's default
   std::vector<ExpectRow> expect;
   std::vector<std::string> defaults_taken;
 
   // The program of a variant, compiled when the file was loaded.
-  [[nodiscard]] std::shared_ptr<const Program> program(std::size_t member, std::size_t form) const { return programs[member * forms.size() + form]; }
+  [[nodiscard]] std::shared_ptr<const Program> program(std::size_t member, std::size_t form) const {
+    return programs[member * forms.size() + form];
+  }
   std::vector<std::shared_ptr<const Program>> programs;
 };
 

@@ -67,7 +67,8 @@ std::optional<RemovalStage> stage(Node n, Diagnostics& out) {
   const std::vector<std::string> names{"unbind", "rmmod", "insmod"};
   const auto found = n.is(Node::Kind::string) ? std::ranges::find(names, n.string()) : names.end();
   if (found != names.end()) return static_cast<RemovalStage>(found - names.begin());
-  n.error(out, n.is(Node::Kind::string) ? fmt::format("no way of removal '{}'", n.string()) : fmt::format("found {}", Node::kind_name(n.kind())),
+  n.error(out,
+          n.is(Node::Kind::string) ? fmt::format("no way of removal '{}'", n.string()) : fmt::format("found {}", Node::kind_name(n.kind())),
           "unbind, rmmod or insmod", n.is(Node::Kind::string) ? nearest_word(n.string(), names) : "");
   return {};
 }
@@ -84,7 +85,8 @@ std::vector<std::vector<RemovalStage>> removal_ways(Node removal, Diagnostics& o
       way.push_back(*s);
     }
     for (std::size_t i = 0; i < way.size(); ++i)
-      if (way[i] == RemovalStage::insmod && (i == 0 || way[i - 1] != RemovalStage::rmmod)) n.error(out, "insmod of a module that is still loaded", "rmmod before insmod");
+      if (way[i] == RemovalStage::insmod && (i == 0 || way[i - 1] != RemovalStage::rmmod))
+        n.error(out, "insmod of a module that is still loaded", "rmmod before insmod");
     ways.push_back(std::move(way));
   };
   if (removal.is(Node::Kind::array)) {
@@ -115,14 +117,18 @@ std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expect
 }  // namespace
 
 void check_structure(Node root, Diagnostics& out) {
-  check_keys(root, {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "modules", "functions", "run", "policies", "strategies", "expect"},
+  check_keys(root,
+             {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "modules", "functions", "run", "policies",
+              "strategies", "expect"},
              {"name", "modules", "functions", "run"}, "a scenario", out);
   for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
   for (const char* key : {"kernel", "params", "modules", "functions", "run"}) want(root, key, Node::Kind::object, out);
   if (const Node k = root.find("kernel"); k.is(Node::Kind::object))
-    check_keys(k, {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period"}, {}, "the kernel configuration", out);
+    check_keys(k, {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period"}, {},
+               "the kernel configuration", out);
   if (const Node m = root.find("modules"); m.is(Node::Kind::object)) {
-    if (m.size() != 1) m.error(out, fmt::format("found {} modules", m.size()), "one module: the driver under test (the core's module is the policy's)");
+    if (m.size() != 1)
+      m.error(out, fmt::format("found {} modules", m.size()), "one module: the driver under test (the core's module is the policy's)");
     for (std::size_t i = 0; i < m.size(); ++i) {
       check_keys(m.at(i), {"probe", "remove", "exit", "fops"}, {}, "a module", out);
       if (const Node fops = m.at(i).is(Node::Kind::object) ? m.at(i).find("fops") : Node{})
@@ -131,16 +137,19 @@ void check_structure(Node root, Diagnostics& out) {
   }
   if (const Node f = root.find("functions"); f.is(Node::Kind::object)) {
     for (std::size_t i = 0; i < f.size(); ++i)
-      if (!f.at(i).is(Node::Kind::array)) f.at(i).error(out, fmt::format("function '{}' is {}", f.key(i), Node::kind_name(f.at(i).kind())), "an array of steps");
+      if (!f.at(i).is(Node::Kind::array))
+        f.at(i).error(out, fmt::format("function '{}' is {}", f.key(i), Node::kind_name(f.at(i).kind())), "an array of steps");
   }
   if (const Node r = root.find("run"); r.is(Node::Kind::object)) {
     check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "tasks"}, {"removal", "tasks"}, "run", out);
     const Node tasks = r.find("tasks");
-    if (tasks && !tasks.is(Node::Kind::object)) tasks.error(out, fmt::format("found {}", Node::kind_name(tasks.kind())), "an object: task names and what they do");
+    if (tasks && !tasks.is(Node::Kind::object))
+      tasks.error(out, fmt::format("found {}", Node::kind_name(tasks.kind())), "an object: task names and what they do");
     for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) {
       check_keys(tasks.at(i), {"count", "do", "raise", "times", "within"}, {}, "a task", out);
       for (const std::string_view taken : {"probe", "remove"})
-        if (tasks.key(i) == taken) tasks.key_node(i).error(out, fmt::format("the name '{}' is the model's own", taken), "another name for this task");
+        if (tasks.key(i) == taken)
+          tasks.key_node(i).error(out, fmt::format("the name '{}' is the model's own", taken), "another name for this task");
     }
   }
 }
@@ -151,9 +160,11 @@ void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   collect_forms(s.document->root().find("functions"), forms, todo);
   for (const std::string& f : options.forms) {
     if (std::ranges::find(forms, f) == forms.end())
-      option_error(out, "--form", fmt::format("no form '{}' in {}", f, s.path), forms.empty() ? "this file has no forms" : join(forms), nearest_word(f, forms));
+      option_error(out, "--form", fmt::format("no form '{}' in {}", f, s.path), forms.empty() ? "this file has no forms" : join(forms),
+                   nearest_word(f, forms));
   }
-  if (!options.forms.empty()) std::erase_if(forms, [&](const std::string& f) { return std::ranges::find(options.forms, f) == options.forms.end(); });
+  if (!options.forms.empty())
+    std::erase_if(forms, [&](const std::string& f) { return std::ranges::find(options.forms, f) == options.forms.end(); });
   s.forms = forms.empty() ? std::vector<std::string>{""} : forms;
 }
 
@@ -176,13 +187,15 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
       d.values.push_back(v);
     }
     for (const Node value : d.values)
-      if (!scalar(value)) value.error(out, fmt::format("found {}", Node::kind_name(value.kind())), "a string, an integer, true, false or null");
+      if (!scalar(value))
+        value.error(out, fmt::format("found {}", Node::kind_name(value.kind())), "a string, an integer, true, false or null");
     dimensions.push_back(std::move(d));
   }
   for (const auto& [name, text] : options.params) {
     const auto d = std::ranges::find(dimensions, name, &Dimension::name);
     if (d == dimensions.end()) {
-      option_error(out, "--param", fmt::format("no parameter '{}' in {}", name, s.path), names.empty() ? "this file has no parameters" : join(names), nearest_word(name, names));
+      option_error(out, "--param", fmt::format("no parameter '{}' in {}", name, s.path),
+                   names.empty() ? "this file has no parameters" : join(names), nearest_word(name, names));
       continue;
     }
     Diagnostics quiet;
@@ -195,7 +208,8 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   const Node run = s.document->root().find("run");
   const Node removal = run.is(Node::Kind::object) ? run.find("removal") : Node{};
   std::vector<std::vector<RemovalStage>> ways = removal_ways(removal, out);
-  if (ways.empty() && removal) removal.error(out, "no way of removal", "unbind, rmmod, or words done one after another: [\"unbind\", \"rmmod\"]");
+  if (ways.empty() && removal)
+    removal.error(out, "no way of removal", "unbind, rmmod, or words done one after another: [\"unbind\", \"rmmod\"]");
   if (!options.removal.empty()) std::erase_if(ways, [&](const auto& w) { return removal_name(w) != options.removal; });
 
   s.members.push_back({});
@@ -206,7 +220,9 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
         Member x = m;
         x.parameters[d.name] = v;
         x.values[d.name] = json_text(v);
-        if (d.values.size() > 1) x.name += fmt::format("{}{}={}", x.name.empty() ? "" : ", ", d.name, v.is(Node::Kind::string) ? std::string(v.string()) : json_text(v));
+        if (d.values.size() > 1)
+          x.name +=
+              fmt::format("{}{}={}", x.name.empty() ? "" : ", ", d.name, v.is(Node::Kind::string) ? std::string(v.string()) : json_text(v));
         next.push_back(std::move(x));
       }
     }
@@ -222,7 +238,8 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
     }
   }
   s.members = std::move(members);
-  if (s.members.size() > 1000) params.error(out, fmt::format("{} members", s.members.size()), "at most 1000 combinations of parameter values");
+  if (s.members.size() > 1000)
+    params.error(out, fmt::format("{} members", s.members.size()), "at most 1000 combinations of parameter values");
 }
 
 void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
@@ -237,7 +254,8 @@ void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
       } else if (at) {
         at.error(out, fmt::format("a policy has no part '{}'", part), fmt::format("one of: {}", join(known)), nearest_word(part, known));
       } else {
-        option_error(out, "--without", fmt::format("a policy has no part '{}'", part), fmt::format("one of: {}", join(known)), nearest_word(part, known));
+        option_error(out, "--without", fmt::format("a policy has no part '{}'", part), fmt::format("one of: {}", join(known)),
+                     nearest_word(part, known));
       }
     }
     return p;
@@ -269,7 +287,8 @@ void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
       less.insert(less.end(), more.begin(), more.end());
     }
     if (!use.is(Node::Kind::string)) {
-      use.error(out, fmt::format("found {}", Node::kind_name(use.kind())), "the name of a policy, or {\"use\": NAME, \"without\": [PART...]}");
+      use.error(out, fmt::format("found {}", Node::kind_name(use.kind())),
+                "the name of a policy, or {\"use\": NAME, \"without\": [PART...]}");
       continue;
     }
     auto p = find_policy(std::string(use.string()), directory, use, out);
@@ -289,7 +308,8 @@ void read_strategies(Scenario& s, Diagnostics& out) {
   for (const sim::StrategyInfo& i : sim::strategies()) known.emplace_back(i.name);
   s.strategies = words(n, out, "an array of strategies");
   for (const std::string& name : s.strategies)
-    if (std::ranges::find(known, name) == known.end()) n.error(out, fmt::format("no strategy '{}'", name), join(known), nearest_word(name, known));
+    if (std::ranges::find(known, name) == known.end())
+      n.error(out, fmt::format("no strategy '{}'", name), join(known), nearest_word(name, known));
 }
 
 void read_expectations(Scenario& s, Diagnostics& out) {
@@ -339,7 +359,8 @@ void read_expectations(Scenario& s, Diagnostics& out) {
     ExpectRow row;
     row.forms = words(n.find("form"), out, "a form");
     for (const std::string& f : row.forms)
-      if (std::ranges::find(s.forms, f) == s.forms.end() && s.forms.size() > 1) n.find("form").error(out, fmt::format("no form '{}'", f), join(s.forms), nearest_word(f, s.forms));
+      if (std::ranges::find(s.forms, f) == s.forms.end() && s.forms.size() > 1)
+        n.find("form").error(out, fmt::format("no form '{}'", f), join(s.forms), nearest_word(f, s.forms));
     row.policies = words(n.find("policy"), out, "a policy");
     row.must = patterns(n.find("must"));
     row.may = patterns(n.find("may"));
@@ -349,7 +370,8 @@ void read_expectations(Scenario& s, Diagnostics& out) {
     if (const Node e = n.find("evidence"); e.is(Node::Kind::string)) {
       const std::vector<std::string> kinds{"sampled", "bounded", "exhaustive"};
       row.evidence = std::string(e.string());
-      if (std::ranges::find(kinds, row.evidence) == kinds.end()) e.error(out, fmt::format("no evidence '{}'", row.evidence), join(kinds), nearest_word(row.evidence, kinds));
+      if (std::ranges::find(kinds, row.evidence) == kinds.end())
+        e.error(out, fmt::format("no evidence '{}'", row.evidence), join(kinds), nearest_word(row.evidence, kinds));
     }
     if (const Node w = n.find("why"); w.is(Node::Kind::string)) row.why = std::string(w.string());
     s.expect.push_back(std::move(row));

@@ -10,8 +10,7 @@ namespace {
 const model::Operation return_op{.name = "return"};
 
 // A resized deque keeps the addresses that tasks and mechanisms hold.
-template <class T>
-void resize(std::deque<T>& d, std::size_t n) {
+template <class T> void resize(std::deque<T>& d, std::size_t n) {
   while (d.size() < n) d.emplace_back();
   while (d.size() > n) d.pop_back();
 }
@@ -146,7 +145,8 @@ void World::setup_entities(BindingInstance& b) {
   };
   b.sources = {};
   resize(b.callbacks, program_->functions.size());
-  each(EntityKind::mutex, b.mutexes, [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_mutex(kernel_, x, u, d, home(b, e)); });
+  each(EntityKind::mutex, b.mutexes,
+       [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_mutex(kernel_, x, u, d, home(b, e)); });
   each(EntityKind::rwsem, b.rwsems, [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_rwsem(kernel_, x, u, d, home(b, e)); });
   each(EntityKind::srcu, b.srcus, [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_srcu(kernel_, x, u, d, home(b, e)); });
   const auto waiter = [&](auto& x, const EntitySpec& e, auto u, auto d) {
@@ -205,7 +205,8 @@ void World::setup_tasks() {
   }
 }
 
-int World::call(model::Context& context, std::uint32_t number, BindingInstance* binding, model::File* file, TaskState* task, sim::LifetimeId runs_for) {
+int World::call(model::Context& context, std::uint32_t number, BindingInstance* binding, model::File* file, TaskState* task,
+                sim::LifetimeId runs_for) {
   const Function& f = program_->functions[number];
   const model::Context::Function function(context, function_names_[number], f.driver ? binding->module->text : sim::LifetimeId{},
                                           f.driver ? runs_for : sim::LifetimeId{});
@@ -336,7 +337,9 @@ void World::remover_entry(void* argument) {
   context.finish();
 }
 
-model::Allocation* World::allocation(Handle handle) { return handle == 0 || handle > allocations_.size() ? nullptr : &allocations_[handle - 1]; }
+model::Allocation* World::allocation(Handle handle) {
+  return handle == 0 || handle > allocations_.size() ? nullptr : &allocations_[handle - 1];
+}
 
 Handle World::new_allocation(const std::string& name, const std::vector<FieldSpec>& fields, sim::LifetimeId owner) {
   model::Allocation& a = allocations_.emplace_back();
@@ -355,7 +358,8 @@ bool World::within_limit(const Instruction& i) {
 }
 
 void World::report_null(const Instruction& i) {
-  kernel_.report(model::ViolationClass::null_deref, kernel_.intern(i.operand.name), fmt::format("'{}' is reached through a pointer that is NULL", i.operand.name));
+  kernel_.report(model::ViolationClass::null_deref, kernel_.intern(i.operand.name),
+                 fmt::format("'{}' is reached through a pointer that is NULL", i.operand.name));
 }
 
 model::RcuCallback& World::new_callback(BindingInstance& b, std::uint32_t function) {

@@ -37,14 +37,14 @@ struct BindingInstance {
   std::deque<model::Work> works;
   std::deque<model::IrqAction> irqs;
   std::deque<model::Mapping> mappings;
-  std::vector<model::Resource> resources;   // one per mapping
+  std::vector<model::Resource> resources;         // one per mapping
   std::deque<model::Registration> registrations;  // one per chardev
-  struct Callback {                         // arguments of work functions and handlers
+  struct Callback {                               // arguments of work functions and handlers
     BindingInstance* binding = nullptr;
     std::uint32_t function = 0;
   };
   std::deque<Callback> callbacks;
-  std::uint32_t first_allocation = 0;       // handles of declared allocations are consecutive
+  std::uint32_t first_allocation = 0;  // handles of declared allocations are consecutive
 };
 
 // One call of a function: locals, open `use` scopes, where it belongs.
@@ -56,8 +56,8 @@ class Frame {
 
   World& world;
   model::Context& context;
-  BindingInstance* binding;   // of the entry point; tasks outside the driver: the first
-  model::File* file;          // of the operation, if there is one
+  BindingInstance* binding;  // of the entry point; tasks outside the driver: the first
+  model::File* file;         // of the operation, if there is one
   std::array<std::uint64_t, max_locals> locals{};
   struct Scope {
     model::Resource* resource;
@@ -98,7 +98,8 @@ class World final : public sim::Program {
   // --- For verbs.
   // Runs function `number` to its end and answers its result. `runs_for`: the binding whose end makes this code run too late; none for
   // probe, remove and exit, which are ordered with it by the driver core.
-  int call(model::Context& context, std::uint32_t number, BindingInstance* binding, model::File* file, TaskState* task, sim::LifetimeId runs_for);
+  int call(model::Context& context, std::uint32_t number, BindingInstance* binding, model::File* file, TaskState* task,
+           sim::LifetimeId runs_for);
   // The allocation behind a pointer; null for NULL.
   [[nodiscard]] model::Allocation* allocation(Handle handle);
   Handle declared_allocation(const BindingInstance& b, std::uint32_t index) const { return b.first_allocation + index + 1; }
@@ -141,7 +142,7 @@ class World final : public sim::Program {
   std::vector<bool> sites_seen_;
   model::Device device_;
   model::Mutex misc_mtx_, module_mutex_;
-  std::deque<model::Module> modules_;        // one per loading
+  std::deque<model::Module> modules_;  // one per loading
   std::deque<model::CharDevice> chardevs_;
   std::deque<model::IrqLine> irq_lines_;
   std::deque<model::Region> regions_;
@@ -151,7 +152,7 @@ class World final : public sim::Program {
   std::deque<TaskState> tasks_;
   std::deque<model::RcuCallback> rcu_callbacks_;
   std::uint32_t rcu_callback_count_ = 0;
-  std::vector<std::uint32_t> limits_;        // by task and number of the instruction
+  std::vector<std::uint32_t> limits_;  // by task and number of the instruction
 };
 
 }  // namespace unplug::scenarios

@@ -1,7 +1,8 @@
 // Many executions over several OS threads, with a result that does not depend on how many.
 //
 // Each thread has a worker of its own (engine, program, tally), made and destroyed on that thread. Executions are numbered; a worker takes
-// blocks of numbers as it gets free, so what it accumulates must be independent of which worker ran what: sums, minima by index, histograms.
+// blocks of numbers as it gets free, so what it accumulates must be independent of which worker ran what: sums, minima by index,
+// histograms.
 #pragma once
 
 #include <atomic>

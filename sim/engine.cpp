@@ -223,9 +223,9 @@ bool Engine::await_turn(const Step& s) {
 bool Engine::well_formed(const Step& s) {
   const bool accesses = s.access.kind != AccessKind::none;
   if (accesses ? s.access.object.index() < object_count_ && s.alternatives <= 1 : s.guard.trivial()) return true;
-  const char* what = !accesses                                      ? "has a guard but no access"
+  const char* what = !accesses                                  ? "has a guard but no access"
                      : s.access.object.index() >= object_count_ ? "accesses an object that does not exist"
-                                                                    : "is a data choice and accesses an object";
+                                                                : "is a data choice and accesses an object";
   fail(fmt::format("step '{}' {}", s.operation->name, what));
   return false;
 }
@@ -258,8 +258,7 @@ void Engine::enable(Task& task, Time at) {
 
 void Engine::disable(Task& task) {
   if (!task.enabled) return;
-  enabled_.erase(
-      std::lower_bound(enabled_.begin(), enabled_.end(), task.self, [](const TaskView& v, TaskId id) { return v.id < id; }));
+  enabled_.erase(std::lower_bound(enabled_.begin(), enabled_.end(), task.self, [](const TaskView& v, TaskId id) { return v.id < id; }));
   task.enabled = false;
 }
 
@@ -370,6 +369,7 @@ void Engine::grant(Task& task) {
   e.begins = s.begins;
   e.ends = s.ends;
   e.time = start;
+  e.eligible = task.ready_at;
   e.waited = task.ready_at - task.pending_since;
   e.unblocked_by = task.unblocked_by;
 

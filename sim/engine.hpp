@@ -48,8 +48,9 @@ enum class Stream : std::uint8_t { duration, data, phase, count };
 
 struct TaskSpec {
   NameId name, role;
-  bool daemon = false;          // may be left waiting when the execution ends (a worker with an empty queue)
-  bool unwinds_by_throw = false;// true for C++ code with destructors between steps; false: step() returns at once and the task must return
+  bool daemon = false;  // may be left waiting when the execution ends (a worker with an empty queue)
+  bool unwinds_by_throw =
+      false;  // true for C++ code with destructors between steps; false: step() returns at once and the task must return
   void (*entry)(void* argument) = nullptr;
   void* argument = nullptr;
 };
@@ -101,8 +102,7 @@ class Engine {
   // --- For tasks.
   // Announces `s`, waits until it is granted, then runs effect(word): word is a std::uint64_t& for a write, a copy for a read or no access.
   // Returns what effect returns (a default value if the execution is over). The effect must not take a step.
-  template <class Effect>
-  auto step(const Step& s, Effect&& effect) {
+  template <class Effect> auto step(const Step& s, Effect&& effect) {
     using Result = std::invoke_result_t<Effect, std::uint64_t&>;
     if (!await_turn(s)) return Result();
     std::uint64_t nothing = 0;
@@ -113,6 +113,10 @@ class Engine {
   // A step without effect on a word.
   void step(const Step& s) {
     step(s, [](std::uint64_t&) {});
+  }
+  // From an effect: the lifetime that the step would begin doesn't begin (what it claims is taken).
+  void begin_nothing() {
+    if (in_effect_) trace_.events.back().begins = {};
   }
   // A data choice: a step without access. 0 is the benign alternative.
   std::uint32_t choose(const Operation& operation, std::uint32_t alternatives, const Witnesses& uses = {});

@@ -145,7 +145,7 @@ struct Fibers::Impl {
   void jump(Handle from, Handle to);
   void arrived(Handle self);
 
-    std::size_t stack_bytes;
+  std::size_t stack_bytes;
   Road road;
   PassiveAlgorithm& algorithm;
   void* exception_state;   // of this OS thread

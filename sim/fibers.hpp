@@ -14,7 +14,7 @@ namespace unplug::sim {
 class Fibers {
  public:
   using Entry = void (*)(void* argument);
-  using Handle = std::uint32_t;            // 0 is the fiber of the thread that made the runtime ("main")
+  using Handle = std::uint32_t;  // 0 is the fiber of the thread that made the runtime ("main")
   static constexpr Handle main = 0;
 
   // How switch_to() goes there. `yield` takes the documented road through Boost's scheduler and exists so that a test can show that both

@@ -52,7 +52,8 @@ VectorClocks::Clock VectorClocks::step(const Event& e) {
   }
   if (!births_.empty()) {
     auto b = std::lower_bound(births_.begin(), births_.end(), Birth{e.task.index(), e.ordinal + 1, 0});
-    for (; b != births_.end() && b->creator == e.task.index() && b->steps == e.ordinal + 1; ++b) std::ranges::copy(mine, row(task_rows_, b->task).begin());
+    for (; b != births_.end() && b->creator == e.task.index() && b->steps == e.ordinal + 1; ++b)
+      std::ranges::copy(mine, row(task_rows_, b->task).begin());
   }
   return mine;
 }

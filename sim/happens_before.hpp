@@ -34,7 +34,9 @@ class VectorClocks {
   [[nodiscard]] static bool precedes(const Event& e, Clock clock) { return clock[e.task.index()] > e.ordinal; }
 
  private:
-  std::span<std::uint32_t> row(std::vector<std::uint32_t>& rows, std::uint32_t i) { return {rows.data() + std::size_t{i} * tasks_, tasks_}; }
+  std::span<std::uint32_t> row(std::vector<std::uint32_t>& rows, std::uint32_t i) {
+    return {rows.data() + std::size_t{i} * tasks_, tasks_};
+  }
 
   std::size_t tasks_ = 0;
   std::vector<std::uint32_t> task_rows_, write_rows_, read_rows_;

@@ -16,7 +16,9 @@ namespace unplug::sim {
 }
 
 // Order-dependent combination of two hashes, or of small numbers.
-[[nodiscard]] constexpr std::uint64_t combine(std::uint64_t a, std::uint64_t b) { return mix(a * 0x9e3779b97f4a7c15U + b + 0x632be59bd9b4e019U); }
+[[nodiscard]] constexpr std::uint64_t combine(std::uint64_t a, std::uint64_t b) {
+  return mix(a * 0x9e3779b97f4a7c15U + b + 0x632be59bd9b4e019U);
+}
 
 // FNV-1a over bytes, finished by mix().
 [[nodiscard]] constexpr std::uint64_t hash_bytes(std::string_view bytes) {

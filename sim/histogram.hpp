@@ -1,5 +1,5 @@
-// Quantiles in constant memory: counts in buckets of at most 1/512 relative width, exact below 1024; largest value exact. Merging is adding,
-// so the result does not depend on how work was split.
+// Quantiles in constant memory: counts in buckets of at most 1/512 relative width, exact below 1024; largest value exact. Merging is
+// adding, so the result does not depend on how work was split.
 #pragma once
 
 #include <cstdint>

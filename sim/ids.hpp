@@ -7,8 +7,7 @@
 namespace unplug::sim {
 
 // An index that cannot be mixed up with another kind of index. Default-constructed: none.
-template <class Tag>
-class Id {
+template <class Tag> class Id {
  public:
   constexpr Id() = default;
   constexpr explicit Id(std::uint32_t index) : index_(index) {}

@@ -24,7 +24,7 @@ struct LifetimeFault {
   static constexpr std::uint32_t no_event = UINT32_MAX;
   Kind kind;
   LifetimeId lifetime;
-  TaskId task;  // whose use it is
+  TaskId task;                                   // whose use it is
   std::uint32_t use = no_event, end = no_event;  // indices into Trace::events
 };
 

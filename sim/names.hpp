@@ -29,9 +29,9 @@ class NameTable {
     std::string text;
     std::uint64_t hash;
   };
-  std::deque<Entry> entries_;                                          // a deque: views into the texts stay valid
-  std::unordered_map<std::string_view, NameId> by_text_;               // lint: lookup only
-  std::unordered_map<std::uint64_t, NameId> children_;                 // lint: lookup only; keyed by a hash of (parent, part, n)
+  std::deque<Entry> entries_;                             // a deque: views into the texts stay valid
+  std::unordered_map<std::string_view, NameId> by_text_;  // lint: lookup only
+  std::unordered_map<std::uint64_t, NameId> children_;    // lint: lookup only; keyed by a hash of (parent, part, n)
 };
 
 }  // namespace unplug::sim

@@ -27,7 +27,8 @@ TaskId Recorder::pick(std::span<const TaskView> enabled, TaskId current) {
   for (const TaskView& v : enabled) {
     could_go_on = could_go_on || (current && v.id == current);
     if (v.id != chosen) continue;
-    if (enabled.size() > 1) decisions_.push_back({step, names_->text(v.name), std::string(v.operation->name), {}, 0, sorted_names(enabled, *names_)});
+    if (enabled.size() > 1)
+      decisions_.push_back({step, names_->text(v.name), std::string(v.operation->name), {}, 0, sorted_names(enabled, *names_)});
   }
   if (chosen && current && chosen != current && could_go_on && !paused_) preemptions_.push_back(step);
   for (const TaskView& v : enabled)

@@ -31,9 +31,8 @@ class Lineariser {
       }
     }
     for (std::uint32_t t = 0; t < trace.tasks.size(); ++t) by_name_.push_back(t);
-    std::sort(by_name_.begin(), by_name_.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return names.text(trace.tasks[a].name) < names.text(trace.tasks[b].name);
-    });
+    std::sort(by_name_.begin(), by_name_.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return names.text(trace.tasks[a].name) < names.text(trace.tasks[b].name); });
   }
 
   void take_all(const std::vector<bool>& group) {

@@ -17,15 +17,15 @@ enum class Sync : std::uint8_t { none, acquire, release, both };
 
 // One kind of step, in static storage: every primitive lists its own.
 struct Operation {
-  std::string_view name;     // "synchronize_srcu: flip index"
+  std::string_view name;  // "synchronize_srcu: flip index"
   Sync sync = Sync::none;
-  bool pause = false;        // a sleep or a yield: switching away after it is no preemption
-  bool plain = false;        // an unmarked access to memory: takes part in data races
-  bool marked = false;       // a marked one (READ_ONCE, WRITE_ONCE): races with plain ones only
+  bool pause = false;   // a sleep or a yield: switching away after it is no preemption
+  bool plain = false;   // an unmarked access to memory: takes part in data races
+  bool marked = false;  // a marked one (READ_ONCE, WRITE_ONCE): races with plain ones only
 };
 
-// When a step that waits may go on under virtual time: grace periods, polling. Consulted when the guard of the step holds, at `now`; answers
-// the earliest time at which the wait ends (>= now). Never consulted for enabledness.
+// When a step that waits may go on under virtual time: grace periods, polling. Consulted when the guard of the step holds, at `now`;
+// answers the earliest time at which the wait ends (>= now). Never consulted for enabledness.
 class Timing {
  public:
   virtual Time ready(Time now) = 0;
@@ -66,10 +66,10 @@ struct Step {
   Access access{};
   Guard guard{};
   Witnesses uses{};
-  LifetimeId begins{}, ends{};    // ending a lifetime is a use of it as well
-  std::uint32_t alternatives = 1; // > 1: a data choice (no access, no guard)
-  Duration cost = 0;              // CPU time the step takes; holds a CPU under `timed`
-  Duration sleep = 0;             // after it, the task is not eligible for this long
+  LifetimeId begins{}, ends{};     // ending a lifetime is a use of it as well
+  std::uint32_t alternatives = 1;  // > 1: a data choice (no access, no guard)
+  Duration cost = 0;               // CPU time the step takes; holds a CPU under `timed`
+  Duration sleep = 0;              // after it, the task is not eligible for this long
   Timing* timing = nullptr;
 };
 

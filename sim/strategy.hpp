@@ -28,15 +28,15 @@ struct TaskView {
 };
 
 struct ExecutionInfo {
-  std::uint64_t index = 0;         // of the execution in its campaign
-  std::uint64_t seed = 0;          // execution_seed(campaign seed, index)
+  std::uint64_t index = 0;  // of the execution in its campaign
+  std::uint64_t seed = 0;   // execution_seed(campaign seed, index)
   const NameTable* names = nullptr;
 };
 
 struct ChoicePoint {
   TaskId task;
-  NameId name;                     // of the task
-  std::uint64_t ordinal = 0;       // n-th data choice of this task, from 0
+  NameId name;                // of the task
+  std::uint64_t ordinal = 0;  // n-th data choice of this task, from 0
   const Operation* operation = nullptr;
 };
 

@@ -11,25 +11,26 @@ namespace unplug::sim {
 
 struct Event {
   TaskId task;
-  std::uint32_t ordinal = 0;       // n-th step of its task, from 0
+  std::uint32_t ordinal = 0;  // n-th step of its task, from 0
   Access access;
   Guard guard;
-  std::uint64_t before = 0;        // word of the object just before the step
+  std::uint64_t before = 0;  // word of the object just before the step
   const Operation* operation = nullptr;
   SiteId site;
   FrameId frame;
   std::uint32_t choice = 0, alternatives = 1;
   std::uint32_t first_use = 0, use_count = 0;  // range in Trace::uses
   LifetimeId begins, ends;
-  Time time = 0;
-  Duration waited = 0;             // virtual time between announcing the step and taking it, less what the task slept or computed
-  TaskId unblocked_by;             // whose write made the guard hold; none if it held from the start
+  Time time = 0;        // when it was taken
+  Time eligible = 0;    // when it could have been, by its own doing; the rest is a stall
+  Duration waited = 0;  // virtual time between announcing the step and taking it, less what the task slept or computed
+  TaskId unblocked_by;  // whose write made the guard hold; none if it held from the start
 };
 
 struct TaskRecord {
   NameId name, role;
-  TaskId creator;                  // none: existed from the start
-  std::uint32_t creator_steps = 0; // steps the creator had taken; the last of them precedes this task's first step
+  TaskId creator;                   // none: existed from the start
+  std::uint32_t creator_steps = 0;  // steps the creator had taken; the last of them precedes this task's first step
   std::uint32_t steps = 0;
   bool daemon = false;
   enum class End : std::uint8_t { finished, blocked, cut } end = End::finished;
@@ -45,13 +46,13 @@ struct TaskRecord {
 
 struct ObjectRecord {
   NameId name;
-  std::uint64_t word = 0;          // final value
+  std::uint64_t word = 0;  // final value
 };
 
 struct LifetimeRecord {
   NameId name;
-  std::uint32_t kind = 0;          // opaque to sim/
-  bool from_start = false;         // true: alive before the first step; otherwise a step begins it
+  std::uint32_t kind = 0;   // opaque to sim/
+  bool from_start = false;  // true: alive before the first step; otherwise a step begins it
 };
 
 struct Trace {
@@ -60,7 +61,7 @@ struct Trace {
   std::vector<TaskRecord> tasks;
   std::vector<ObjectRecord> objects;
   std::vector<LifetimeRecord> lifetimes;
-  std::uint64_t fingerprint = 0;   // equal for all linearisations of one Mazurkiewicz trace
+  std::uint64_t fingerprint = 0;  // equal for all linearisations of one Mazurkiewicz trace
   Time end_time = 0;
 
   [[nodiscard]] std::span<const LifetimeId> uses_of(const Event& e) const { return {uses.data() + e.first_use, e.use_count}; }

@@ -10,12 +10,13 @@ const Operation request_op{.name = "request_irq", .sync = sim::Sync::release},
     done_op{.name = "handler finished", .sync = sim::Sync::release}, unlink_op{.name = "free_irq: unlink action"},
     synchronize_op{.name = "free_irq: wait for the handler", .sync = sim::Sync::acquire};
 
-constexpr std::uint64_t action_mask = 0xffff, in_progress = 0x10000;
+// That the bit means idle, not in progress, makes "an action is installed and no handler runs" one comparison.
+constexpr std::uint64_t action_mask = 0xffff, idle = 0x10000;
 
 }  // namespace
 
 void init_irq_line(Kernel& kernel, IrqLine& line, NameId unique_name, NameId declared) {
-  line.object = kernel.engine().new_object(unique_name, 0);
+  line.object = kernel.engine().new_object(unique_name, idle);
   line.name = declared;
   line.actions.clear();
   line.kernel = &kernel;
@@ -33,7 +34,10 @@ bool request_irq(Context& context, IrqLine& line, IrqAction& action) {
   s.access = {line.object, sim::AccessKind::write};
   s.begins = action.life;
   return context.engine().step(s, [&](std::uint64_t& word) {
-    if ((word & action_mask) != 0) return false;
+    if ((word & action_mask) != 0) {
+      context.engine().begin_nothing();
+      return false;
+    }
     word |= action.number;
     return true;
   });
@@ -48,7 +52,7 @@ void free_irq(Context& context, IrqLine& line, IrqAction& action) {
   });
   sim::Step wait = context.make(synchronize_op);
   wait.access = {line.object, sim::AccessKind::read};
-  wait.guard = sim::Guard::equal(0, ~action_mask);
+  wait.guard = sim::Guard::equal(idle, idle);
   context.wait(wait, {"free_irq", line.name, Owner::driver}, [](std::uint64_t&) {});
 }
 
@@ -58,12 +62,12 @@ bool raise_irq(Kernel& kernel, IrqLine& line) {
   sim::Step arrive = context.make(arrive_op);
   arrive.access = {line.object, sim::AccessKind::write};
   // One handler at a time: a line that is in progress stays pending at the interrupt controller.
-  arrive.guard = sim::Guard::not_equal(0, action_mask);
+  arrive.guard = sim::Guard::at_least(idle | 1);
   std::uint64_t number = 0;
   context.wait(arrive, {.what = "interrupt", .object = line.name, .owner = Owner::hardware, .idle = true, .sleeps = false},
                [&](std::uint64_t& word) {
                  number = word & action_mask;
-                 word += in_progress;
+                 word &= ~idle;
                  kernel.hold(line.object, me);
                });
   if (context.aborting()) return false;
@@ -71,7 +75,7 @@ bool raise_irq(Kernel& kernel, IrqLine& line) {
   action.handler(context, action.argument);
   if (context.aborting()) return false;
   context.write(done_op, line.object, {}, [&](std::uint64_t& word) {
-    word -= in_progress;
+    word |= idle;
     kernel.unhold(line.object, me);
   });
   context.finish();

@@ -1,8 +1,8 @@
 // Interrupts: one line, its action, and the hardware that raises it.
 //
-// kernel/irq/manage.c, v6.18. The handler can run as soon as request_irq() has installed it. free_irq() unlinks the action, then waits
-// until no handler is in progress; it does not wait for work the handler queued. Hardware is a task: it raises the line at most as often as
-// the scenario says, at any moment, on another CPU than everybody else.
+// kernel/irq/manage.c, v6.18. The handler can run as soon as request_irq() has installed it, and never twice at once. free_irq() unlinks
+// the action, then waits until no handler is in progress; it does not wait for work the handler queued. Hardware is a task: it raises
+// the line at most as often as the scenario says, at any moment, on another CPU than everybody else.
 // Left out: shared lines, threaded handlers, masking, spurious and stuck interrupts, DEBUG_SHIRQ.
 #pragma once
 
@@ -19,7 +19,7 @@ struct IrqAction {
 };
 
 struct IrqLine {
-  ObjectId object;         // word: bits 0..15 number of the installed action (0: none), bits 16.. handlers in progress
+  ObjectId object;         // word: bits 0..15 number of the installed action (0: none), bit 16 no handler is in progress
   NameId name;
   std::vector<IrqAction*> actions;  // every action that may be installed; stable for one execution
   Kernel* kernel = nullptr;

@@ -29,7 +29,10 @@ bool request_mem_region(Context& context, Mapping& m) {
   s.access = {m.region->object, sim::AccessKind::write};
   s.begins = m.claim;
   return context.engine().step(s, [&](std::uint64_t& word) {
-    if (word != 0) return false;
+    if (word != 0) {
+      context.engine().begin_nothing();
+      return false;
+    }
     word = m.number;
     return true;
   });

@@ -12,8 +12,8 @@ std::string join(std::span<const std::string> words) {
   return out;
 }
 
-bool check_keys(Node object, std::initializer_list<std::string_view> allowed, std::initializer_list<std::string_view> required, std::string_view what,
-                Diagnostics& out) {
+bool check_keys(Node object, std::initializer_list<std::string_view> allowed, std::initializer_list<std::string_view> required,
+                std::string_view what, Diagnostics& out) {
   if (!object.is(Node::Kind::object)) {
     object.error(out, fmt::format("found {}", Node::kind_name(object.kind())), fmt::format("{}: an object", what));
     return false;
@@ -22,7 +22,8 @@ bool check_keys(Node object, std::initializer_list<std::string_view> allowed, st
   bool good = true;
   for (std::size_t i = 0; i < object.size(); ++i) {
     if (std::ranges::find(list, object.key(i)) != list.end()) continue;
-    object.key_node(i).error(out, fmt::format("{} has no key '{}'", what, object.key(i)), fmt::format("one of: {}", join(list)), nearest_word(object.key(i), list));
+    object.key_node(i).error(out, fmt::format("{} has no key '{}'", what, object.key(i)), fmt::format("one of: {}", join(list)),
+                             nearest_word(object.key(i), list));
     good = false;
   }
   for (const std::string_view r : required) {

@@ -14,10 +14,10 @@ namespace unplug::scenarios {
 // "a, b, c"
 [[nodiscard]] std::string join(std::span<const std::string> words);
 
-// Reports every key of `object` that is not in `allowed`, and every one of `required` that is missing. `what`: "a policy". Also reports if it
-// is no object. True if nothing was reported.
-bool check_keys(Node object, std::initializer_list<std::string_view> allowed, std::initializer_list<std::string_view> required, std::string_view what,
-                Diagnostics& out);
+// Reports every key of `object` that is not in `allowed`, and every one of `required` that is missing. `what`: "a policy". Also reports
+// if it is no object. True if nothing was reported.
+bool check_keys(Node object, std::initializer_list<std::string_view> allowed, std::initializer_list<std::string_view> required,
+                std::string_view what, Diagnostics& out);
 
 // Checks the document's "unplug" entry: missing is taken as `kind` for scenarios; another kind is an error that names the right verb.
 bool check_kind(Node root, std::string_view kind, Diagnostics& out);

@@ -23,7 +23,7 @@ using Parameters = std::map<std::string, Node>;
 // What is fixed for one compilation.
 struct Variant {
   Parameters parameters;
-  std::string form;                       // empty: the file has no forms
+  std::string form;  // empty: the file has no forms
   std::vector<RemovalStage> removal;
 };
 
@@ -63,8 +63,8 @@ struct Entities {
   std::map<std::string, Entry> by_name;
   std::vector<std::vector<EntitySpec>> specs{entity_kinds};
   std::vector<std::map<std::string, std::vector<std::uint64_t>>> registers;  // by mapping
-  std::vector<Node> refusals_without_path;  // `use` steps without an else
-  std::vector<std::string> defaults_taken;  // rule 4: what the file leaves open
+  std::vector<Node> refusals_without_path;                                   // `use` steps without an else
+  std::vector<std::string> defaults_taken;                                   // rule 4: what the file leaves open
 };
 
 class FileCompiler {
@@ -156,7 +156,7 @@ class FunctionCompiler {
   FileCompiler& file_;
   Function function_;
   std::map<std::string, std::uint32_t> locals_;
-  std::map<std::string, std::uint32_t> ordinals_;   // of verbs, for step ids
+  std::map<std::string, std::uint32_t> ordinals_;  // of verbs, for step ids
   std::map<std::string, Node> step_ids_;
   struct Label {
     std::uint32_t target, depth;
@@ -175,7 +175,7 @@ class FunctionCompiler {
     Node steps;
     std::uint32_t resume;
   };
-  std::vector<Block> blocks_;                        // `else` blocks, placed behind the function's body
+  std::vector<Block> blocks_;  // `else` blocks, placed behind the function's body
   std::map<std::string, std::uint32_t> descriptors_;
   std::uint32_t depth_ = 0, site_ = no_site;
 };

@@ -53,7 +53,8 @@ std::optional<std::uint32_t> FileCompiler::function(Node n) {
   const auto name = reader_.text(n, "the name of a function of this file");
   if (!name) return {};
   if (const auto found = function_numbers_.find(*name); found != function_numbers_.end()) return found->second;
-  n.error(reader_.out(), fmt::format("no function '{}'", *name), "a function listed under \"functions\"", nearest_word(*name, function_names_));
+  n.error(reader_.out(), fmt::format("no function '{}'", *name), "a function listed under \"functions\"",
+          nearest_word(*name, function_names_));
   return {};
 }
 
@@ -106,7 +107,8 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
       std::vector<std::string> names;
       for (const auto& [k, e] : entities_.by_name)
         if (e.kind == EntityKind::allocation) names.push_back(k);
-      operand.error(out, fmt::format("'{}' lives in '{}', which no earlier step allocates", *text, base), "memory from devm_kzalloc or kzalloc", nearest_word(base, names));
+      operand.error(out, fmt::format("'{}' lives in '{}', which no earlier step allocates", *text, base),
+                    "memory from devm_kzalloc or kzalloc", nearest_word(base, names));
       return;
     }
     spec.allocation = memory->second.index;
@@ -129,14 +131,17 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
     const auto who = reader_.text(owner, "driver, core, other driver, hardware or user");
     bool known = !who;
     std::vector<std::string> names;
-    for (const model::Owner o : {model::Owner::driver, model::Owner::core, model::Owner::other_driver, model::Owner::hardware, model::Owner::user}) {
+    for (const model::Owner o :
+         {model::Owner::driver, model::Owner::core, model::Owner::other_driver, model::Owner::hardware, model::Owner::user}) {
       names.emplace_back(model::name(o));
       if (who && *who == model::name(o)) {
         spec.owner = o;
         known = true;
       }
     }
-    if (!known) owner.error(out, fmt::format("nobody called '{}' ends a wait", *who), "driver, core, other driver, hardware or user", nearest_word(*who, names));
+    if (!known)
+      owner.error(out, fmt::format("nobody called '{}' ends a wait", *who), "driver, core, other driver, hardware or user",
+                  nearest_word(*who, names));
   }
   spec.managed = verb.flags != 0 && verb.entity == EntityKind::irq;
   spec.misc = verb.flags != 0 && verb.entity == EntityKind::chardev;
@@ -145,7 +150,8 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   if (verb.entity == EntityKind::mapping) {
     auto& registers = entities_.registers.emplace_back();
     const Node regs = step.find("regs");
-    if (regs && !regs.is(Node::Kind::object)) regs.error(out, fmt::format("found {}", Node::kind_name(regs.kind())), "an object: registers and the values a read may return");
+    if (regs && !regs.is(Node::Kind::object))
+      regs.error(out, fmt::format("found {}", Node::kind_name(regs.kind())), "an object: registers and the values a read may return");
     for (std::size_t i = 0; regs.is(Node::Kind::object) && i < regs.size(); ++i) {
       const Node values = regs.at(i);
       if (!values.is(Node::Kind::array) || values.size() == 0 || values.size() > 16) {

@@ -68,7 +68,8 @@ void FileCompiler::read_module() {
   by_name("remove", "_remove", program_->remove);
   by_name("exit", "_exit", program_->exit);
   if (program_->probe == UINT32_MAX)
-    m.error(out, fmt::format("module '{}' has no probe function", program_->module), fmt::format("\"probe\": FUNCTION, or a function named '{}_probe'", program_->module));
+    m.error(out, fmt::format("module '{}' has no probe function", program_->module),
+            fmt::format("\"probe\": FUNCTION, or a function named '{}_probe'", program_->module));
   const Node fops = m.find("fops");
   if (!fops.is(Node::Kind::object)) return;
   const auto operation = [&](std::string_view key, std::uint32_t& into) {
@@ -90,7 +91,8 @@ void FileCompiler::read_module() {
     } else if (*who == program_->module) {
       program_->owner = FopsOwner::module;
     } else {
-      owner.error(out, fmt::format("'{}' is no module of this file", *who), fmt::format("\"{}\", null, or \"policy\" (as the policy's pin says)", program_->module));
+      owner.error(out, fmt::format("'{}' is no module of this file", *who),
+                  fmt::format("\"{}\", null, or \"policy\" (as the policy's pin says)", program_->module));
     }
   }
 }
@@ -135,7 +137,8 @@ void FileCompiler::read_task(const std::string& name, Node task) {
     spec.kind = TaskSpec::Kind::hardware;
     spec.times = 1;
     if (const Node n = task.find("times")) {
-      if (const auto v = reader_.integer(n, 1, 1000, "how often the interrupt arrives at most")) spec.times = static_cast<std::uint32_t>(*v);
+      if (const auto v = reader_.integer(n, 1, 1000, "how often the interrupt arrives at most"))
+        spec.times = static_cast<std::uint32_t>(*v);
     }
     if (!task.find("within")) spec.start_spread = 50 * sim::millisecond;
     const auto line = reader_.text(raise, "the name of an interrupt");
@@ -145,7 +148,8 @@ void FileCompiler::read_task(const std::string& name, Node task) {
       std::vector<std::string> names;
       for (const auto& [k, e] : entities_.by_name)
         if (e.kind == EntityKind::irq) names.push_back(k);
-      raise.error(out, fmt::format("no interrupt '{}'", *line), "one that devm_request_irq or request_irq declares", nearest_word(*line, names));
+      raise.error(out, fmt::format("no interrupt '{}'", *line), "one that devm_request_irq or request_irq declares",
+                  nearest_word(*line, names));
       return;
     }
     spec.irq = found->second.index;

@@ -76,8 +76,9 @@ void FunctionCompiler::step(Node n) {
       }
     }
     if (found.size() > 1) {
-      n.key_node(found[1]).error(out(), fmt::format("a second verb '{}' in one step", n.key(found[1])),
-                                 fmt::format("one verb a step (this one is '{}'); its other keys come from a closed list", n.key(found[0])));
+      n.key_node(found[1]).error(
+          out(), fmt::format("a second verb '{}' in one step", n.key(found[1])),
+          fmt::format("one verb a step (this one is '{}'); its other keys come from a closed list", n.key(found[0])));
       return;
     }
     if (found.empty()) {
@@ -94,7 +95,8 @@ void FunctionCompiler::step(Node n) {
     operand = n.at(found[0]);
     where = n.key_node(found[0]);
   } else {
-    n.error(out(), fmt::format("found {}", Node::kind_name(n.kind())), "a step: an object with one verb, or a verb without operand as a string");
+    n.error(out(), fmt::format("found {}", Node::kind_name(n.kind())),
+            "a step: an object with one verb, or a verb without operand as a string");
     return;
   }
   const Verb* verb = find_verb(verb_name);
@@ -104,7 +106,8 @@ void FunctionCompiler::step(Node n) {
   }
   if (verb->place != Where::anywhere && (verb->place == Where::driver) != driver()) {
     where.error(out(), fmt::format("'{}' cannot stand here", verb_name),
-                driver() ? "a verb of driver functions; this one is for tasks in \"run\"" : "a verb of tasks in \"run\"; this one is for driver functions");
+                driver() ? "a verb of driver functions; this one is for tasks in \"run\""
+                         : "a verb of tasks in \"run\"; this one is for driver functions");
     return;
   }
 
@@ -125,8 +128,10 @@ void FunctionCompiler::step(Node n) {
     }
   }
   if (const Node line = n.is(Node::Kind::object) ? n.find("line") : Node{}) {
-    const std::string source = file_.document_.root().find("source").is(Node::Kind::string) ? std::string(file_.document_.root().find("source").string()) : "";
-    if (const auto l = reader().integer(line, 1, 10'000'000, "a line number of the driver's source")) s.source = fmt::format("{}:{}", source.substr(0, source.find('@')), *l);
+    const std::string source =
+        file_.document_.root().find("source").is(Node::Kind::string) ? std::string(file_.document_.root().find("source").string()) : "";
+    if (const auto l = reader().integer(line, 1, 10'000'000, "a line number of the driver's source"))
+      s.source = fmt::format("{}:{}", source.substr(0, source.find('@')), *l);
   }
   site_ = static_cast<std::uint32_t>(program().sites.size());
   program().sites.push_back(std::move(s));
@@ -144,7 +149,8 @@ void FunctionCompiler::step(Node n) {
       n.key_node(i).error(out(), fmt::format("'{}' takes no key '{}'", verb_name, key), "one of: " + list, nearest_word(key, allowed));
     }
     for (const KeySpec& k : verb->keys)
-      if (k.required && !n.find(k.name)) where.error(out(), fmt::format("'{}' needs the key '{}'", verb_name, k.name), std::string(k.meaning));
+      if (k.required && !n.find(k.name))
+        where.error(out(), fmt::format("'{}' needs the key '{}'", verb_name, k.name), std::string(k.meaning));
   }
   if (verb->compile != nullptr) {
     verb->compile(*this, *verb, n, operand);
@@ -161,7 +167,8 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
   const Node at = operand ? operand : step;
   switch (verb.operand) {
     case OperandKind::none:
-      if (operand && !operand.is(Node::Kind::null)) operand.error(out(), fmt::format("'{}' takes no operand", verb.name), fmt::format("\"{}\" as a bare string, or null", verb.name));
+      if (operand && !operand.is(Node::Kind::null))
+        operand.error(out(), fmt::format("'{}' takes no operand", verb.name), fmt::format("\"{}\" as a bare string, or null", verb.name));
       break;
     case OperandKind::entity:
     case OperandKind::declaration:
@@ -247,143 +254,6 @@ std::uint32_t FunctionCompiler::emit(Instruction i) {
   return here() - 1;
 }
 
-std::uint32_t FunctionCompiler::local_named(const std::string& name, bool create) {
-  if (const auto found = locals_.find(name); found != locals_.end()) return found->second;
-  if (!create) return no_local;
-  const auto number = static_cast<std::uint32_t>(locals_.size());
-  locals_.emplace(name, number);
-  return number;
-}
-
-std::uint32_t FunctionCompiler::local(Node n, bool create) {
-  const auto name = reader().text(n, "a local variable");
-  if (!name) return no_local;
-  const std::uint32_t l = local_named(*name, create);
-  if (l == no_local) {
-    std::vector<std::string> known;
-    for (const auto& [k, v] : locals_) known.push_back(k);
-    n.error(out(), fmt::format("no local variable '{}' yet", *name), "one that an earlier step of this function set with \"to\"", nearest_word(*name, known));
-  } else if (l >= Frame::max_locals) {
-    n.error(out(), fmt::format("more than {} local variables in one function", Frame::max_locals));
-    return no_local;
-  }
-  return l;
-}
-
-std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
-  const auto text = reader().text(n, fmt::format("the name of a {}", name(kind)));
-  if (!text) return {};
-  const auto found = entities().by_name.find(*text);
-  if (found != entities().by_name.end() && found->second.kind == kind) return Operand{Operand::Kind::entity, kind, found->second.index, 0, 0, *text};
-  const std::size_t dot = text->find('.');
-  if (dot != std::string::npos && locals_.contains(text->substr(0, dot))) {
-    const std::string member = text->substr(dot + 1);
-    const auto& specs = entities().specs[static_cast<std::size_t>(kind)];
-    if (std::ranges::any_of(specs, [&](const EntitySpec& e) { return e.member == member && e.allocation != UINT32_MAX; }))
-      return Operand{Operand::Kind::member, kind, 0, 0, locals_[text->substr(0, dot)], member};
-  }
-  if (found != entities().by_name.end()) {
-    n.error(out(), fmt::format("'{}' is a {}", *text, name(found->second.kind)), fmt::format("a {}", name(kind)), {}, found->second.at);
-    return {};
-  }
-  std::vector<std::string> names;
-  for (const auto& [k, e] : entities().by_name)
-    if (e.kind == kind) names.push_back(k);
-  n.error(out(), fmt::format("no {} '{}'", name(kind), *text), names.empty() ? fmt::format("nothing in this file declares a {}", name(kind)) : std::string("a declared one"),
-          nearest_word(*text, names));
-  return {};
-}
-
-std::optional<Operand> FunctionCompiler::field(Node n) {
-  const auto text = reader().text(n, "a field: \"priv.dead\" or \"file.private_data\"");
-  if (!text) return {};
-  if (*text == "file.private_data") return Operand{Operand::Kind::file, EntityKind::field, 0, 0, 0, *text};
-  const std::size_t dot = text->rfind('.');
-  const std::string base = text->substr(0, dot == std::string::npos ? 0 : dot), member = dot == std::string::npos ? *text : text->substr(dot + 1);
-  if (dot != std::string::npos && locals_.contains(base)) return Operand{Operand::Kind::member, EntityKind::field, 0, 0, locals_[base], member};
-  std::vector<std::string> names;
-  const auto& allocations = entities().specs[static_cast<std::size_t>(EntityKind::allocation)];
-  for (std::uint32_t a = 0; a < allocations.size(); ++a) {
-    for (std::uint32_t f = 0; f < allocations[a].fields.size(); ++f) {
-      names.push_back(allocations[a].name + "." + allocations[a].fields[f].name);
-      if (names.back() == *text) return Operand{Operand::Kind::entity, EntityKind::field, a, f, 0, *text};
-    }
-  }
-  n.error(out(), fmt::format("no field '{}'", *text), "MEMORY.FIELD with a field listed where the memory is allocated, LOCAL.FIELD, or file.private_data",
-          nearest_word(*text, names));
-  return {};
-}
-
-std::optional<Value> FunctionCompiler::value(Node raw) {
-  const Node n = reader().value(raw);
-  if (n.is(Node::Kind::integer)) {
-    if (n.integer() < 0) {
-      raw.error(out(), fmt::format("{} is negative", n.integer()), "an integer from 0");
-      return {};
-    }
-    return Value{Value::Kind::constant, static_cast<std::uint64_t>(n.integer()), 0};
-  }
-  if (n.is(Node::Kind::null)) return Value{};
-  const auto text = reader().text(raw, "an integer, a local variable, or the name of declared memory");
-  if (!text) return {};
-  if (*text == "NULL") return Value{};
-  if (const auto l = locals_.find(*text); l != locals_.end()) return Value{Value::Kind::local, 0, l->second};
-  if (const auto e = entities().by_name.find(*text); e != entities().by_name.end() && e->second.kind == EntityKind::allocation)
-    return Value{Value::Kind::pointer, e->second.index, 0};
-  std::vector<std::string> names;
-  for (const auto& [k, v] : locals_) names.push_back(k);
-  for (const auto& [k, e] : entities().by_name)
-    if (e.kind == EntityKind::allocation) names.push_back(k);
-  raw.error(out(), fmt::format("'{}' is no value", *text), "an integer, NULL, a local variable, or the name of declared memory", nearest_word(*text, names));
-  return {};
-}
-
-std::optional<Condition> FunctionCompiler::condition(Node n) {
-  const auto text = reader().text(n, "a condition: \"dead\", \"!p\", \"isr == 0\", \"n < 3\"");
-  if (!text) return {};
-  std::vector<std::string> words;
-  std::string word;
-  for (const char c : *text + " ") {
-    if (c != ' ') {
-      word += c;
-    } else if (!word.empty()) {
-      words.push_back(std::move(word));
-      word.clear();
-    }
-  }
-  Condition c;
-  std::string name = words.empty() ? "" : words[0];
-  const bool bare = words.size() == 1;
-  if (bare && name.starts_with('!')) {
-    c.op = Condition::Op::equal;
-    name.erase(0, 1);
-  }
-  bool good = bare;
-  if (words.size() == 3) {
-    const std::pair<std::string_view, Condition::Op> ops[] = {
-        {"==", Condition::Op::equal}, {"!=", Condition::Op::not_equal}, {"<", Condition::Op::less}, {">", Condition::Op::greater}};
-    for (const auto& [symbol, op] : ops) {
-      if (words[1] != symbol) continue;
-      c.op = op;
-      good = words[2] == "NULL" || (!words[2].empty() && words[2].size() < 18 && std::ranges::all_of(words[2], [](char d) { return d >= '0' && d <= '9'; }));
-      if (good && words[2] != "NULL") c.value = std::stoull(words[2]);
-    }
-  }
-  if (!good) {
-    n.error(out(), fmt::format("'{}' is not a condition", *text), "LOCAL, !LOCAL, or LOCAL OP NUMBER with ==, !=, < or > (NULL is 0); conditions read locals only");
-    return {};
-  }
-  c.local = local_named(name, false);
-  if (c.local == no_local) {
-    std::vector<std::string> known;
-    for (const auto& [k, v] : locals_) known.push_back(k);
-    n.error(out(), fmt::format("no local variable '{}' yet", name), "one that an earlier step of this function set with \"to\"; conditions read locals only",
-            nearest_word(name, known));
-    return {};
-  }
-  return c;
-}
-
 void FunctionCompiler::define_label(Node n) {
   const auto name = reader().text(n, "a label: a word");
   if (!name) return;
@@ -406,21 +276,6 @@ void FunctionCompiler::otherwise(std::uint32_t index, Node n) {
   } else {
     n.error(out(), fmt::format("found {}", Node::kind_name(n.kind())), "a label of this function, or an array of steps");
   }
-}
-
-std::uint32_t FunctionCompiler::descriptor(Node n, bool create) {
-  const auto name = reader().text(n, "a file descriptor: a name");
-  if (!name) return 0;
-  if (const auto found = descriptors_.find(*name); found != descriptors_.end()) return found->second;
-  if (!create) {
-    std::vector<std::string> known;
-    for (const auto& [k, v] : descriptors_) known.push_back(k);
-    n.error(out(), fmt::format("no file descriptor '{}' yet", *name), "one that an earlier \"open\" of this task set with \"to\"", nearest_word(*name, known));
-    return 0;
-  }
-  const auto number = static_cast<std::uint32_t>(descriptors_.size());
-  descriptors_.emplace(*name, number);
-  return number;
 }
 
 void FunctionCompiler::finish() {
@@ -450,12 +305,13 @@ void FunctionCompiler::finish() {
     if (found == labels_.end()) {
       std::vector<std::string> known;
       for (const auto& [k, v] : labels_) known.push_back(k);
-      j.at.error(out(), fmt::format("no label '{}' in function '{}'", j.label, function_.name), "a label that a step {\"label\": ...} of the function defines",
-                 nearest_word(j.label, known));
+      j.at.error(out(), fmt::format("no label '{}' in function '{}'", j.label, function_.name),
+                 "a label that a step {\"label\": ...} of the function defines", nearest_word(j.label, known));
       continue;
     }
     if (found->second.depth > j.depth) {
-      j.at.error(out(), fmt::format("label '{}' is inside a use block that this jump would enter", j.label), "a label outside of use blocks", {}, found->second.at);
+      j.at.error(out(), fmt::format("label '{}' is inside a use block that this jump would enter", j.label),
+                 "a label outside of use blocks", {}, found->second.at);
       continue;
     }
     at(j.from).target = found->second.target;

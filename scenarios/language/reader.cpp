@@ -1,5 +1,5 @@
-#include <charconv>
 #include <cctype>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -58,7 +58,8 @@ std::optional<std::string> Reader::lookup(std::string_view name, Node at) const 
   std::vector<std::string> known;
   for (const auto& [k, v] : *parameters_) known.push_back(k);
   for (const auto& [k, v] : loops) known.push_back(k);
-  at.error(*out_, fmt::format("unknown parameter '${}'", name), "a name from \"params\", or the variable of a repeat around it", nearest_word(name, known));
+  at.error(*out_, fmt::format("unknown parameter '${}'", name), "a name from \"params\", or the variable of a repeat around it",
+           nearest_word(name, known));
   return {};
 }
 

@@ -17,7 +17,9 @@ bool any(const std::vector<Pattern>& patterns, const Finding& f) {
 int strength(std::string_view kind) { return kind == "exhaustive" ? 2 : kind == "bounded" ? 1 : 0; }
 
 bool speaks_of(const ExpectRow& row, const Scenario& s, std::size_t member, const Cell& c) {
-  const auto in = [](const std::vector<std::string>& list, const std::string& word) { return list.empty() || std::ranges::find(list, word) != list.end(); };
+  const auto in = [](const std::vector<std::string>& list, const std::string& word) {
+    return list.empty() || std::ranges::find(list, word) != list.end();
+  };
   if (!in(row.forms, c.form) || !in(row.policies, c.policy)) return false;
   return std::ranges::all_of(row.params, [&](const auto& p) {
     const auto v = s.members[member].values.find(p.first);
@@ -48,7 +50,8 @@ void judge_expectations(const Scenario& s, ScenarioResult& result) {
     for (const Pattern& p : row.must) {
       const bool found = std::ranges::any_of(cells, [&](std::size_t i) {
         const Cell& c = result.cells[i];
-        return std::ranges::any_of(c.violations, [&](const Finding& f) { return matches(p, f); }) || std::ranges::any_of(c.notes, [&](const Finding& f) { return matches(p, f); });
+        return std::ranges::any_of(c.violations, [&](const Finding& f) { return matches(p, f); }) ||
+               std::ranges::any_of(c.notes, [&](const Finding& f) { return matches(p, f); });
       });
       first.expectations.push_back({fmt::format("must {}", p.text), row.why, found, found ? std::string{} : "not found"});
     }
@@ -63,7 +66,8 @@ void judge_expectations(const Scenario& s, ScenarioResult& result) {
           for (const Finding& f : *list)
             if (matches(p, f)) found = &f;
       }
-      first.expectations.push_back({fmt::format("forbid {}", p.text), row.why, found == nullptr, found == nullptr ? std::string{} : "found " + who(*found)});
+      first.expectations.push_back(
+          {fmt::format("forbid {}", p.text), row.why, found == nullptr, found == nullptr ? std::string{} : "found " + who(*found)});
     }
     if (!row.evidence.empty()) {
       for (const std::size_t i : cells) {
@@ -71,7 +75,8 @@ void judge_expectations(const Scenario& s, ScenarioResult& result) {
         static constexpr std::string_view kinds[] = {"sampled", "bounded", "exhaustive"};
         const std::string_view have = kinds[static_cast<std::size_t>(c.evidence.kind)];
         const bool enough = strength(have) >= strength(row.evidence) && !(row.evidence == "sampled" && have == "bounded");
-        c.expectations.push_back({fmt::format("evidence {}", row.evidence), row.why, enough, enough ? std::string{} : fmt::format("evidence is {}", have)});
+        c.expectations.push_back(
+            {fmt::format("evidence {}", row.evidence), row.why, enough, enough ? std::string{} : fmt::format("evidence is {}", have)});
       }
     }
   }
@@ -82,9 +87,11 @@ void judge_expectations(const Scenario& s, ScenarioResult& result) {
     std::set<std::string> said;
     for (const Finding& f : c.violations) {
       const bool allowed = std::ranges::any_of(rows[i], [&](const ExpectRow* r) { return any(r->must, f) || any(r->may, f); });
-      if (!allowed && said.insert(who(f)).second) c.expectations.push_back({fmt::format("nothing but what is listed ({})", c.policy), {}, false, "unexpected " + who(f)});
+      if (!allowed && said.insert(who(f)).second)
+        c.expectations.push_back({fmt::format("nothing but what is listed ({})", c.policy), {}, false, "unexpected " + who(f)});
     }
-    if (c.unreplayed_predictions != 0) c.expectations.push_back({"every prediction replays", {}, false, fmt::format("{} did not", c.unreplayed_predictions)});
+    if (c.unreplayed_predictions != 0)
+      c.expectations.push_back({"every prediction replays", {}, false, fmt::format("{} did not", c.unreplayed_predictions)});
   }
 }
 

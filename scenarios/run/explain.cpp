@@ -11,7 +11,8 @@ namespace unplug::scenarios {
 namespace {
 
 std::string milliseconds(sim::Duration ns) {
-  return ns >= sim::millisecond ? fmt::format("{}.{:02} ms", ns / sim::millisecond, ns % sim::millisecond / 10'000) : fmt::format("{} us", (ns + 999) / 1000);
+  return ns >= sim::millisecond ? fmt::format("{}.{:02} ms", ns / sim::millisecond, ns % sim::millisecond / 10'000)
+                                : fmt::format("{} us", (ns + 999) / 1000);
 }
 
 class Describer {
@@ -51,8 +52,9 @@ class Describer {
 };
 
 std::string sentence(const Finding& f, const std::string& detail) {
-  const std::string who = fmt::format("'{}' {} {} ({})", f.offender.task, detail == "the task still sleeps there" ? "is asleep in" : "executes", f.offender.operation,
-                                      f.offender.function);
+  const std::string who =
+      fmt::format("'{}' {} {} ({})", f.offender.task, detail == "the task still sleeps there" ? "is asleep in" : "executes",
+                  f.offender.operation, f.offender.function);
   if (f.ended_by) return fmt::format("{} after '{}' {} ({})", who, f.ended_by->task, f.ended_by->operation, f.ended_by->function);
   if (!detail.empty()) return detail;
   return who;
@@ -89,7 +91,8 @@ struct Explainer::Impl {
     const auto key = [&](const model::Violation& v) {
       const auto at = [&](std::uint32_t e) {
         return e == model::Violation::no_event ? std::pair<std::string, std::uint32_t>{"", UINT32_MAX}
-                                               : std::pair<std::string, std::uint32_t>{engine.names().text(t.tasks[t.events[e].task.index()].name), t.events[e].ordinal};
+                                               : std::pair<std::string, std::uint32_t>{
+                                                     engine.names().text(t.tasks[t.events[e].task.index()].name), t.events[e].ordinal};
       };
       return std::tuple{engine.names().text(t.tasks[v.task.index()].name), at(v.event), at(v.ended_by)};
     };
@@ -123,10 +126,12 @@ struct Explainer::Impl {
   std::vector<model::Violation> violations;
 };
 
-Explainer::Explainer(std::shared_ptr<const Program> program, const model::PolicySpec& policy) : impl_(std::make_unique<Impl>(std::move(program), policy)) {}
+Explainer::Explainer(std::shared_ptr<const Program> program, const model::PolicySpec& policy)
+    : impl_(std::make_unique<Impl>(std::move(program), policy)) {}
 Explainer::~Explainer() = default;
 
-std::optional<Explanation> Explainer::explain(const std::string& strategy_name, std::uint64_t seed, std::uint64_t index, const std::string& signature) {
+std::optional<Explanation> Explainer::explain(const std::string& strategy_name, std::uint64_t seed, std::uint64_t index,
+                                              const std::string& signature) {
   const std::uint64_t execution = sim::execution_seed(seed, index);
   const auto strategy = sim::make_strategy(strategy_name);
   impl_->run(*strategy, index, execution);
@@ -171,8 +176,8 @@ Explainer::Replay Explainer::replay(const std::vector<sim::Decision>& decisions,
   const Describer d(impl_->world.kernel(), t, timed);
   for (std::uint32_t i = 0; i < t.events.size(); ++i) {
     const Place p = d.place(i);
-    r.last_steps.push_back(fmt::format("{:>4}  {:<16} {:<28} {}{}", i, p.task, p.function.empty() ? p.step : p.function + "/" + p.step, p.operation,
-                                       p.source.empty() ? std::string{} : "  " + p.source));
+    r.last_steps.push_back(fmt::format("{:>4}  {:<16} {:<28} {}{}", i, p.task, p.function.empty() ? p.step : p.function + "/" + p.step,
+                                       p.operation, p.source.empty() ? std::string{} : "  " + p.source));
   }
   return r;
 }

@@ -1,5 +1,5 @@
-// From a signature and the number of an execution that shows it to the canonical execution, replayed strictly, with everything a report and a
-// failure file say about it.
+// From a signature and the number of an execution that shows it to the canonical execution, replayed strictly, with everything a report
+// and a failure file say about it.
 #pragma once
 
 #include <memory>
@@ -15,11 +15,11 @@ namespace unplug::scenarios {
 
 // Of one violation: the schedule that shows it and what it looks like there.
 struct Explanation {
-  Finding finding;                       // without count, index and file
+  Finding finding;  // without count, index and file
   std::vector<sim::Decision> decisions;
   std::uint64_t fingerprint = 0;
   std::uint64_t steps = 0;
-  bool timed = false;                    // the schedule obeys time
+  bool timed = false;  // the schedule obeys time
 };
 
 class Explainer {
@@ -27,8 +27,8 @@ class Explainer {
   Explainer(std::shared_ptr<const Program> program, const model::PolicySpec& policy);
   ~Explainer();
 
-  // Runs execution `index` of the campaign (strategy, seed) again, builds the canonical schedule for `signature` and replays it. None if the
-  // replay doesn't show it: a bug of ours, which callers count.
+  // Runs execution `index` of the campaign (strategy, seed) again, builds the canonical schedule for `signature` and replays it. None if
+  // the replay doesn't show it: a bug of ours, which callers count.
   std::optional<Explanation> explain(const std::string& strategy, std::uint64_t seed, std::uint64_t index, const std::string& signature);
 
   // Replays recorded decisions. What happened is in the result.
@@ -37,9 +37,9 @@ class Explainer {
     std::optional<sim::Divergence> divergence;
     std::uint64_t fingerprint = 0;
     std::uint64_t steps = 0;
-    std::vector<std::string> signatures;     // all of the run, sorted
-    std::optional<Finding> finding;          // the one asked for, if it is among them
-    std::vector<std::string> last_steps;     // the run, a line a step
+    std::vector<std::string> signatures;  // all of the run, sorted
+    std::optional<Finding> finding;       // the one asked for, if it is among them
+    std::vector<std::string> last_steps;  // the run, a line a step
   };
   Replay replay(const std::vector<sim::Decision>& decisions, bool timed, const std::string& signature);
 

@@ -50,7 +50,9 @@ Json decision_json(const sim::Decision& d) {
 class FailureReader {
  public:
   explicit FailureReader(Diagnostics& out) : out_(out) {}
-  std::string text(Node n, std::string_view key) { return expect(n, key, Node::Kind::string) ? std::string(n.find(key).string()) : std::string{}; }
+  std::string text(Node n, std::string_view key) {
+    return expect(n, key, Node::Kind::string) ? std::string(n.find(key).string()) : std::string{};
+  }
   std::uint64_t number(Node n, std::string_view key) {
     if (!expect(n, key, Node::Kind::integer)) return 0;
     const std::int64_t v = n.find(key).integer();
@@ -60,7 +62,8 @@ class FailureReader {
   bool flag(Node n, std::string_view key) { return expect(n, key, Node::Kind::boolean) && n.find(key).boolean(); }
   std::uint64_t hex_number(Node n, std::string_view key) {
     const std::string s = text(n, key);
-    if (s.size() == 18 && s.starts_with("0x") && s.find_first_not_of("0123456789abcdef", 2) == std::string::npos) return std::stoull(s.substr(2), nullptr, 16);
+    if (s.size() == 18 && s.starts_with("0x") && s.find_first_not_of("0123456789abcdef", 2) == std::string::npos)
+      return std::stoull(s.substr(2), nullptr, 16);
     if (!s.empty()) n.find(key).error(out_, fmt::format("'{}' is no 64-bit number", s), "\"0x\" and 16 hex digits");
     return 0;
   }
@@ -131,8 +134,10 @@ std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& ou
   f.engine_semantics = static_cast<int>(r.number(root, "engine_semantics"));
   f.tool_version = r.text(root, "tool_version");
   if (out.errors() == errors && f.engine_semantics != sim::engine_semantics) {
-    root.find("engine_semantics").error(out, fmt::format("written by engine semantics {} (unplug {})", f.engine_semantics, f.tool_version),
-                                        fmt::format("engine semantics {}: schedules of another version mean something else; find the failure again with its seed", sim::engine_semantics));
+    root.find("engine_semantics")
+        .error(out, fmt::format("written by engine semantics {} (unplug {})", f.engine_semantics, f.tool_version),
+               fmt::format("engine semantics {}: schedules of another version mean something else; find the failure again with its seed",
+                           sim::engine_semantics));
     return {};
   }
   const Node violation = r.section(root, "violation", Node::Kind::object);
@@ -161,7 +166,8 @@ std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& ou
       const std::string mechanism = r.text(parts, p.name);
       bool known = false;
       for (const model::MechanismInfo& m : model::mechanisms()) known = known || (m.part == p.part && m.name == mechanism);
-      if (!known && !mechanism.empty()) parts.find(p.name).error(out, fmt::format("no mechanism '{}'", mechanism), "a mechanism of this version");
+      if (!known && !mechanism.empty())
+        parts.find(p.name).error(out, fmt::format("no mechanism '{}'", mechanism), "a mechanism of this version");
       f.policy.spec.mechanism[static_cast<std::size_t>(p.part)] = mechanism;
     }
   }
@@ -196,7 +202,8 @@ std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& ou
     if (text.at(i).is(Node::Kind::string)) f.scenario_text += text.at(i).string();
   }
   if (out.errors() == errors && text_hash(f.scenario_text) != f.scenario_hash)
-    scenario.find("hash").error(out, "the scenario's text is not the one that failed", fmt::format("text with hash {} (this one has {})", f.scenario_hash, text_hash(f.scenario_text)));
+    scenario.find("hash").error(out, "the scenario's text is not the one that failed",
+                                fmt::format("text with hash {} (this one has {})", f.scenario_hash, text_hash(f.scenario_text)));
   return out.errors() == errors ? std::optional(std::move(f)) : std::nullopt;
 }
 

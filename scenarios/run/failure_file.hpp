@@ -1,7 +1,7 @@
 // Failure files: one violation, replayable anywhere. Kind "failure/1".
 //
-// Self-contained: the scenario's text, the policy's mechanisms, form, parameters and way of removal are inside; decisions are by stable names
-// and only where there was more than one alternative. Written atomically, named by signature.
+// Self-contained: the scenario's text, the policy's mechanisms, form, parameters and way of removal are inside; decisions are by stable
+// names and only where there was more than one alternative. Written atomically, named by signature.
 #pragma once
 
 #include <map>
@@ -21,10 +21,10 @@ struct FailureFile {
   std::string scenario_path, scenario_text, scenario_hash;
   PolicyFile policy;
   std::string form;
-  std::map<std::string, std::string> params;   // JSON text by name
+  std::map<std::string, std::string> params;  // JSON text by name
   std::string removal;
-  std::optional<sim::Duration> grace_period;   // --gp
-  std::string strategy;                        // that found it
+  std::optional<sim::Duration> grace_period;  // --gp
+  std::string strategy;                       // that found it
   std::uint64_t seed = 0, index = 0;
   bool timed = false;
   std::string signature, violation_class, message;

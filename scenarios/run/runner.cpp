@@ -17,8 +17,10 @@ namespace {
 // One thread's share of a cell.
 class CellWorker final : public sim::CampaignWorker {
  public:
-  CellWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const std::string& strategy, std::uint64_t seed, Tally& into)
-      : world_(std::move(program), policy, engine_), strategy_(sim::make_strategy(strategy)), gatherer_(world_, strategy_->obeys_time()), seed_(seed), into_(into) {}
+  CellWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const std::string& strategy, std::uint64_t seed,
+             Tally& into)
+      : world_(std::move(program), policy, engine_), strategy_(sim::make_strategy(strategy)), gatherer_(world_, strategy_->obeys_time()),
+        seed_(seed), into_(into) {}
   void run(std::uint64_t index) override {
     const sim::ExecutionInfo info{index, sim::execution_seed(seed_, index), &engine_.names()};
     if (!strategy_->begin(info)) return;
@@ -96,8 +98,14 @@ Cell make_cell(const Program& program, const Tally& t, bool timed) {
     if (timed) out.ns = quantiles(w.ns);
     c.waits.push_back(std::move(out));
   }
-  c.operations = {t.operations.started, t.operations.completed, t.operations.refused_at_entry, t.operations.torn, t.operations.failed, t.operations.unfinished,
-                  static_cast<unsigned>(t.entry_branches.size()), static_cast<unsigned>(t.torn_branches.size())};
+  c.operations = {t.operations.started,
+                  t.operations.completed,
+                  t.operations.refused_at_entry,
+                  t.operations.torn,
+                  t.operations.failed,
+                  t.operations.unfinished,
+                  static_cast<unsigned>(t.entry_branches.size()),
+                  static_cast<unsigned>(t.torn_branches.size())};
   for (std::size_t i = 0; i < program.sites.size(); ++i) {
     const SiteSpec& s = program.sites[i];
     // Verbs that are no steps (labels, branches, declarations without access) are never seen in a trace.
@@ -115,7 +123,8 @@ struct CellRun {
   const LoadOptions& load;
   std::vector<RunProblem>& problems;
 
-  FailureFile failure(std::size_t member, const std::string& form, const PolicyFile& policy, const std::string& strategy, std::uint64_t index, const Explanation& e) const {
+  FailureFile failure(std::size_t member, const std::string& form, const PolicyFile& policy, const std::string& strategy,
+                      std::uint64_t index, const Explanation& e) const {
     FailureFile f;
     f.engine_semantics = sim::engine_semantics;
     f.tool_version = std::string(version);
@@ -183,7 +192,9 @@ struct CellRun {
       }
       (f.note ? cell.notes : cell.violations).push_back(std::move(f));
     }
-    const auto order = [](const Finding& a, const Finding& b) { return std::tie(a.violation_class, a.signature) < std::tie(b.violation_class, b.signature); };
+    const auto order = [](const Finding& a, const Finding& b) {
+      return std::tie(a.violation_class, a.signature) < std::tie(b.violation_class, b.signature);
+    };
     std::sort(cell.violations.begin(), cell.violations.end(), order);
     std::sort(cell.notes.begin(), cell.notes.end(), order);
     return cell;
@@ -212,13 +223,15 @@ void describe(const Scenario& s, const std::vector<PolicyFile>& policies, Scenar
   r.kernel = kernel_lines(first);
   r.defaults_taken = s.defaults_taken;
   r.model_limits = {"memory is sequentially consistent: no weak-memory reordering",
-                    "entry kinds not modelled: mmap and faults, timers, hrtimers, threaded interrupts, tasklets, sysfs, debugfs, procfs, kthreads, notifiers"};
+                    "entry kinds not modelled: mmap and faults, timers, hrtimers, threaded interrupts, tasklets, sysfs, debugfs, procfs, "
+                    "kthreads, notifiers"};
   std::map<std::string, std::string> primitives;
   for (const auto& p : s.programs) {
     for (const SiteSpec& site : p->sites) {
       const Verb* v = find_verb(site.verb);
       if (v == nullptr || v->models.empty()) continue;
-      primitives[std::string(v->name)] = fmt::format("{}: {}{}", v->name, v->models, v->leaves_out.empty() ? "" : fmt::format("; leaves out {}", v->leaves_out));
+      primitives[std::string(v->name)] =
+          fmt::format("{}: {}{}", v->name, v->models, v->leaves_out.empty() ? "" : fmt::format("; leaves out {}", v->leaves_out));
     }
   }
   for (const auto& [name, line] : primitives) r.primitives.push_back(line);
@@ -227,10 +240,12 @@ void describe(const Scenario& s, const std::vector<PolicyFile>& policies, Scenar
 
 }  // namespace
 
-ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options, const LoadOptions& load, std::vector<RunProblem>& problems) {
+ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options, const LoadOptions& load,
+                            std::vector<RunProblem>& problems) {
   ScenarioResult result;
   describe(scenario, scenario.policies, result);
-  const std::vector<std::string>& strategies = scenario.strategies.empty() || options.strategies_given ? options.strategies : scenario.strategies;
+  const std::vector<std::string>& strategies =
+      scenario.strategies.empty() || options.strategies_given ? options.strategies : scenario.strategies;
   const CellRun run{scenario, options, load, problems};
   const std::size_t cells = scenario.members.size() * scenario.forms.size() * scenario.policies.size() * strategies.size();
   std::size_t cell = 0;

@@ -13,25 +13,26 @@
 namespace unplug::scenarios {
 
 struct RunOptions {
-  std::vector<std::string> strategies;   // for scenarios that name none
-  bool strategies_given = false;         // they were asked for: the file's own don't count
+  std::vector<std::string> strategies;  // for scenarios that name none
+  bool strategies_given = false;        // they were asked for: the file's own don't count
   std::uint64_t executions = 10'000;
   std::uint64_t seed = 1;
   unsigned jobs = 1;
-  std::string failures;                  // directory for failure files; empty: none are written
-  std::string command;                   // how the user calls this program: "unplug"
+  std::string failures;  // directory for failure files; empty: none are written
+  std::string command;   // how the user calls this program: "unplug"
   // Called now and then from any thread: cell number, cells in all, executions done and in all of this cell.
   std::function<void(std::size_t cell, std::size_t cells, std::uint64_t done, std::uint64_t all)> progress;
 };
 
 // A message for the user if something could not be done (a file not written, the engine at fault); the result is incomplete then.
 struct RunProblem {
-  bool internal = false;                 // exit code 3 instead of 2
+  bool internal = false;  // exit code 3 instead of 2
   std::string message;
 };
 
 // Runs all of one scenario. `problems` receives what went wrong apart from violations.
-ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options, const LoadOptions& load, std::vector<RunProblem>& problems);
+ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options, const LoadOptions& load,
+                            std::vector<RunProblem>& problems);
 
 // Judges the scenario's expectations over its cells and stores what was met in them. A row's `must` is looked for in all cells it speaks of
 // together; a violation that no row allows is an unmet expectation of its cell.

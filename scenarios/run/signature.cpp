@@ -26,7 +26,8 @@ std::string text(const model::Kernel& kernel, const Signature& s) {
     const model::Site& where = kernel.site(site);
     return fmt::format("{} {}/{}", who, where.function, where.step);
   };
-  std::string out = fmt::format("{}({}): {}", model::info(s.violation_class).name, s.object ? kernel.text(s.object) : std::string{}, place(s.role, s.site));
+  std::string out = fmt::format("{}({}): {}", model::info(s.violation_class).name, s.object ? kernel.text(s.object) : std::string{},
+                                place(s.role, s.site));
   if (s.ender_role) out += " after " + place(s.ender_role, s.ender_site);
   return out;
 }

@@ -58,8 +58,9 @@ void judge(World& world, model::Checker& checker, const sim::Trace& trace, bool 
   for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
     const sim::LifetimeId ended = trace.events[i].ends;
     if (!ended || world.kernel().lifetime(ended).kind != model::LifetimeKind::binding) continue;
-    out.push_back({model::ViolationClass::slow_remove, world.kernel().lifetime(ended).declared, trace.events[i].task, i, model::Violation::no_event,
-                   model::Violation::no_event, fmt::format("unbind took {} ns, the bound is {} ns", r.unbind_done - r.unplug, *bound)});
+    out.push_back({model::ViolationClass::slow_remove, world.kernel().lifetime(ended).declared, trace.events[i].task, i,
+                   model::Violation::no_event, model::Violation::no_event,
+                   fmt::format("unbind took {} ns, the bound is {} ns", r.unbind_done - r.unplug, *bound)});
     return;
   }
 }

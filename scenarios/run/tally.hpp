@@ -28,13 +28,13 @@ struct Tally {
   using WaitKey = std::tuple<model::RemovalPhase, std::string, std::string, std::string>;
 
   std::uint64_t executions = 0, cut = 0;
-  std::string cut_message;                     // of the lowest cut execution
+  std::string cut_message;  // of the lowest cut execution
   std::uint64_t cut_index = UINT64_MAX;
-  std::map<std::string, Count> signatures;     // by text
+  std::map<std::string, Count> signatures;  // by text
   std::vector<std::uint64_t> fingerprints;
   sim::Histogram remove_ns, unbind_ns, rmmod_ns, grace_periods;
   std::map<WaitKey, WaitCount> waits;
-  std::map<WaitKey, std::uint32_t> wait_order; // least position among the waits of an execution
+  std::map<WaitKey, std::uint32_t> wait_order;  // least position among the waits of an execution
   model::OperationCounts operations;
   std::set<std::string> entry_branches, torn_branches;
   std::vector<bool> sites_seen;

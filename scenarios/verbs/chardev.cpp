@@ -45,7 +45,8 @@ std::vector<Verb> chardev_verbs() {
   Verb get, put;
   get.name = "try_module_get";
   get.execute = do_get;
-  get.keys = {{"to", KeyKind::to, false, "local that receives 1 or 0"}, {"else", KeyKind::otherwise, false, "where to go if the module is going"}};
+  get.keys = {{"to", KeyKind::to, false, "local that receives 1 or 0"},
+              {"else", KeyKind::otherwise, false, "where to go if the module is going"}};
   get.models = "try_module_get(THIS_MODULE), v6.18";
   get.summary = "takes a reference on the driver's own module";
   put.name = "module_put";
@@ -54,7 +55,8 @@ std::vector<Verb> chardev_verbs() {
   put.summary = "drops one";
   return {
       device("misc_register", true, 1, "drivers/char/misc.c, v6.18", "makes the device node appear"),
-      device("misc_deregister", false, 1, "drivers/char/misc.c, v6.18", "removes the node; waits for open() in flight, not for other operations"),
+      device("misc_deregister", false, 1, "drivers/char/misc.c, v6.18",
+             "removes the node; waits for open() in flight, not for other operations"),
       device("cdev_device_add", true, 0, "fs/char_dev.c, v6.18", "makes the device node appear"),
       device("cdev_device_del", false, 0, "fs/char_dev.c, v6.18", "removes the node; waits for nobody"),
       get,

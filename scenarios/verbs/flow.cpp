@@ -14,10 +14,10 @@ struct Errno {
   std::string_view name;
   int value;
 };
-constexpr std::array errnos{Errno{"-EPERM", -1},   Errno{"-ENOENT", -2},  Errno{"-EINTR", -4},   Errno{"-EIO", -5},        Errno{"-ENXIO", -6},
-                            Errno{"-EAGAIN", -11}, Errno{"-ENOMEM", -12}, Errno{"-EFAULT", -14}, Errno{"-EBUSY", -16},     Errno{"-ENODEV", -19},
-                            Errno{"-EINVAL", -22}, Errno{"-ENOTTY", -25}, Errno{"-ENOSPC", -28}, Errno{"-ERESTARTSYS", -512}, Errno{"IRQ_NONE", 0},
-                            Errno{"IRQ_HANDLED", 0}};
+constexpr std::array errnos{Errno{"-EPERM", -1},   Errno{"-ENOENT", -2},        Errno{"-EINTR", -4},   Errno{"-EIO", -5},
+                            Errno{"-ENXIO", -6},   Errno{"-EAGAIN", -11},       Errno{"-ENOMEM", -12}, Errno{"-EFAULT", -14},
+                            Errno{"-EBUSY", -16},  Errno{"-ENODEV", -19},       Errno{"-EINVAL", -22}, Errno{"-ENOTTY", -25},
+                            Errno{"-ENOSPC", -28}, Errno{"-ERESTARTSYS", -512}, Errno{"IRQ_NONE", 0},  Errno{"IRQ_HANDLED", 0}};
 
 // --- Execution.
 
@@ -37,7 +37,8 @@ std::uint32_t do_use(Frame& f, const Instruction& i, std::uint32_t next) {
     if (f.file != nullptr && f.result == 0) f.result = -19;  // the usual answer, unless the driver's path says otherwise
     return otherwise(f, i, next);
   }
-  k.report(model::ViolationClass::unhandled_refusal, r.name, fmt::format("access to '{}' is refused and the driver has no path for it", k.text(r.name)));
+  k.report(model::ViolationClass::unhandled_refusal, r.name,
+           fmt::format("access to '{}' is refused and the driver has no path for it", k.text(r.name)));
   return i.number;
 }
 
@@ -63,7 +64,8 @@ std::uint32_t do_goto_if(Frame& f, const Instruction& i, std::uint32_t next) {
 
 std::uint32_t do_return_if(Frame& f, const Instruction& i, std::uint32_t next) {
   if (i.condition.local != no_local && !i.condition.holds(f.locals[i.condition.local])) return next;
-  f.result = i.value.kind == Value::Kind::local ? static_cast<int>(f.locals[i.value.local]) : static_cast<int>(static_cast<std::int64_t>(i.value.constant));
+  f.result = i.value.kind == Value::Kind::local ? static_cast<int>(f.locals[i.value.local])
+                                                : static_cast<int>(static_cast<std::int64_t>(i.value.constant));
   return end_of_function;
 }
 
@@ -114,7 +116,8 @@ std::optional<std::uint64_t> result(FunctionCompiler& c, Node n) {
     if (e.name == *text) return static_cast<std::uint64_t>(static_cast<std::int64_t>(e.value));
     names.emplace_back(e.name);
   }
-  n.error(c.out(), fmt::format("'{}' is no result", *text), "an integer, a local variable, or an error such as \"-ENODEV\"", nearest_word(*text, names));
+  n.error(c.out(), fmt::format("'{}' is no result", *text), "an integer, a local variable, or an error such as \"-ENODEV\"",
+          nearest_word(*text, names));
   return {};
 }
 
@@ -170,7 +173,8 @@ void compile_if(FunctionCompiler& c, const Verb&, Node step, Node operand) {
   const Node go = step.find("goto"), ret = step.find("return"), body = step.find("do"), other = step.find("else");
   const int ways = (go ? 1 : 0) + (ret ? 1 : 0) + (body ? 1 : 0);
   if (ways != 1) {
-    step.error(c.out(), ways == 0 ? "an if without consequence" : "an if with more than one consequence", "one of \"do\" (with or without \"else\"), \"goto\" or \"return\"");
+    step.error(c.out(), ways == 0 ? "an if without consequence" : "an if with more than one consequence",
+               "one of \"do\" (with or without \"else\"), \"goto\" or \"return\"");
     return;
   }
   if (other && !body) step.error(c.out(), "an else without \"do\"", "\"do\" beside \"else\"");
@@ -283,17 +287,22 @@ std::vector<Verb> flow_verbs() {
   call.acts = false;
   call.summary = "calls another function of the file";
   return {
-      in_driver(flow("use", do_use, compile_use, {body, {"else", KeyKind::custom, false, "where to go when access is refused: a label, or steps"}},
+      in_driver(flow("use", do_use, compile_use,
+                     {body, {"else", KeyKind::custom, false, "where to go when access is refused: a label, or steps"}},
                      "access to a resource as the policy gives it: nothing, try_access, ...")),
       in_driver(flow("policy", do_policy, compile_policy, {}, "the policy's half of remove(); nothing under \"none\"")),
       flow("if", nullptr, compile_if,
-           {{"do", KeyKind::custom, false, "steps"}, {"else", KeyKind::custom, false, "steps"}, {"goto", KeyKind::custom, false, "a label"}, {"return", KeyKind::custom, false, "a result"}},
+           {{"do", KeyKind::custom, false, "steps"},
+            {"else", KeyKind::custom, false, "steps"},
+            {"goto", KeyKind::custom, false, "a label"},
+            {"return", KeyKind::custom, false, "a result"}},
            "a branch on locals"),
       flow("goto", nullptr, compile_goto, {}, "jumps to a label of the function; use blocks that are left end"),
       flow("label", nullptr, compile_label, {}, "where a goto or an else goes"),
       in_driver(flow("return", nullptr, compile_return, {}, "leaves the function with a result")),
       in_driver(call),
-      flow("repeat", nullptr, compile_repeat, {body, {"as", KeyKind::custom, false, "name of the loop variable, for \"$name\" inside"}}, "unrolls steps; counts from 0"),
+      flow("repeat", nullptr, compile_repeat, {body, {"as", KeyKind::custom, false, "name of the loop variable, for \"$name\" inside"}},
+           "unrolls steps; counts from 0"),
       flow("maybe", do_maybe, compile_maybe, {body}, "a choice: the steps happen or they don't"),
       time("msleep", do_sleep, "kernel/time/timer.c, v6.18", "sleeps for a time or within a range"),
       time("usleep_range", do_sleep, "kernel/time/timer.c, v6.18", "sleeps for a time within a range"),

@@ -11,7 +11,8 @@ std::uint32_t do_request(Frame& f, const Instruction& i, std::uint32_t next) {
   model::IrqAction& action = f.binding->irqs[i.operand.index];
   if (!model::request_irq(f.context, line, action)) return otherwise(f, i, next);
   if (i.flags != 0 && !f.aborting())
-    model::devres_add(f.context, f.binding->binding, {&release, action.name, [&line, &action](model::Context& c) { model::free_irq(c, line, action); }, &action});
+    model::devres_add(f.context, f.binding->binding,
+                      {&release, action.name, [&line, &action](model::Context& c) { model::free_irq(c, line, action); }, &action});
   return next;
 }
 
@@ -30,7 +31,8 @@ Verb verb(std::string_view name, bool declares, Execute execute, std::uint8_t ma
   v.operand = declares ? OperandKind::declaration : OperandKind::entity;
   v.entity = EntityKind::irq;
   v.execute = execute;
-  if (declares) v.keys = {{"fn", KeyKind::function, true, "the handler"}, {"else", KeyKind::otherwise, false, "where to go if the line is taken"}};
+  if (declares)
+    v.keys = {{"fn", KeyKind::function, true, "the handler"}, {"else", KeyKind::otherwise, false, "where to go if the line is taken"}};
   v.flags = managed;
   v.models = managed != 0 ? "kernel/irq/devres.c, v6.18" : "kernel/irq/manage.c, v6.18";
   v.leaves_out = "shared lines, threaded handlers, masking, DEBUG_SHIRQ";

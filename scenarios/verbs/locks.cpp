@@ -5,14 +5,12 @@
 namespace unplug::scenarios {
 namespace {
 
-template <auto function>
-std::uint32_t on_mutex(Frame& f, const Instruction& i, std::uint32_t next) {
+template <auto function> std::uint32_t on_mutex(Frame& f, const Instruction& i, std::uint32_t next) {
   if (model::Mutex* m = mutex(f, i)) function(f.context, *m);
   return next;
 }
 
-template <auto function>
-std::uint32_t on_rwsem(Frame& f, const Instruction& i, std::uint32_t next) {
+template <auto function> std::uint32_t on_rwsem(Frame& f, const Instruction& i, std::uint32_t next) {
   if (model::Rwsem* s = rwsem(f, i)) function(f.context, *s);
   return next;
 }
@@ -28,7 +26,8 @@ std::uint32_t do_trylock(Frame& f, const Instruction& i, std::uint32_t next) {
 // Initialising is memory the allocation covers: no step of its own.
 std::uint32_t do_init(Frame&, const Instruction&, std::uint32_t next) { return next; }
 
-Verb lock(std::string_view name, EntityKind kind, Execute execute, std::string_view summary, std::string_view models, bool declares = false) {
+Verb lock(std::string_view name, EntityKind kind, Execute execute, std::string_view summary, std::string_view models,
+          bool declares = false) {
   Verb v;
   v.name = name;
   v.operand = declares ? OperandKind::declaration : OperandKind::entity;
@@ -46,14 +45,16 @@ Verb lock(std::string_view name, EntityKind kind, Execute execute, std::string_v
 std::vector<Verb> lock_verbs() {
   constexpr std::string_view mutex_c = "kernel/locking/mutex.c, v6.18", rwsem_c = "kernel/locking/rwsem.c, v6.18";
   Verb trylock = lock("mutex_trylock", EntityKind::mutex, do_trylock, "takes a mutex if it is free", mutex_c);
-  trylock.keys = {{"to", KeyKind::to, false, "local that receives 1 or 0"}, {"else", KeyKind::otherwise, false, "where to go if it is taken"}};
+  trylock.keys = {{"to", KeyKind::to, false, "local that receives 1 or 0"},
+                  {"else", KeyKind::otherwise, false, "where to go if it is taken"}};
   return {
       lock("mutex_init", EntityKind::mutex, do_init, "declares a mutex", mutex_c, true),
       lock("mutex_lock", EntityKind::mutex, on_mutex<model::mutex_lock>, "takes a mutex, sleeping until it is free", mutex_c),
       trylock,
       lock("mutex_unlock", EntityKind::mutex, on_mutex<model::mutex_unlock>, "releases a mutex", mutex_c),
       lock("init_rwsem", EntityKind::rwsem, do_init, "declares a rw_semaphore", rwsem_c, true),
-      lock("down_read", EntityKind::rwsem, on_rwsem<model::down_read>, "takes a rw_semaphore for reading; a waiting writer keeps it out", rwsem_c),
+      lock("down_read", EntityKind::rwsem, on_rwsem<model::down_read>, "takes a rw_semaphore for reading; a waiting writer keeps it out",
+           rwsem_c),
       lock("up_read", EntityKind::rwsem, on_rwsem<model::up_read>, "releases it", rwsem_c),
       lock("down_write", EntityKind::rwsem, on_rwsem<model::down_write>, "takes it for writing", rwsem_c),
       lock("up_write", EntityKind::rwsem, on_rwsem<model::up_write>, "releases it", rwsem_c),

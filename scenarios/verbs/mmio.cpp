@@ -19,12 +19,13 @@ std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next
   model::ioremap(f.context, m);
   if (f.aborting()) return next;
   // The policy's resource guard revokes in the devres callback, before the mapping goes.
-  model::devres_add(f.context, b.binding, {&unmap, m.name,
-                                           [&m, &r, &b](model::Context& c) {
-                                             b.policy->resource().revoke(c, r);
-                                             if (!c.aborting()) model::iounmap(c, m);
-                                           },
-                                           &m});
+  model::devres_add(f.context, b.binding,
+                    {&unmap, m.name,
+                     [&m, &r, &b](model::Context& c) {
+                       b.policy->resource().revoke(c, r);
+                       if (!c.aborting()) model::iounmap(c, m);
+                     },
+                     &m});
   return next;
 }
 
@@ -96,7 +97,8 @@ std::vector<Verb> mmio_verbs() {
   old.name = "devm_platform_ioremap_resource";
   old.alias_of = "devm_ioremap_resource";
   return {
-      mapping("devm_ioremap_resource", OperandKind::declaration, do_devm_ioremap, "lib/devres.c, v6.18", "claims a region and maps it; devres undoes both after remove()"),
+      mapping("devm_ioremap_resource", OperandKind::declaration, do_devm_ioremap, "lib/devres.c, v6.18",
+              "claims a region and maps it; devres undoes both after remove()"),
       old,
       mapping("ioremap", OperandKind::declaration, do_ioremap, "request_mem_region and ioremap, v6.18", "claims a region and maps it"),
       mapping("iounmap", OperandKind::entity, do_iounmap, "iounmap and release_mem_region, v6.18", "unmaps a region and releases it"),

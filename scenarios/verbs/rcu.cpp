@@ -5,8 +5,7 @@
 namespace unplug::scenarios {
 namespace {
 
-template <auto function>
-std::uint32_t on_rcu(Frame& f, const Instruction&, std::uint32_t next) {
+template <auto function> std::uint32_t on_rcu(Frame& f, const Instruction&, std::uint32_t next) {
   function(f.context, f.world.rcu());
   return next;
 }

@@ -15,8 +15,7 @@ Target target_of(Frame& f, Handle h) {
   return {&f.world.binding(static_cast<std::uint32_t>((h - 1) / declared)), static_cast<std::uint32_t>((h - 1) % declared)};
 }
 
-template <class T>
-T* resolve(Frame& f, const Instruction& i, EntityKind kind, std::deque<T> BindingInstance::*list) {
+template <class T> T* resolve(Frame& f, const Instruction& i, EntityKind kind, std::deque<T> BindingInstance::*list) {
   if (i.operand.kind == Operand::Kind::entity) return &(f.binding->*list)[i.operand.index];
   const Target t = target_of(f, f.locals[i.operand.local]);
   if (t.binding != nullptr) {

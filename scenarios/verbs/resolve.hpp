@@ -5,8 +5,8 @@
 
 namespace unplug::scenarios {
 
-// The thing an instruction works on: of the frame's binding, or reached through the pointer in a local. Null (and reported as null-deref) if
-// that pointer is NULL or points to something without such a member.
+// The thing an instruction works on: of the frame's binding, or reached through the pointer in a local. Null (and reported as
+// null-deref) if that pointer is NULL or points to something without such a member.
 model::Mutex* mutex(Frame& f, const Instruction& i);
 model::Rwsem* rwsem(Frame& f, const Instruction& i);
 model::Srcu* srcu(Frame& f, const Instruction& i);

@@ -16,8 +16,7 @@ std::uint32_t do_queue(Frame& f, const Instruction& i, std::uint32_t next) {
   return queued ? next : otherwise(f, i, next);
 }
 
-template <auto function>
-std::uint32_t on_work(Frame& f, const Instruction& i, std::uint32_t next) {
+template <auto function> std::uint32_t on_work(Frame& f, const Instruction& i, std::uint32_t next) {
   model::Work* w = work(f, i);
   if (w == nullptr) return next;
   if constexpr (std::is_void_v<decltype(function(f.context, *w))>) {
@@ -53,19 +52,24 @@ Verb alias(std::string_view name, std::string_view of) {
 }  // namespace
 
 std::vector<Verb> work_verbs() {
-  Verb init = verb("INIT_WORK", do_init, {{"fn", KeyKind::function, true, "the work function"}}, "INIT_WORK, v6.18", "declares a work item");
+  Verb init =
+      verb("INIT_WORK", do_init, {{"fn", KeyKind::function, true, "the work function"}}, "INIT_WORK, v6.18", "declares a work item");
   init.operand = OperandKind::declaration;
   init.acts = false;
   return {
       init,
       verb("queue_work", do_queue,
-           {was, {"at_most", KeyKind::at_most, false, "how often a task queues it here"}, {"else", KeyKind::otherwise, false, "where to go if it was pending or disabled"}},
+           {was,
+            {"at_most", KeyKind::at_most, false, "how often a task queues it here"},
+            {"else", KeyKind::otherwise, false, "where to go if it was pending or disabled"}},
            "queue_work, v6.18", "queues a work item on the system queue"),
       alias("schedule_work", "queue_work"),
       verb("cancel_work", on_work<model::cancel_work>, {was}, "cancel_work, v6.18", "takes a pending instance back; does not wait"),
-      verb("cancel_work_sync", on_work<model::cancel_work_sync>, {was}, "cancel_work_sync, v6.18", "takes it back and waits for the running one; later queueing is allowed"),
+      verb("cancel_work_sync", on_work<model::cancel_work_sync>, {was}, "cancel_work_sync, v6.18",
+           "takes it back and waits for the running one; later queueing is allowed"),
       verb("flush_work", on_work<model::flush_work>, {}, "flush_work, v6.18", "waits for the last instance queued so far"),
-      verb("disable_work_sync", on_work<model::disable_work_sync>, {was}, "disable_work_sync, v6.18", "as cancel_work_sync, and queueing is refused from then on"),
+      verb("disable_work_sync", on_work<model::disable_work_sync>, {was}, "disable_work_sync, v6.18",
+           "as cancel_work_sync, and queueing is refused from then on"),
       verb("enable_work", on_work<model::enable_work>, {}, "enable_work, v6.18", "undoes one disable"),
   };
 }

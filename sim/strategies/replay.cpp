@@ -69,20 +69,23 @@ TaskId DecisionReplay::pick(std::span<const TaskView> enabled, TaskId) {
       return v.id;
     }
   }
-  divergence_ = Divergence{step, describe_decision(decisions_, next_), fmt::format("at step {}: a choice among {} tasks", step, alternatives.size()),
-                           std::move(alternatives)};
+  divergence_ = Divergence{step, describe_decision(decisions_, next_),
+                           fmt::format("at step {}: a choice among {} tasks", step, alternatives.size()), std::move(alternatives)};
   return {};
 }
 
 std::uint32_t DecisionReplay::choose(const ChoicePoint& point, std::uint32_t bound) {
   const Decision* d = expect(step_ - 1, true);
-  if (d != nullptr && d->bound == bound && *d->choice < bound && d->task == names_->text(point.name) && d->operation == point.operation->name) {
+  if (d != nullptr && d->bound == bound && *d->choice < bound && d->task == names_->text(point.name) &&
+      d->operation == point.operation->name) {
     ++next_;
     return *d->choice;
   }
-  divergence_ = Divergence{step_ - 1, describe_decision(decisions_, next_),
-                           fmt::format("at step {}: a data choice of {} by '{}' ({})", step_ - 1, bound, names_->text(point.name), point.operation->name),
-                           {}};
+  divergence_ = Divergence{
+      step_ - 1,
+      describe_decision(decisions_, next_),
+      fmt::format("at step {}: a data choice of {} by '{}' ({})", step_ - 1, bound, names_->text(point.name), point.operation->name),
+      {}};
   return UINT32_MAX;
 }
 
