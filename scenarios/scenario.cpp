@@ -32,12 +32,15 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   if (const Node n = root.find("source"); n.is(Node::Kind::string)) s->source = std::string(n.string());
   read_forms(*s, options, out);
   read_members(*s, options, out);
+  const std::size_t policies_before = out.errors();
   read_policies(*s, options, out);
   read_strategies(*s, out);
-  read_expectations(*s, out);
+  if (out.errors() == policies_before) read_expectations(*s, options, out);
   if (out.errors() != errors) {
     // Compile one variant all the same: as many mistakes as possible in one go.
     if (s->members.empty() || s->forms.empty()) return nullptr;
+    for (const char* section : {"modules", "functions"})
+      if (!root.find(section).is(Node::Kind::object)) return nullptr;  // nothing would be found
   }
 
   std::set<std::string> said;

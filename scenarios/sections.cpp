@@ -245,10 +245,14 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
 void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   const std::string directory = directory_of(s.path);
   const Node list = s.document->root().find("policies");
-  const auto leave_out = [&](PolicyFile p, const std::vector<std::string>& parts, Node at) {
+  const auto leave_out = [&](PolicyFile p, const std::vector<std::string>& parts, Node in) {
     std::vector<std::string> known;
     for (const model::PartInfo& i : model::parts()) known.emplace_back(i.name);
     for (const std::string& part : parts) {
+      // The word itself, if it stands in the file.
+      Node at = in;
+      for (std::size_t k = 0; in.is(Node::Kind::array) && k < in.size(); ++k)
+        if (in.at(k).is(Node::Kind::string) && in.at(k).string() == part) at = in.at(k);
       if (std::ranges::find(known, part) != known.end()) {
         p = without(std::move(p), part);
       } else if (at) {
@@ -293,7 +297,9 @@ void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
     }
     auto p = find_policy(std::string(use.string()), directory, use, out);
     if (!p) continue;
+    const std::size_t errors = out.errors();
     PolicyFile made = leave_out(std::move(*p), less, without_node ? without_node : Node{});
+    if (out.errors() != errors) continue;
     if (std::ranges::find(s.policies, made.name, &PolicyFile::name) != s.policies.end()) {
       use.error(out, fmt::format("policy '{}' stands here twice", made.name));
       continue;
@@ -307,12 +313,16 @@ void read_strategies(Scenario& s, Diagnostics& out) {
   std::vector<std::string> known;
   for (const sim::StrategyInfo& i : sim::strategies()) known.emplace_back(i.name);
   s.strategies = words(n, out, "an array of strategies");
-  for (const std::string& name : s.strategies)
-    if (std::ranges::find(known, name) == known.end())
-      n.error(out, fmt::format("no strategy '{}'", name), join(known), nearest_word(name, known));
+  const auto check = [&](Node word) {
+    if (word.is(Node::Kind::string) && std::ranges::find(known, word.string()) == known.end())
+      word.error(out, fmt::format("no strategy '{}'", word.string()), fmt::format("one of: {}", join(known)),
+                 nearest_word(word.string(), known));
+  };
+  if (n.is(Node::Kind::string)) check(n);
+  for (std::size_t i = 0; n.is(Node::Kind::array) && i < n.size(); ++i) check(n.at(i));
 }
 
-void read_expectations(Scenario& s, Diagnostics& out) {
+void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   const Node list = s.document->root().find("expect");
   if (!list) return;
   if (!list.is(Node::Kind::array)) {
@@ -362,6 +372,19 @@ void read_expectations(Scenario& s, Diagnostics& out) {
       if (std::ranges::find(s.forms, f) == s.forms.end() && s.forms.size() > 1)
         n.find("form").error(out, fmt::format("no form '{}'", f), join(s.forms), nearest_word(f, s.forms));
     row.policies = words(n.find("policy"), out, "a policy");
+    // A row about a policy that does not run would be met whatever happens.
+    if (options.policies.empty() && options.without.empty()) {
+      std::vector<std::string> run;
+      for (const PolicyFile& p : s.policies) run.push_back(p.name);
+      const auto check = [&](Node word) {
+        if (word.is(Node::Kind::string) && std::ranges::find(run, word.string()) == run.end())
+          word.error(out, fmt::format("policy '{}' is not run by this file", word.string()), fmt::format("one of: {}", join(run)),
+                     nearest_word(word.string(), run));
+      };
+      const Node p = n.find("policy");
+      if (p.is(Node::Kind::string)) check(p);
+      for (std::size_t k = 0; p.is(Node::Kind::array) && k < p.size(); ++k) check(p.at(k));
+    }
     row.must = patterns(n.find("must"));
     row.may = patterns(n.find("may"));
     row.forbid = patterns(n.find("forbid"));

@@ -13,6 +13,6 @@ void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out);
 void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out);
 void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out);
 void read_strategies(Scenario& s, Diagnostics& out);
-void read_expectations(Scenario& s, Diagnostics& out);
+void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out);
 
 }  // namespace unplug::scenarios

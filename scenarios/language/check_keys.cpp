@@ -20,14 +20,16 @@ bool check_keys(Node object, std::initializer_list<std::string_view> allowed, st
   }
   const std::vector<std::string> list(allowed.begin(), allowed.end());
   bool good = true;
+  std::vector<std::string> meant;  // keys that are there but misspelt: not missing as well
   for (std::size_t i = 0; i < object.size(); ++i) {
     if (std::ranges::find(list, object.key(i)) != list.end()) continue;
+    meant.push_back(nearest_word(object.key(i), list));
     object.key_node(i).error(out, fmt::format("{} has no key '{}'", what, object.key(i)), fmt::format("one of: {}", join(list)),
-                             nearest_word(object.key(i), list));
+                             meant.back());
     good = false;
   }
   for (const std::string_view r : required) {
-    if (object.find(r)) continue;
+    if (object.find(r) || std::ranges::find(meant, r) != meant.end()) continue;
     object.error(out, fmt::format("{} needs the key '{}'", what, r));
     good = false;
   }
@@ -47,12 +49,17 @@ bool check_kind(Node root, std::string_view kind, Diagnostics& out) {
     return false;
   }
   const std::string_view found = n.string().substr(0, n.string().find('/'));
+  if (found == kind.substr(0, kind.find('/'))) {
+    n.error(out, fmt::format("this file is of version '{}'", n.string()), fmt::format("\"{}\", the version that this program reads", kind));
+    return false;
+  }
   std::string use;
   if (found == "failure") use = "; replay it with: unplug replay FILE";
   if (found == "result") use = "; a stored result is read by: unplug report FILE";
   if (found == "policy") use = "; use it with: unplug run SCENARIO --policy FILE";
   if (found == "scenario") use = "; run it with: unplug run FILE";
-  n.error(out, fmt::format("this file is a '{}'{}", n.string(), use), fmt::format("\"{}\"", kind));
+  n.error(out, fmt::format("this file is a '{}'{}", n.string(), use), fmt::format("\"{}\"", kind),
+          use.empty() ? nearest_word(n.string(), std::vector<std::string>{std::string(kind)}) : "");
   return false;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,7 +66,12 @@ struct Entities {
   std::vector<std::map<std::string, std::vector<std::uint64_t>>> registers;  // by mapping
   std::vector<Node> refusals_without_path;                                   // `use` steps without an else
   std::vector<std::string> defaults_taken;                                   // rule 4: what the file leaves open
+  // Words of steps that were reported as wrong. What such a step would have made is missing elsewhere; that is not said again.
+  std::set<std::string, std::less<>> lost;
 };
+
+// "one that INIT_WORK declares"
+[[nodiscard]] std::string declared_by(EntityKind kind);
 
 class FileCompiler {
  public:
@@ -86,6 +92,7 @@ class FileCompiler {
   void read_run();
   void read_task(const std::string& name, Node task);
   [[nodiscard]] bool in_form(Node step) const;
+  void lose(Node step);
   std::optional<std::uint32_t> function(Node n);
 
   const Document& document_;
@@ -149,6 +156,8 @@ class FunctionCompiler {
 
  private:
   void step(Node n);
+  // Of a step that could not be understood: what is inside it is looked at all the same.
+  void abandon(Node n);
   void generic(const Verb& verb, Node step, Node operand);
   bool read_key(const Verb& verb, const KeySpec& key, Node value, std::uint32_t index);
   void finish();

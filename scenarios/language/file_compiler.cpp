@@ -79,11 +79,20 @@ void FileCompiler::declare_step(Node step) {
     }
     return;
   }
+  bool verbs = false;
   for (std::size_t i = 0; i < step.size(); ++i) {
     const Verb* verb = find_verb(step.key(i));
+    verbs = verbs || verb != nullptr;
     if (verb != nullptr && verb->operand == OperandKind::declaration) declare_one(*verb, step, step.at(i));
   }
+  if (!verbs) lose(step);
   for (const std::string_view block : {"do", "else"}) declare(step.find(block));
+}
+
+// Called for a step about which there is, or will be, a message.
+void FileCompiler::lose(Node step) {
+  for (std::size_t i = 0; i < step.size(); ++i)
+    if (step.at(i).is(Node::Kind::string) && step.key(i) != "note" && step.key(i) != "form") entities_.lost.emplace(step.at(i).string());
 }
 
 void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
@@ -102,6 +111,10 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   spec.member = dot == std::string::npos ? *text : text->substr(dot + 1);
   if (dot != std::string::npos) {
     const std::string base = text->substr(0, dot);
+    if (entities_.lost.contains(base)) {
+      entities_.lost.insert(*text);
+      return;
+    }
     const auto memory = entities_.by_name.find(base);
     if (memory == entities_.by_name.end() || memory->second.kind != EntityKind::allocation) {
       std::vector<std::string> names;
@@ -109,6 +122,7 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
         if (e.kind == EntityKind::allocation) names.push_back(k);
       operand.error(out, fmt::format("'{}' lives in '{}', which no earlier step allocates", *text, base),
                     "memory from devm_kzalloc or kzalloc", nearest_word(base, names));
+      entities_.lost.insert(*text);
       return;
     }
     spec.allocation = memory->second.index;
@@ -116,7 +130,8 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   if (const Node fn = step.find("fn"); fn && (verb.entity == EntityKind::work || verb.entity == EntityKind::irq)) {
     if (const auto f = function(fn)) spec.function = *f;
   } else if (verb.entity == EntityKind::work || verb.entity == EntityKind::irq) {
-    return;  // the missing key is reported when the step is compiled
+    entities_.lost.insert(*text);  // the missing key is reported when the step is compiled
+    return;
   }
   if (const Node fields = step.find("fields")) {
     if (!fields.is(Node::Kind::object)) {

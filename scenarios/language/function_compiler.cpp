@@ -79,6 +79,7 @@ void FunctionCompiler::step(Node n) {
       n.key_node(found[1]).error(
           out(), fmt::format("a second verb '{}' in one step", n.key(found[1])),
           fmt::format("one verb a step (this one is '{}'); its other keys come from a closed list", n.key(found[0])));
+      abandon(n);
       return;
     }
     if (found.empty()) {
@@ -89,6 +90,7 @@ void FunctionCompiler::step(Node n) {
       } else {
         n.key_node(i).error(out(), fmt::format("unknown verb '{}'", n.key(i)), "a verb (unplug list verbs)", nearest_word(n.key(i), known));
       }
+      abandon(n);
       return;
     }
     verb_name = std::string(n.key(found[0]));
@@ -108,6 +110,7 @@ void FunctionCompiler::step(Node n) {
     where.error(out(), fmt::format("'{}' cannot stand here", verb_name),
                 driver() ? "a verb of driver functions; this one is for tasks in \"run\""
                          : "a verb of tasks in \"run\"; this one is for driver functions");
+    abandon(n);
     return;
   }
 
@@ -137,6 +140,7 @@ void FunctionCompiler::step(Node n) {
   program().sites.push_back(std::move(s));
 
   if (n.is(Node::Kind::object)) {
+    std::vector<std::string> meant;  // keys that are there but misspelt: not missing as well
     for (std::size_t i = 0; i < n.size(); ++i) {
       const std::string_view key = n.key(i);
       if (key == verb_name || is_common(key)) continue;
@@ -147,9 +151,11 @@ void FunctionCompiler::step(Node n) {
       std::string list;
       for (const std::string& a : allowed) list += (list.empty() ? "" : ", ") + a;
       n.key_node(i).error(out(), fmt::format("'{}' takes no key '{}'", verb_name, key), "one of: " + list, nearest_word(key, allowed));
+      meant.push_back(nearest_word(key, allowed));
+      file_.lose(n);
     }
     for (const KeySpec& k : verb->keys)
-      if (k.required && !n.find(k.name))
+      if (k.required && !n.find(k.name) && meant.end() == std::ranges::find(meant, k.name))
         where.error(out(), fmt::format("'{}' needs the key '{}'", verb_name, k.name), std::string(k.meaning));
   }
   if (verb->compile != nullptr) {
@@ -157,6 +163,12 @@ void FunctionCompiler::step(Node n) {
   } else {
     generic(*verb, n, operand);
   }
+}
+
+void FunctionCompiler::abandon(Node n) {
+  if (!n.is(Node::Kind::object)) return;
+  file_.lose(n);
+  if (const Node body = n.find("do"); body.is(Node::Kind::array)) steps(body);
 }
 
 void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
@@ -170,8 +182,13 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
       if (operand && !operand.is(Node::Kind::null))
         operand.error(out(), fmt::format("'{}' takes no operand", verb.name), fmt::format("\"{}\" as a bare string, or null", verb.name));
       break;
-    case OperandKind::entity:
     case OperandKind::declaration:
+      // What another declaration of the same name is was said when it was found.
+      if (const auto found = at.is(Node::Kind::string) ? entities().by_name.find(std::string(at.string())) : entities().by_name.end();
+          found != entities().by_name.end() && found->second.kind != verb.entity)
+        break;
+      [[fallthrough]];
+    case OperandKind::entity:
       if (auto o = entity(at, verb.entity)) i.operand = *o;
       break;
     case OperandKind::field:
@@ -187,10 +204,11 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
       }
       const auto found = entities().by_name.find(text->substr(0, dot));
       if (found == entities().by_name.end() || found->second.kind != EntityKind::mapping) {
+        if (entities().lost.contains(text->substr(0, dot))) break;
         std::vector<std::string> names;
         for (const auto& [n, e] : entities().by_name)
           if (e.kind == EntityKind::mapping) names.push_back(n);
-        at.error(out(), fmt::format("no MMIO mapping '{}'", text->substr(0, dot)), "a mapping made by devm_ioremap_resource or ioremap",
+        at.error(out(), fmt::format("no MMIO mapping '{}'", text->substr(0, dot)), declared_by(EntityKind::mapping),
                  nearest_word(text->substr(0, dot), names));
         break;
       }
@@ -303,6 +321,7 @@ void FunctionCompiler::finish() {
   for (const Jump& j : jumps_) {
     const auto found = labels_.find(j.label);
     if (found == labels_.end()) {
+      if (entities().lost.contains(j.label)) continue;
       std::vector<std::string> known;
       for (const auto& [k, v] : labels_) known.push_back(k);
       j.at.error(out(), fmt::format("no label '{}' in function '{}'", j.label, function_.name),

@@ -3,10 +3,19 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/world.hpp"
 
 namespace unplug::scenarios {
+
+std::string declared_by(EntityKind kind) {
+  std::string list;
+  for (const Verb& v : verbs())
+    if (v.operand == OperandKind::declaration && v.entity == kind && v.alias_of.empty())
+      list += (list.empty() ? "" : " or ") + std::string(v.name);
+  return fmt::format("one that {} declares", list);
+}
 
 std::uint32_t FunctionCompiler::local_named(const std::string& name, bool create) {
   if (const auto found = locals_.find(name); found != locals_.end()) return found->second;
@@ -20,6 +29,7 @@ std::uint32_t FunctionCompiler::local(Node n, bool create) {
   const auto name = reader().text(n, "a local variable");
   if (!name) return no_local;
   const std::uint32_t l = local_named(*name, create);
+  if (l == no_local && entities().lost.contains(*name)) return no_local;
   if (l == no_local) {
     std::vector<std::string> known;
     for (const auto& [k, v] : locals_) known.push_back(k);
@@ -49,11 +59,12 @@ std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
     n.error(out(), fmt::format("'{}' is a {}", *text, name(found->second.kind)), fmt::format("a {}", name(kind)), {}, found->second.at);
     return {};
   }
+  if (entities().lost.contains(*text)) return {};
   std::vector<std::string> names;
   for (const auto& [k, e] : entities().by_name)
     if (e.kind == kind) names.push_back(k);
   n.error(out(), fmt::format("no {} '{}'", name(kind), *text),
-          names.empty() ? fmt::format("nothing in this file declares a {}", name(kind)) : std::string("a declared one"),
+          declared_by(kind) + (names.empty() ? "; nothing in this file does" : names.size() <= 8 ? fmt::format(": {}", join(names)) : ""),
           nearest_word(*text, names));
   return {};
 }
@@ -75,6 +86,7 @@ std::optional<Operand> FunctionCompiler::field(Node n) {
       if (names.back() == *text) return Operand{Operand::Kind::entity, EntityKind::field, a, f, 0, *text};
     }
   }
+  if (entities().lost.contains(base)) return {};
   n.error(out(), fmt::format("no field '{}'", *text),
           "MEMORY.FIELD with a field listed where the memory is allocated, LOCAL.FIELD, or file.private_data", nearest_word(*text, names));
   return {};
@@ -100,6 +112,7 @@ std::optional<Value> FunctionCompiler::value(Node raw) {
   for (const auto& [k, v] : locals_) names.push_back(k);
   for (const auto& [k, e] : entities().by_name)
     if (e.kind == EntityKind::allocation) names.push_back(k);
+  if (entities().lost.contains(*text)) return {};
   raw.error(out(), fmt::format("'{}' is no value", *text), "an integer, NULL, a local variable, or the name of declared memory",
             nearest_word(*text, names));
   return {};
@@ -143,6 +156,7 @@ std::optional<Condition> FunctionCompiler::condition(Node n) {
     return {};
   }
   c.local = local_named(name, false);
+  if (c.local == no_local && entities().lost.contains(name)) return {};
   if (c.local == no_local) {
     std::vector<std::string> known;
     for (const auto& [k, v] : locals_) known.push_back(k);
@@ -158,6 +172,7 @@ std::uint32_t FunctionCompiler::descriptor(Node n, bool create) {
   if (!name) return 0;
   if (const auto found = descriptors_.find(*name); found != descriptors_.end()) return found->second;
   if (!create) {
+    if (entities().lost.contains(*name)) return 0;
     std::vector<std::string> known;
     for (const auto& [k, v] : descriptors_) known.push_back(k);
     n.error(out(), fmt::format("no file descriptor '{}' yet", *name), "one that an earlier \"open\" of this task set with \"to\"",

@@ -130,11 +130,9 @@ void read_result(FunctionCompiler& c, Node n, Instruction& i) {
 }
 
 void compile_use(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
-  const auto o = c.entity(operand, EntityKind::mapping);
-  if (!o) return;
   Instruction use;
   use.execute = verb.execute;
-  use.operand = *o;
+  if (const auto o = c.entity(operand, EntityKind::mapping)) use.operand = *o;
   use.acts = false;
   const std::uint32_t index = c.emit(std::move(use));
   const std::uint32_t site = c.site();

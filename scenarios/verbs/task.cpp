@@ -36,17 +36,16 @@ std::uint32_t do_claim(Frame& f, const Instruction& i, std::uint32_t next) {
 
 void compile_open(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
   const auto o = c.entity(operand, EntityKind::chardev);
-  if (!o) return;
   Instruction i;
   i.execute = verb.execute;
-  i.operand = *o;
+  if (o) i.operand = *o;
   if (const Node to = step.find("to")) i.to = c.descriptor(to, true);
   if (const Node await = step.find("await")) {
     if (const auto yes = c.reader().boolean(await, "true or false")) i.flags = *yes ? 1 : 0;
   }
   const std::uint32_t index = c.emit(std::move(i));
   if (const Node other = step.find("else")) c.otherwise(index, other);
-  if (!c.first_node) c.first_node = o->index;
+  if (o && !c.first_node) c.first_node = o->index;
 }
 
 void compile_on_file(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {

@@ -1,0 +1,169 @@
+// What scripts rely on: exit codes, files written and not written, JSON.
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "program.hpp"
+
+using namespace unplug::test;
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr const char* nova = "scenarios/nova-timer.json";
+
+std::string with_out(const Folder& f) { return " --out " + f / "out" + " "; }
+
+// The failure files that a run of the control leaves.
+std::vector<std::filesystem::path> failures(const Folder& f) {
+  const Ran ran = run_unplug("run scenarios/nova-timer.json --policy none --param bars=1 --executions 100 --seed 1 --quiet" + with_out(f));
+  CHECK(ran.code != 2);
+  std::vector<std::filesystem::path> files;
+  for (const auto& e : std::filesystem::directory_iterator(f.path / "out" / "failures")) files.push_back(e.path());
+  std::sort(files.begin(), files.end());
+  REQUIRE(!files.empty());
+  return files;
+}
+
+// Rewrites a failure file by way of JSON.
+template <class Change> std::string altered(const Folder& f, const std::filesystem::path& original, Change change) {
+  Json j = Json::parse(read_file(original));
+  change(j);
+  write_file(f.path / "altered.json", j.dump(1));
+  return f / "altered.json";
+}
+
+}  // namespace
+
+TEST_CASE("run: 0 if everything is as expected, 1 if not") {
+  Folder f("run");
+  const std::string small = " --param bars=1 --executions 300 --quiet" + with_out(f);
+  CHECK(run_unplug(std::string("run ") + nova + " --policy srcu-fence" + small).code == 0);
+  std::string text = read_file(std::filesystem::path(UNPLUG_SOURCE_DIR) / nova);
+  const std::string row = "{\"policy\": [\"srcu-fence\", \"rwsem-fence\"], \"must\": []";
+  REQUIRE(text.find(row) != std::string::npos);
+  text.replace(text.find(row), row.size(), "{\"policy\": [\"srcu-fence\", \"rwsem-fence\"], \"must\": [\"double-free\"]");
+  write_file(f.path / "wrong.json", text);
+  const Ran wrong = run_unplug("run " + f / "wrong.json" + " --policy srcu-fence --param bars=1 --executions 100" + with_out(f));
+  CHECK(wrong.code == 1);
+  CHECK(wrong.out.find("double-free") != std::string::npos);
+}
+
+TEST_CASE("compare writes the report") {
+  Folder f("compare");
+  const Ran ran = run_unplug("compare scenarios/drm-unbounded-wait.json --policy srcu-fence --executions 100 --quiet" + with_out(f));
+  CHECK(ran.code == 0);
+  CHECK(read_file(f.path / "out" / "index.html").find("</html>") != std::string::npos);
+  CHECK(Json::parse(read_file(f.path / "out" / "result.json"))["unplug"] == "result/1");
+  for (const auto& e : std::filesystem::recursive_directory_iterator(f.path)) CHECK(e.path().extension() != ".part");
+}
+
+TEST_CASE("replay: reproduced is 1, and the same text every time") {
+  Folder f("replay");
+  for (const auto& file : failures(f)) {
+    CAPTURE(file.string());
+    const Ran first = run_unplug("replay " + file.string());
+    CHECK(first.code == 1);
+    CHECK(first.out.find("reproduced: ") != std::string::npos);
+    CHECK(run_unplug("replay " + file.string()).out == first.out);
+    CHECK(run_unplug("replay --quiet " + file.string()).out.empty());
+  }
+}
+
+TEST_CASE("replay: an altered decision is 4 and says where, what was expected, found and enabled") {
+  Folder f("diverge");
+  const std::string path = altered(f, failures(f).front(), [](Json& j) {
+    for (Json& d : j["decisions"])
+      if (d.contains("among")) {
+        d["task"] = "nobody";
+        return;
+      }
+  });
+  const Ran ran = run_unplug("replay " + path + " 2>&1");
+  CHECK(ran.code == 4);
+  for (const char* word : {"at step", "expected", "found", "enabled", "nobody"}) {
+    CAPTURE(word);
+    CHECK(ran.out.find(word) != std::string::npos);
+  }
+}
+
+TEST_CASE("replay: another engine version is 2, another trace is 4, another scenario text is 2") {
+  Folder f("versions");
+  const auto original = failures(f).front();
+  const Ran version =
+      run_unplug("replay " + altered(f, original, [](Json& j) { j["engine_semantics"] = j["engine_semantics"].get<int>() + 1; }) + " 2>&1");
+  CHECK(version.code == 2);
+  CHECK(version.out.find("engine semantics") != std::string::npos);
+  const Ran trace = run_unplug("replay " + altered(f, original, [](Json& j) { j["fingerprint"] = "0x0123456789abcdef"; }) + " 2>&1");
+  CHECK(trace.code == 4);
+  CHECK(trace.out.find("0x0123456789abcdef") != std::string::npos);
+  const Ran text = run_unplug("replay " + altered(f, original, [](Json& j) { j["scenario_text"][0] = "// other"; }) + " 2>&1");
+  CHECK(text.code == 2);
+  CHECK(text.out.find("not the one that failed") != std::string::npos);
+}
+
+TEST_CASE("list knows every kind and refuses others") {
+  for (const std::string kind : {"scenarios", "policies", "mechanisms", "strategies", "verbs", "classes", "formats"}) {
+    CAPTURE(kind);
+    const Ran ran = run_unplug("list " + kind);
+    CHECK(ran.code == 0);
+    CHECK(!ran.out.empty());
+    CHECK(ran.out.find('\033') == std::string::npos);
+  }
+  CHECK(run_unplug("list policies").out.find("srcu-fence") != std::string::npos);
+  CHECK(run_unplug("list nonsense 2>&1").code == 2);
+}
+
+TEST_CASE("bad usage is 2 and writes nothing") {
+  Folder f("usage");
+  for (const std::string arguments :
+       {"", "rnu", "run", "run scenarios/nova-timer.json --executions 0", "run scenarios/nova-timer.json --executions many",
+        "run scenarios/nova-timer.json --policy scru-fence", "run scenarios/nova-timer.json --strategy rnadom",
+        "run scenarios/nova-timer.json --param bar=1", "run scenarios/nova-timer.json --param bars",
+        "run scenarios/nova-timer.json --gp soon", "run scenarios/nova-timer.json --form fixed",
+        "run scenarios/nova-timer.json --without waiter", "run scenarios/nova-timer.json tests/broken/unknown_verb.json", "run --color red x",
+        "compare tests/broken/empty.json", "replay", "replay there_is_no_such_file.json", "validate"}) {
+    CAPTURE(arguments);
+    const bool runs = arguments.starts_with("run ") || arguments.starts_with("compare ");
+    const Ran ran = run_unplug(arguments + (runs ? with_out(f) : "") + " 2>&1");
+    CHECK(ran.code == 2);
+    CHECK(!ran.out.empty());
+    CHECK(std::filesystem::is_empty(f.path));
+  }
+}
+
+TEST_CASE("--json is one document with what scripts need of every cell") {
+  Folder f("json");
+  const std::string command = std::string("run ") + nova + " --policy none --policy srcu-fence --param bars=1 --strategy timed --executions 100 --json --jobs ";
+  const Ran ran = run_unplug(command + "1" + with_out(f));
+  const Json j = Json::parse(ran.out);
+  CHECK(j["unplug"] == "result/1");
+  std::size_t cells = 0;
+  for (const Json& s : j["scenarios"]) {
+    for (const Json& c : s["cells"]) {
+      ++cells;
+      for (const char* key : {"executions", "evidence", "violations", "notes", "remove_ns", "unbind_ns", "expectations"}) {
+        CAPTURE(key);
+        CHECK(c.contains(key));
+      }
+      for (const char* key : {"p50", "p90", "p99", "max"}) CHECK(c["unbind_ns"].contains(key));
+      CHECK(c["executions"] == 100);
+      for (const Json& v : c["violations"])
+        for (const char* key : {"class", "signature", "count", "failure_file"}) CHECK(v.contains(key));
+    }
+  }
+  CHECK(cells == 2);
+  // In fresh processes, and on more threads, the same text.
+  CHECK(run_unplug(command + "1" + with_out(f)).out == ran.out);
+  CHECK(run_unplug(command + "5" + with_out(f)).out == ran.out);
+}
+
+TEST_CASE("colour only where it is wanted") {
+  Folder f("colour");
+  const std::string command = std::string("run ") + nova + " --policy none --param bars=1 --executions 100" + with_out(f);
+  CHECK(run_unplug(command + "2>&1", "NO_COLOR=1").out.find('\033') == std::string::npos);
+  CHECK(run_unplug(command + "2>&1").out.find('\033') == std::string::npos);
+  CHECK(run_unplug(command + "--color always").out.find('\033') != std::string::npos);
+}
