@@ -42,7 +42,7 @@ std::string duration(std::uint64_t ns) {
 }
 
 std::string duration_range(std::uint64_t low_ns, std::uint64_t high_ns) {
-  const std::string low = duration(low_ns);
+  std::string low = duration(low_ns);
   const std::string high = duration(high_ns);
   if (low == high) return low;
   const std::size_t low_space = low.find(' ');

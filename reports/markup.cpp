@@ -44,7 +44,7 @@ std::string fill_template(std::string_view name, const Node& node) {
   const embedded::EmbeddedFile* file = embedded::find(fmt::format("templates/{}", name));
   if (file == nullptr) throw std::logic_error(fmt::format("template '{}' is not embedded", name));
   kainjow::mustache::mustache page{std::string(file->text)};
-  const std::string text = page.is_valid() ? page.render(node.data()) : std::string();
+  std::string text = page.is_valid() ? page.render(node.data()) : std::string();
   if (!page.is_valid()) throw std::logic_error(fmt::format("template '{}': {}", name, page.error_message()));
   return text;
 }
