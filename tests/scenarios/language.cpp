@@ -1,0 +1,201 @@
+// The scenario language, a small scenario for each of its features.
+#include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "files.hpp"
+
+using namespace unplug;
+using namespace unplug::scenarios;
+
+namespace {
+
+// A driver of one screen; the sections that a test is about are its own.
+struct Source {
+  std::string probe, ioctl, remove, functions, tasks;
+  std::string fops = R"("owner": "policy", "unlocked_ioctl": "foo_ioctl")";
+  std::string sections;
+  std::string removal = R"(["unbind"])";
+
+  [[nodiscard]] std::string text() const {
+    return fmt::format(R"({{"name": "t", "modules": {{"foo": {{"fops": {{{}}}}}}}, {}
+      "functions": {{
+        "foo_probe": [{{"devm_kzalloc": "priv", "fields": {{"n": 0}}}}, {{"devm_ioremap_resource": "bar0", "regs": {{"A": [0, 1]}}}},
+          {} {{"cdev_device_add": "dev"}}],
+        "foo_ioctl": [{}], {}
+        "foo_remove": [{{"cdev_device_del": "dev"}}, {{"policy": "fence"}}{}]}},
+      "run": {{"removal": [{}], "tasks": {{"user": {{"do": [{{"open": "dev", "to": "fd"}}, {{"ioctl": "fd"}}]}}{}}}}}}})",
+                       fops, sections, probe, ioctl, functions, remove, removal, tasks);
+  }
+};
+
+std::unique_ptr<Scenario> load(const std::string& text, const std::string& policy) {
+  Diagnostics out;
+  LoadOptions options;
+  options.policies = {policy};
+  auto s = parse_scenario(text, "t", options, out);
+  INFO(out.render());
+  REQUIRE(s != nullptr);
+  return s;
+}
+
+ScenarioResult run(const Source& source, const std::string& policy = "none", std::uint64_t executions = 300) {
+  RunOptions options;
+  options.strategies = {"random"};
+  options.executions = executions;
+  return scenarios::test::run(*load(source.text(), policy), options);
+}
+
+// Whether any cell shows "class(object)@function"; parts may be left out.
+bool shows(const ScenarioResult& r, const std::string& violation_class, const std::string& object = {}, const std::string& function = {}) {
+  const Pattern p{{}, violation_class, object, function};
+  return std::ranges::any_of(r.cells, [&](const Cell& c) {
+    const auto fits = [&](const Finding& f) { return p.matches(f.violation_class, f.object, f.offender.function); };
+    return std::ranges::any_of(c.violations, fits) || std::ranges::any_of(c.notes, fits);
+  });
+}
+
+bool never(const ScenarioResult& r, const std::string& step) {
+  return std::ranges::find(r.cells.at(0).never_reached, step) != r.cells.at(0).never_reached.end();
+}
+
+std::string names(const Scenario& s) {
+  std::string t;
+  for (const Member& m : s.members) t += "[" + m.name + "]";
+  return t;
+}
+
+}  // namespace
+
+TEST_CASE("parameters and ways of removal span members") {
+  Source s;
+  s.sections = R"("params": {"n": [1, 2], "fixed": 7},)";
+  CHECK(names(*load(s.text(), "none")) == "[n=1][n=2]");
+  s.removal = R"(["unbind"], ["unbind", "rmmod"])";
+  CHECK(names(*load(s.text(), "none")) ==
+        "[n=1, removal=unbind][n=1, removal=unbind+rmmod][n=2, removal=unbind][n=2, removal=unbind+rmmod]");
+}
+
+TEST_CASE("repeat unrolls with its variable") {
+  Source s;
+  s.sections = R"("params": {"n": 3},)";
+  s.probe = R"({"repeat": "$n", "as": "i", "do": [{"devm_ioremap_resource": "more$i"}]},)";
+  s.ioctl = R"({"repeat": "$n", "as": "i", "do": [{"readl": "more$i.X"}]})";
+  const auto loaded = load(s.text(), "none");
+  CHECK(loaded->program(0, 0)->of(EntityKind::mapping).size() == 4);
+  const ScenarioResult r = run(s);
+  for (const char* object : {"more0", "more1", "more2"}) CHECK(shows(r, "use-after-unmap", object, "foo_ioctl"));
+}
+
+TEST_CASE("forms choose steps") {
+  Source s;
+  s.ioctl = R"({"readl": "bar0.A", "form": ["bad"]}, {"udelay": "1us", "form": "good"})";
+  const auto loaded = load(s.text(), "none");
+  CHECK(loaded->forms == std::vector<std::string>{"bad", "good"});
+  for (const Cell& c : run(s).cells) CHECK(c.violations.empty() == (c.form == "good"));
+}
+
+TEST_CASE("if, goto, label and else") {
+  Source s;
+  s.ioctl = R"({"readl": "bar0.A", "to": "a"}, {"if": "a == 0", "goto": "end"}, {"writel": "bar0.ONE", "id": "one"},
+    {"if": "a == 0", "do": [{"writel": "bar0.X", "id": "dead"}], "else": [{"writel": "bar0.Y", "id": "live"}]},
+    {"label": "end"}, {"if": "!a", "return": "-EIO"}, {"writel": "bar0.Z", "id": "last"})";
+  const ScenarioResult r = run(s);
+  CHECK(never(r, "foo_ioctl/dead"));
+  for (const char* step : {"foo_ioctl/one", "foo_ioctl/live", "foo_ioctl/last"}) CHECK(!never(r, step));
+  CHECK(r.cells[0].operations.failed > 0);
+  CHECK(r.cells[0].operations.completed > 0);
+}
+
+TEST_CASE("use: else steps come back behind the block, an else label does not, and no else is a violation") {
+  Source s;
+  s.ioctl = R"({"use": "bar0", "do": [{"readl": "bar0.A"}], "else": [{"store": "priv.n", "value": 1, "id": "refused"}]},
+    {"WRITE_ONCE": "priv.n", "value": 2, "id": "after"})";
+  const ScenarioResult block = run(s, "rcu-revoke");
+  CHECK(!never(block, "foo_ioctl/refused"));
+  CHECK(!never(block, "foo_ioctl/after"));
+  CHECK(!shows(block, "use-after-unmap"));
+  CHECK(!shows(block, "unhandled-refusal"));
+  s.ioctl = R"({"use": "bar0", "do": [{"readl": "bar0.A"}]})";
+  CHECK(shows(run(s, "rcu-revoke"), "unhandled-refusal", "bar0", "foo_ioctl"));
+}
+
+TEST_CASE("sleeping in a guarded block is atomic under RCU only") {
+  Source s;
+  s.ioctl = R"({"use": "bar0", "do": [{"msleep": "1ms..2ms"}], "else": "out"}, {"label": "out"})";
+  CHECK(shows(run(s, "rcu-revoke"), "sleep-in-atomic", "", "foo_ioctl"));
+  CHECK(!shows(run(s, "srcu-fence"), "sleep-in-atomic"));
+}
+
+TEST_CASE("call and maybe") {
+  Source s;
+  s.functions = R"("foo_helper": [{"readl": "bar0.A"}, {"return": "-EIO"}],)";
+  s.ioctl = R"({"maybe": "ask", "do": [{"call": "foo_helper", "to": "r"}, {"return": "r"}]})";
+  const ScenarioResult r = run(s);
+  CHECK(shows(r, "use-after-unmap", "bar0", "foo_helper"));
+  CHECK(r.cells[0].operations.failed > 0);
+  CHECK(r.cells[0].operations.completed > 0);
+}
+
+TEST_CASE("plain accesses race, marked ones do not") {
+  Source s;
+  s.tasks = R"(, "other": {"do": [{"open": "dev", "to": "fd"}, {"ioctl": "fd"}]})";
+  s.ioctl = R"({"load": "priv.n", "to": "n"}, {"store": "priv.n", "value": 1})";
+  CHECK(shows(run(s, "srcu-fence"), "data-race"));
+  s.ioctl = R"({"READ_ONCE": "priv.n", "to": "n"}, {"WRITE_ONCE": "priv.n", "value": 1})";
+  CHECK(!shows(run(s, "srcu-fence"), "data-race"));
+}
+
+TEST_CASE("call_rcu needs rcu_barrier before the text goes") {
+  Source s;
+  s.sections = R"("kernel": {"unload_grace_period": false},)";
+  s.removal = R"(["unbind", "rmmod"])";
+  s.functions = R"("foo_cb": [{"udelay": "1us"}],)";
+  s.remove = R"(, {"call_rcu": null, "fn": "foo_cb"})";
+  CHECK(shows(run(s), "execute-after-free", "foo", "foo_cb"));
+  s.functions = R"("foo_cb": [{"udelay": "1us"}], "foo_exit": ["rcu_barrier"],)";
+  CHECK(!shows(run(s), "execute-after-free", "foo", "foo_cb"));
+}
+
+TEST_CASE("what the driver leaves behind") {
+  Source s;
+  s.probe = R"({"mutex_init": "priv.lock"},)";
+  s.ioctl = R"({"mutex_lock": "priv.lock"})";
+  CHECK(shows(run(s), "leak"));
+  s.probe = R"({"request_irq": "irq", "fn": "foo_irq"},)";
+  s.functions = R"("foo_irq": [{"return": "IRQ_HANDLED"}],)";
+  s.ioctl = "";
+  CHECK(shows(run(s), "leak", "irq"));
+  s.remove = R"(, {"free_irq": "irq"})";
+  CHECK(!shows(run(s), "leak"));
+}
+
+TEST_CASE("memory freed twice") {
+  Source s;
+  s.probe = R"({"kzalloc": "buf"},)";
+  s.remove = R"(, {"kfree": "buf"})";
+  CHECK(run(s).cells[0].violations.empty());
+  s.remove = R"(, {"kfree": "buf"}, {"kfree": "buf"})";
+  CHECK(shows(run(s), "double-free", "buf", "foo_remove"));
+}
+
+TEST_CASE("another driver claims the region") {
+  Source s;
+  s.ioctl = R"({"repeat": 40, "do": [{"udelay": "1us"}]}, {"readl": "bar0.A"})";
+  s.tasks = R"(, "other": {"do": [{"repeat": 25, "do": [{"udelay": "1us"}]}, {"request_mem_region": "bar0"}]})";
+  CHECK(shows(run(s, "none", 2000), "region-reused", "bar0", "foo_ioctl"));
+}
+
+TEST_CASE("fops.owner: null, the module, or as the policy says") {
+  Source s;
+  s.removal = R"(["unbind", "rmmod"])";
+  const auto pinned = [&](const std::string& owner, const std::string& policy) {
+    s.fops = R"("unlocked_ioctl": "foo_ioctl", "owner": )" + owner;
+    return shows(run(s, policy), "module-pinned");
+  };
+  CHECK(!pinned("null", "fd-refcount"));
+  CHECK(pinned(R"("foo")", "none"));
+  CHECK(pinned(R"("policy")", "fd-refcount"));
+  CHECK(!pinned(R"("policy")", "none"));
+}
