@@ -64,7 +64,9 @@ std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
   for (const auto& [k, e] : entities().by_name)
     if (e.kind == kind) names.push_back(k);
   n.error(out(), fmt::format("no {} '{}'", name(kind), *text),
-          declared_by(kind) + (names.empty() ? "; nothing in this file does" : names.size() <= 8 ? fmt::format(": {}", join(names)) : ""),
+          declared_by(kind) + (names.empty()       ? "; nothing in this file does"
+                               : names.size() <= 8 ? fmt::format(": {}", join(names))
+                                                   : ""),
           nearest_word(*text, names));
   return {};
 }

@@ -123,8 +123,8 @@ TEST_CASE("bad usage is 2 and writes nothing") {
         "run scenarios/nova-timer.json --policy scru-fence", "run scenarios/nova-timer.json --strategy rnadom",
         "run scenarios/nova-timer.json --param bar=1", "run scenarios/nova-timer.json --param bars",
         "run scenarios/nova-timer.json --gp soon", "run scenarios/nova-timer.json --form fixed",
-        "run scenarios/nova-timer.json --without waiter", "run scenarios/nova-timer.json tests/broken/unknown_verb.json", "run --color red x",
-        "compare tests/broken/empty.json", "replay", "replay there_is_no_such_file.json", "validate"}) {
+        "run scenarios/nova-timer.json --without waiter", "run scenarios/nova-timer.json tests/broken/unknown_verb.json",
+        "run --color red x", "compare tests/broken/empty.json", "replay", "replay there_is_no_such_file.json", "validate"}) {
     CAPTURE(arguments);
     const bool runs = arguments.starts_with("run ") || arguments.starts_with("compare ");
     const Ran ran = run_unplug(arguments + (runs ? with_out(f) : "") + " 2>&1");
@@ -136,7 +136,8 @@ TEST_CASE("bad usage is 2 and writes nothing") {
 
 TEST_CASE("--json is one document with what scripts need of every cell") {
   Folder f("json");
-  const std::string command = std::string("run ") + nova + " --policy none --policy srcu-fence --param bars=1 --strategy timed --executions 100 --json --jobs ";
+  const std::string command =
+      std::string("run ") + nova + " --policy none --policy srcu-fence --param bars=1 --strategy timed --executions 100 --json --jobs ";
   const Ran ran = run_unplug(command + "1" + with_out(f));
   const Json j = Json::parse(ran.out);
   CHECK(j["unplug"] == "result/1");

@@ -32,10 +32,12 @@ std::string text(const ScenarioResult& r) {
   std::string t;
   for (const Cell& c : r.cells) {
     const Operations& o = c.operations;
-    t += fmt::format("{} {} {}: {} executions, {} traces, remove {} unbind {} rmmod {} gp {}\n", c.member, c.policy, c.strategy, c.executions,
-                     c.evidence.distinct_traces, text(c.remove_ns), text(c.unbind_ns), text(c.rmmod_ns), text(c.grace_periods));
-    t += fmt::format("  operations {} {} {} {} {} {} {} {}, unload {} {} {}\n", o.started, o.completed, o.refused_at_entry, o.torn, o.failed,
-                     o.unfinished, o.entry_branches, o.torn_branches, c.unload.attempted, c.unload.refused, c.unload.done_while_open);
+    t += fmt::format("{} {} {}: {} executions, {} traces, remove {} unbind {} rmmod {} gp {}\n", c.member, c.policy, c.strategy,
+                     c.executions, c.evidence.distinct_traces, text(c.remove_ns), text(c.unbind_ns), text(c.rmmod_ns),
+                     text(c.grace_periods));
+    t +=
+        fmt::format("  operations {} {} {} {} {} {} {} {}, unload {} {} {}\n", o.started, o.completed, o.refused_at_entry, o.torn, o.failed,
+                    o.unfinished, o.entry_branches, o.torn_branches, c.unload.attempted, c.unload.refused, c.unload.done_while_open);
     t += text(c.violations) + text(c.notes);
     for (const Wait& w : c.waits)
       t += fmt::format("  wait {} {} {} {} {} {} {}\n", w.what, w.function, w.owner, w.bounded, w.executions, w.blocked, text(w.ns));
