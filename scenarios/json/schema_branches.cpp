@@ -34,31 +34,42 @@ bool SchemaExplainer::choose(const std::vector<const Subschema*>& all, bool exac
     fail(fmt::format("{} fits more than one form", label()), titles_of(all));
     return true;
   }
-  using Score = std::pair<bool, std::size_t>;  // is of the wrong kind, how much is wrong
-  Score best_score;
-  std::vector<const Subschema*> best;
-  std::vector<std::vector<SchemaFailure>> best_failures;
+  struct Branch {
+    const Subschema* schema;
+    std::vector<SchemaFailure> failures;
+    std::pair<bool, std::size_t> score;  // is of the wrong kind, how much is wrong
+  };
+  std::vector<Branch> branches;
   for (const Subschema* s : all) {
     std::vector<SchemaFailure> failures = glance(*s);
     const bool wrong_kind =
         std::any_of(failures.begin(), failures.end(), [&](const SchemaFailure& f) { return f.wrong_kind && f.same_node(node_); });
-    const Score score(wrong_kind, failures.size());
-    if (best.empty() || score < best_score) {
-      best_score = score;
-      best.clear();
-      best_failures.clear();
-    }
-    if (score != best_score) continue;
-    best.push_back(s);
-    best_failures.push_back(std::move(failures));
+    const std::size_t count = failures.size();
+    branches.push_back({s, std::move(failures), {wrong_kind, count}});
   }
-  if (best.size() == 1 || best_score == Score(false, 0)) {
-    if (!best.empty()) apply(*best.front());
-  } else if (best_score.first && schema_->hasTitle()) {
+  if (branches.empty()) return true;
+  std::stable_sort(branches.begin(), branches.end(), [](const Branch& a, const Branch& b) { return a.score < b.score; });
+  const Branch& best = branches.front();
+  std::vector<std::vector<SchemaFailure>> tied;
+  for (const Branch& b : branches) {
+    if (b.score == best.score) tied.push_back(b.failures);
+  }
+  if (best.score.first && schema_->hasTitle()) {
     fail(fmt::format("{} is {}", label(), Node::kind_name(node_.kind())), titled({})).wrong_kind = true;
-  } else if (!report_common(best_failures)) {
+  } else if (tied.size() == 1 && best.failures.size() == 1 && best.failures.front().same_node(node_)) {
+    // The value itself is wrong, so other kinds of value would have been right too.
+    SchemaFailure f = best.failures.front();
+    for (const Branch& b : branches) {
+      for (const SchemaFailure& g : b.failures) {
+        if (g.wrong_kind && g.same_node(node_)) add_missing(f.options, g.options);
+      }
+    }
+    failures_->push_back(std::move(f));
+  } else if (tied.size() == 1 || best.failures.empty()) {
+    apply(*best.schema);
+  } else if (!report_common(tied)) {
     std::vector<std::string> titles = titles_of(all), complaints;
-    for (const std::vector<SchemaFailure>& failures : best_failures) {
+    for (const std::vector<SchemaFailure>& failures : tied) {
       if (titles.empty() && complaints.size() < max_complaints) add_missing(complaints, {failures.front().message});
     }
     fail(fmt::format("{} fits none of its forms{}{}", label(), complaints.empty() ? "" : ": ", fmt::join(complaints, "; ")),

@@ -33,22 +33,22 @@ std::string joined(const std::vector<std::string>& options) {
 // valijson hands strings to std::regex, whose stack grows with their length.
 static_assert(Document::max_key <= max_checked_string);
 bool strings_fit(const Document& doc, Diagnostics& out) {
-  bool all = true;
+  std::size_t failures = 0;
   const auto check = [&](const Node& node) {
     if (node.string().size() <= max_checked_string) return;
     node.error(out, fmt::format("string '{}' is too long", clipped(node.string(), 20)),
                fmt::format("at most {} bytes", max_checked_string));
-    all = false;
+    ++failures;
   };
   std::vector<Node> open{doc.root()};
-  while (!open.empty() && out.errors() < SchemaExplainer::max_failures) {
+  while (!open.empty() && failures < SchemaExplainer::max_failures) {
     const Node node = open.back();
     open.pop_back();
     if (node.is(Kind::string)) check(node);
     if (!node.is(Kind::array) && !node.is(Kind::object)) continue;
     for (std::size_t i = node.size(); i-- > 0;) open.push_back(node.at(i));
   }
-  return all;
+  return failures == 0;
 }
 
 void report(const std::vector<SchemaFailure>& failures, Diagnostics& out) {

@@ -104,6 +104,16 @@ TEST_CASE("diagnostics come in the order of the text, files in the order of thei
   CHECK(out.render() == "b:1:2: error: first\nb:1:9: error: second\nb:2:1: error: third\nb:2:1: error: fourth\na:1:1: error: fifth\n");
 }
 
+TEST_CASE("diagnostics of one place stay in the order of their reports") {
+  Diagnostics out;
+  std::string expected;
+  for (int i = 0; i < 100; ++i) {
+    out.add(at("f", 1, 1, std::to_string(i)));
+    expected += "f:1:1: error: " + std::to_string(i) + "\n";
+  }
+  CHECK(out.render(false, 100) == expected);
+}
+
 TEST_CASE("beyond the limit diagnostics are counted, errors and warnings apart") {
   Diagnostics out;
   for (std::uint32_t i = 1; i <= 5; ++i) {

@@ -102,6 +102,7 @@ TEST_CASE("a JSON string is decoded") {
   CHECK(doc->root().at(3).string() == std::string_view("a\0b", 3));
   CHECK(doc->root().at(4).string().empty());
   CHECK(doc->root().at(5).string() == "\\");
+  CHECK(parsed(R"(["a  b", "\"  //  \"/* x", "\\"   ,  "  "])")->root().at(1).string() == "\"  //  \"/* x");  // blanks are blanks
 }
 
 TEST_CASE("a JSON document knows where each value and key stands") {
@@ -223,6 +224,7 @@ TEST_CASE("an excerpt of a long line keeps what surrounds the place") {
   CHECK(all[1].source_line == "..." + std::string(70, ' ') + "2]");
   CHECK(all[2].source_line == "[\"é\"," + std::string(56, ' ') + "...");
   CHECK(all[2].caret == 2);
+  CHECK(refused("[\"" + std::string(100000, '\x80')).front().source_line.size() < 1000);
   const std::string whole = "[\"" + std::string(136, 'x') + "\"]";
   CHECK(refused(whole + "]").front().source_line.size() == 3 + 70 + 1);
   CHECK(refused(whole.substr(0, 139)).front().source_line == whole.substr(0, 139));

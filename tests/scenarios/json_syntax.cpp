@@ -119,6 +119,8 @@ TEST_CASE("errors in JSON text have the position and pointer of what is wrong") 
   check("[{}, {\"x\": 99999999999999999999}]", "1:12", "/1/x");
   check("[\"é\xff\"]", "1:4", "");
   check("\n\n[\xc3", "3:2", "");
+  check(std::string("[\0\xff", 3), "1:2", "");
+  check(std::string("[\xff\0", 3), "1:2", "");
 }
 
 TEST_CASE("many duplicate keys and numbers out of range are reported at once") {
@@ -136,6 +138,10 @@ TEST_CASE("many duplicate keys and numbers out of range are reported at once") {
   std::string same = "{";
   for (int i = 0; i < 1000; ++i) same += "\"k\": 1,";
   CHECK(refused(same + "\"k\": 1}").size() == 100);
+  for (const Diagnostic& d : refused(same + "\"k\": 1}")) {
+    CHECK(d.at->column > 2);
+    CHECK(d.earlier->column == 2);
+  }
 }
 
 TEST_CASE("deep nesting is refused, not followed") {
@@ -154,6 +160,9 @@ TEST_CASE("files of absurd size are refused") {
   for (std::size_t i = 0; i < Document::max_values - 1; ++i) many += "0,";
   CHECK(first_message(many + "0]") == "1:2000000 file has more than 1000000 values");
   many.pop_back();
+  CHECK(parsed("{\"" + std::string(Document::max_key, 'k') + "\": 1}")->root().size() == 1);
+  CHECK(first_message("{\"" + std::string(Document::max_key + 1, 'k') + "\": 1}") ==
+        "1:2 key '" + std::string(40, 'k') + "...' is too long");
   CHECK(parsed(many + "]")->root().size() == Document::max_values - 1);
   CHECK(first_message(std::string(Document::max_bytes + 1, ' ')) == "file file is larger than 64 MiB");
 }
