@@ -32,7 +32,8 @@ void write_json(const std::string& path, const std::vector<Result>& results, dou
   for (const Result& r : results) {
     out << separator
         << fmt::format(
-               R"(    {{"name": "{}", "unit": "{}", "ns": {:.2f}, "ratio": {:.3f}, "min": {:.3f}, "max": {:.3f}, "good": {:g}, "limit": {:g}}})",
+               R"(    {{"name": "{}", "unit": "{}", "ns": {:.2f}, "ratio": {:.3f}, "min": {:.3f}, "max": {:.3f}, "
+             ""good": {:g}, "limit": {:g}}})",
                r.row->name, r.row->unit, r.ns, r.ratio, r.lowest, r.highest, r.row->good, r.row->limit);
     separator = ",\n";
   }

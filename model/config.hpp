@@ -16,11 +16,11 @@ struct KernelConfig {
   std::string version = "6.18";
   bool preempt_rcu = true;  // CONFIG_PREEMPT_RCU: an RCU reader that sleeps stretches the grace period; without, it ends the section
   std::uint32_t hz = 250;
-  std::uint32_t cpus = 4;            // parallelism under `timed` only
+  std::uint32_t cpus = 4;  // parallelism under `timed` only
   GracePeriodPreset grace_periods = GracePeriodPreset::idle;
   std::optional<sim::Duration> grace_period;  // exact duration of every normal grace period, instead of the preset
-  bool unload_grace_period = true;   // free_module() waits for one grace period before it frees text (since 4.20)
-  sim::Duration step_cost = 200;     // ns of CPU time that a step takes under `timed`
+  bool unload_grace_period = true;            // free_module() waits for one grace period before it frees text (since 4.20)
+  sim::Duration step_cost = 200;              // ns of CPU time that a step takes under `timed`
 
   [[nodiscard]] sim::Duration jiffy() const { return sim::second / hz; }
 };

@@ -32,8 +32,7 @@ class Context {
   // object of the step lives in (none: static).
   [[nodiscard]] sim::Step make(const Operation& operation, LifetimeId home = {}) const;
 
-  template <class Effect>
-  auto write(const Operation& operation, ObjectId object, LifetimeId home, Effect&& effect) {
+  template <class Effect> auto write(const Operation& operation, ObjectId object, LifetimeId home, Effect&& effect) {
     sim::Step s = make(operation, home);
     s.access = {object, sim::AccessKind::write};
     return engine().step(s, effect);
@@ -45,8 +44,7 @@ class Context {
     return engine().step(s, [](std::uint64_t& word) { return word; });
   }
   // A step that may have to wait: guarded, or with a timing. Checks that sleeping is allowed here and keeps who waits for what.
-  template <class Effect>
-  auto wait(const sim::Step& s, const WaitInfo& info, Effect&& effect) {
+  template <class Effect> auto wait(const sim::Step& s, const WaitInfo& info, Effect&& effect) {
     begin_wait(info);
     if constexpr (std::is_void_v<std::invoke_result_t<Effect, std::uint64_t&>>) {
       engine().step(s, effect);

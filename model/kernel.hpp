@@ -56,8 +56,8 @@ enum class LifetimeKind : std::uint8_t { text, memory, mapping, region, irq, reg
 
 struct LifetimeInfo {
   LifetimeKind kind = LifetimeKind::memory;
-  NameId declared;       // as the scenario declares it: "bar0"
-  LifetimeId owner;      // a leak if the owner has ended and this has not: binding, file, module
+  NameId declared;   // as the scenario declares it: "bar0"
+  LifetimeId owner;  // a leak if the owner has ended and this has not: binding, file, module
 };
 
 // Who can end a wait. A wait that hardware or user space may end is never a deadlock.
@@ -66,10 +66,10 @@ enum class Owner : std::uint8_t { driver, core, other_driver, hardware, user, gr
 
 // Described at each waiting step.
 struct WaitInfo {
-  std::string_view what;   // "synchronize_srcu"
-  NameId object;           // "dev.srcu"
+  std::string_view what;  // "synchronize_srcu"
+  NameId object;          // "dev.srcu"
   Owner owner = Owner::core;
-  bool idle = false;       // nothing to do: a worker without work, an interrupt that never comes, a user waiting for a device node
+  bool idle = false;  // nothing to do: a worker without work, an interrupt that never comes, a user waiting for a device node
   bool sleeps = true;
 };
 
@@ -92,7 +92,7 @@ struct RemovalWait {
   std::string_view what;
   NameId object;
   Owner owner;
-  std::uint32_t event;     // index of the step in the trace; equal to the number of events if it was never taken
+  std::uint32_t event;  // index of the step in the trace; equal to the number of events if it was never taken
   TaskId task;
 };
 

@@ -5,14 +5,10 @@
 namespace unplug::model {
 
 Policy::Policy(const PolicySpec& spec)
-    : entry_(make_entry_guard(spec[Part::entry])),
-      resource_(make_resource_guard(spec[Part::resource])),
-      pin_(make_module_pin(spec[Part::pin])),
-      work_(make_quiesce(Part::work, spec[Part::work])),
-      irq_(make_quiesce(Part::irq, spec[Part::irq])),
-      waiters_(make_quiesce(Part::waiters, spec[Part::waiters])),
-      barrier_(make_exit_barrier(spec[Part::rcu_callbacks])),
-      has_core_(spec[Part::entry] != "none") {
+    : entry_(make_entry_guard(spec[Part::entry])), resource_(make_resource_guard(spec[Part::resource])),
+      pin_(make_module_pin(spec[Part::pin])), work_(make_quiesce(Part::work, spec[Part::work])),
+      irq_(make_quiesce(Part::irq, spec[Part::irq])), waiters_(make_quiesce(Part::waiters, spec[Part::waiters])),
+      barrier_(make_exit_barrier(spec[Part::rcu_callbacks])), has_core_(spec[Part::entry] != "none") {
   if (!entry_ || !resource_ || !pin_ || !work_ || !irq_ || !waiters_ || !barrier_)
     throw std::invalid_argument("unknown mechanism in a policy");
 }

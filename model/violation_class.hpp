@@ -16,8 +16,8 @@ enum class ViolationClass : std::uint8_t {
 
 struct ViolationClassInfo {
   ViolationClass id;
-  std::string_view name;     // kebab-case, as in JSON
-  bool note;                 // true: no error unless a scenario forbids it
+  std::string_view name;  // kebab-case, as in JSON
+  bool note;              // true: no error unless a scenario forbids it
   std::string_view meaning;
 };
 

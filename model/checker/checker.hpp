@@ -16,12 +16,12 @@ namespace unplug::model {
 struct Violation {
   static constexpr std::uint32_t no_event = UINT32_MAX;
   ViolationClass violation_class = ViolationClass::api_misuse;
-  NameId object;                    // as declared
-  TaskId task;                      // of the offending step
-  std::uint32_t event = no_event;   // the offending step; none: `task` is still waiting (its pending step offends)
+  NameId object;                   // as declared
+  TaskId task;                     // of the offending step
+  std::uint32_t event = no_event;  // the offending step; none: `task` is still waiting (its pending step offends)
   std::uint32_t ended_by = no_event;
   std::uint32_t created_by = no_event;
-  std::string detail;               // what a reader can't see from class and places; may be empty
+  std::string detail;  // what a reader can't see from class and places; may be empty
 };
 
 class Checker {

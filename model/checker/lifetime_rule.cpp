@@ -11,12 +11,15 @@ namespace {
 
 using Fault = sim::LifetimeFault;
 
-std::optional<ViolationClass> class_of(LifetimeKind kind, Fault::Kind fault) {
+// `release`: the use is itself an end.
+std::optional<ViolationClass> class_of(LifetimeKind kind, Fault::Kind fault, bool release) {
   if (fault == Fault::Kind::use_before_begin) {
     switch (kind) {
       case LifetimeKind::irq:
       case LifetimeKind::registration: return ViolationClass::double_release;  // released without having been requested
-      case LifetimeKind::region: return {};                                    // its mapping tells the same
+      case LifetimeKind::region:
+        if (release) return ViolationClass::double_release;
+        return {};  // its mapping tells the same
       case LifetimeKind::binding: return {};
       default: return ViolationClass::use_before_init;
     }
@@ -35,17 +38,15 @@ std::optional<ViolationClass> class_of(LifetimeKind kind, Fault::Kind fault) {
 }
 
 // A use of a released region reaches somebody else's device only if another claim of the same region can lie between: there is one that
-// does not come after the use. Claims of a region are the lifetimes of that kind with the same declared name.
-std::uint32_t claim_by_other(const Kernel& kernel, const sim::Trace& trace, const Fault& f) {
-  const NameId region = kernel.lifetime(f.lifetime).declared;
-  for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
+// comes after the release and not after the use. (Claims and releases of one region are steps on one object, so they are ordered.)
+bool claimed_since(const Kernel& kernel, const sim::Trace& trace, const Fault& f) {
+  const sim::ObjectId region = trace.events[f.end].access.object;
+  for (std::uint32_t i = f.end + 1; i < trace.events.size(); ++i) {
     const sim::Event& e = trace.events[i];
-    if (!e.begins || e.begins == f.lifetime) continue;
-    const LifetimeInfo& other = kernel.lifetime(e.begins);
-    if (other.kind != LifetimeKind::region || other.declared != region) continue;
-    if (f.use == Fault::no_event || !sim::past_of(trace, i)[f.use]) return i;
+    if (!e.begins || e.access.object != region || kernel.lifetime(e.begins).kind != LifetimeKind::region) continue;
+    if (f.use == Fault::no_event || !sim::past_of(trace, i)[f.use]) return true;
   }
-  return Violation::no_event;
+  return false;
 }
 
 }  // namespace
@@ -55,13 +56,14 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
   std::map<std::tuple<LifetimeId, TaskId, std::uint32_t, bool>, bool> seen;
   for (const Fault& f : faults) {
     const LifetimeInfo& life = kernel.lifetime(f.lifetime);
-    const std::optional<ViolationClass> c = class_of(life.kind, f.kind);
+    const bool release = f.use != Fault::no_event && trace.events[f.use].ends == f.lifetime;
+    const std::optional<ViolationClass> c = class_of(life.kind, f.kind, release);
     if (!c) continue;
     // A worker without work and an interrupt that never comes sleep in nobody's memory: they touch it when they are woken.
     if (const WaitInfo* wait = kernel.waiting(f.task); f.kind == Fault::Kind::blocked_use && wait != nullptr && wait->idle) continue;
     bool& done = seen[{f.lifetime, f.task, f.end, f.kind == Fault::Kind::use_before_begin}];
     if (done) continue;
-    if (*c == ViolationClass::region_reused && claim_by_other(kernel, trace, f) == Violation::no_event) continue;
+    if (*c == ViolationClass::region_reused && !claimed_since(kernel, trace, f)) continue;
     done = true;
     Violation v{*c, life.declared, f.task, f.use, f.end, begin_of(trace, f.lifetime), {}};
     if (f.kind == Fault::Kind::use_before_begin) {

@@ -92,7 +92,7 @@ void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
     if (wait == nullptr || wait->idle) continue;
     const Root root = find_root(kernel, trace, t);
     const bool removing = t == kernel.remover && kernel.removal_phase != RemovalPhase::none;
-    Violation v{ViolationClass::deadlock, wait->object, t, Violation::no_event, Violation::no_event, Violation::no_event,
+    Violation v{ViolationClass::deadlock,     wait->object, t, Violation::no_event, Violation::no_event, Violation::no_event,
                 describe(kernel, trace, root)};
     if (root.kind == Root::Kind::outside) {
       if (!removing) continue;  // a wait that hardware or user space may end is never a deadlock

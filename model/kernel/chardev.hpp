@@ -22,7 +22,7 @@ using FileOperation = int (*)(Context& context, File& file, void* argument);
 struct Registration {
   Binding* binding = nullptr;
   Policy* policy = nullptr;
-  Module* owner = nullptr;         // fops.owner: pinned by every open file; null: nothing
+  Module* owner = nullptr;                                           // fops.owner: pinned by every open file; null: nothing
   FileOperation open = nullptr, ioctl = nullptr, release = nullptr;  // null: the driver has none
   void* open_argument = nullptr;
   void* ioctl_argument = nullptr;
@@ -31,9 +31,9 @@ struct Registration {
 };
 
 struct CharDevice {
-  ObjectId registered;             // word: number of the registration under this name, 0: none
+  ObjectId registered;  // word: number of the registration under this name, 0: none
   NameId name;
-  Mutex* misc_mtx = nullptr;       // misc devices share one; null: a cdev
+  Mutex* misc_mtx = nullptr;                 // misc devices share one; null: a cdev
   std::vector<Registration*> registrations;  // by number - 1
 };
 void init_char_device(Kernel& kernel, CharDevice& d, NameId unique_name, NameId declared, Mutex* misc_mtx);
@@ -47,12 +47,12 @@ void deregister_char_device(Context& context, CharDevice& d, Registration& r);
 
 struct File {
   Registration* registration = nullptr;
-  Allocation memory;               // struct file; field private_data
+  Allocation memory;  // struct file; field private_data
   ObjectId private_data;
   bool open = false;
   // State of the operation in flight, for telling refusals apart.
-  bool acted = false;              // driver code has begun to act
-  bool torn = false;               // a resource was refused after that
+  bool acted = false;  // driver code has begun to act
+  bool torn = false;   // a resource was refused after that
 };
 // Prepares `file` for its next open(): a new struct file.
 void init_file(Kernel& kernel, File& file);

@@ -16,8 +16,8 @@
 namespace unplug::model {
 
 struct Device {
-  ObjectId driver;       // dev->driver: word 0 unbound, else number of the binding
-  Mutex lock;            // device_lock()
+  ObjectId driver;  // dev->driver: word 0 unbound, else number of the binding
+  Mutex lock;       // device_lock()
   NameId name;
 };
 void init_device(Kernel& kernel, Device& d, NameId unique_name, NameId declared);
@@ -26,18 +26,18 @@ void init_device(Kernel& kernel, Device& d, NameId unique_name, NameId declared)
 struct Binding {
   Device* device = nullptr;
   Module* module = nullptr;
-  LifetimeId life;              // ends when the unbind has completed
+  LifetimeId life;  // ends when the unbind has completed
   NameId name;
-  std::uint64_t number = 0;     // 1-based
-  ObjectId devres;              // the devres list
+  std::uint64_t number = 0;  // 1-based
+  ObjectId devres;           // the devres list
   struct Node {
-    const StaticName* release_name;              // "devm iounmap"
+    const StaticName* release_name;  // "devm iounmap"
     NameId object;
     std::function<void(Context&)> release;
-    const void* key;                             // what devm_*() removal looks for
+    const void* key;  // what devm_*() removal looks for
   };
-  std::vector<Node> nodes;      // in order of registration; touched in steps on `devres` only
-  std::function<void(Context&)> before_devres;   // a policy's hook between remove() and devres; may be empty
+  std::vector<Node> nodes;                      // in order of registration; touched in steps on `devres` only
+  std::function<void(Context&)> before_devres;  // a policy's hook between remove() and devres; may be empty
 };
 void init_binding(Kernel& kernel, Binding& b, Device& device, Module& module, NameId unique_name, NameId declared, std::uint64_t number);
 

@@ -11,15 +11,15 @@
 namespace unplug::model {
 
 struct IrqAction {
-  NameId name;             // as declared
-  LifetimeId life;         // of the registration: freeing twice is a double release
+  NameId name;      // as declared
+  LifetimeId life;  // of the registration: freeing twice is a double release
   void (*handler)(Context&, void*) = nullptr;
   void* argument = nullptr;
   std::uint32_t number = 0;  // 1-based index into IrqLine::actions
 };
 
 struct IrqLine {
-  ObjectId object;         // word: bits 0..15 number of the installed action (0: none), bit 16 no handler is in progress
+  ObjectId object;  // word: bits 0..15 number of the installed action (0: none), bit 16 no handler is in progress
   NameId name;
   std::vector<IrqAction*> actions;  // every action that may be installed; stable for one execution
   Kernel* kernel = nullptr;

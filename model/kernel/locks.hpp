@@ -11,9 +11,9 @@
 namespace unplug::model {
 
 struct Mutex {
-  ObjectId object;       // word: 0 free, else task index + 1
+  ObjectId object;  // word: 0 free, else task index + 1
   NameId name;
-  LifetimeId home;       // memory it lives in; none: static
+  LifetimeId home;  // memory it lives in; none: static
 };
 void init_mutex(Kernel& kernel, Mutex& m, NameId unique_name, NameId declared, LifetimeId home);
 void mutex_lock(Context& context, Mutex& m);
@@ -22,7 +22,7 @@ bool mutex_trylock(Context& context, Mutex& m);
 void mutex_unlock(Context& context, Mutex& m);
 
 struct Rwsem {
-  ObjectId object;       // word: bit 0 held by a writer, bits 1..15 waiting writers, bits 16.. readers
+  ObjectId object;  // word: bit 0 held by a writer, bits 1..15 waiting writers, bits 16.. readers
   NameId name;
   LifetimeId home;
 };

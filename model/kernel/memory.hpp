@@ -14,7 +14,7 @@ namespace unplug::model {
 
 struct Allocation {
   LifetimeId life;
-  NameId name;                       // as declared
+  NameId name;  // as declared
   std::vector<std::pair<NameId, ObjectId>> fields;
 
   // The object of field `name`; none if there is no such field.

@@ -14,7 +14,7 @@
 namespace unplug::model {
 
 struct Region {
-  ObjectId object;         // word: number of the present claim, 0: free
+  ObjectId object;  // word: number of the present claim, 0: free
   NameId name;
   std::uint64_t claims = 0;  // claims known so far; numbers are given when they are made known
 };
@@ -23,7 +23,7 @@ void init_region(Kernel& kernel, Region& region, NameId unique_name, NameId decl
 // One claim of a region and its mapping, made known before they happen.
 struct Mapping {
   Region* region = nullptr;
-  NameId name;             // as declared: "bar0"
+  NameId name;  // as declared: "bar0"
   LifetimeId claim, map;
   std::uint64_t number = 0;
 };

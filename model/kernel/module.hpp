@@ -13,7 +13,7 @@
 namespace unplug::model {
 
 struct Module {
-  ObjectId object;       // word: bits 0..31 references (base included), bit 32 GOING, bit 33 unformed or not loaded
+  ObjectId object;  // word: bits 0..31 references (base included), bit 32 GOING, bit 33 unformed or not loaded
   NameId name;
   LifetimeId text;
 };
@@ -27,15 +27,13 @@ void module_put(Context& context, Module* m);
 
 enum class DeleteResult : std::uint8_t { gone, would_block, busy };
 // delete_module(2). `exit` is mod->exit().
-template <class Exit>
-DeleteResult delete_module(Context& context, Module& m, Rcu& rcu, Exit&& exit);
+template <class Exit> DeleteResult delete_module(Context& context, Module& m, Rcu& rcu, Exit&& exit);
 
 // The steps of delete_module() before and after exit().
 DeleteResult try_stop_module(Context& context, Module& m);
 void free_module(Context& context, Module& m, Rcu& rcu);
 
-template <class Exit>
-DeleteResult delete_module(Context& context, Module& m, Rcu& rcu, Exit&& exit) {
+template <class Exit> DeleteResult delete_module(Context& context, Module& m, Rcu& rcu, Exit&& exit) {
   const DeleteResult r = try_stop_module(context, m);
   if (r != DeleteResult::gone || context.aborting()) return r;
   exit();

@@ -17,17 +17,17 @@ struct RcuCallback;
 
 struct Rcu {
   explicit Rcu(Kernel& kernel) : clock(kernel) {}
-  ObjectId domain;                    // word: oldest open section, or the next number
+  ObjectId domain;  // word: oldest open section, or the next number
   std::uint64_t next_section = 1;
-  std::vector<std::uint64_t> open;    // sorted
-  ObjectId callbacks;                 // word: oldest callback not yet finished, or the next number
+  std::vector<std::uint64_t> open;  // sorted
+  ObjectId callbacks;               // word: oldest callback not yet finished, or the next number
   std::uint64_t next_callback = 1;
-  std::vector<std::uint64_t> pending; // sorted
-  struct Head {                       // what has been queued in this execution
+  std::vector<std::uint64_t> pending;  // sorted
+  struct Head {                        // what has been queued in this execution
     const RcuCallback* callback;
-    std::uint64_t number;             // of its last call
+    std::uint64_t number;  // of its last call
     std::uint32_t calls;
-    TaskId task;                      // that runs the last call
+    TaskId task;  // that runs the last call
   };
   std::vector<Head> heads;
   NameId name;

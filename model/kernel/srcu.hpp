@@ -12,12 +12,12 @@
 namespace unplug::model {
 
 struct Srcu {
-  ObjectId index;           // word: the index new readers use
-  ObjectId count[2];        // word: locks - unlocks, modulo 2^64
-  ObjectId state;           // word: grace periods begun plus grace periods completed, so odd while one runs
+  ObjectId index;     // word: the index new readers use
+  ObjectId count[2];  // word: locks - unlocks, modulo 2^64
+  ObjectId state;     // word: grace periods begun plus grace periods completed, so odd while one runs
   NameId name;
   LifetimeId home;
-  sim::Time last_end = 0;   // virtual time at which the last grace period ended; costs only
+  sim::Time last_end = 0;  // virtual time at which the last grace period ended; costs only
   bool ever = false;
 };
 void init_srcu(Kernel& kernel, Srcu& s, NameId unique_name, NameId declared, LifetimeId home);

@@ -11,7 +11,7 @@
 namespace unplug::model {
 
 struct Waiter {
-  ObjectId object;       // word: number of completions not yet consumed (all: every waiter goes on); bit 63: shot down
+  ObjectId object;  // word: number of completions not yet consumed (all: every waiter goes on); bit 63: shot down
   NameId name;
   LifetimeId home;
   Owner owner = Owner::driver;
@@ -19,7 +19,7 @@ struct Waiter {
 void init_waiter(Kernel& kernel, Waiter& w, NameId unique_name, NameId declared, LifetimeId home, Owner owner);
 
 void complete(Context& context, Waiter& w);
-void complete_all(Context& context, Waiter& w);        // also: dma_fence_signal()
+void complete_all(Context& context, Waiter& w);  // also: dma_fence_signal()
 // Waits. true: completed; false: shot down.
 bool wait_for_completion(Context& context, Waiter& w);
 bool dma_fence_wait(Context& context, Waiter& w);

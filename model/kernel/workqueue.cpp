@@ -14,8 +14,8 @@ const Operation queue_op{.name = "queue_work", .sync = sim::Sync::release},
 
 // The word: bit 0 PENDING, bit 1 running, bits 4..15 disable depth, bits 16..39 instances queued, bits 40..63 how many of them, from the
 // first, have finished or been taken back. Only the last one queued can be pending.
-constexpr std::uint64_t pending = 1, running = 2, disable_unit = 0x10, disable_mask = 0xfff0, queued_unit = 0x10000,
-                        count_mask = 0xffffff, queued_shift = 16, done_shift = 40;
+constexpr std::uint64_t pending = 1, running = 2, disable_unit = 0x10, disable_mask = 0xfff0, queued_unit = 0x10000, count_mask = 0xffffff,
+                        queued_shift = 16, done_shift = 40;
 constexpr std::uint64_t queued(std::uint64_t word) { return (word >> queued_shift) & count_mask; }
 
 // What flush_work() waits for, once nothing runs: all instances but one that is pending are done with.

@@ -11,9 +11,9 @@
 namespace unplug::model {
 
 struct Work {
-  ObjectId object;       // word: see workqueue.cpp
+  ObjectId object;  // word: see workqueue.cpp
   NameId name;
-  LifetimeId home;       // memory that the work_struct is embedded in
+  LifetimeId home;  // memory that the work_struct is embedded in
   void (*function)(Context&, void*) = nullptr;
   void* argument = nullptr;
   Kernel* kernel = nullptr;

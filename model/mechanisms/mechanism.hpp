@@ -37,7 +37,7 @@ class EntryGuard {
 // A resource of a binding, as resource guards see it.
 struct Resource {
   Mapping* mapping = nullptr;
-  ObjectId available;   // the guard's flag; word 1 while access is granted
+  ObjectId available;  // the guard's flag; word 1 while access is granted
   NameId name;
 };
 

@@ -7,8 +7,7 @@
 namespace unplug::model {
 namespace {
 
-template <class T>
-struct Entry {
+template <class T> struct Entry {
   MechanismInfo info;
   std::unique_ptr<T> (*make)();
 };
@@ -51,8 +50,7 @@ const std::array barriers{
     Entry<ExitBarrier>{{Part::rcu_callbacks, "rcu_barrier", "module exit waits for them", "rcu_barrier, v6.18"}, make_rcu_barrier},
 };
 
-template <class T, std::size_t N>
-std::unique_ptr<T> find(const std::array<Entry<T>, N>& table, Part part, std::string_view name) {
+template <class T, std::size_t N> std::unique_ptr<T> find(const std::array<Entry<T>, N>& table, Part part, std::string_view name) {
   for (const Entry<T>& e : table)
     if (e.info.part == part && e.info.name == name) return e.make();
   return nullptr;

@@ -15,16 +15,16 @@ inline constexpr std::size_t part_count = 7;
 
 struct PartInfo {
   Part part;
-  std::string_view name;      // in policy files and --without
+  std::string_view name;  // in policy files and --without
   std::string_view meaning;
 };
 [[nodiscard]] std::vector<PartInfo> parts();
 
 struct MechanismInfo {
   Part part;
-  std::string_view name;      // "srcu"
-  std::string_view summary;   // one line
-  std::string_view models;    // kernel function or design it follows; empty for "none"
+  std::string_view name;     // "srcu"
+  std::string_view summary;  // one line
+  std::string_view models;   // kernel function or design it follows; empty for "none"
 };
 [[nodiscard]] std::vector<MechanismInfo> mechanisms();
 

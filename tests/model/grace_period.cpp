@@ -258,12 +258,13 @@ TEST_CASE("srcu timing 3.2: short without readers, slow when repeated at once, t
     calls.clear();
     l.init(srcu, "srcu");
     l.init(other, "other");
-    if (reader) l.task("reader", [&](Context& c) {
-      const auto i = srcu_read_lock(c, srcu);
-      c.sleep(nap, hold);
-      srcu_read_unlock(c, srcu, i);
-      left = c.engine().now();
-    });
+    if (reader)
+      l.task("reader", [&](Context& c) {
+        const auto i = srcu_read_lock(c, srcu);
+        c.sleep(nap, hold);
+        srcu_read_unlock(c, srcu, i);
+        left = c.engine().now();
+      });
     l.task("t", [&](Context& c) {
       c.sleep(nap, sim::millisecond);
       for (int i = 0; i < 2; ++i) {

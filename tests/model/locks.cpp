@@ -52,10 +52,11 @@ TEST_CASE("mutex: a lock held at exit is a leak, and who waits for it waits for 
   Lab lab([&](Lab& l) {
     l.init(m, "m");
     l.task("a", [&](Context& c) { mutex_lock(c, m); });
-    if (second) l.task("b", [&](Context& c) {
-      mutex_lock(c, m);
-      mutex_unlock(c, m);
-    });
+    if (second)
+      l.task("b", [&](Context& c) {
+        mutex_lock(c, m);
+        mutex_unlock(c, m);
+      });
   });
   CHECK(every(lab).text() == "leak(m)@a");
   second = true;
@@ -152,9 +153,12 @@ TEST_CASE("mutex 15: taking one in an interrupt or in an RCU reader is sleep-in-
       body(c);
     });
     l.task("process", body);
-    l.task("polite", [&](Context& c) {
-      if (mutex_trylock(c, m)) mutex_unlock(c, m);
-    }, ContextKind::hardirq);
+    l.task(
+        "polite",
+        [&](Context& c) {
+          if (mutex_trylock(c, m)) mutex_unlock(c, m);
+        },
+        ContextKind::hardirq);
   });
   const Found f = sample(lab, 50);
   CHECK(f.text() == "sleep-in-atomic(mutex_lock)@irq, sleep-in-atomic(mutex_lock)@reader, sleep-in-atomic(mutex_lock)@softirq");
@@ -205,10 +209,11 @@ TEST_CASE("rwsem 13: a waiting writer keeps new readers out, so a nested down_re
       up_read(c, s);
       up_read(c, s);
     });
-    if (writer) l.task("w", [&](Context& c) {
-      down_write(c, s);
-      up_write(c, s);
-    });
+    if (writer)
+      l.task("w", [&](Context& c) {
+        down_write(c, s);
+        up_write(c, s);
+      });
   });
   const Found f = every(lab);
   CHECK(f.text() == "deadlock(s)@r");

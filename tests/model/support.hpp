@@ -84,6 +84,12 @@ class Lab final : public sim::Program {
   std::deque<Bound> bound_;
 };
 
+// A driver's file operation that is a lambda.
+struct FileBody {
+  std::function<int(Context&, File&)> body;
+  static int run(Context& context, File& file, void* argument) { return static_cast<FileBody*>(argument)->body(context, file); }
+};
+
 // --- One-line steps.
 inline const Operation mark_op{.name = "mark"};
 // A step that touches nothing but what the context relies on.
@@ -108,6 +114,10 @@ struct Found {
   std::map<std::string, std::string> places;        // the operation that offends, of the first
   // "" or "deadlock(a)@x, deadlock(b)@y".
   [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::uint64_t count(const std::string& violation) const {
+    const auto found = violations.find(violation);
+    return found == violations.end() ? 0 : found->second;
+  }
 };
 using Visit = std::function<void()>;
 

@@ -121,11 +121,15 @@ TEST_CASE("completion 15: waiting in an interrupt is sleep-in-atomic, completing
   Waiter w;
   Lab lab([&](Lab& l) {
     l.init(w, "w");
-    l.task("irq", [&](Context& c) { complete(c, w); }, ContextKind::hardirq);
-    l.task("bad", [&](Context& c) {
-      mark(c);
-      wait_for_completion(c, w);
-    }, ContextKind::hardirq);
+    l.task(
+        "irq", [&](Context& c) { complete(c, w); }, ContextKind::hardirq);
+    l.task(
+        "bad",
+        [&](Context& c) {
+          mark(c);
+          wait_for_completion(c, w);
+        },
+        ContextKind::hardirq);
   });
   CHECK(every(lab).text() == "sleep-in-atomic(wait_for_completion)@bad");
 }

@@ -378,11 +378,14 @@ TEST_CASE("work 9: queueing is allowed anywhere, the sync calls sleep; a functio
     l.init(m, "m");
     i.extra = [&](Context& c) { mutex_trylock(c, m); };
     i.init(l);
-    l.task("irq", [&](Context& c) {
-      queue_work(c, i.work);
-      cancel_work(c, i.work);
-      cancel_work_sync(c, i.work);
-    }, ContextKind::hardirq);
+    l.task(
+        "irq",
+        [&](Context& c) {
+          queue_work(c, i.work);
+          cancel_work(c, i.work);
+          cancel_work_sync(c, i.work);
+        },
+        ContextKind::hardirq);
   });
   CHECK(every(lab).text() == "leak(m)@kworker work, sleep-in-atomic(cancel_work_sync)@irq");
 }
