@@ -31,10 +31,9 @@ void write_json(const std::string& path, const std::vector<Result>& results, dou
   const char* separator = "\n";
   for (const Result& r : results) {
     out << separator
-        << fmt::format(
-               R"(    {{"name": "{}", "unit": "{}", "ns": {:.2f}, "ratio": {:.3f}, "min": {:.3f}, "max": {:.3f}, "
-             ""good": {:g}, "limit": {:g}}})",
-               r.row->name, r.row->unit, r.ns, r.ratio, r.lowest, r.highest, r.row->good, r.row->limit);
+        << fmt::format(R"(    {{"name": "{}", "unit": "{}", "ns": {:.2f}, "ratio": {:.3f}, "min": {:.3f}, "max": {:.3f}, )"
+                       R"("good": {:g}, "limit": {:g}}})",
+                       r.row->name, r.row->unit, r.ns, r.ratio, r.lowest, r.highest, r.row->good, r.row->limit);
     separator = ",\n";
   }
   out << "\n  ]\n}\n";
