@@ -1,4 +1,6 @@
 // unplug list KIND: what there is.
+#include <array>
+
 #include <fmt/format.h>
 
 #include "unplug/cli/common.hpp"
@@ -63,13 +65,13 @@ struct Kind {
   const char* what;
   void (*list)();
 };
-constexpr Kind kinds[] = {{"scenarios", "scenario files that ship with the tool", list_scenarios},
-                          {"policies", "built-in policies", list_policies},
-                          {"mechanisms", "what policies are composed of", list_mechanisms},
-                          {"strategies", "what makes choices", list_strategies},
-                          {"verbs", "the words of the scenario language", list_verbs},
-                          {"classes", "classes of violations", list_classes},
-                          {"formats", "formats of reports", list_formats}};
+constexpr std::array kinds{Kind{"scenarios", "scenario files that ship with the tool", list_scenarios},
+                           Kind{"policies", "built-in policies", list_policies},
+                           Kind{"mechanisms", "what policies are composed of", list_mechanisms},
+                           Kind{"strategies", "what makes choices", list_strategies},
+                           Kind{"verbs", "the words of the scenario language", list_verbs},
+                           Kind{"classes", "classes of violations", list_classes},
+                           Kind{"formats", "formats of reports", list_formats}};
 
 }  // namespace
 

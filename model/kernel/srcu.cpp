@@ -1,5 +1,6 @@
 #include "unplug/model/kernel/srcu.hpp"
 
+#include <array>
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/grace_period.hpp"
@@ -29,7 +30,7 @@ void scan(Context& context, Srcu& s, const Operation& operation, std::uint64_t i
 }  // namespace
 
 void init_srcu(Kernel& kernel, Srcu& s, NameId unique_name, NameId declared, LifetimeId home) {
-  static constexpr std::string_view parts[] = {"index", "count0", "count1", "state"};
+  static constexpr std::array<std::string_view, 4> parts{"index", "count0", "count1", "state"};
   sim::Engine& e = kernel.engine();
   sim::NameTable& names = e.names();
   s = {};

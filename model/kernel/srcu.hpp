@@ -8,13 +8,14 @@
 #pragma once
 
 #include "unplug/model/context.hpp"
+#include <array>
 
 namespace unplug::model {
 
 struct Srcu {
-  ObjectId index;     // word: the index new readers use
-  ObjectId count[2];  // word: locks - unlocks, modulo 2^64
-  ObjectId state;     // word: grace periods begun plus grace periods completed, so odd while one runs
+  ObjectId index;                 // word: the index new readers use
+  std::array<ObjectId, 2> count;  // word: locks - unlocks, modulo 2^64
+  ObjectId state;                 // word: grace periods begun plus grace periods completed, so odd while one runs
   NameId name;
   LifetimeId home;
   sim::Time last_end = 0;  // virtual time at which the last grace period ended; costs only

@@ -6,18 +6,11 @@
 #include "unplug/scenarios/language/compiler.hpp"
 
 namespace unplug::scenarios {
-namespace {
-
-constexpr std::string_view kernel_keys[] = {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period"};
-
-}  // namespace
-
 void FileCompiler::read_kernel() {
   Diagnostics& out = reader_.out();
   model::KernelConfig& k = program_->kernel;
   const Node kernel = document_.root().find("kernel");
   if (!kernel.is(Node::Kind::object)) return;
-  (void)kernel_keys;
   if (const Node n = kernel.find("version")) {
     if (const auto v = reader_.text(n, "a kernel version such as \"6.18\"")) k.version = *v;
   }

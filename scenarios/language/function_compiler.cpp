@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -9,9 +10,9 @@ namespace unplug::scenarios {
 namespace {
 
 // Keys that every step may carry.
-constexpr std::string_view common_keys[] = {"line", "id", "form", "note"};
+constexpr std::array<std::string_view, 4> common_keys{"line", "id", "form", "note"};
 
-bool is_common(std::string_view key) { return std::ranges::find(common_keys, key) != std::end(common_keys); }
+bool is_common(std::string_view key) { return std::ranges::find(common_keys, key) != common_keys.end(); }
 
 std::uint32_t jump(Frame& frame, const Instruction& i, std::uint32_t) {
   frame.leave_scopes(i.depth);

@@ -1,5 +1,6 @@
 // From the words of a step to operands, values and conditions: names looked up, with a message for each that is not there.
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -142,8 +143,8 @@ std::optional<Condition> FunctionCompiler::condition(Node n) {
   }
   bool good = bare;
   if (words.size() == 3) {
-    const std::pair<std::string_view, Condition::Op> ops[] = {
-        {"==", Condition::Op::equal}, {"!=", Condition::Op::not_equal}, {"<", Condition::Op::less}, {">", Condition::Op::greater}};
+    const std::array<std::pair<std::string_view, Condition::Op>, 4> ops{
+        {{"==", Condition::Op::equal}, {"!=", Condition::Op::not_equal}, {"<", Condition::Op::less}, {">", Condition::Op::greater}}};
     for (const auto& [symbol, op] : ops) {
       if (words[1] != symbol) continue;
       c.op = op;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include <fmt/format.h>
@@ -72,7 +73,7 @@ void judge_expectations(const Scenario& s, ScenarioResult& result) {
     if (!row.evidence.empty()) {
       for (const std::size_t i : cells) {
         Cell& c = result.cells[i];
-        static constexpr std::string_view kinds[] = {"sampled", "bounded", "exhaustive"};
+        static constexpr std::array<std::string_view, 3> kinds{"sampled", "bounded", "exhaustive"};
         const std::string_view have = kinds[static_cast<std::size_t>(c.evidence.kind)];
         const bool enough = strength(have) >= strength(row.evidence) && !(row.evidence == "sampled" && have == "bounded");
         c.expectations.push_back(

@@ -1,6 +1,7 @@
 #include "unplug/scenarios/run/runner.hpp"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -203,7 +204,7 @@ struct CellRun {
 
 std::vector<std::string> kernel_lines(const Program& p) {
   const model::KernelConfig& k = p.kernel;
-  static constexpr std::string_view presets[] = {"idle", "busy", "pathological"};
+  static constexpr std::array<std::string_view, 3> presets{"idle", "busy", "pathological"};
   return {fmt::format("version {}", k.version),
           fmt::format("PREEMPT_RCU {}", k.preempt_rcu ? "y" : "n"),
           fmt::format("HZ {}", k.hz),
