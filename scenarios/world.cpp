@@ -92,6 +92,7 @@ void World::setup(sim::Engine&) {
   const auto& allocations = program_->of(EntityKind::allocation);
   resize(allocations_, allocations.size() * bindings_.size());
   rcu_callback_count_ = 0;
+  gone_while_open_ = false;
   for (auto& b : bindings_) setup_binding(*b);
   setup_tasks();
 }
@@ -318,6 +319,8 @@ void World::remover_entry(void* argument) {
         k.removal_phase = model::RemovalPhase::none;
         if (r == model::DeleteResult::gone) {
           k.removal.module_gone = w.engine_.local_time();
+          for (const TaskState& t : w.tasks_)
+            w.gone_while_open_ = w.gone_while_open_ || std::ranges::any_of(t.files, [](const model::File& f) { return f.open; });
         } else {
           k.removal.rmmod_refused = true;
           return;  // nothing to load over a module that stays

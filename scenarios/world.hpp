@@ -115,6 +115,8 @@ class World final : public sim::Program {
   // --- For reports: which sites were taken, over all executions of this world.
   [[nodiscard]] const std::vector<bool>& sites_seen() const { return sites_seen_; }
   void count_coverage(const sim::Trace& trace);
+  // Whether the module went in the last execution while a file was open.
+  [[nodiscard]] bool gone_while_open() const { return gone_while_open_; }
 
  private:
   friend class Frame;
@@ -152,6 +154,7 @@ class World final : public sim::Program {
   std::deque<TaskState> tasks_;
   std::deque<model::RcuCallback> rcu_callbacks_;
   std::uint32_t rcu_callback_count_ = 0;
+  bool gone_while_open_ = false;
   std::vector<std::uint32_t> limits_;  // by task and number of the instruction
 };
 

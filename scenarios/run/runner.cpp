@@ -107,6 +107,7 @@ Cell make_cell(const Program& program, const Tally& t, bool timed) {
                   t.operations.unfinished,
                   static_cast<unsigned>(t.entry_branches.size()),
                   static_cast<unsigned>(t.torn_branches.size())};
+  c.unload = t.unload;
   for (std::size_t i = 0; i < program.sites.size(); ++i) {
     const SiteSpec& s = program.sites[i];
     // Verbs that are no steps (labels, branches, declarations without access) are never seen in a trace.

@@ -44,6 +44,9 @@ void Tally::merge(const Tally& o) {
   operations.torn += o.operations.torn;
   operations.failed += o.operations.failed;
   operations.unfinished += o.operations.unfinished;
+  unload.attempted += o.unload.attempted;
+  unload.refused += o.unload.refused;
+  unload.done_while_open += o.unload.done_while_open;
   entry_branches.insert(o.entry_branches.begin(), o.entry_branches.end());
   torn_branches.insert(o.torn_branches.begin(), o.torn_branches.end());
   sites_seen.resize(std::max(sites_seen.size(), o.sites_seen.size()), false);
@@ -101,6 +104,9 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
     if (r.module_gone != no_time) tally_.rmmod_ns.add(r.module_gone - r.rmmod);
   }
   tally_.grace_periods.add(r.grace_periods);
+  if (r.rmmod != no_time) ++tally_.unload.attempted;
+  if (r.rmmod_refused) ++tally_.unload.refused;
+  if (world_.gone_while_open()) ++tally_.unload.done_while_open;
   const model::OperationCounts& o = k.operations;
   tally_.operations.started += o.started;
   tally_.operations.completed += o.completed;

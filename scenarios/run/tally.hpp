@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "unplug/scenarios/result.hpp"
 #include "unplug/scenarios/run/signature.hpp"
 #include "unplug/scenarios/world.hpp"
 #include "unplug/sim/histogram.hpp"
@@ -36,6 +37,7 @@ struct Tally {
   std::map<WaitKey, WaitCount> waits;
   std::map<WaitKey, std::uint32_t> wait_order;  // least position among the waits of an execution
   model::OperationCounts operations;
+  Unload unload;
   std::set<std::string> entry_branches, torn_branches;
   std::vector<bool> sites_seen;
 
