@@ -118,7 +118,7 @@ void Page::entry_at(std::string_view label, std::size_t column, std::string_view
   const std::size_t limit = options_.width / 2;
   std::size_t hang = indent + column;
   if (hang > limit || display_width(label) >= column) {  // no room beside the label: under it
-    put(std::string(indent, ' ') + std::string(label), Style::plain);
+    if (!label.empty()) put(std::string(indent, ' ') + std::string(label), Style::plain);
     hang = indent + 2;
     for (const std::string& part : wrap(text, options_.width - hang)) put(std::string(hang, ' ') + part, style);
     return;

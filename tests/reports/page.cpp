@@ -19,7 +19,9 @@ TEST_CASE("a label that leaves no room stands above its text") {
   Page page({.width = 40});
   page.entry("a label longer than half of the page", "and its text");
   page.entry_at("", 30, "no label at all", Style::plain, 0);
-  CHECK(page.take() == "  a label longer than half of the page\n    and its text\n\n  no label at all\n");
+  page.command("a command, not its trailing spaces  ", 2);
+  CHECK(page.take() ==
+        "  a label longer than half of the page\n    and its text\n  no label at all\n  a command, not its trailing spaces\n");
 }
 
 TEST_CASE("gaps don't add up, and no page begins with one") {

@@ -152,6 +152,22 @@ TEST_CASE("evidence weighs what it weighs") {
   CHECK(sentence({timed}) == Sentences{"sampled 50 executions (timed), none failed: rate < 3/50"});
 }
 
+TEST_CASE("what all rows share is said once, but each verdict keeps its own evidence beside it") {
+  const Cell mix = cell("p", "mix", Evidence::Kind::sampled);
+  const Cell timed = cell("p", "timed", Evidence::Kind::sampled, 50);
+  auto s = scenario({mix, timed, mix, timed});
+  s.cells[2].policy = s.cells[3].policy = "q";
+  for (Cell& c : s.cells) {
+    c.never_reached = {"x", c.policy};
+    c.evidence.bounds = {"2 preemptions"};
+  }
+  const SaidOnce once = said_once(summarise(s).groups.at(0));
+  CHECK(once.evidence == std::vector<std::string>{"times from 50 executions (timed)"});
+  CHECK(once.bounds == std::vector<std::string>{"2 preemptions"});
+  CHECK(once.never_reached == std::vector<std::string>{"x"});
+  CHECK(once.never_overlapped.empty());
+}
+
 TEST_CASE("whom removal waited for") {
   using scenarios::Wait;
   std::vector<Wait> waits(5);

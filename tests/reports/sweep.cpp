@@ -45,6 +45,21 @@ TEST_CASE("a sweep has one series per policy, on ascending points") {
   CHECK(rise->run == 5);
 }
 
+TEST_CASE("one point is no sweep, nor are words") {
+  scenarios::ScenarioResult nova = test::sample_nova();
+  std::erase_if(nova.cells, [](const scenarios::Cell& cell) { return cell.member != "bars=3, removal=unbind"; });
+  CHECK(sweeps(summarise(nova)).empty());
+  for (std::size_t i = 0; i < nova.cells.size(); ++i) nova.cells[i].member = i % 4 < 2 ? "owner=3x" : "owner=null";
+  CHECK(sweeps(summarise(nova)).empty());
+}
+
+TEST_CASE("a chart escapes names") {
+  const std::vector<TimeRow> rows{{"<b>&", {}, scenarios::Quantiles{1, 5, 5, 5, 9}}};
+  const std::string chart = time_chart(rows, TimeScale(rows));
+  CHECK(chart.find("<b>") == std::string::npos);
+  CHECK(chart.find(">&lt;b&gt;&amp;</text>") != std::string::npos);
+}
+
 TEST_CASE("growth needs two measured points") {
   CHECK_FALSE(growth({1, 2, 3}, {std::nullopt, 5, std::nullopt}));
   const auto fall = growth({1, 2, 3}, {9, std::nullopt, 5});

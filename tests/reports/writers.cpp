@@ -113,7 +113,11 @@ TEST_CASE("terminal: what is merely sampled or bounded is never green") {
 }
 
 TEST_CASE("terminal: no control character of a name gets through") {
-  const std::string text = write("terminal", only(test::sample_hostile()), {});
+  scenarios::ScenarioResult hostile = test::sample_hostile();
+  REQUIRE(hostile.cells[0].violations[0].ended_by);
+  hostile.cells[0].violations[0].ended_by->function = "cleared\x1b[2J";
+  const std::string text = write("terminal", only(hostile), {});
+  CHECK(text.find("cleared?[2J") != std::string::npos);
   for (const char c : text) CHECK((c == '\n' || static_cast<unsigned char>(c) >= 0x20));
 }
 
