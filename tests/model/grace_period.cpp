@@ -218,7 +218,7 @@ TEST_CASE("grace period 4.2: callbacks of call_rcu share with synchronize_rcu, a
   CHECK(barrier.took() < 21 * sim::millisecond);
 }
 
-TEST_CASE("srcu timing 3.2: polls lie at ages 2, 4, 8, 16, 27, 38 jiffies; the first two jiffies are polled closely") {
+TEST_CASE("srcu timing 3.2: polls lie at ages 2, 4, 8, 16, 27, 38 jiffies, the first two jiffies are polled closely") {
   const KernelConfig config;
   const sim::Time begin = 7 * jiffy + sim::millisecond, tick = 7 * jiffy;
   SrcuTiming timing(config, begin, false);
@@ -290,7 +290,7 @@ TEST_CASE("srcu timing 3.2: short without readers, slow when repeated at once, t
   }
 }
 
-TEST_CASE("srcu timing 3.2: callers at once share; separate domains cost each on its own") {
+TEST_CASE("srcu timing 3.2: callers at once share, separate domains cost each on its own") {
   Srcu srcu;
   sim::Time end = 0;
   Lab lab([&](Lab& l) {

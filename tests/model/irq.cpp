@@ -44,7 +44,7 @@ TEST_CASE("irq 11: the handler may run before request_irq's caller goes on: what
   CHECK(every_schedule(lab).text().empty());
 }
 
-TEST_CASE("irq 11: free_irq waits for the handler that runs and lets none begin; without it the handler runs on in freed memory") {
+TEST_CASE("irq 11: free_irq waits for the handler that runs and lets none begin, without it the handler runs on in freed memory") {
   Device1 d;
   bool free = true;
   std::set<int> runs;
@@ -89,7 +89,7 @@ TEST_CASE("irq 11: free_irq waits for no work that the handler queued: interrupt
   }
 }
 
-TEST_CASE("irq 11: freed twice, or never requested, is double-release; freed once it is none") {
+TEST_CASE("irq 11: freed twice, or never requested, is double-release, freed once it is none") {
   Device1 d;
   int requests = 1, frees = 2;
   Lab lab([&](Lab& l) {
@@ -155,7 +155,7 @@ TEST_CASE("irq 15: an interrupt that an ended owner requested and nobody freed i
   CHECK(every(lab).text() == "leak(irq)@driver");
 }
 
-TEST_CASE("irq 11: a line runs one handler at a time; two that come together are two runs, and no data race") {
+TEST_CASE("irq 11: a line runs one handler at a time, two that come together are two runs, and no data race") {
   Device1 d;
   std::set<int> runs;
   Lab lab([&](Lab& l) {

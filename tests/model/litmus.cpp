@@ -80,7 +80,7 @@ TEST_CASE("litmus L1 RCU+sync+read: never, 3 finals") {
   CHECK(result.finals == 3);
 }
 
-TEST_CASE("litmus L2 RCU+sync+free: never, 2 finals; without the grace period, or used after the section, sometimes") {
+TEST_CASE("litmus L2 RCU+sync+free: never, 2 finals, without the grace period, or used after the section, sometimes") {
   Litmus t;
   bool sync = true, inside = true;
   t.tasks = [&](Lab& l) {
@@ -110,7 +110,7 @@ TEST_CASE("litmus L2 RCU+sync+free: never, 2 finals; without the grace period, o
   CHECK(t.run(freed).hit);
 }
 
-TEST_CASE("litmus L3 C-SB+rl-rul+srcu: never, 3 finals; with SRCU as well") {
+TEST_CASE("litmus L3 C-SB+rl-rul+srcu: never, 3 finals, with SRCU as well") {
   Litmus t;
   bool srcu = false;
   t.tasks = [&](Lab& l) {
@@ -147,7 +147,7 @@ TEST_CASE("litmus L3 C-SB+rl-rul+srcu: never, 3 finals; with SRCU as well") {
   }
 }
 
-TEST_CASE("litmus L4 C-srcu-nest-2: never, 3 finals; nor if the inner section has been closed before x is read") {
+TEST_CASE("litmus L4 C-srcu-nest-2: never, 3 finals, nor if the inner section has been closed before x is read") {
   Litmus t;
   bool stronger = false;
   t.tasks = [&](Lab& l) {

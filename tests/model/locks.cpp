@@ -198,7 +198,7 @@ TEST_CASE("rwsem 13: readers share, a writer is alone") {
   CHECK(most_readers == 2);
 }
 
-TEST_CASE("rwsem 13: a waiting writer keeps new readers out, so a nested down_read deadlocks; without a writer it doesn't") {
+TEST_CASE("rwsem 13: a waiting writer keeps new readers out, so a nested down_read deadlocks, without a writer it doesn't") {
   Rwsem s;
   bool writer = true;
   Lab lab([&](Lab& l) {

@@ -36,7 +36,7 @@ TEST_CASE("memory 15: a use that something orders before kfree is none") {
   CHECK(every_schedule(lab).text().empty());
 }
 
-TEST_CASE("memory 15: freed twice is double-free, by whoever frees; by one task as well") {
+TEST_CASE("memory 15: freed twice is double-free, by whoever frees, by one task as well") {
   Allocation p;
   Lab two([&](Lab& l) {
     l.init(p, "p");
@@ -74,7 +74,7 @@ TEST_CASE("memory: what kzalloc begins is use-before-init until something orders
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("memory 15: what an owner that has ended made and nobody freed is a leak; an owner that lives leaks nothing") {
+TEST_CASE("memory 15: what an owner that has ended made and nobody freed is a leak, an owner that lives leaks nothing") {
   Allocation owner, p;
   bool end_owner = true, release = false;
   Lab lab([&](Lab& l) {

@@ -149,7 +149,7 @@ TEST_CASE("rcu 4.1: without PREEMPT_RCU a reader that slept is one again once it
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@reader");
 }
 
-TEST_CASE("rcu 4.2: synchronize_rcu inside a reader is misuse and waits for itself; without PREEMPT_RCU its own sleep ends the wait") {
+TEST_CASE("rcu 4.2: synchronize_rcu inside a reader is misuse and waits for itself, without PREEMPT_RCU its own sleep ends the wait") {
   const auto make = [](Lab& l) {
     l.task("reader", [&](Context& c) {
       rcu_read_lock(c, l.rcu);
@@ -229,7 +229,7 @@ TEST_CASE("call_rcu 4.2: the callback runs after every section that was open at 
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@callback");
 }
 
-TEST_CASE("call_rcu S12: only rcu_barrier in module exit keeps a callback out of freed text; a grace period does not") {
+TEST_CASE("call_rcu S12: only rcu_barrier in module exit keeps a callback out of freed text, a grace period does not") {
   enum class Exit { nothing, sync, barrier } exit = Exit::nothing;
   Module m;
   Allocation object;
@@ -324,7 +324,7 @@ TEST_CASE("rcu_barrier S12: a callback that queues another is not covered by one
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("rcu_barrier: from inside a callback it waits for itself; with nothing queued it waits for nothing") {
+TEST_CASE("rcu_barrier: from inside a callback it waits for itself, with nothing queued it waits for nothing") {
   RcuCallback callback;
   bool self = true;
   Lab lab([&](Lab& l) {
@@ -339,7 +339,7 @@ TEST_CASE("rcu_barrier: from inside a callback it waits for itself; with nothing
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("call_rcu: a head that is still pending must not be queued again; once its function has begun it may") {
+TEST_CASE("call_rcu: a head that is still pending must not be queued again, once its function has begun it may") {
   RcuCallback callback;
   bool twice = true;
   int runs = 0;

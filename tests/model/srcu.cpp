@@ -15,7 +15,7 @@ unsigned count_events(const Lab& lab, std::string_view operation) {
 
 }  // namespace
 
-TEST_CASE("srcu 3.2: synchronize_srcu waits for every section of its domain that began before, asleep or not; of no other domain") {
+TEST_CASE("srcu 3.2: synchronize_srcu waits for every section of its domain that began before, asleep or not, of no other domain") {
   Allocation slot, data;
   Srcu srcu, other;
   bool same = true;
@@ -44,7 +44,7 @@ TEST_CASE("srcu 3.2: synchronize_srcu waits for every section of its domain that
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
-TEST_CASE("srcu 3.1: sections nest and overlap, by index; several readers at once") {
+TEST_CASE("srcu 3.1: sections nest and overlap, by index, several readers at once") {
   Allocation slot, data;
   Srcu srcu;
   Lab lab([&](Lab& l) {
@@ -75,7 +75,7 @@ TEST_CASE("srcu 3.1: sections nest and overlap, by index; several readers at onc
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("srcu 3.2: it waits for no section that begins after it; a reader that was about to count itself in may prolong it") {
+TEST_CASE("srcu 3.2: it waits for no section that begins after it, a reader that was about to count itself in may prolong it") {
   Srcu srcu;
   Waiter done;
   std::uint64_t later = 0, caught = 0;
@@ -145,7 +145,7 @@ TEST_CASE("srcu 3.3: readers of two domains that each synchronize the other's de
   CHECK(f.blocked < f.executions);
 }
 
-TEST_CASE("srcu 3.3: a mutex taken inside a section and held across synchronize deadlocks; released before it doesn't") {
+TEST_CASE("srcu 3.3: a mutex taken inside a section and held across synchronize deadlocks, released before it doesn't") {
   Srcu srcu;
   Mutex m;
   bool across = true;
@@ -170,7 +170,7 @@ TEST_CASE("srcu 3.3: a mutex taken inside a section and held across synchronize 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("srcu 3.3: unlock with the wrong index hangs every later grace period; an index that is none is misuse") {
+TEST_CASE("srcu 3.3: unlock with the wrong index hangs every later grace period, an index that is none is misuse") {
   Srcu srcu;
   std::uint64_t wrong = 1;
   Lab lab([&](Lab& l) {
@@ -191,7 +191,7 @@ TEST_CASE("srcu 3.3: unlock with the wrong index hangs every later grace period;
   CHECK(f.places.begin()->second == "srcu_read_unlock");
 }
 
-TEST_CASE("srcu 8.3: an index kept in a shared handle is overwritten and removal hangs; with a handle per call it is clean") {
+TEST_CASE("srcu 8.3: an index kept in a shared handle is overwritten and removal hangs, with a handle per call it is clean") {
   Srcu srcu;
   Allocation provider, handle;
   bool shared = true;

@@ -59,7 +59,7 @@ TEST_CASE("completion: two complete() count up, so two waits go on") {
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("fence 16.10: signalled once for ever; one that user space owns may never be, and that is no deadlock") {
+TEST_CASE("fence 16.10: signalled once for ever, one that user space owns may never be, and that is no deadlock") {
   Waiter fence;
   Owner owner = Owner::user;
   bool signal = false;
@@ -88,7 +88,7 @@ TEST_CASE("fence 16.10: signalled once for ever; one that user space owns may ne
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("shoot_down 16.10: every waiter, present and future, returns with an error; what was completed before still counts") {
+TEST_CASE("shoot_down 16.10: every waiter, present and future, returns with an error, what was completed before still counts") {
   Waiter w, fence;
   Waiter gone;
   std::set<std::vector<bool>> results;

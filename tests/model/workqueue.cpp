@@ -28,7 +28,7 @@ struct Item {
 
 }  // namespace
 
-TEST_CASE("work 9: queued once it runs once; false means it was pending already, and the pending instance does run") {
+TEST_CASE("work 9: queued once it runs once, false means it was pending already, and the pending instance does run") {
   Item i;
   std::set<std::pair<bool, int>> seen;
   bool second = false;
@@ -82,7 +82,7 @@ TEST_CASE("work 9: many producers: every call that answers true is one run") {
   CHECK(f.text().empty());
 }
 
-TEST_CASE("cancel_work_sync 9: steals what is pending, waits for what runs; then memory may go") {
+TEST_CASE("cancel_work_sync 9: steals what is pending, waits for what runs, then memory may go") {
   Item i;
   enum class Form { sync, no_wait, nothing } form = Form::sync;
   std::set<std::pair<bool, int>> seen;
@@ -105,7 +105,7 @@ TEST_CASE("cancel_work_sync 9: steals what is pending, waits for what runs; then
   CHECK(every(lab).text() == "use-after-free(home)@kworker work");
 }
 
-TEST_CASE("cancel_work_sync 9: it handles an item that queues itself; flush_work does not") {
+TEST_CASE("cancel_work_sync 9: it handles an item that queues itself, flush_work does not") {
   Item i;
   bool cancel = true;
   Lab lab([&](Lab& l) {
@@ -130,7 +130,7 @@ TEST_CASE("cancel_work_sync 9: it handles an item that queues itself; flush_work
   CHECK(every(lab).text() == "use-after-free(home)@kworker work");
 }
 
-TEST_CASE("cancel_work_sync 9: a third party may queue again right after it returns; after disable_work_sync it may not") {
+TEST_CASE("cancel_work_sync 9: a third party may queue again right after it returns, after disable_work_sync it may not") {
   Item i;
   bool disable = false;
   bool accepted = false;
@@ -161,7 +161,7 @@ TEST_CASE("cancel_work_sync 9: a third party may queue again right after it retu
   });
 }
 
-TEST_CASE("disable_work_sync 9: counts, and enable_work undoes it; one too many is misuse") {
+TEST_CASE("disable_work_sync 9: counts, and enable_work undoes it, one too many is misuse") {
   Item i;
   Lab lab([&](Lab& l) {
     i.init(l);
@@ -329,7 +329,7 @@ TEST_CASE(
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("work 9: an item may free the memory it is embedded in; a pending one must not lose it") {
+TEST_CASE("work 9: an item may free the memory it is embedded in, a pending one must not lose it") {
   Allocation p;
   Work work;
   bool by_itself = true;
@@ -371,7 +371,7 @@ TEST_CASE("work 9, 16.25: an item holds no module reference: left alone it runs 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("work 9: queueing is allowed anywhere, the sync calls sleep; a function that keeps a lock leaks it") {
+TEST_CASE("work 9: queueing is allowed anywhere, the sync calls sleep, a function that keeps a lock leaks it") {
   Item i;
   Mutex m;
   Lab lab([&](Lab& l) {

@@ -82,7 +82,7 @@ TEST_CASE("nova-timer is as expected, and its failures replay") { expectations_h
 TEST_CASE("drm-unbounded-wait is as expected, and its failures replay") { expectations_hold("drm-unbounded-wait"); }
 TEST_CASE("rdma-uverbs-upgrade is as expected, and its failures replay") { expectations_hold("rdma-uverbs-upgrade"); }
 
-TEST_CASE("revoking each resource costs a grace period each; revoking all of them together costs one") {
+TEST_CASE("revoking each resource costs a grace period each, revoking all of them together costs one") {
   const std::uint64_t one = median_unbind("rcu-revoke", "1"), six = median_unbind("rcu-revoke", "6");
   CAPTURE(one);
   CAPTURE(six);

@@ -74,7 +74,7 @@ TEST_CASE("every kind of guard, read or write, with and without a mask, holds ba
   }
 }
 
-TEST_CASE("a write that keeps a guard true leaves the waiter enabled; who made it true is remembered") {
+TEST_CASE("a write that keeps a guard true leaves the waiter enabled, who made it true is remembered") {
   Lambda p([](Engine& e) {
     const ObjectId x = e.new_object(e.own_name("x"));
     e.spawn("waiter", [=, &e] { wait(e, x, Guard::at_least(1)); });
