@@ -59,7 +59,7 @@ TEST_CASE("timed: the earliest goes first, however late it was created") {
             rest(e, 10);
             nop(e);
           });
-        }) == "z@0 z@30 child@30 child@30 child@35 z@40");
+        }) == "z@0 child@30 z@30 child@30 child@35 z@40");
 }
 
 TEST_CASE("timed: ties are broken by the seed, and by it alone") {
