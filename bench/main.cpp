@@ -1,4 +1,4 @@
-// unplug_bench [--rounds N] [--json FILE]: what the engine costs, as multiples of a raw context switch of this machine, now.
+// unplug_bench [--rounds N] [--only TEXT] [--json FILE]: what the engine costs, as multiples of a raw context switch of this machine, now.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -47,21 +47,24 @@ void write_json(const std::string& path, const std::vector<Result>& results, dou
 
 int main(int argc, char** argv) {
   unsigned rounds = 9;
-  std::string json;
+  std::string json, only;
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
     if (option == "--rounds" && i + 1 < argc) {
       rounds = static_cast<unsigned>(std::max(1, std::atoi(argv[++i])));
+    } else if (option == "--only" && i + 1 < argc) {
+      only = argv[++i];
     } else if (option == "--json" && i + 1 < argc) {
       json = argv[++i];
     } else {
-      fmt::print(stderr, "usage: unplug_bench [--rounds N] [--json FILE]\n");
+      fmt::print(stderr, "usage: unplug_bench [--rounds N] [--only TEXT] [--json FILE]\n");
       return 2;
     }
   }
-  const std::vector<Row> rows = step_cost_rows();
+  std::vector<Row> rows = step_cost_rows();
+  std::erase_if(rows, [&](const Row& r) { return r.name.find(only) == std::string::npos; });
   std::vector<Result> results = measure(rows, rounds);
-  results.push_back(two_threads(rounds));
+  if (only.empty()) results.push_back(two_threads(rounds));
   std::vector<double> raw;
   for (unsigned i = 0; i < rounds; ++i) raw.push_back(raw_switch_ns());
   print(results, median(raw));

@@ -68,6 +68,8 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
     }
   }
   if (out.errors() != errors) return nullptr;
+  check_expected_words(*s, out);
+  if (out.errors() != errors) return nullptr;
   // The published schema must agree with the loader; where it is stricter, its word counts.
   if (const auto* schema = embedded::find("schema/scenario-1.json"))
     if (!check_schema(*s->document, schema->text, out)) return nullptr;

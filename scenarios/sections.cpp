@@ -31,15 +31,14 @@ void want(Node object, std::string_view key, Node::Kind kind, Diagnostics& out) 
   if (n && !n.is(kind)) n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), std::string(Node::kind_name(kind)));
 }
 
-void collect_forms(Node n, std::vector<std::string>& forms, std::vector<std::pair<Node, int>>& todo) {
-  (void)todo;
+void collect_forms(Node n, std::vector<std::string>& forms) {
   if (n.is(Node::Kind::array)) {
-    for (std::size_t i = 0; i < n.size(); ++i) collect_forms(n.at(i), forms, todo);
+    for (std::size_t i = 0; i < n.size(); ++i) collect_forms(n.at(i), forms);
   } else if (n.is(Node::Kind::object)) {
     for (std::size_t i = 0; i < n.size(); ++i) {
       const Node v = n.at(i);
       if (n.key(i) != "form") {
-        collect_forms(v, forms, todo);
+        collect_forms(v, forms);
         continue;
       }
       const auto add = [&](Node f) {
@@ -49,15 +48,6 @@ void collect_forms(Node n, std::vector<std::string>& forms, std::vector<std::pai
       if (v.is(Node::Kind::array))
         for (std::size_t k = 0; k < v.size(); ++k) add(v.at(k));
     }
-  }
-}
-
-std::string json_text(Node n) {
-  switch (n.kind()) {
-    case Node::Kind::string: return nlohmann::json(std::string(n.string())).dump();
-    case Node::Kind::integer: return std::to_string(n.integer());
-    case Node::Kind::boolean: return n.boolean() ? "true" : "false";
-    default: return "null";
   }
 }
 
@@ -97,6 +87,17 @@ std::vector<std::vector<RemovalStage>> removal_ways(Node removal, Diagnostics& o
   return ways;
 }
 
+}  // namespace
+
+std::string json_text(Node n) {
+  switch (n.kind()) {
+    case Node::Kind::string: return nlohmann::json(std::string(n.string())).dump();
+    case Node::Kind::integer: return std::to_string(n.integer());
+    case Node::Kind::boolean: return n.boolean() ? "true" : "false";
+    default: return "null";
+  }
+}
+
 std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expected) {
   std::vector<std::string> result;
   const auto add = [&](Node w) {
@@ -113,8 +114,6 @@ std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expect
   }
   return result;
 }
-
-}  // namespace
 
 void check_structure(Node root, Diagnostics& out) {
   check_keys(root,
@@ -155,9 +154,8 @@ void check_structure(Node root, Diagnostics& out) {
 }
 
 void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out) {
-  std::vector<std::pair<Node, int>> todo;
   std::vector<std::string> forms;
-  collect_forms(s.document->root().find("functions"), forms, todo);
+  collect_forms(s.document->root().find("functions"), forms);
   for (const std::string& f : options.forms) {
     if (std::ranges::find(forms, f) == forms.end())
       option_error(out, "--form", fmt::format("no form '{}' in {}", f, s.path), forms.empty() ? "this file has no forms" : join(forms),
@@ -320,85 +318,6 @@ void read_strategies(Scenario& s, Diagnostics& out) {
   };
   if (n.is(Node::Kind::string)) check(n);
   for (std::size_t i = 0; n.is(Node::Kind::array) && i < n.size(); ++i) check(n.at(i));
-}
-
-void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out) {
-  const Node list = s.document->root().find("expect");
-  if (!list) return;
-  if (!list.is(Node::Kind::array)) {
-    list.error(out, fmt::format("found {}", Node::kind_name(list.kind())), "an array of rows");
-    return;
-  }
-  std::vector<std::string> classes;
-  for (const model::ViolationClassInfo& c : model::violation_classes()) classes.emplace_back(c.name);
-  const auto patterns = [&](Node n) {
-    std::vector<Pattern> result;
-    if (!n) return result;
-    if (!n.is(Node::Kind::array)) {
-      n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), "an array of \"class(object)@function\"");
-      return result;
-    }
-    for (std::size_t i = 0; i < n.size(); ++i) {
-      const Node p = n.at(i);
-      if (!p.is(Node::Kind::string)) {
-        p.error(out, fmt::format("found {}", Node::kind_name(p.kind())), "\"class(object)@function\"");
-        continue;
-      }
-      Pattern pattern;
-      pattern.text = std::string(p.string());
-      std::string rest = pattern.text;
-      if (const std::size_t at = rest.find('@'); at != std::string::npos) {
-        pattern.function = rest.substr(at + 1);
-        rest.resize(at);
-      }
-      if (const std::size_t open = rest.find('('); open != std::string::npos) {
-        if (!rest.ends_with(')')) p.error(out, fmt::format("'{}' lacks a closing parenthesis", pattern.text), "\"class(object)@function\"");
-        pattern.object = rest.substr(open + 1, rest.size() - open - 2);
-        rest.resize(open);
-      }
-      pattern.violation_class = rest;
-      if (rest != "*" && std::ranges::find(classes, rest) == classes.end())
-        p.error(out, fmt::format("no class of violation '{}'", rest), "a class (unplug list classes), or *", nearest_word(rest, classes));
-      result.push_back(std::move(pattern));
-    }
-    return result;
-  };
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const Node n = list.at(i);
-    if (!check_keys(n, {"form", "policy", "params", "must", "may", "forbid", "evidence", "why"}, {}, "an expectation", out)) continue;
-    ExpectRow row;
-    row.forms = words(n.find("form"), out, "a form");
-    for (const std::string& f : row.forms)
-      if (std::ranges::find(s.forms, f) == s.forms.end() && s.forms.size() > 1)
-        n.find("form").error(out, fmt::format("no form '{}'", f), join(s.forms), nearest_word(f, s.forms));
-    row.policies = words(n.find("policy"), out, "a policy");
-    // A row about a policy that does not run would be met whatever happens.
-    if (options.policies.empty() && options.without.empty()) {
-      std::vector<std::string> run;
-      for (const PolicyFile& p : s.policies) run.push_back(p.name);
-      const auto check = [&](Node word) {
-        if (word.is(Node::Kind::string) && std::ranges::find(run, word.string()) == run.end())
-          word.error(out, fmt::format("policy '{}' is not run by this file", word.string()), fmt::format("one of: {}", join(run)),
-                     nearest_word(word.string(), run));
-      };
-      const Node p = n.find("policy");
-      if (p.is(Node::Kind::string)) check(p);
-      for (std::size_t k = 0; p.is(Node::Kind::array) && k < p.size(); ++k) check(p.at(k));
-    }
-    row.must = patterns(n.find("must"));
-    row.may = patterns(n.find("may"));
-    row.forbid = patterns(n.find("forbid"));
-    if (const Node p = n.find("params"); p.is(Node::Kind::object))
-      for (std::size_t k = 0; k < p.size(); ++k) row.params[std::string(p.key(k))] = json_text(p.at(k));
-    if (const Node e = n.find("evidence"); e.is(Node::Kind::string)) {
-      const std::vector<std::string> kinds{"sampled", "bounded", "exhaustive"};
-      row.evidence = std::string(e.string());
-      if (std::ranges::find(kinds, row.evidence) == kinds.end())
-        e.error(out, fmt::format("no evidence '{}'", row.evidence), join(kinds), nearest_word(row.evidence, kinds));
-    }
-    if (const Node w = n.find("why"); w.is(Node::Kind::string)) row.why = std::string(w.string());
-    s.expect.push_back(std::move(row));
-  }
 }
 
 }  // namespace unplug::scenarios

@@ -13,6 +13,14 @@ void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out);
 void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out);
 void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out);
 void read_strategies(Scenario& s, Diagnostics& out);
+// The rows of "expect"; after forms, members and policies.
 void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out);
+// Whether the objects and functions that rows name exist: a misspelt `forbid` would be met whatever happens. After the programs.
+void check_expected_words(const Scenario& s, Diagnostics& out);
+
+// The strings of a word or an array of words; anything else is reported.
+std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expected);
+// A scalar as JSON text, by which parameter values are compared.
+std::string json_text(Node n);
 
 }  // namespace unplug::scenarios

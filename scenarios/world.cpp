@@ -33,6 +33,8 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
     sites_.push_back(id);
   }
   sites_seen_.assign(sites_.size(), false);
+  entered_.assign(program_->functions.size(), false);
+  overlapped_ = entered_;
   for (const Function& f : program_->functions) function_names_.push_back(kernel_.intern(f.name));
   for (std::uint32_t i = 0; i < program_->bindings; ++i) {
     auto b = std::make_unique<BindingInstance>();
@@ -92,7 +94,8 @@ void World::setup(sim::Engine&) {
   const auto& allocations = program_->of(EntityKind::allocation);
   resize(allocations_, allocations.size() * bindings_.size());
   rcu_callback_count_ = 0;
-  gone_while_open_ = false;
+  gone_while_open_ = removing_ = false;
+  under_way_.assign(program_->functions.size(), 0);
   for (auto& b : bindings_) setup_binding(*b);
   setup_tasks();
 }
@@ -229,14 +232,23 @@ int World::call(model::Context& context, std::uint32_t number, BindingInstance* 
   return frame.result;
 }
 
+int World::enter(model::Context& context, const BindingInstance::Callback& c, model::File* file) {
+  entered_[c.function] = true;
+  if (removing_) overlapped_[c.function] = true;
+  ++under_way_[c.function];
+  const int result = call(context, c.function, c.binding, file, nullptr, c.binding->binding.life);
+  --under_way_[c.function];
+  return result;
+}
+
 int World::file_operation(model::Context& context, model::File& file, void* argument) {
   const auto& c = *static_cast<BindingInstance::Callback*>(argument);
-  return c.binding->world->call(context, c.function, c.binding, &file, nullptr, c.binding->binding.life);
+  return c.binding->world->enter(context, c, &file);
 }
 
 void World::callback_entry(model::Context& context, void* argument) {
   const auto& c = *static_cast<BindingInstance::Callback*>(argument);
-  c.binding->world->call(context, c.function, c.binding, nullptr, nullptr, c.binding->binding.life);
+  c.binding->world->enter(context, c, nullptr);
 }
 
 void World::user_entry(void* argument) {
@@ -274,8 +286,12 @@ void World::probe_entry(void* argument) {
 
 void World::remove_driver(model::Context& context, BindingInstance& b) {
   model::release_driver(context, b.binding, [&](model::Context& c) {
+    removing_ = true;
+    for (std::size_t i = 0; i < under_way_.size(); ++i)
+      if (under_way_[i] != 0) overlapped_[i] = true;
     if (program_->remove != UINT32_MAX) call(c, program_->remove, &b, nullptr, nullptr, {});
   });
+  removing_ = false;
 }
 
 void World::remover_entry(void* argument) {
@@ -342,13 +358,6 @@ void World::remover_entry(void* argument) {
 
 model::Allocation* World::allocation(Handle handle) {
   return handle == 0 || handle > allocations_.size() ? nullptr : &allocations_[handle - 1];
-}
-
-Handle World::new_allocation(const std::string& name, const std::vector<FieldSpec>& fields, sim::LifetimeId owner) {
-  model::Allocation& a = allocations_.emplace_back();
-  model::init_allocation(kernel_, a, engine_.own_name(name), kernel_.intern(name), owner, false);
-  for (const FieldSpec& f : fields) model::add_field(kernel_, a, kernel_.intern(f.name), f.initial);
-  return allocations_.size();
 }
 
 bool World::within_limit(const Instruction& i) {

@@ -19,7 +19,7 @@ namespace unplug::scenarios {
 
 class World;
 
-// An allocation of the world: declared ones by number, then those made at run time.
+// An allocation of the world, by number.
 using Handle = std::uint64_t;  // 0: NULL
 
 // One binding of the driver: every declared thing, once.
@@ -103,8 +103,6 @@ class World final : public sim::Program {
   // The allocation behind a pointer; null for NULL.
   [[nodiscard]] model::Allocation* allocation(Handle handle);
   Handle declared_allocation(const BindingInstance& b, std::uint32_t index) const { return b.first_allocation + index + 1; }
-  // A new dynamic allocation with these fields, not yet begun.
-  Handle new_allocation(const std::string& name, const std::vector<FieldSpec>& fields, sim::LifetimeId owner);
   // Counts one more execution of an instruction with a limit by the running task; false: it has had its number.
   bool within_limit(const Instruction& i);
   // The pointer that was followed is NULL, or points to something without such a member.
@@ -115,11 +113,17 @@ class World final : public sim::Program {
   // --- For reports: which sites were taken, over all executions of this world.
   [[nodiscard]] const std::vector<bool>& sites_seen() const { return sites_seen_; }
   void count_coverage(const sim::Trace& trace);
+  // Which functions were called by the kernel (file operations, work, handlers, callbacks), and which of them were under way between the
+  // call of remove() and the end of devres, by number, over all executions of this world.
+  [[nodiscard]] const std::vector<bool>& entered() const { return entered_; }
+  [[nodiscard]] const std::vector<bool>& overlapped() const { return overlapped_; }
   // Whether the module went in the last execution while a file was open.
   [[nodiscard]] bool gone_while_open() const { return gone_while_open_; }
 
  private:
   friend class Frame;
+  // Calls driver code as the kernel does, and keeps account of what removal overlaps.
+  int enter(model::Context& context, const BindingInstance::Callback& callback, model::File* file);
   void setup_binding(BindingInstance& b);
   void setup_tasks();
   void setup_entities(BindingInstance& b);
@@ -141,7 +145,9 @@ class World final : public sim::Program {
   std::vector<sim::SiteId> sites_;           // by number in the program
   std::vector<std::uint32_t> site_numbers_;  // by SiteId: number in the program, or UINT32_MAX
   std::vector<sim::NameId> function_names_;
-  std::vector<bool> sites_seen_;
+  std::vector<bool> sites_seen_, entered_, overlapped_;
+  std::vector<std::uint32_t> under_way_;  // by function: calls
+  bool removing_ = false;
   model::Device device_;
   model::Mutex misc_mtx_, module_mutex_;
   std::deque<model::Module> modules_;  // one per loading

@@ -158,6 +158,7 @@ class Engine {
     std::vector<std::pair<std::uint64_t, std::uint32_t>> own_names;  // (hash of the part, how many so far)
     std::array<std::uint32_t, static_cast<std::size_t>(Stream::count)> draws{};
     std::uint32_t granted_choice = 0;
+    std::uint32_t place = 0;        // in enabled_, perhaps
     SiteId site;
     FrameId frame;
     Fibers::Handle starter = Fibers::main;  // whom to return to at the first step, while `starting`
@@ -204,6 +205,7 @@ class Engine {
   void wake(const Step& written);
   void enable(Task& task, Time at);
   void disable(Task& task);
+  std::vector<TaskView>::iterator place_of(const Task& task);
   void queue_for_cpus();
   [[nodiscard]] Duration cost_of(const Step& s) const { return s.cost != 0 ? s.cost : default_cost_; }
   void end_execution(Outcome outcome);

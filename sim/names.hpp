@@ -21,6 +21,7 @@ class NameTable {
   // "PARENT/PART#N" (N from 1). Builds the text only the first time it is asked for, so repeated executions allocate nothing.
   NameId child(NameId parent, std::string_view part, std::uint32_t n);
 
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] const std::string& text(NameId id) const { return entries_[id.index()].text; }
   [[nodiscard]] std::uint64_t hash(NameId id) const { return entries_[id.index()].hash; }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -67,6 +68,23 @@ std::vector<std::string> program_bounds(const Program& p) {
   return out;
 }
 
+// Entries that were never under way while the driver was removed: what is said about removal says nothing about them. Where no removal
+// happens there is nothing to say.
+std::vector<std::string> never_overlapped(const Program& p, const Tally& t) {
+  if (p.removal.empty()) return {};
+  std::set<std::uint32_t> entries{p.open, p.ioctl, p.release};
+  for (const auto kind : {EntityKind::work, EntityKind::irq})
+    for (const EntitySpec& e : p.of(kind)) entries.insert(e.function);
+  for (std::uint32_t i = 0; i < t.entered.size(); ++i)
+    if (t.entered[i]) entries.insert(i);  // a callback of call_rcu()
+  std::vector<std::string> out;
+  const std::string removal = p.remove == UINT32_MAX ? "unbind" : p.functions[p.remove].name;
+  for (const std::uint32_t i : entries)
+    if (i < p.functions.size() && (i >= t.overlapped.size() || !t.overlapped[i]))
+      out.push_back(fmt::format("{} with {}", p.functions[i].name, removal));
+  return out;
+}
+
 Cell make_cell(const Program& program, const Tally& t, bool timed) {
   Cell c;
   c.executions = t.executions;
@@ -116,6 +134,7 @@ Cell make_cell(const Program& program, const Tally& t, bool timed) {
     if (v == nullptr || v->models.empty() || (v->operand == OperandKind::declaration && !v->acts)) continue;
     if (i >= t.sites_seen.size() || !t.sites_seen[i]) c.never_reached.push_back(s.function + "/" + s.step);
   }
+  c.never_overlapped = never_overlapped(program, t);
   return c;
 }
 

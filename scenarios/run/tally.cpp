@@ -6,6 +6,14 @@
 #include <fmt/format.h>
 
 namespace unplug::scenarios {
+namespace {
+
+void unite(std::vector<bool>& into, const std::vector<bool>& from) {
+  into.resize(std::max(into.size(), from.size()), false);
+  for (std::size_t i = 0; i < from.size(); ++i) into[i] = into[i] || from[i];
+}
+
+}  // namespace
 
 void Tally::merge(const Tally& o) {
   executions += o.executions;
@@ -49,8 +57,9 @@ void Tally::merge(const Tally& o) {
   unload.done_while_open += o.unload.done_while_open;
   entry_branches.insert(o.entry_branches.begin(), o.entry_branches.end());
   torn_branches.insert(o.torn_branches.begin(), o.torn_branches.end());
-  sites_seen.resize(std::max(sites_seen.size(), o.sites_seen.size()), false);
-  for (std::size_t i = 0; i < o.sites_seen.size(); ++i) sites_seen[i] = sites_seen[i] || o.sites_seen[i];
+  unite(sites_seen, o.sites_seen);
+  unite(entered, o.entered);
+  unite(overlapped, o.overlapped);
 }
 
 void judge(World& world, model::Checker& checker, const sim::Trace& trace, bool timed, std::vector<model::Violation>& out) {
@@ -159,6 +168,8 @@ Tally Gatherer::finish() {
     (key.first ? tally_.torn_branches : tally_.entry_branches).insert(site.function + "/" + site.step);
   }
   tally_.sites_seen = world_.sites_seen();
+  tally_.entered = world_.entered();
+  tally_.overlapped = world_.overlapped();
   return std::move(tally_);
 }
 

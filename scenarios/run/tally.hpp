@@ -39,7 +39,7 @@ struct Tally {
   model::OperationCounts operations;
   Unload unload;
   std::set<std::string> entry_branches, torn_branches;
-  std::vector<bool> sites_seen;
+  std::vector<bool> sites_seen, entered, overlapped;  // by number of the site, the function
 
   void merge(const Tally& other);
 };

@@ -96,7 +96,7 @@ TEST_CASE("grace period 4.3: callers one after another pay each, callers at once
 }
 
 TEST_CASE(
-    "grace period 4.3: `grace_period` is the exact duration of each; who comes in the middle of one waits for its rest and for the next") {
+    "grace period 4.3: `grace_period` is the exact duration of each, who comes in the middle of one waits for its rest and for the next") {
   KernelConfig config;
   config.grace_period = 10 * sim::millisecond;
   Call first, second, third, fourth;

@@ -99,7 +99,7 @@ TEST_CASE("rcu 4.1: sections nest: the inner unlock ends nothing") {
 }
 
 TEST_CASE(
-    "rcu 4.1: sleeping in a reader is reported; with PREEMPT_RCU the section goes on, without it is over and the use is one after free") {
+    "rcu 4.1: sleeping in a reader is reported, with PREEMPT_RCU the section goes on, without it is over and the use is one after free") {
   Publish p;
   const auto make = [&](Lab& l) {
     static const Operation nap{.name = "msleep", .pause = true};

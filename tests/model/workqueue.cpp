@@ -296,7 +296,7 @@ TEST_CASE("work 9 (b): cancelling, disabling or flushing an item from inside its
 }
 
 TEST_CASE(
-    "work 9 (a), S9: cancelling under a lock that the function takes deadlocks; outside of it, or an item that takes none, does not") {
+    "work 9 (a), S9: cancelling under a lock that the function takes deadlocks, outside of it, or an item that takes none, does not") {
   Item i;
   Mutex m;
   bool inside = true, takes = true;

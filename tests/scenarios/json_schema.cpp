@@ -248,8 +248,14 @@ TEST_CASE("strings are not handed to a recursive matcher however long they are")
   const std::string schema = R"({"additionalProperties": {"pattern": "^([a-z]|[0-9])*$"}})";
   CHECK(check("{\"a\": \"" + std::string(max_checked_string, 'x') + "\"}", schema).conforms);
   CHECK(only("{\"a\": \"" + std::string(max_checked_string + 1, 'x') + "\"}", schema) ==
-        "/a: string 'xxxxxxxxxxxxxxxxxxxx...' is too long; at most 2000 bytes; ");
+        "/a: string 'xxxxxxxxxxxxxxxxxxxx...' is too long; at most 1000 bytes; ");
   CHECK(check("{\"a\": [\"" + std::string(10'000'000, 'x') + "\"]}", schema).found.errors() == 1);
+
+  // Under all the nesting there may be.
+  std::string deep = "\"" + std::string(max_checked_string, 'x') + "\"";
+  for (std::uint32_t i = 0; i < Document::max_depth; ++i) deep = "[" + deep + "]";
+  CHECK(
+      check(deep, R"({"anyOf": [{"type": "string", "pattern": "^([a-z]|[0-9])*$"}, {"type": "array", "items": {"$ref": "#"}}]})").conforms);
 
   // Not even after many other errors.
   Diagnostics out;

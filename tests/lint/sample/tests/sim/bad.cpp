@@ -1,3 +1,8 @@
 #include "unplug/model/memory.hpp"  // bad: sim includes what stands above it
 auto t = std::chrono::high_resolution_clock::now();  // bad: the wall clock
 double allowed_in_tests;
+// A title cut in two by CTest.
+TEST_CASE("one; two") {  // bad: a title
+TEST_CASE(
+    "a long one; on a line of its own") {  // bad: a title
+TEST_CASE("one, two") { f(";"); }

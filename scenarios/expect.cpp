@@ -1,0 +1,194 @@
+// The section "expect": what a file says about its own verdicts.
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "unplug/model/kernel_functions.hpp"
+#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/sections.hpp"
+#include "unplug/scenarios/world.hpp"
+#include "unplug/sim/strategy.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+constexpr std::string_view pattern_form = "\"class(object)@function\"";
+constexpr std::array<std::string_view, 3> pattern_lists{"must", "may", "forbid"};
+
+Pattern split(std::string_view text) {
+  Pattern p;
+  p.text = std::string(text);
+  std::string rest = p.text;
+  if (const std::size_t at = rest.find('@'); at != std::string::npos) {
+    p.function = rest.substr(at + 1);
+    rest.resize(at);
+  }
+  if (const std::size_t open = rest.find('('); open != std::string::npos) {
+    p.object = rest.substr(open + 1);
+    if (p.object.ends_with(')')) p.object.pop_back();
+    rest.resize(open);
+  }
+  p.violation_class = rest;
+  return p;
+}
+
+void check(const Pattern& p, Node n, const std::vector<std::string>& classes, Diagnostics& out) {
+  const std::string before = p.text.substr(0, p.text.find('@'));
+  if (before.find('(') != std::string::npos && !before.ends_with(')'))
+    n.error(out, fmt::format("'{}' lacks a closing parenthesis", p.text), std::string(pattern_form));
+  if (p.violation_class != "*" && std::ranges::find(classes, p.violation_class) == classes.end())
+    n.error(out, fmt::format("no class of violation '{}'", p.violation_class), "a class (unplug list classes), or *",
+            nearest_word(p.violation_class, classes));
+}
+
+std::vector<Pattern> patterns(Node n, const std::vector<std::string>& classes, Diagnostics& out) {
+  std::vector<Pattern> result;
+  if (!n) return result;
+  if (!n.is(Node::Kind::array)) {
+    n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), fmt::format("an array of {}", pattern_form));
+    return result;
+  }
+  for (std::size_t i = 0; i < n.size(); ++i) {
+    const Node p = n.at(i);
+    if (!p.is(Node::Kind::string)) {
+      p.error(out, fmt::format("found {}", Node::kind_name(p.kind())), std::string(pattern_form));
+      continue;
+    }
+    result.push_back(split(p.string()));
+    check(result.back(), p, classes, out);
+  }
+  return result;
+}
+
+// Each word of a string or an array of strings that is not among `known`.
+void check_words(Node n, const std::vector<std::string>& known, Diagnostics& out, std::string_view message, const std::string& expected) {
+  const auto one = [&](Node w) {
+    if (w.is(Node::Kind::string) && std::ranges::find(known, w.string()) == known.end())
+      w.error(out, fmt::format(fmt::runtime(message), w.string()), expected, nearest_word(w.string(), known));
+  };
+  one(n);
+  for (std::size_t i = 0; n.is(Node::Kind::array) && i < n.size(); ++i) one(n.at(i));
+}
+
+// A row about parameters nobody has, or values that are never taken, would be met whatever happens.
+void read_params(const Scenario& s, const LoadOptions& options, Node n, ExpectRow& row, Diagnostics& out) {
+  if (!n) return;
+  if (!n.is(Node::Kind::object)) {
+    n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), "an object: parameters and the value they must have");
+    return;
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, value] : s.members.front().values) names.push_back(name);
+  for (std::size_t i = 0; i < n.size(); ++i) {
+    const std::string name(n.key(i)), value = json_text(n.at(i));
+    row.params[name] = value;
+    if (std::ranges::find(names, name) == names.end()) {
+      n.key_node(i).error(out, fmt::format("no parameter '{}'", name),
+                          names.empty() ? "this file has no parameters" : fmt::format("one of: {}", fmt::join(names, ", ")),
+                          nearest_word(name, names));
+      continue;
+    }
+    std::vector<std::string> values;
+    for (const Member& m : s.members)
+      if (const std::string& v = m.values.at(name); std::ranges::find(values, v) == values.end()) values.push_back(v);
+    // --param takes values away.
+    if (options.params.empty() && std::ranges::find(values, value) == values.end())
+      n.at(i).error(out, fmt::format("parameter '{}' is never {}", name, value), fmt::format("one of: {}", fmt::join(values, ", ")),
+                    nearest_word(value, values));
+  }
+}
+
+ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vector<std::string>& classes, Node n, Diagnostics& out) {
+  ExpectRow row;
+  row.forms = words(n.find("form"), out, "a form");
+  if (s.forms.size() > 1) check_words(n.find("form"), s.forms, out, "no form '{}'", fmt::format("{}", fmt::join(s.forms, ", ")));
+  row.policies = words(n.find("policy"), out, "a policy");
+  if (options.policies.empty() && options.without.empty()) {
+    std::vector<std::string> run;
+    for (const PolicyFile& p : s.policies) run.push_back(p.name);
+    check_words(n.find("policy"), run, out, "policy '{}' is not run by this file", fmt::format("one of: {}", fmt::join(run, ", ")));
+  }
+  row.must = patterns(n.find("must"), classes, out);
+  row.may = patterns(n.find("may"), classes, out);
+  row.forbid = patterns(n.find("forbid"), classes, out);
+  read_params(s, options, n.find("params"), row, out);
+  if (const Node e = n.find("evidence")) {
+    const std::vector<std::string> kinds{"sampled", "bounded", "exhaustive"};
+    if (e.is(Node::Kind::string)) {
+      row.evidence = std::string(e.string());
+      check_words(e, kinds, out, "no evidence '{}'", fmt::format("{}", fmt::join(kinds, ", ")));
+    } else {
+      e.error(out, fmt::format("found {}", Node::kind_name(e.kind())), fmt::format("{}", fmt::join(kinds, ", ")));
+    }
+  }
+  if (const Node w = n.find("why"); w.is(Node::Kind::string)) row.why = std::string(w.string());
+  return row;
+}
+
+// What things are called in an execution of `program` under `policy`: everything that is declared, by the file or by a primitive.
+void collect_names(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, std::set<std::string>& names) {
+  sim::Engine engine;
+  World world(program, policy, engine);
+  const auto strategy = sim::make_strategy("random");
+  const sim::ExecutionInfo info{0, 0, &engine.names()};
+  strategy->begin(info);
+  engine.run(world, *strategy, info);
+  for (std::uint32_t i = 0; i < engine.names().size(); ++i) names.insert(engine.names().text(sim::NameId(i)));
+}
+
+}  // namespace
+
+void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out) {
+  const Node list = s.document->root().find("expect");
+  if (!list) return;
+  if (!list.is(Node::Kind::array)) {
+    list.error(out, fmt::format("found {}", Node::kind_name(list.kind())), "an array of rows");
+    return;
+  }
+  std::vector<std::string> classes;
+  for (const model::ViolationClassInfo& c : model::violation_classes()) classes.emplace_back(c.name);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const Node n = list.at(i);
+    if (!check_keys(n, {"form", "policy", "params", "must", "may", "forbid", "evidence", "why"}, {}, "an expectation", out)) continue;
+    s.expect.push_back(read_row(s, options, classes, n, out));
+  }
+}
+
+void check_expected_words(const Scenario& s, Diagnostics& out) {
+  if (s.expect.empty()) return;
+  std::set<std::string> functions(model::kernel_functions.begin(), model::kernel_functions.end()), objects;
+  for (const auto& program : s.programs) {
+    for (const Function& f : program->functions) functions.insert(f.name);
+    for (const PolicyFile& p : s.policies) collect_names(program, p.spec, objects);
+  }
+  const auto sorted = [](const std::set<std::string>& set) { return std::vector<std::string>(set.begin(), set.end()); };
+  const auto declared = [&] {  // what is worth suggesting
+    std::set<std::string> out_names;
+    for (const auto& program : s.programs) {
+      out_names.insert(program->module);
+      for (const auto& kind : program->entities)
+        for (const EntitySpec& e : kind) out_names.insert(e.name);
+    }
+    return sorted(out_names);
+  };
+  const auto word = [&](Node n, const std::string& w, const std::set<std::string>& known, std::string_view what, auto&& suggestions) {
+    if (w.empty() || w == "*" || known.contains(w)) return;
+    const std::vector<std::string> candidates = suggestions();
+    n.error(out, fmt::format("no {} '{}'", what, w), fmt::format("one of: {}", fmt::join(candidates, ", ")), nearest_word(w, candidates));
+  };
+  const Node list = s.document->root().find("expect");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    for (const std::string_view key : pattern_lists) {
+      const Node n = list.at(i).find(key);
+      for (std::size_t k = 0; n && k < n.size(); ++k) {
+        const Pattern p = split(n.at(k).string());
+        word(n.at(k), p.object, objects, "object", declared);
+        word(n.at(k), p.function, functions, "function", [&] { return sorted(functions); });
+      }
+    }
+  }
+}
+
+}  // namespace unplug::scenarios
