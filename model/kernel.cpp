@@ -98,19 +98,19 @@ NameId Kernel::member(NameId of, NameId part) {
   return id;
 }
 
-void Kernel::hold(ObjectId object, TaskId task) {
+void Kernel::hold(ObjectId object, TaskId task, std::uint64_t number) {
   if (object.index() >= holders_.size()) holders_.resize(object.index() + 1);
-  holders_[object.index()].push_back(task);
+  holders_[object.index()].push_back({task, number});
 }
 
 void Kernel::unhold(ObjectId object, TaskId task) {
   if (object.index() >= holders_.size()) return;
   auto& list = holders_[object.index()];
-  if (const auto found = std::find(list.begin(), list.end(), task); found != list.end()) list.erase(found);
+  if (const auto found = std::ranges::find(list, task, &Holder::task); found != list.end()) list.erase(found);
 }
 
-const std::vector<TaskId>& Kernel::holders(ObjectId object) const {
-  static const std::vector<TaskId> nobody;
+const std::vector<Kernel::Holder>& Kernel::holders(ObjectId object) const {
+  static const std::vector<Holder> nobody;
   return object.index() < holders_.size() ? holders_[object.index()] : nobody;
 }
 

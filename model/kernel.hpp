@@ -71,6 +71,7 @@ struct WaitInfo {
   Owner owner = Owner::core;
   bool idle = false;  // nothing to do: a worker without work, an interrupt that never comes, a user waiting for a device node
   bool sleeps = true;
+  std::uint64_t before = UINT64_MAX;  // only holders with a lower number are waited for: readers that came before the grace period
 };
 
 // Something a primitive saw on the spot: misuse, sleeping where it mustn't. The step that shows it is the one whose effect reports it, else
@@ -142,9 +143,13 @@ class Kernel {
   NameId member(NameId of, NameId part);
 
   // --- Who holds what, for explaining waits. Called from effects only.
-  void hold(ObjectId object, TaskId task);
+  struct Holder {
+    TaskId task;
+    std::uint64_t number;  // where it matters who came first
+  };
+  void hold(ObjectId object, TaskId task, std::uint64_t number = 0);
   void unhold(ObjectId object, TaskId task);
-  [[nodiscard]] const std::vector<TaskId>& holders(ObjectId object) const;
+  [[nodiscard]] const std::vector<Holder>& holders(ObjectId object) const;
   // The wait that a task is in; null if none.
   [[nodiscard]] const WaitInfo* waiting(TaskId task) const;
   void set_waiting(TaskId task, const WaitInfo* info);  // `info` must stay valid while the task waits (copied)
@@ -177,7 +182,7 @@ class Kernel {
   std::vector<LifetimeInfo> lifetimes_;
   std::vector<NameId> declared_;  // by object
   std::map<std::pair<NameId, NameId>, NameId> members_;
-  std::vector<std::vector<TaskId>> holders_;
+  std::vector<std::vector<Holder>> holders_;
   struct Waiting {
     bool now = false;
     WaitInfo info;

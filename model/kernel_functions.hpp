@@ -6,8 +6,15 @@
 
 namespace unplug::model {
 
-inline constexpr std::array<std::string_view, 10> kernel_functions{
-    "__device_release_driver", "__fput",      "delete_module", "devres_release_all", "driver_unregister",
-    "init_module",             "module exit", "really_probe",  "vfs_ioctl",          "vfs_open"};
+inline constexpr std::array<std::string_view, 10> kernel_functions{"__device_release_driver",
+                                                                   "__fput",
+                                                                   "delete_module",
+                                                                   "devres_release_all",
+                                                                   "driver_unregister",
+                                                                   "init_module",
+                                                                   "module exit",
+                                                                   "really_probe",
+                                                                   "vfs_ioctl",
+                                                                   "vfs_open"};
 
 }  // namespace unplug::model

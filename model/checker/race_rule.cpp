@@ -43,8 +43,9 @@ class SyncClocks {
   std::vector<sim::Birth> births_;
 };
 
+// The last access of one kind by one task to one object; and the last plain one, which a later marked one doesn't hide.
 struct Last {
-  std::uint32_t event = Violation::no_event;
+  std::uint32_t event = Violation::no_event, plain = Violation::no_event;
 };
 
 }  // namespace
@@ -53,7 +54,7 @@ void race_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
   const auto is_memory = [](const sim::Event& e) { return e.operation->plain || e.operation->marked; };
   if (std::none_of(trace.events.begin(), trace.events.end(), [](const sim::Event& e) { return e.operation->plain; })) return;
   SyncClocks clocks(trace);
-  // Earlier accesses per object: the last read and the last write of every task.
+  // Earlier accesses per object: the last reads and the last writes of every task.
   const std::size_t tasks = trace.tasks.size();
   std::vector<Last> reads(tasks * trace.objects.size()), writes(tasks * trace.objects.size());
   for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
@@ -63,17 +64,20 @@ void race_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
     const auto known = clocks.task(e.task.index());
     const std::size_t row = e.access.object.index() * tasks;
     const auto check = [&](const Last& l) {
-      if (l.event == Violation::no_event) return;
-      const sim::Event& other = trace.events[l.event];
-      if (other.task == e.task || known[other.task.index()] > other.ordinal || !(other.operation->plain || e.operation->plain)) return;
+      const std::uint32_t earlier = e.operation->plain ? l.event : l.plain;
+      if (earlier == Violation::no_event) return;
+      const sim::Event& other = trace.events[earlier];
+      if (other.task == e.task || known[other.task.index()] > other.ordinal) return;
       const NameId object = kernel.declared(e.access.object, trace.objects[e.access.object.index()].name);
-      out.push_back({ViolationClass::data_race, object, e.task, i, l.event, Violation::no_event, {}});
+      out.push_back({ViolationClass::data_race, object, e.task, i, earlier, Violation::no_event, {}});
     };
     for (std::size_t t = 0; t < tasks; ++t) {
       check(writes[row + t]);
       if (e.access.kind == sim::AccessKind::write) check(reads[row + t]);
     }
-    (e.access.kind == sim::AccessKind::write ? writes : reads)[row + e.task.index()].event = i;
+    Last& mine = (e.access.kind == sim::AccessKind::write ? writes : reads)[row + e.task.index()];
+    mine.event = i;
+    if (e.operation->plain) mine.plain = i;
   }
 }
 

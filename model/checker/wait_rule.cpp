@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <set>
+#include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,54 +12,91 @@ namespace {
 
 bool is_blocked(const sim::Trace& trace, TaskId t) { return trace.tasks[t.index()].end == sim::TaskRecord::End::blocked; }
 
+// Who waits for whom, of the tasks that wait for ever.
+class WaitGraph {
+ public:
+  WaitGraph(const Kernel& kernel, const sim::Trace& trace) : edges_(trace.tasks.size()) {
+    for (std::uint32_t i = 0; i < trace.tasks.size(); ++i) {
+      const sim::TaskRecord& r = trace.tasks[i];
+      if (r.end != sim::TaskRecord::End::blocked || r.pending.kind == sim::AccessKind::none) continue;
+      const WaitInfo* wait = kernel.waiting(TaskId{i});
+      std::vector<TaskId>& to = edges_[i];
+      for (const Kernel::Holder& h : kernel.holders(r.pending.object))
+        if ((wait == nullptr || h.number < wait->before) && std::ranges::find(to, h.task) == to.end()) to.push_back(h.task);
+      // By name, so that what is said of them does not depend on who came first.
+      std::ranges::sort(to, {}, [&](TaskId h) -> const std::string& { return kernel.text(trace.tasks[h.index()].name); });
+    }
+  }
+
+  // Whom it waits for; nobody, if nobody is known to hold what it waits for.
+  [[nodiscard]] const std::vector<TaskId>& waited_for(TaskId t) const { return edges_[t.index()]; }
+
+  // The tasks that `task` waits for, directly or not, nearest first, each with the one it was found through.
+  struct Reached {
+    TaskId task;
+    std::size_t from;  // index into the list; of the first: itself
+  };
+  [[nodiscard]] std::vector<Reached> reach(TaskId task) const {
+    std::vector<bool> seen(edges_.size(), false);
+    std::vector<Reached> list{{task, 0}};
+    seen[task.index()] = true;
+    for (std::size_t i = 0; i < list.size(); ++i)
+      for (const TaskId next : waited_for(list[i].task)) {
+        if (!seen[next.index()]) list.push_back({next, i});
+        seen[next.index()] = true;
+      }
+    return list;
+  }
+  static std::vector<TaskId> path_to(const std::vector<Reached>& list, std::size_t i) {
+    std::vector<TaskId> path{list[i].task};
+    for (; i != 0; i = list[i].from) path.push_back(list[list[i].from].task);
+    std::ranges::reverse(path);
+    return path;
+  }
+  // The shortest cycle through `task`, from it to it; empty: there is none.
+  [[nodiscard]] std::vector<TaskId> cycle_of(TaskId task) const {
+    const std::vector<Reached> list = reach(task);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const std::vector<TaskId>& next = waited_for(list[i].task);
+      if (std::ranges::find(next, task) == next.end()) continue;
+      std::vector<TaskId> path = path_to(list, i);
+      path.push_back(task);
+      return path;
+    }
+    return {};
+  }
+
+ private:
+  std::vector<std::vector<TaskId>> edges_;  // by task
+};
+
 // How a chain of waits ends.
 struct Root {
   enum class Kind : std::uint8_t { cycle, outside, nobody } kind = Kind::nobody;
   Owner owner = Owner::driver;
-  std::vector<TaskId> chain;  // from the task asked about to the one that decides
+  std::vector<TaskId> chain;  // from the task asked about to the one that decides; of a cycle, to the first that comes again
 };
 
-Root find_root(const Kernel& kernel, const sim::Trace& trace, TaskId task) {
-  Root root;
-  std::set<TaskId> seen;
-  // Depth first; a cycle anywhere is decisive (no enabled task can end it), then somebody outside, else nobody.
-  const auto visit = [&](TaskId t, std::vector<TaskId>& path, auto&& self) -> Root {
-    path.push_back(t);
-    Root found;
-    found.chain = path;
-    if (std::count(path.begin(), path.end(), t) > 1) {
-      found.kind = Root::Kind::cycle;
-      path.pop_back();
-      return found;
-    }
-    const WaitInfo* wait = kernel.waiting(t);
-    const sim::TaskRecord& r = trace.tasks[t.index()];
-    const auto& holders = r.pending.kind == sim::AccessKind::none ? std::vector<TaskId>{} : kernel.holders(r.pending.object);
-    if (holders.empty()) {
-      const bool outside = wait != nullptr && (wait->owner == Owner::user || wait->owner == Owner::hardware);
-      found.kind = outside ? Root::Kind::outside : Root::Kind::nobody;
-      if (wait != nullptr) found.owner = wait->owner;
-    } else {
-      bool have = false;
-      for (const TaskId h : holders) {
-        Root via;
-        if (is_blocked(trace, h)) {
-          via = self(h, path, self);
-        } else {
-          via.chain = path;  // the holder has ended and never let go
-          via.chain.push_back(h);
-        }
-        const bool better = !have || via.kind == Root::Kind::cycle || (via.kind == Root::Kind::nobody && found.kind == Root::Kind::outside);
-        if (better && !(have && found.kind == Root::Kind::cycle)) found = via;
-        have = true;
-      }
-    }
-    path.pop_back();
-    return found;
-  };
-  std::vector<TaskId> path;
-  root = visit(task, path, visit);
-  return root;
+// A cycle decides (no enabled task can end it), its own before another; then a wait that nobody will end; then somebody outside.
+Root find_root(const WaitGraph& graph, const Kernel& kernel, const sim::Trace& trace, TaskId task) {
+  const std::vector<WaitGraph::Reached> list = graph.reach(task);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::vector<TaskId> cycle = graph.cycle_of(list[i].task);
+    if (cycle.empty()) continue;
+    Root root{Root::Kind::cycle, Owner::driver, WaitGraph::path_to(list, i)};
+    root.chain.insert(root.chain.end(), cycle.begin() + 1, cycle.end());
+    return root;
+  }
+  Root outside;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const TaskId t = list[i].task;
+    if (!graph.waited_for(t).empty()) continue;
+    const WaitInfo* wait = is_blocked(trace, t) ? kernel.waiting(t) : nullptr;
+    if (wait == nullptr || (wait->owner != Owner::user && wait->owner != Owner::hardware))
+      return {Root::Kind::nobody, Owner::driver, WaitGraph::path_to(list, i)};
+    if (outside.chain.empty()) outside = {Root::Kind::outside, wait->owner, WaitGraph::path_to(list, i)};
+  }
+  return outside;
 }
 
 std::string describe(const Kernel& kernel, const sim::Trace& trace, const Root& root) {
@@ -81,16 +119,18 @@ std::string describe(const Kernel& kernel, const sim::Trace& trace, const Root& 
 }  // namespace
 
 bool ends_outside(const Kernel& kernel, const sim::Trace& trace, TaskId task) {
-  return find_root(kernel, trace, task).kind == Root::Kind::outside;
+  return find_root(WaitGraph(kernel, trace), kernel, trace, task).kind == Root::Kind::outside;
 }
 
 void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out) {
+  std::optional<WaitGraph> graph;  // most executions need none
   for (std::uint32_t i = 0; i < trace.tasks.size(); ++i) {
     const TaskId t{i};
     if (!is_blocked(trace, t)) continue;
     const WaitInfo* wait = kernel.waiting(t);
     if (wait == nullptr || wait->idle) continue;
-    const Root root = find_root(kernel, trace, t);
+    if (!graph) graph.emplace(kernel, trace);
+    const Root root = find_root(*graph, kernel, trace, t);
     const bool removing = t == kernel.remover && kernel.removal_phase != RemovalPhase::none;
     Violation v{ViolationClass::deadlock,     wait->object, t, Violation::no_event, Violation::no_event, Violation::no_event,
                 describe(kernel, trace, root)};
@@ -105,9 +145,10 @@ void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
       hung.violation_class = ViolationClass::hung_remove;
       out.push_back(std::move(hung));
     }
-    // Of a cycle, every member is reported by its own wait; tasks that merely queue behind it are not.
-    const bool member = root.kind == Root::Kind::nobody ? root.chain.size() <= 2 : root.chain.size() > 1 && root.chain.back() == t;
-    if (member) out.push_back(std::move(v));
+    // Of a cycle, every member is reported by its own wait; of a wait that nobody will end, that wait: on nobody, or on one that ended. Tasks
+    // that merely queue behind are not.
+    const bool last = root.chain.size() == 1 || (root.chain.size() == 2 && !is_blocked(trace, root.chain.back()));
+    if (root.kind == Root::Kind::nobody ? last : root.chain.back() == t) out.push_back(std::move(v));
   }
 }
 

@@ -89,8 +89,9 @@ bool release_driver(Context& context, Binding& b, const std::function<void(Conte
   static const KernelSite lock_site{"__device_release_driver", "device_lock"}, look_site{"__device_release_driver", "look"},
       cleared_site{"__device_release_driver", "unbound"}, unlock_site{"__device_release_driver", "device_unlock"};
   Kernel& k = context.kernel();
+  const bool removing = context.engine().current() == k.remover;  // the phases are those of one task
   context.at(lock_site);
-  k.removal_phase = RemovalPhase::remove;
+  if (removing) k.removal_phase = RemovalPhase::remove;
   mutex_lock(context, b.device->lock);
   context.at(look_site);
   const bool ours = context.read(look_op, b.device->driver, {}) == b.number;
@@ -99,7 +100,7 @@ bool release_driver(Context& context, Binding& b, const std::function<void(Conte
     remove(context);
     if (context.aborting()) return false;
     k.removal.remove_done = context.engine().local_time();
-    k.removal_phase = RemovalPhase::devres;
+    if (removing) k.removal_phase = RemovalPhase::devres;
     if (b.before_devres) b.before_devres(context);
     devres_release_all(context, b);
     if (context.aborting()) return false;
@@ -113,7 +114,7 @@ bool release_driver(Context& context, Binding& b, const std::function<void(Conte
   }
   context.at(unlock_site);
   mutex_unlock(context, b.device->lock);
-  if (!context.aborting()) k.removal_phase = RemovalPhase::none;
+  if (removing && !context.aborting()) k.removal_phase = RemovalPhase::none;
   return ours;
 }
 

@@ -3,8 +3,9 @@
 namespace unplug::model {
 namespace {
 
-const Operation request_op{.name = "request_mem_region"}, release_op{.name = "release_mem_region"}, map_op{.name = "ioremap"},
-    unmap_op{.name = "iounmap"}, read_op{.name = "readl"}, write_op{.name = "writel"};
+const Operation request_op{.name = "request_mem_region", .sync = sim::Sync::acquire},
+    release_op{.name = "release_mem_region", .sync = sim::Sync::release}, map_op{.name = "ioremap"}, unmap_op{.name = "iounmap"},
+    read_op{.name = "readl"}, write_op{.name = "writel"};
 
 constexpr sim::Duration mmio_cost = sim::microsecond;  // a non-posted read over PCIe takes about this long
 

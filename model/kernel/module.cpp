@@ -5,8 +5,10 @@
 namespace unplug::model {
 namespace {
 
-const Operation load_op{.name = "load_module", .sync = sim::Sync::release}, get_op{.name = "try_module_get"}, put_op{.name = "module_put"},
-    stop_op{.name = "delete_module: try to stop"}, text_op{.name = "free_module: text freed"};
+// The counter is an atomic that returns its value: all is ordered by it.
+const Operation load_op{.name = "load_module", .sync = sim::Sync::release}, get_op{.name = "try_module_get", .sync = sim::Sync::both},
+    put_op{.name = "module_put", .sync = sim::Sync::both}, stop_op{.name = "delete_module: try to stop", .sync = sim::Sync::both},
+    text_op{.name = "free_module: text freed"};
 
 constexpr std::uint64_t count_mask = 0xffffffff, going = std::uint64_t{1} << 32U, unformed = std::uint64_t{1} << 33U;
 

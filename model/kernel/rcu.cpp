@@ -5,11 +5,15 @@
 namespace unplug::model {
 namespace {
 
-const Operation lock_op{.name = "rcu_read_lock"}, unlock_op{.name = "rcu_read_unlock", .sync = sim::Sync::release},
-    switch_op{.name = "context switch: quiescent state", .sync = sim::Sync::release}, resume_op{.name = "context switch: reader again"};
-const Operation gp_start_op{.name = "synchronize_rcu: grace period begins"},
+// A grace period orders what earlier readers did before what follows it, and what preceded it before what later readers do.
+const Operation lock_op{.name = "rcu_read_lock", .sync = sim::Sync::acquire},
+    unlock_op{.name = "rcu_read_unlock", .sync = sim::Sync::release},
+    switch_op{.name = "context switch: quiescent state", .sync = sim::Sync::release},
+    resume_op{.name = "context switch: reader again", .sync = sim::Sync::acquire};
+const Operation gp_start_op{.name = "synchronize_rcu: grace period begins", .sync = sim::Sync::release},
     gp_end_op{.name = "synchronize_rcu: grace period ends", .sync = sim::Sync::acquire};
-const Operation enqueue_op{.name = "call_rcu", .sync = sim::Sync::release}, callback_start_op{.name = "call_rcu: grace period begins"},
+const Operation enqueue_op{.name = "call_rcu", .sync = sim::Sync::release},
+    callback_start_op{.name = "call_rcu: grace period begins", .sync = sim::Sync::release},
     callback_end_op{.name = "call_rcu: grace period ends", .sync = sim::Sync::acquire},
     callback_done_op{.name = "rcu callback finished", .sync = sim::Sync::release}, barrier_start_op{.name = "rcu_barrier"},
     barrier_op{.name = "rcu_barrier: callbacks finished", .sync = sim::Sync::acquire};
@@ -38,7 +42,7 @@ void open_section(Context& context, Rcu& rcu, const Operation& operation) {
     context.rcu_section = rcu.next_section++;
     rcu.open.push_back(context.rcu_section);
     word = oldest(rcu.open, rcu.next_section);
-    context.kernel().hold(rcu.domain, me);
+    context.kernel().hold(rcu.domain, me, context.rcu_section);
   });
 }
 
@@ -90,7 +94,7 @@ void synchronize_rcu(Context& context, Rcu& rcu) {
   s.access = {rcu.domain, sim::AccessKind::read};
   s.guard = sim::Guard::at_least(snapshot);
   s.timing = &timing;
-  context.wait(s, {"synchronize_rcu", rcu.name, Owner::grace_period}, [](std::uint64_t&) {});
+  context.wait(s, {.what = "synchronize_rcu", .object = rcu.name, .owner = Owner::grace_period, .before = snapshot}, [](std::uint64_t&) {});
 }
 
 namespace {
@@ -107,7 +111,8 @@ void run_callback(void* argument) {
   s.access = {rcu.domain, sim::AccessKind::read};
   s.guard = sim::Guard::at_least(snapshot);
   s.timing = &timing;
-  context.wait(s, {.what = "call_rcu", .object = rcu.name, .owner = Owner::grace_period, .sleeps = false}, [](std::uint64_t&) {});
+  context.wait(s, {.what = "call_rcu", .object = rcu.name, .owner = Owner::grace_period, .sleeps = false, .before = snapshot},
+               [](std::uint64_t&) {});
   if (context.aborting()) return;
   callback.body(context, callback.argument);
   context.write(callback_done_op, rcu.callbacks, {}, [&](std::uint64_t& word) {
@@ -141,7 +146,7 @@ void call_rcu(Context& context, Rcu& rcu, RcuCallback& callback) {
   if (!fresh || context.aborting()) return;
   callback.rcu = &rcu;
   callback.kernel = &context.kernel();
-  Rcu::Head& h = rcu.heads[head];
+  const Rcu::Head h = rcu.heads[head];
   sim::TaskSpec spec;
   spec.name = h.calls == 1 ? callback.task_name : context.engine().names().child(callback.task_name, again, h.calls - 1);
   spec.role = context.kernel().intern(role);
@@ -149,7 +154,7 @@ void call_rcu(Context& context, Rcu& rcu, RcuCallback& callback) {
   spec.argument = &callback;
   const TaskId task = context.engine().spawn(spec);
   rcu.heads[head].task = task;
-  context.kernel().hold(rcu.callbacks, task);
+  context.kernel().hold(rcu.callbacks, task, h.number);
 }
 
 void rcu_barrier(Context& context, Rcu& rcu) {
@@ -157,7 +162,7 @@ void rcu_barrier(Context& context, Rcu& rcu) {
   sim::Step s = context.make(barrier_op);
   s.access = {rcu.callbacks, sim::AccessKind::read};
   s.guard = sim::Guard::at_least(target);
-  context.wait(s, {"rcu_barrier", rcu.name, Owner::grace_period}, [](std::uint64_t&) {});
+  context.wait(s, {.what = "rcu_barrier", .object = rcu.name, .owner = Owner::grace_period, .before = target}, [](std::uint64_t&) {});
 }
 
 }  // namespace unplug::model

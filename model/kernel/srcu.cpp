@@ -8,20 +8,25 @@
 namespace unplug::model {
 namespace {
 
-const Operation load_index_op{.name = "srcu_read_lock: load index"}, lock_op{.name = "srcu_read_lock: count in"},
-    unlock_op{.name = "srcu_read_unlock", .sync = sim::Sync::release};
-const Operation request_op{.name = "synchronize_srcu: request"}, running_op{.name = "synchronize_srcu: wait for the running grace period"},
-    next_op{.name = "synchronize_srcu: wait for the next grace period"},
-    scan1_op{.name = "synchronize_srcu: scan the inactive index", .sync = sim::Sync::acquire},
-    flip_op{.name = "synchronize_srcu: flip index"}, scan2_op{.name = "synchronize_srcu: scan the old index", .sync = sim::Sync::acquire},
-    done_op{.name = "synchronize_srcu: done"};
+// Readers leave what they did with the counters, the task that runs the grace period takes it there and leaves it, and all it knew, with the
+// state for those who share it. What preceded a grace period reaches later readers by the index, and by the counters those who loaded the
+// index before the flip and counted in after the scan. (So a reader is also taken to know what readers did that left before it came.)
+const Operation load_index_op{.name = "srcu_read_lock: load index", .sync = sim::Sync::acquire},
+    lock_op{.name = "srcu_read_lock: count in", .sync = sim::Sync::acquire}, unlock_op{.name = "srcu_read_unlock", .sync = sim::Sync::release};
+const Operation request_op{.name = "synchronize_srcu: request", .sync = sim::Sync::both},
+    running_op{.name = "synchronize_srcu: wait for the running grace period", .sync = sim::Sync::both},
+    next_op{.name = "synchronize_srcu: wait for the next grace period", .sync = sim::Sync::acquire},
+    scan1_op{.name = "synchronize_srcu: scan the inactive index", .sync = sim::Sync::both},
+    flip_op{.name = "synchronize_srcu: flip index", .sync = sim::Sync::release},
+    scan2_op{.name = "synchronize_srcu: scan the old index", .sync = sim::Sync::both},
+    done_op{.name = "synchronize_srcu: done", .sync = sim::Sync::release};
 
 constexpr bool running(std::uint64_t state) { return (state & 1U) != 0; }
 constexpr sim::Duration exp_holdoff = 25 * sim::microsecond;
 
 void scan(Context& context, Srcu& s, const Operation& operation, std::uint64_t index, sim::Timing& timing) {
   sim::Step step = context.make(operation, s.home);
-  step.access = {s.count[index], sim::AccessKind::read};
+  step.access = {s.count[index], sim::AccessKind::write};  // its barrier is seen by who counts in next; conflicts as a read would
   step.guard = sim::Guard::equal(0);
   step.timing = &timing;
   context.wait(step, {"synchronize_srcu", s.name, Owner::grace_period}, [](std::uint64_t&) {});

@@ -7,7 +7,7 @@ const Operation queue_op{.name = "queue_work", .sync = sim::Sync::release},
     take_op{.name = "worker takes work", .sync = sim::Sync::acquire}, done_op{.name = "work finished", .sync = sim::Sync::release},
     cancel_op{.name = "cancel_work"}, cancel_sync_op{.name = "cancel_work_sync: steal pending"},
     cancel_wait_op{.name = "cancel_work_sync: wait for the running instance", .sync = sim::Sync::acquire},
-    flush_op{.name = "flush_work: look"}, flush_wait_op{.name = "flush_work: wait", .sync = sim::Sync::acquire},
+    flush_op{.name = "flush_work: look", .sync = sim::Sync::acquire}, flush_wait_op{.name = "flush_work: wait", .sync = sim::Sync::acquire},
     disable_op{.name = "disable_work_sync: steal pending"},
     disable_wait_op{.name = "disable_work_sync: wait for the running instance", .sync = sim::Sync::acquire},
     enable_op{.name = "enable_work"};

@@ -144,7 +144,9 @@ void Gatherer::add_waits(const sim::Trace& trace) {
     if (!taken) {
       ++c.blocked;
       c.bounded = c.bounded && !model::ends_outside(k, trace, w.task);
-      for (const sim::TaskId h : k.holders(remover.pending.object)) c.waited_for.insert(k.text(trace.tasks[h.index()].role));
+      const model::WaitInfo* wait = k.waiting(w.task);
+      for (const model::Kernel::Holder& h : k.holders(remover.pending.object))
+        if (wait == nullptr || h.number < wait->before) c.waited_for.insert(k.text(trace.tasks[h.task.index()].role));
       continue;
     }
     const sim::Event& e = trace.events[w.event];

@@ -180,6 +180,8 @@ struct GuardHeavy {
       if (c.aborting()) return;
       release_driver(c, binding, [this](Context& r) {
         const Counted inner(alive);
+        // Both users are in their sections.
+        wait_for_completion(r, done);
         wait_for_completion(r, done);
         synchronize_srcu(r, srcu);
         down_write(r, rwsem);

@@ -99,24 +99,28 @@ TEST_CASE("waits 4: members of a cycle are named, tasks behind it are not, remov
       complete(c, both);
       wait_for_completion(c, both);
       mutex_lock(c, other);
+      mutex_unlock(c, other);
+      mutex_unlock(c, mine);
     };
     l.task("x", [&, cross](Context& c) { cross(c, a, b); });
     l.task("y", [&, cross](Context& c) { cross(c, b, a); });
-    l.task("behind", [&](Context& c) { mutex_lock(c, a); });
+    l.task("behind", [&](Context& c) {
+      mutex_lock(c, a);
+      mutex_unlock(c, a);
+    });
     l.remover("remove", [&](Context& c) {
       mark(c);
       c.kernel().removal_phase = RemovalPhase::remove;
       mutex_lock(c, b);
+      mutex_unlock(c, b);
+      c.kernel().removal_phase = RemovalPhase::none;
     });
   });
   const Found f = every(lab);
   CHECK(f.violations.contains("deadlock(b)@x"));
   CHECK(f.violations.contains("deadlock(a)@y"));
   CHECK(f.violations.contains("hung-remove(b)@remove"));
-  for (const auto& [violation, n] : f.violations) {
-    // Unless they got the lock first, ended and kept it: then they are to blame, and leaked it.
-    if (violation.starts_with("deadlock") && violation.find("@behind") != std::string::npos) FAIL(violation);
-  }
+  CHECK(f.violations.size() == 3);
 }
 
 TEST_CASE("waits 4: a writer that waits for two readers is in the cycle with one of them, whatever the other waits for") {
