@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -42,6 +43,27 @@ class Progress {
   std::string file_;
   std::atomic<std::uint64_t> last_{101};
 };
+
+// SIGINT and SIGTERM end a run at the next execution; what is finished by then is reported. A second one kills.
+std::atomic<bool> stop_asked{false};
+std::atomic<int> stop_signal{0};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+
+extern "C" void ask_to_stop(int signal) {
+  stop_signal = signal;
+  stop_asked = true;
+}
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = ask_to_stop;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    struct sigaction old {};
+    // Who ignores it goes on ignoring it: nohup, jobs in the background.
+    if (::sigaction(signal, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
+  }
+}
 
 std::string quoted(const std::string& word) { return word.find_first_of(" '\"$*") == std::string::npos ? word : fmt::format("'{}'", word); }
 
@@ -176,10 +198,18 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(options.failures, ignored))
     if (entry.path().extension() == ".json") std::filesystem::remove(entry.path(), ignored);
+  options.stop = &stop_asked;
+  catch_signals();
+  std::size_t all = 0, done = 0;
   for (const auto& s : loaded) {
+    all += scenarios::cell_count(*s, options);
+    if (stop_asked) continue;
     progress.file(s->path);
     ran.result.scenarios.push_back(scenarios::run_scenario(*s, options, load, ran.problems));
+    done += ran.result.scenarios.back().cells.size();
   }
+  ran.signal = stop_signal;
+  if (done != all) ran.result.incomplete = fmt::format("interrupted: {} of {} cells were run", done, all);
   exit = as_expected;
   return ran;
 }
@@ -190,7 +220,10 @@ int finish(const Ran& ran, int otherwise) {
     print_error(p.internal ? "internal error: " + p.message : p.message);
     internal = internal || p.internal;
   }
-  return internal ? internal_error : ran.problems.empty() ? otherwise : bad_input;
+  if (!ran.result.incomplete.empty()) print_error(ran.result.incomplete);
+  if (internal) return internal_error;
+  if (!ran.problems.empty()) return bad_input;
+  return ran.result.incomplete.empty() ? otherwise : interrupted + ran.signal;
 }
 
 }  // namespace unplug::cli

@@ -16,7 +16,8 @@ enum Exit : int {
   not_as_expected = 1,  // an expectation unmet, an unexpected violation, or a replay that reproduced its violation
   bad_input = 2,        // usage or input
   internal_error = 3,   // a bug of ours, loss of determinism included
-  not_reproduced = 4    // a replay that diverged, or ran through without its violation
+  not_reproduced = 4,   // a replay that diverged, or ran through without its violation
+  interrupted = 128     // and the number of the signal: what was finished has been reported
 };
 
 // Options of everything that runs scenarios.
@@ -45,6 +46,7 @@ void print_error(const std::string& message);
 struct Ran {
   scenarios::Result result;
   std::vector<scenarios::RunProblem> problems;
+  int signal = 0;  // that interrupted it
 };
 std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& strategies, const std::string& verb, int& exit);
 // Prints problems; the exit code they call for, or `otherwise`.

@@ -18,7 +18,8 @@ int run(int argc, char** argv) {
              "  unplug compare scenarios/nova-timer.json\n"
              "  unplug replay out/report/failures/FILE.json\n"
              "\nExit codes: 0 as expected, 1 not as expected (or a replay that reproduced its violation),\n"
-             "2 usage or input, 3 internal error, 4 a replay that did not reproduce its violation.");
+             "2 usage or input, 3 internal error, 4 a replay that did not reproduce its violation.\n"
+             "Interrupted, run and compare report what is finished and end with 128 + signal.");
   int exit = unplug::cli::as_expected;
   unplug::cli::add_run(app, exit);
   unplug::cli::add_compare(app, exit);

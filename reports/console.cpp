@@ -226,6 +226,7 @@ void write_end(Page& page, const scenarios::Result& result, const std::vector<Sc
   std::string line = fmt::format("{}, {}", counted(views.size(), "scenario"), counted(cells, "cell"));
   if (expectations != 0) line += fmt::format("; {} of {} met", expectations - unmet, counted(expectations, "expectation"));
   page.line(line, unmet != 0 ? Style::bad : Style::strong);
+  if (!result.incomplete.empty()) page.line(result.incomplete, Style::bad);
   if (!result.self_check.empty()) page.line(result.self_check, Style::plain);
   if (!result.command.empty()) {
     page.line("again with:");

@@ -163,6 +163,7 @@ template <> struct Fields<scenarios::Result> {
     visit("tool_version", r.tool_version);
     visit("engine_semantics", r.engine_semantics);
     visit("command", r.command);
+    visit("incomplete", r.incomplete);
     visit("self_check", r.self_check);
     visit("scenarios", r.scenarios);
   }

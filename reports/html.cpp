@@ -117,7 +117,10 @@ std::string write_html(const scenarios::Result& result, const WriterOptions&) {
   for (const scenarios::ScenarioResult& scenario : clean.scenarios) names.push_back(scenario.name);
   Node page;
   page.text("page_title", fmt::format("unplug: {}", join(names, ", "))).text("version", clean.tool_version);
-  page.text("semantics", std::to_string(clean.engine_semantics)).text("totals", totals).text("self_check", clean.self_check);
+  page.text("semantics", std::to_string(clean.engine_semantics))
+      .text("totals", totals)
+      .text("incomplete", clean.incomplete)
+      .text("self_check", clean.self_check);
   page.text("command", clean.command);
   if (views.size() > 1) {
     page.part("overview", overview_node(views));

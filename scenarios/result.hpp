@@ -140,6 +140,7 @@ struct Result {
   std::string tool_version;
   int engine_semantics = 0;
   std::string command;     // how to run it again: "unplug compare scenarios/nova-timer.json --seed 1"
+  std::string incomplete;  // "interrupted: 12 of 70 cells were run"; empty if all were
   std::string self_check;  // one line on the tool itself: litmus results, mutants killed, corpus; empty if not known
   std::vector<ScenarioResult> scenarios;
 };

@@ -58,8 +58,9 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
             n.warning(found, "access can be refused here and there is no path for it", "\"else\": a label, or steps");
         if (!program->has_fence && program->remove != UINT32_MAX)
           root.find("functions")
+              .find(program->functions[program->remove].name)
               .warning(found, fmt::format("'{}' has no step {{\"policy\": \"fence\"}}", program->functions[program->remove].name),
-                       "where the policy's half of remove() belongs; without it entry guards and quiescing have no effect");
+                       "that step where the policy's half of remove() belongs; without it entry guards and quiescing have no effect");
         for (const std::string& d : compiler.defaults_taken())
           if (std::ranges::find(s->defaults_taken, d) == s->defaults_taken.end()) s->defaults_taken.push_back(d);
       }

@@ -158,7 +158,7 @@ class Engine {
     std::vector<std::pair<std::uint64_t, std::uint32_t>> own_names;  // (hash of the part, how many so far)
     std::array<std::uint32_t, static_cast<std::size_t>(Stream::count)> draws{};
     std::uint32_t granted_choice = 0;
-    std::uint32_t place = 0;        // in enabled_, perhaps
+    std::uint32_t place = 0;  // in enabled_, perhaps
     SiteId site;
     FrameId frame;
     Fibers::Handle starter = Fibers::main;  // whom to return to at the first step, while `starting`

@@ -145,8 +145,8 @@ void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
       hung.violation_class = ViolationClass::hung_remove;
       out.push_back(std::move(hung));
     }
-    // Of a cycle, every member is reported by its own wait; of a wait that nobody will end, that wait: on nobody, or on one that ended. Tasks
-    // that merely queue behind are not.
+    // Of a cycle, every member is reported by its own wait; of a wait that nobody will end, that wait: on nobody, or on one that ended.
+    // Tasks that merely queue behind are not.
     const bool last = root.chain.size() == 1 || (root.chain.size() == 2 && !is_blocked(trace, root.chain.back()));
     if (root.kind == Root::Kind::nobody ? last : root.chain.back() == t) out.push_back(std::move(v));
   }

@@ -55,7 +55,7 @@ bool check_kind(Node root, std::string_view kind, Diagnostics& out) {
   }
   std::string use;
   if (found == "failure") use = "; replay it with: unplug replay FILE";
-  if (found == "result") use = "; a stored result is read by: unplug report FILE";
+  if (found == "result") use = "; the run that wrote it is its \"command\"";
   if (found == "policy") use = "; use it with: unplug run SCENARIO --policy FILE";
   if (found == "scenario") use = "; run it with: unplug run FILE";
   n.error(out, fmt::format("this file is a '{}'{}", n.string(), use), fmt::format("\"{}\"", kind),

@@ -67,6 +67,12 @@ class FailureReader {
     if (!s.empty()) n.find(key).error(out_, fmt::format("'{}' is no 64-bit number", s), "\"0x\" and 16 hex digits");
     return 0;
   }
+  // Complains about all that is not there, in one message. Whether anything was found wrong is the caller's to know.
+  void finish(Node root) {
+    if (!missing_.empty())
+      root.error(out_, fmt::format("the failure file lacks '{}'", fmt::join(missing_, "', '")), "a file that unplug wrote, whole");
+    missing_.clear();
+  }
   Node section(Node n, std::string_view key, Node::Kind kind) { return expect(n, key, kind) ? n.find(key) : Node{}; }
 
  private:
@@ -76,11 +82,12 @@ class FailureReader {
     if (v) {
       v.error(out_, fmt::format("found {}", Node::kind_name(v.kind())), std::string(Node::kind_name(kind)));
     } else if (n) {
-      n.error(out_, fmt::format("the failure file lacks '{}'", key), std::string(Node::kind_name(kind)));
+      missing_.emplace_back(key);
     }
     return false;
   }
   Diagnostics& out_;
+  std::vector<std::string> missing_;
 };
 
 }  // namespace
@@ -133,7 +140,7 @@ std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& ou
   FailureFile f;
   f.engine_semantics = static_cast<int>(r.number(root, "engine_semantics"));
   f.tool_version = r.text(root, "tool_version");
-  if (out.errors() == errors && f.engine_semantics != sim::engine_semantics) {
+  if (root.find("engine_semantics").is(Node::Kind::integer) && f.engine_semantics != sim::engine_semantics) {
     root.find("engine_semantics")
         .error(out, fmt::format("written by engine semantics {} (unplug {})", f.engine_semantics, f.tool_version),
                fmt::format("engine semantics {}: schedules of another version mean something else; find the failure again with its seed",
@@ -201,6 +208,7 @@ std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& ou
     if (i != 0) f.scenario_text += '\n';
     if (text.at(i).is(Node::Kind::string)) f.scenario_text += text.at(i).string();
   }
+  r.finish(root);
   if (out.errors() == errors && text_hash(f.scenario_text) != f.scenario_hash)
     scenario.find("hash").error(out, "the scenario's text is not the one that failed",
                                 fmt::format("text with hash {} (this one has {})", f.scenario_hash, text_hash(f.scenario_text)));

@@ -170,15 +170,17 @@ struct CellRun {
     return f;
   }
 
-  Cell run(std::size_t member, std::size_t form, const PolicyFile& policy, const std::string& strategy,
-           const std::function<void(std::uint64_t)>& progress) const {
+  // Nothing, if it was stopped.
+  std::optional<Cell> run(std::size_t member, std::size_t form, const PolicyFile& policy, const std::string& strategy,
+                          const std::function<void(std::uint64_t)>& progress) const {
     const std::shared_ptr<const Program> program = scenario.program(member, form);
     Tally tally;
     const bool timed = sim::make_strategy(strategy)->obeys_time();
     try {
-      sim::run_campaign(
+      const bool whole = sim::run_campaign(
           options.executions, options.jobs,
-          [&] { return std::make_unique<CellWorker>(program, policy.spec, strategy, options.seed, tally); }, progress);
+          [&] { return std::make_unique<CellWorker>(program, policy.spec, strategy, options.seed, tally); }, progress, options.stop);
+      if (!whole) return {};
     } catch (const std::exception& e) {
       problems.push_back({true, fmt::format("{}, policy {}, strategy {}: {}", scenario.path, policy.name, strategy, e.what())});
     }
@@ -261,6 +263,11 @@ void describe(const Scenario& s, const std::vector<PolicyFile>& policies, Scenar
 
 }  // namespace
 
+std::size_t cell_count(const Scenario& s, const RunOptions& options) {
+  const std::size_t strategies = (s.strategies.empty() || options.strategies_given ? options.strategies : s.strategies).size();
+  return s.members.size() * s.forms.size() * s.policies.size() * strategies;
+}
+
 ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options, const LoadOptions& load,
                             std::vector<RunProblem>& problems) {
   ScenarioResult result;
@@ -268,7 +275,7 @@ ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options,
   const std::vector<std::string>& strategies =
       scenario.strategies.empty() || options.strategies_given ? options.strategies : scenario.strategies;
   const CellRun run{scenario, options, load, problems};
-  const std::size_t cells = scenario.members.size() * scenario.forms.size() * scenario.policies.size() * strategies.size();
+  const std::size_t cells = cell_count(scenario, options);
   std::size_t cell = 0;
   for (std::size_t m = 0; m < scenario.members.size(); ++m) {
     for (std::size_t f = 0; f < scenario.forms.size(); ++f) {
@@ -277,7 +284,9 @@ ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options,
           ++cell;
           std::function<void(std::uint64_t)> progress;
           if (options.progress) progress = [&, cell](std::uint64_t done) { options.progress(cell, cells, done, options.executions); };
-          result.cells.push_back(run.run(m, f, policy, strategy, progress));
+          auto done = run.run(m, f, policy, strategy, progress);
+          if (!done) return result;
+          result.cells.push_back(std::move(*done));
         }
       }
     }

@@ -2,6 +2,7 @@
 // files written, expectations judged.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -18,8 +19,9 @@ struct RunOptions {
   std::uint64_t executions = 10'000;
   std::uint64_t seed = 1;
   unsigned jobs = 1;
-  std::string failures;  // directory for failure files; empty: none are written
-  std::string command;   // how the user calls this program: "unplug"
+  std::string failures;                     // directory for failure files; empty: none are written
+  const std::atomic<bool>* stop = nullptr;  // once it is true, no more cells are begun and the one at hand is given up
+  std::string command;                      // how the user calls this program: "unplug"
   // Called now and then from any thread: cell number, cells in all, executions done and in all of this cell.
   std::function<void(std::size_t cell, std::size_t cells, std::uint64_t done, std::uint64_t all)> progress;
 };
@@ -30,7 +32,11 @@ struct RunProblem {
   std::string message;
 };
 
-// Runs all of one scenario. `problems` receives what went wrong apart from violations.
+// How many cells run_scenario() will run.
+[[nodiscard]] std::size_t cell_count(const Scenario& scenario, const RunOptions& options);
+
+// Runs all of one scenario. Stopped, it answers the cells that were finished, without expectations. `problems` receives what went wrong
+// apart from violations.
 ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options, const LoadOptions& load,
                             std::vector<RunProblem>& problems);
 

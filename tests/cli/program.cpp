@@ -13,7 +13,11 @@
 namespace unplug::test {
 
 Ran run_unplug(const std::string& arguments, const std::string& environment) {
-  const std::string command = "cd '" UNPLUG_SOURCE_DIR "' && " + environment + " timeout 100 '" UNPLUG_BINARY "' " + arguments;
+  return run_shell(environment + " timeout 100 '" UNPLUG_BINARY "' " + arguments);
+}
+
+Ran run_shell(const std::string& script) {
+  const std::string command = "cd '" UNPLUG_SOURCE_DIR "' && " + script;
   Ran ran;
   FILE* pipe = ::popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);

@@ -11,6 +11,8 @@ struct Ran {
   std::string out;  // what it printed: stdout, and stderr where the arguments say 2>&1
 };
 
+// Runs a script in the shell, in the source root.
+Ran run_shell(const std::string& script);
 // Runs "unplug ARGUMENTS" by way of the shell.
 Ran run_unplug(const std::string& arguments, const std::string& environment = "");
 

@@ -37,6 +37,32 @@ TEST_CASE("validate says what is wrong with each broken file, and where") {
   }
 }
 
+TEST_CASE("validate warns of what makes a verdict vacuous, and the file runs all the same") {
+  for (const std::string name : {"missing_else", "missing_fence"}) {
+    CAPTURE(name);
+    const std::string path = "tests/warned/" + name + ".json";
+    const Ran ran = run_unplug("validate " + path + " 2>&1");
+    CHECK(ran.code == 0);
+    CHECK(ran.out.find(": warning: ") != std::string::npos);
+    check_golden("cli/validate/" + name + ".txt", ran.out);
+    Folder folder("warned");
+    CHECK(run_unplug("run " + path + " --executions 10 --quiet --out " + folder / "out" + " 2>&1").out ==
+          ran.out.substr(0, ran.out.rfind(path)));
+  }
+}
+
+TEST_CASE("a broken policy file given to --policy is said with its own place, and nothing is written") {
+  Folder folder("policy");
+  const Ran ran =
+      run_unplug("compare scenarios/nova-timer.json --policy tests/broken/policy_unknown_mechanism.json --out " + folder / "out" + " 2>&1");
+  CHECK(ran.code == 2);
+  check_golden("cli/validate/policy_option.txt", ran.out);
+  CHECK(!std::filesystem::exists(folder.path / "out"));
+  const Ran missing = run_unplug("compare scenarios/nova-timer.json --policy srcu-fense --out " + folder / "out" + " 2>&1");
+  CHECK(missing.code == 2);
+  check_golden("cli/validate/policy_option_misspelt.txt", missing.out);
+}
+
 TEST_CASE("inputs that are no readable file") {
   const Ran missing = run_unplug("validate tests/broken/there_is_no_such_file.json 2>&1");
   CHECK(missing.code == 2);

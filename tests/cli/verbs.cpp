@@ -60,6 +60,30 @@ TEST_CASE("compare writes the report") {
   for (const auto& e : std::filesystem::recursive_directory_iterator(f.path)) CHECK(e.path().extension() != ".part");
 }
 
+TEST_CASE("compare interrupted: what is finished is reported, what is missing is said, and the exit code names the signal") {
+  Folder f("interrupted");
+  // The first cells end soon, the last would take long.
+  const Ran ran = run_shell(
+      "'" UNPLUG_BINARY "' compare scenarios/drm-unbounded-wait.json scenarios/nova-timer.json --executions 20000 --jobs 1" + with_out(f) +
+      "2>&1 & while ! ls '" + f / "out" + "'/failures/* > /dev/null 2>&1; do sleep 0.05; done; " + "kill -TERM $!; wait $!");
+  CHECK(ran.code == 128 + 15);
+  CHECK(ran.out.find("unplug: interrupted: ") != std::string::npos);
+  const Json result = Json::parse(read_file(f.path / "out" / "result.json"));
+  const std::string incomplete = result["incomplete"];
+  CHECK(incomplete.starts_with("interrupted: "));
+  CHECK(ran.out.find(incomplete) != std::string::npos);
+  std::size_t cells = 0;
+  for (const Json& scenario : result["scenarios"]) {
+    for (const Json& cell : scenario["cells"]) {
+      ++cells;
+      CHECK(cell["executions"] == 20000);
+      CHECK(cell["expectations"]["unmet"].empty());
+    }
+  }
+  CHECK(incomplete == "interrupted: " + std::to_string(cells) + " of 58 cells were run");
+  CHECK(read_file(f.path / "out" / "index.html").find(incomplete) != std::string::npos);
+}
+
 TEST_CASE("replay: reproduced is 1, and the same text every time") {
   Folder f("replay");
   for (const auto& file : failures(f)) {
