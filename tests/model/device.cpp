@@ -36,7 +36,7 @@ struct Bound {
 
 }  // namespace
 
-TEST_CASE("device 1.1, 1.2, 16.22: unbind runs remove(), then devres last registered first, then the device is unbound; one thread, under "
+TEST_CASE("device 1.1, 1.2, 16.22: unbind runs remove(), then devres last registered first, then the device is unbound, one thread, under "
           "the lock") {
   Bound b;
   std::uint64_t inside = 0;

@@ -6,3 +6,5 @@ TEST_CASE("one; two") {  // bad: a title
 TEST_CASE(
     "a long one; on a line of its own") {  // bad: a title
 TEST_CASE("one, two") { f(";"); }
+TEST_CASE("three; "  // bad: a title
+          "four") {
