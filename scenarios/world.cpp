@@ -32,9 +32,7 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
     site_numbers_[id.index()] = static_cast<std::uint32_t>(sites_.size());
     sites_.push_back(id);
   }
-  sites_seen_.assign(sites_.size(), false);
-  entered_.assign(program_->functions.size(), false);
-  overlapped_ = entered_;
+  forget_coverage();
   for (const Function& f : program_->functions) function_names_.push_back(kernel_.intern(f.name));
   for (std::uint32_t i = 0; i < program_->bindings; ++i) {
     auto b = std::make_unique<BindingInstance>();
@@ -381,6 +379,12 @@ model::RcuCallback& World::new_callback(BindingInstance& b, std::uint32_t functi
   c.body = &World::callback_entry;
   c.argument = &b.callbacks[function];
   return c;
+}
+
+void World::forget_coverage() {
+  sites_seen_.assign(sites_.size(), false);
+  entered_.assign(program_->functions.size(), false);
+  overlapped_ = entered_;
 }
 
 void World::count_coverage(const sim::Trace& trace) {

@@ -113,6 +113,8 @@ class World final : public sim::Program {
   // --- For reports: which sites were taken, over all executions of this world.
   [[nodiscard]] const std::vector<bool>& sites_seen() const { return sites_seen_; }
   void count_coverage(const sim::Trace& trace);
+  // As if none had been run: what a strategy's trial meets doesn't count.
+  void forget_coverage();
   // Which functions were called by the kernel (file operations, work, handlers, callbacks), and which of them were under way between the
   // call of remove() and the end of devres, by number, over all executions of this world.
   [[nodiscard]] const std::vector<bool>& entered() const { return entered_; }

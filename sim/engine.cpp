@@ -54,6 +54,7 @@ Outcome Engine::run(Program& program, Strategy& strategy, const ExecutionInfo& i
   if (!over_) schedule({});
   finish_trace();
   unwind();
+  strategy.end(trace_);
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   return std::move(outcome_);
 }
@@ -247,7 +248,8 @@ void Engine::announce(Task& task, const Step& s) {
 void Engine::enable(Task& task, Time at) {
   const Step& s = *task.pending;
   task.ready_at = s.timing != nullptr ? s.timing->ready(at) : at;
-  const TaskView view{task.self, s.access, s.alternatives, task.ready_at, task.spec.name, s.operation};
+  const NameId object = s.access.kind == AccessKind::none ? NameId{} : objects_[s.access.object.index()].name;
+  const TaskView view{task.self, s.access, object, s.alternatives, task.ready_at, task.spec.name, s.operation};
   if (task.enabled && task.place < enabled_.size() && enabled_[task.place].id == task.self) {
     enabled_[task.place] = view;  // mostly it is where it was when it announced its last step
     return;

@@ -19,6 +19,7 @@
 #define UNPLUG_ASAN 1
 #endif
 #if defined(UNPLUG_ASAN)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -96,7 +97,12 @@ class Stacks {
   }
   void deallocate(boost::context::stack_context& s) const {
     const std::size_t shift = (colour_ % 16) * 256;
-    ::munmap(static_cast<char*>(s.sp) - s.size, s.size + shift);
+    char* const base = static_cast<char*>(s.sp) - s.size;
+#if defined(UNPLUG_ASAN)
+    // Frames that were left by a switch for good are still marked; whoever gets this memory next would trip over them.
+    __asan_unpoison_memory_region(base, s.size + shift);
+#endif
+    ::munmap(base, s.size + shift);
   }
 
  private:

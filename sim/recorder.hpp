@@ -15,6 +15,8 @@ class Recorder final : public Strategy {
   bool begin(const ExecutionInfo& info) override;
   TaskId pick(std::span<const TaskView> enabled, TaskId current) override;
   std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override;
+  void end(const Trace& trace) override { inner_.end(trace); }
+  [[nodiscard]] bool wants_trial() const override { return inner_.wants_trial(); }
   [[nodiscard]] std::string describe() const override { return inner_.describe(); }
   [[nodiscard]] bool obeys_time() const override { return inner_.obeys_time(); }
 

@@ -21,6 +21,7 @@ namespace unplug::sim {
 struct TaskView {
   TaskId id;
   Access access;                   // of its pending step
+  NameId object;                   // the name of the object it accesses, which says in all executions the same
   std::uint32_t alternatives = 1;  // > 1: the pending step is a data choice
   Time eligible = 0;               // virtual time before which it has no reason to run; only `timed` obeys it
   NameId name;
@@ -31,7 +32,10 @@ struct ExecutionInfo {
   std::uint64_t index = 0;  // of the execution in its campaign
   std::uint64_t seed = 0;   // execution_seed(campaign seed, index)
   const NameTable* names = nullptr;
+  bool trial = false;  // not one of the campaign: only to learn from (see Strategy::wants_trial)
 };
+
+struct Trace;
 
 struct ChoicePoint {
   TaskId task;
@@ -51,17 +55,23 @@ class Strategy {
   virtual TaskId pick(std::span<const TaskView> enabled, TaskId current) = 0;
   // How a data choice falls: 0 .. bound-1. 0 is the benign alternative. A value outside ends the execution here (cut).
   virtual std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) = 0;
+  // The execution is over; its trace is complete.
+  virtual void end(const Trace& /*trace*/) {}
+  // Whether it has to see one execution before the first that counts (how long they are, who accesses what): see run_trial(). What it
+  // learns there is all it may carry from one execution to the next, or results would depend on how executions were split.
+  [[nodiscard]] virtual bool wants_trial() const { return false; }
   // The name under which `--strategy` and failure files know it, parameters included: "random", "pct(3)".
   [[nodiscard]] virtual std::string describe() const = 0;
   // Whether CPUs limit parallelism and reports show latencies: true of `timed`, and of a replay of its schedules.
   [[nodiscard]] virtual bool obeys_time() const { return false; }
 };
 
-// Makes the strategy that `--strategy` names, or null if there is none of that name.
+// Makes the strategy that `--strategy` names, "pct" or "pct(3)", or null if there is none of that name or its parameter is out of range.
 [[nodiscard]] std::unique_ptr<Strategy> make_strategy(std::string_view name);
 
 struct StrategyInfo {
   std::string_view name, summary;
+  std::string_view parameter;  // what may stand in parentheses; empty: nothing
 };
 // All strategies that make_strategy() knows, in the order of documentation.
 [[nodiscard]] std::vector<StrategyInfo> strategies();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "unplug/sim/strategies/replay.hpp"
+#include "unplug/sim/trial.hpp"
 
 namespace unplug::scenarios {
 namespace {
@@ -120,6 +121,33 @@ struct Explainer::Impl {
     return f;
   }
 
+  // Of the execution that has just ended.
+  std::optional<Explanation> explain_last(std::uint64_t execution, const std::string& signature) {
+    const model::Violation* v = find(signature);
+    if (v == nullptr) return {};
+    const sim::Trace& t = engine.trace();
+    // Latencies exist only in the schedule that was timed; everything else is shown in canonical order.
+    const bool as_it_was = v->violation_class == model::ViolationClass::slow_remove;
+    const bool pair = v->event != model::Violation::no_event && v->ended_by != model::Violation::no_event && v->event != v->ended_by &&
+                      v->violation_class != model::ViolationClass::data_race;
+    const sim::Schedule schedule = as_it_was ? sim::schedule_of(t)
+                                   : pair    ? sim::canonical_schedule(t, engine.names(), v->ended_by, v->event)
+                                             : sim::canonical_schedule(t, engine.names());
+    const std::uint64_t fingerprint = t.fingerprint;
+    sim::ScheduleReplay replay(schedule, as_it_was);
+    sim::Recorder recorder(replay);
+    run(recorder, 0, execution);
+    const model::Violation* again = find(signature);
+    if (replay.diverged() || again == nullptr || engine.trace().fingerprint != fingerprint) return {};
+    Explanation e;
+    e.finding = describe(*again, signature, as_it_was, recorder.preemptions());
+    e.decisions = recorder.decisions();
+    e.fingerprint = fingerprint;
+    e.steps = engine.trace().events.size();
+    e.timed = as_it_was;
+    return e;
+  }
+
   sim::Engine engine;
   World world;
   model::Checker checker;
@@ -132,32 +160,20 @@ Explainer::~Explainer() = default;
 
 std::optional<Explanation> Explainer::explain(const std::string& strategy_name, std::uint64_t seed, std::uint64_t index,
                                               const std::string& signature) {
-  const std::uint64_t execution = sim::execution_seed(seed, index);
   const auto strategy = sim::make_strategy(strategy_name);
+  sim::run_trial(impl_->engine, impl_->world, *strategy, seed);
+  const std::uint64_t execution = sim::execution_seed(seed, index);
   impl_->run(*strategy, index, execution);
-  const model::Violation* v = impl_->find(signature);
-  if (v == nullptr) return {};
-  const sim::Trace& t = impl_->engine.trace();
-  // Latencies exist only in the schedule that was timed; everything else is shown in canonical order.
-  const bool as_it_was = v->violation_class == model::ViolationClass::slow_remove;
-  const bool pair = v->event != model::Violation::no_event && v->ended_by != model::Violation::no_event && v->event != v->ended_by &&
-                    v->violation_class != model::ViolationClass::data_race;
-  const sim::Schedule schedule = as_it_was ? sim::schedule_of(t)
-                                 : pair    ? sim::canonical_schedule(t, impl_->engine.names(), v->ended_by, v->event)
-                                           : sim::canonical_schedule(t, impl_->engine.names());
-  const std::uint64_t fingerprint = t.fingerprint;
-  sim::ScheduleReplay replay(schedule, as_it_was);
-  sim::Recorder recorder(replay);
-  impl_->run(recorder, 0, execution);
-  const model::Violation* again = impl_->find(signature);
-  if (replay.diverged() || again == nullptr || impl_->engine.trace().fingerprint != fingerprint) return {};
-  Explanation e;
-  e.finding = impl_->describe(*again, signature, as_it_was, recorder.preemptions());
-  e.decisions = recorder.decisions();
-  e.fingerprint = fingerprint;
-  e.steps = impl_->engine.trace().events.size();
-  e.timed = as_it_was;
-  return e;
+  return impl_->explain_last(execution, signature);
+}
+
+std::optional<Explanation> Explainer::explain(const NamedSchedule& schedule, std::uint64_t execution_seed, const std::string& signature) {
+  sim::Schedule labels;
+  for (const auto& [task, choice] : schedule) labels.push_back({impl_->engine.names().intern(task), choice});
+  sim::ScheduleReplay replay(std::move(labels));
+  impl_->run(replay, 0, execution_seed);
+  if (replay.diverged()) return {};
+  return impl_->explain_last(execution_seed, signature);
 }
 
 Explainer::Replay Explainer::replay(const std::vector<sim::Decision>& decisions, bool timed, const std::string& signature) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "unplug/scenarios/result.hpp"
@@ -30,6 +31,10 @@ class Explainer {
   // Runs execution `index` of the campaign (strategy, seed) again, builds the canonical schedule for `signature` and replays it. None if
   // the replay doesn't show it: a bug of ours, which callers count.
   std::optional<Explanation> explain(const std::string& strategy, std::uint64_t seed, std::uint64_t index, const std::string& signature);
+
+  // The same for a trace that `schedule` leads to, task names as text.
+  using NamedSchedule = std::vector<std::pair<std::string, std::uint32_t>>;
+  std::optional<Explanation> explain(const NamedSchedule& schedule, std::uint64_t execution_seed, const std::string& signature);
 
   // Replays recorded decisions. What happened is in the result.
   struct Replay {

@@ -11,6 +11,7 @@
 #include "unplug/scenarios/run/tally.hpp"
 #include "unplug/sim/campaign.hpp"
 #include "unplug/sim/semantics.hpp"
+#include "unplug/sim/trial.hpp"
 #include "unplug/version.hpp"
 
 namespace unplug::scenarios {
@@ -22,7 +23,10 @@ class CellWorker final : public sim::CampaignWorker {
   CellWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const std::string& strategy, std::uint64_t seed,
              Tally& into)
       : world_(std::move(program), policy, engine_), strategy_(sim::make_strategy(strategy)), gatherer_(world_, strategy_->obeys_time()),
-        seed_(seed), into_(into) {}
+        seed_(seed), into_(into) {
+    sim::run_trial(engine_, world_, *strategy_, seed_);
+    world_.forget_coverage();
+  }
   void run(std::uint64_t index) override {
     const sim::ExecutionInfo info{index, sim::execution_seed(seed_, index), &engine_.names()};
     if (!strategy_->begin(info)) return;

@@ -1,5 +1,6 @@
 #include "unplug/sim/strategies/registry.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace unplug::sim {
@@ -7,21 +8,31 @@ namespace {
 
 struct Entry {
   StrategyInfo info;
-  std::unique_ptr<Strategy> (*make)();
+  unsigned least, most, usual;  // of the parameter
+  std::unique_ptr<Strategy> (*make)(unsigned);
 };
 
 // One line a strategy.
 constexpr std::array entries{
-    Entry{{"timed", "discrete-event simulation: the earliest task first; the only one that shows latencies"}, make_timed},
-    Entry{{"random", "uniform random walk over the enabled tasks"}, make_random},
+    Entry{{"timed", "discrete-event simulation: the earliest task first; the only one that shows latencies", ""}, 0, 0, 0, make_timed},
+    Entry{{"mix", "random, pct(3), pos and surw in rotation", ""}, 0, 0, 0, make_mix},
+    Entry{{"random", "uniform random walk over the enabled tasks", ""}, 0, 0, 0, make_random},
+    Entry{{"pct", "priorities with d-1 change points, for bugs of depth d", "d, 1 to 9; 3 if not said"}, 1, 9, 3, make_pct},
+    Entry{{"pos", "random priorities of steps, drawn again where they conflict", ""}, 0, 0, 0, make_pos},
+    Entry{{"surw", "the accesses to one random object interleaved uniformly", ""}, 0, 0, 0, make_surw},
 };
 
 }  // namespace
 
 std::unique_ptr<Strategy> make_strategy(std::string_view name) {
-  for (const Entry& e : entries)
-    if (e.info.name == name) return e.make();
-  return nullptr;
+  const std::string_view word = name.substr(0, name.find('('));
+  const auto entry = std::ranges::find(entries, word, [](const Entry& e) { return e.info.name; });
+  if (entry == entries.end()) return nullptr;
+  if (word == name) return entry->make(entry->usual);
+  // One digit is all that any parameter needs.
+  if (entry->info.parameter.empty() || name.size() != word.size() + 3 || name.back() != ')') return nullptr;
+  const unsigned value = static_cast<unsigned>(name[word.size() + 1]) - '0';
+  return value >= entry->least && value <= entry->most ? entry->make(value) : nullptr;
 }
 
 std::vector<StrategyInfo> strategies() {

@@ -7,7 +7,12 @@
 
 namespace unplug::sim {
 
-std::unique_ptr<Strategy> make_random();
-std::unique_ptr<Strategy> make_timed();
+// The parameter is what stands in parentheses, or the default; strategies without one ignore it.
+std::unique_ptr<Strategy> make_timed(unsigned);
+std::unique_ptr<Strategy> make_random(unsigned);
+std::unique_ptr<Strategy> make_pct(unsigned depth);
+std::unique_ptr<Strategy> make_pos(unsigned);
+std::unique_ptr<Strategy> make_surw(unsigned);
+std::unique_ptr<Strategy> make_mix(unsigned);
 
 }  // namespace unplug::sim

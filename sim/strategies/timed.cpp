@@ -2,7 +2,7 @@
 // falls by the seed. The only strategy under which latencies mean anything.
 #include <algorithm>
 
-#include "unplug/sim/hash.hpp"
+#include "unplug/sim/strategies/draws.hpp"
 #include "unplug/sim/strategies/registry.hpp"
 
 namespace unplug::sim {
@@ -12,8 +12,7 @@ class TimedStrategy final : public Strategy {
  public:
   bool begin(const ExecutionInfo& info) override {
     ties_ = Random(combine(info.seed, 3));
-    data_seed_ = combine(info.seed, 2);
-    names_ = info.names;
+    draws_.begin(info);
     return true;
   }
   TaskId pick(std::span<const TaskView> enabled, TaskId) override {
@@ -31,20 +30,17 @@ class TimedStrategy final : public Strategy {
       if (v.eligible == earliest && skip-- == 0) return v.id;
     return enabled[0].id;
   }
-  std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override {
-    return static_cast<std::uint32_t>(reduce(combine(combine(data_seed_, names_->hash(point.name)), point.ordinal), bound));
-  }
+  std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override { return draws_.choose(point, bound); }
   [[nodiscard]] std::string describe() const override { return "timed"; }
   [[nodiscard]] bool obeys_time() const override { return true; }
 
  private:
   Random ties_{0};
-  std::uint64_t data_seed_ = 0;
-  const NameTable* names_ = nullptr;
+  Draws draws_;
 };
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_timed() { return std::make_unique<TimedStrategy>(); }
+std::unique_ptr<Strategy> make_timed(unsigned) { return std::make_unique<TimedStrategy>(); }
 
 }  // namespace unplug::sim

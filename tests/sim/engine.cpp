@@ -117,10 +117,10 @@ TEST_CASE("tasks that wait for each other end the execution as blocked and are u
   int unwound = 0;
   Lambda p([&](Engine& eng) {
     const ObjectId a = eng.new_object(eng.own_name("a")), b = eng.new_object(eng.own_name("b"));
-    const auto body = [&](ObjectId first, ObjectId second) {
+    const auto body = [&](ObjectId first, ObjectId other) {
       const Counted c(unwound);
       const Holding outer(eng, first);
-      const Holding inner(eng, second);
+      const Holding inner(eng, other);
     };
     eng.spawn("ab", [=] { body(a, b); });
     eng.spawn("ba", [=] { body(b, a); });
@@ -142,10 +142,10 @@ TEST_CASE("equivalent executions have one fingerprint, others have another") {
     every_schedule(e, p, 10'000, [&](const Outcome&) { seen.insert(e.trace().fingerprint); });
     return seen.size();
   };
-  const auto two = [](auto first, auto second) {
+  const auto two = [](auto first, auto other) {
     return [=](Engine& e, ObjectId x, ObjectId y) {
       e.spawn("a", [=, &e] { first(e, x, y); });
-      e.spawn("b", [=, &e] { second(e, x, y); });
+      e.spawn("b", [=, &e] { other(e, x, y); });
     };
   };
   const auto write_x = [](Engine& e, ObjectId x, ObjectId) { write(e, x, 1); };

@@ -1,0 +1,193 @@
+#include "unplug/sim/dpor/dpor.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace unplug::sim {
+
+// The search: a stack of nodes, one per step of the execution at hand, and the strategy that follows it and extends it.
+class Dpor::Walk final : public Strategy {
+ public:
+  Walk(Engine& engine, const DporOptions& options) : engine_(engine), options_(options) {
+    root_.sleep = options.sleep;
+    depth_ = 0;
+  }
+
+  bool begin(const ExecutionInfo& /*info*/) override {
+    at_ = 0;
+    redundant_ = false;
+    return true;
+  }
+  TaskId pick(std::span<const TaskView> enabled, TaskId /*current*/) override {
+    const std::size_t fixed = options_.prefix.size();
+    if (at_ < fixed) return follow(enabled, options_.prefix[at_]);
+    if (at_ - fixed < depth_) return follow(enabled, trees_.move(nodes_[at_ - fixed].branches));
+    return extend(enabled);
+  }
+  std::uint32_t choose(const ChoicePoint& /*point*/, std::uint32_t /*bound*/) override { return choice_; }
+  [[nodiscard]] std::string describe() const override { return "dpor"; }
+
+  // Whether the last execution was cut because everything that could follow had been seen.
+  [[nodiscard]] bool redundant() const { return redundant_; }
+  // Not empty: the program did not do again what it did before.
+  [[nodiscard]] const std::string& diverged() const { return diverged_; }
+  [[nodiscard]] std::size_t wakeup_nodes() const { return trees_.size(); }
+
+  void learn(const Trace& trace) {
+    races_.find(trace);
+    const auto fixed = static_cast<std::uint32_t>(options_.prefix.size());
+    for (const Race& r : races_.all()) {
+      if (r.first < fixed) continue;  // full branching has covered it
+      const bool optimal = options_.mode == DporOptions::Mode::optimal;
+      races_.sequence(trace, r, optimal ? trace.events.size() : std::min<std::size_t>(r.second, trace.events.size()), sequence_);
+      optimal ? plan(nodes_[r.first - fixed]) : plan_first(nodes_[r.first - fixed]);
+    }
+  }
+
+  // Goes to the next execution; false if there is none.
+  bool backtrack() {
+    while (depth_ > 0) {
+      Node& n = nodes_[depth_ - 1];
+      n.sleep.push_back(trees_.move(n.branches));
+      trees_.pop(n.branches);
+      while (n.branches != WakeupTrees::none && asleep(n, trees_.move(n.branches).label)) trees_.pop(n.branches);
+      if (n.branches != WakeupTrees::none) {
+        n.tried.push_back(trees_.move(n.branches).label);
+        handed_down_ = trees_.take_children(n.branches);
+        return true;
+      }
+      --depth_;
+    }
+    return false;
+  }
+
+ private:
+  struct Node {
+    std::vector<Move> sleep;
+    std::vector<Label> tried;                         // mode source
+    WakeupTrees::Index branches = WakeupTrees::none;  // the first is being explored
+  };
+
+  [[nodiscard]] static bool asleep(const Node& n, const Label& l) {
+    return std::ranges::any_of(n.sleep, [&](const Move& m) { return m.label == l; });
+  }
+  TaskId follow(std::span<const TaskView> enabled, const Move& m) {
+    ++at_;
+    choice_ = m.label.choice;
+    for (const TaskView& v : enabled)
+      if (v.name == m.label.task && choice_ < std::max(v.alternatives, 1U)) return v.id;
+    diverged_ = fmt::format("step {}: '{}' could go on here before and cannot now", at_, engine_.names().text(m.label.task));
+    return {};
+  }
+  [[nodiscard]] static Touch touch_of(const TaskView& v) {
+    if (v.access.kind == AccessKind::none) return {};
+    return {v.object, v.access.kind};
+  }
+
+  TaskId extend(std::span<const TaskView> enabled) {
+    if (depth_ == nodes_.size()) nodes_.emplace_back();
+    Node& n = nodes_[depth_];
+    n.tried.clear();
+    n.sleep.clear();
+    if (depth_ == 0) {
+      n.sleep = root_.sleep;
+    } else {
+      const Node& above = nodes_[depth_ - 1];
+      const Move taken = trees_.move(above.branches);
+      for (const Move& m : above.sleep)
+        if (m.label.task != taken.label.task && !conflict(m.touch, taken.touch)) n.sleep.push_back(m);
+    }
+    n.branches = std::exchange(handed_down_, WakeupTrees::none);
+    if (n.branches == WakeupTrees::none && !branch(n, enabled)) {
+      redundant_ = true;
+      return {};
+    }
+    // A branch that was handed down was planned from another execution: its step is the one the task is about to take here.
+    const Move& m = trees_.move(n.branches);
+    n.tried.push_back(m.label);
+    handed_down_ = trees_.take_children(n.branches);
+    ++depth_;
+    return follow(enabled, m);
+  }
+  // Any step that is not asleep will do.
+  bool branch(Node& n, std::span<const TaskView> enabled) {
+    for (const TaskView& v : enabled) {
+      for (std::uint32_t c = 0; c < std::max(v.alternatives, 1U); ++c) {
+        if (asleep(n, {v.name, c})) continue;
+        trees_.append(n.branches, {{v.name, c}, touch_of(v)});
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void plan(Node& n) {
+    for (const Move& m : n.sleep)
+      if (weak_initial(m, sequence_)) return;  // explored already
+    trees_.insert(n.branches, sequence_);
+  }
+  // Mode source: one step that begins some linearisation of the sequence will do.
+  void plan_first(Node& n) {
+    for (std::size_t k = 0; k < sequence_.size(); ++k) {
+      const Move& m = sequence_[k];
+      const bool initial = std::none_of(sequence_.begin(), sequence_.begin() + static_cast<std::ptrdiff_t>(k),
+                                        [&](const Move& x) { return x.label.task == m.label.task || conflict(x.touch, m.touch); });
+      if (initial && (trees_.has(n.branches, m.label) || std::ranges::find(n.tried, m.label) != n.tried.end())) return;
+    }
+    trees_.append(n.branches, sequence_.front());
+  }
+
+  Engine& engine_;
+  const DporOptions& options_;
+  WakeupTrees trees_;
+  Races races_;
+  Node root_;                // what a job starts from
+  std::vector<Node> nodes_;  // the first depth_ are in use: they keep their buffers
+  std::size_t depth_ = 0, at_ = 0;
+  WakeupTrees::Index handed_down_ = WakeupTrees::none;  // for the node below the last
+  std::uint32_t choice_ = 0;
+  bool redundant_ = false;
+  std::string diverged_;
+  std::vector<Move> sequence_;
+};
+
+Dpor::Result Dpor::explore(Engine& engine, Program& program, const DporOptions& options, const Visit& visit) {
+  Walk walk(engine, options);
+  Result result;
+  ExecutionInfo info{0, options.seed, &engine.names()};
+  do {
+    if ((options.stop != nullptr && *options.stop) || result.executions == options.max_executions) {
+      result.kind = Result::Kind::stopped;
+      return result;
+    }
+    walk.begin(info);
+    const Outcome outcome = engine.run(program, walk, info);
+    ++info.index;
+    if (outcome.kind == Outcome::Kind::failed || !walk.diverged().empty()) {
+      result.kind = Result::Kind::failed;
+      result.message = walk.diverged().empty() ? outcome.message : walk.diverged();
+      return result;
+    }
+    if (walk.redundant()) {
+      ++result.redundant;
+    } else {
+      ++result.executions;
+      if (outcome.kind == Outcome::Kind::step_bound) ++result.step_bound;
+    }
+    // Source sets need the races of cut executions too.
+    if (!walk.redundant() || options.mode == DporOptions::Mode::source) walk.learn(engine.trace());
+    result.wakeup_nodes = std::max(result.wakeup_nodes, walk.wakeup_nodes());
+    if (!walk.redundant() && !visit(outcome)) {
+      result.kind = Result::Kind::stopped;
+      return result;
+    }
+    if (walk.wakeup_nodes() > options.max_wakeup_nodes) {
+      result.kind = Result::Kind::memory;
+      return result;
+    }
+  } while (walk.backtrack());
+  return result;
+}
+
+}  // namespace unplug::sim

@@ -1,0 +1,90 @@
+#include "unplug/sim/dpor/wakeup_tree.hpp"
+
+#include <algorithm>
+
+namespace unplug::sim {
+
+WakeupTrees::Index WakeupTrees::make(const Move& m) {
+  ++live_;
+  if (free_ != none) {
+    const Index i = free_;
+    free_ = nodes_[i].next;
+    nodes_[i] = {m, none, none};
+    return i;
+  }
+  nodes_.push_back({m, none, none});
+  return static_cast<Index>(nodes_.size() - 1);
+}
+
+void WakeupTrees::release(Index branch) {
+  work_.assign(1, branch);
+  while (!work_.empty()) {
+    const Index i = work_.back();
+    work_.pop_back();
+    for (Index c = nodes_[i].child; c != none; c = nodes_[c].next) work_.push_back(c);
+    nodes_[i].child = none;
+    nodes_[i].next = free_;
+    free_ = i;
+    --live_;
+  }
+}
+
+WakeupTrees::Index& WakeupTrees::end_of(Index& first) {
+  Index* at = &first;
+  while (*at != none) at = &nodes_[*at].next;
+  return *at;
+}
+
+void WakeupTrees::insert(Index& first, std::vector<Move>& sequence) {
+  Index above = none;  // the branch whose children are looked at; none: the forest itself
+  for (;;) {
+    Index b = above == none ? first : nodes_[above].child;
+    while (b != none && !weak_initial(nodes_[b].move, sequence)) b = nodes_[b].next;
+    if (b == none) break;
+    const auto own = std::ranges::find(sequence, nodes_[b].move.label.task, [](const Move& m) { return m.label.task; });
+    if (own != sequence.end()) sequence.erase(own);
+    // A leaf already covers it.
+    if (sequence.empty() || nodes_[b].child == none) {
+      sequence.clear();
+      return;
+    }
+    above = b;
+  }
+  for (const Move& m : sequence) {
+    const Index made = make(m);  // may move the nodes: no reference is held across it
+    end_of(above == none ? first : nodes_[above].child) = made;
+    above = made;
+  }
+  sequence.clear();
+}
+
+void WakeupTrees::append(Index& first, const Move& m) {
+  const Index made = make(m);
+  end_of(first) = made;
+}
+
+bool WakeupTrees::has(Index first, const Label& l) const {
+  for (Index b = first; b != none; b = nodes_[b].next)
+    if (nodes_[b].move.label == l) return true;
+  return false;
+}
+
+WakeupTrees::Index WakeupTrees::take_children(Index branch) {
+  const Index children = nodes_[branch].child;
+  nodes_[branch].child = none;
+  return children;
+}
+
+void WakeupTrees::pop(Index& first) {
+  const Index gone = first;
+  first = nodes_[gone].next;
+  release(gone);
+}
+
+void WakeupTrees::clear() {
+  nodes_.clear();
+  free_ = none;
+  live_ = 0;
+}
+
+}  // namespace unplug::sim

@@ -1,0 +1,121 @@
+// Exhaustive exploration of random programs against brute force: the same set of traces, each once, and the same violating pairs, though
+// uses and ends of lifetimes are no accesses and so never reversed.
+#include <algorithm>
+
+#include "sim/explore.hpp"
+#include "sim/pairs.hpp"
+#include "sim/random_programs.hpp"
+#include "unplug/sim/dpor/dpor.hpp"
+
+using namespace unplug::sim;
+using namespace unplug::sim::test;
+
+namespace {
+
+using Mode = DporOptions::Mode;
+
+struct Seen {
+  std::set<std::uint64_t> traces, blocked;
+  std::uint64_t visits = 0;
+  Pairs pairs;
+  void add(const Engine& engine, const Outcome& outcome) {
+    ++visits;
+    if (outcome.kind == Outcome::Kind::blocked) blocked.insert(engine.trace().fingerprint);
+    if (!traces.insert(engine.trace().fingerprint).second) return;
+    const Pairs found = judged(engine.trace());
+    pairs.insert(found.begin(), found.end());
+  }
+};
+
+struct Tally {
+  std::uint64_t programs = 0, skipped = 0, traces = 0, blocked = 0, pairs = 0, cut = 0;
+};
+
+Seen explored(Engine& engine, Program& program, const DporOptions& options, std::string& wrong, std::uint64_t& redundant) {
+  Seen seen;
+  const Dpor::Result r = Dpor::explore(engine, program, options, [&](const Outcome& o) {
+    seen.add(engine, o);
+    return true;
+  });
+  if (r.kind != Dpor::Result::Kind::complete) wrong += " incomplete " + r.message;
+  redundant += r.redundant;
+  return seen;
+}
+
+void compare(const Seen& found, const Seen& all, const std::string& how, std::string& wrong) {
+  if (found.traces != all.traces) wrong += " " + how + ": other traces";
+  if (found.blocked != all.blocked) wrong += " " + how + ": others blocked";
+  if (found.visits != all.traces.size()) wrong += " " + how + ": a trace twice";
+  if (found.pairs != all.pairs) wrong += " " + how + ": other pairs";
+}
+
+std::string check(Engine& engine, std::uint64_t seed, std::uint64_t longest, Tally& tally) {
+  RandomProgram program(seed);
+  Seen all;
+  std::string wrong;
+  // Every interleaving, or where there are many, every class of prefixes.
+  const auto visit = [&](const Outcome& o) { all.add(engine, o); };
+  if (every_schedule(engine, program, longest, visit) == 0) {
+    all = {};
+    std::uint64_t n = 0;
+    DporOptions first;
+    first.max_executions = longest;
+    if (Dpor::explore(engine, program, first, [&](const Outcome&) { return ++n < longest; }).kind != Dpor::Result::Kind::complete) {
+      ++tally.skipped;
+      return {};
+    }
+    every_class(engine, program, visit);
+  }
+  std::uint64_t redundant = 0;
+  compare(explored(engine, program, {}, wrong, redundant), all, "optimal", wrong);
+  if (redundant != 0) wrong += " redundant";
+  DporOptions source;
+  source.mode = Mode::source;
+  compare(explored(engine, program, source, wrong, tally.cut), all, "source", wrong);
+  Seen jobs;
+  for (const DporJob& job : split(engine, program, SIZE_MAX, 1 + seed % 5).jobs) {
+    source.prefix = job.prefix;
+    source.sleep = job.sleep;
+    Seen part = explored(engine, program, source, wrong, tally.cut);
+    jobs.visits += part.visits;
+    jobs.traces.merge(part.traces);
+    jobs.blocked.merge(part.blocked);
+    jobs.pairs.merge(part.pairs);
+  }
+  compare(jobs, all, "split", wrong);
+  ++tally.programs;
+  tally.traces += all.traces.size();
+  tally.blocked += all.blocked.size();
+  tally.pairs += all.pairs.size();
+  return wrong;
+}
+
+void check_many(std::uint64_t from) {
+  constexpr std::uint64_t count = 3'000;
+  Engine engine;
+  Tally tally;
+  for (std::uint64_t seed = from; seed < from + count; ++seed) {
+    const std::string wrong = check(engine, combine(50'000, seed), 300, tally);
+    if (!wrong.empty()) FAIL_CHECK("program " << seed << ":" << wrong);
+  }
+  MESSAGE(tally.programs << " programs, " << tally.skipped << " too big, " << tally.traces << " traces, " << tally.blocked << " blocked, "
+                         << tally.pairs << " violating pairs, " << tally.cut << " executions cut in mode source");
+  CHECK(tally.programs > count * 9 / 10);
+  CHECK(tally.blocked > 1'000);
+  CHECK(tally.pairs > 3'000);
+  CHECK(tally.cut > 0);
+}
+
+}  // namespace
+
+// 12,000 programs; in parts, so that they run at the same time.
+TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, in every mode, part 1") { check_many(0); }
+TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, in every mode, part 2") {
+  check_many(3'000);
+}
+TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, in every mode, part 3") {
+  check_many(6'000);
+}
+TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, in every mode, part 4") {
+  check_many(9'000);
+}
