@@ -77,9 +77,11 @@ std::string command_line(const Options& o, const std::string& verb) {
   each("--policy", o.policies);
   each("--form", o.forms);
   each("--without", o.without);
-  each("--strategy", o.strategies);
+  const bool prove = verb == "prove";
+  if (!prove) each("--strategy", o.strategies);
   each("--param", o.params);
-  out += fmt::format(" --executions {} --seed {}", o.executions, o.seed);
+  if (!prove || o.executions_given) out += fmt::format(" --executions {}", o.executions);
+  out += fmt::format(" --seed {}", o.seed);
   if (!o.grace_period.empty()) out += " --gp " + o.grace_period;
   return out;
 }
@@ -113,7 +115,7 @@ bool check_strategies(const std::vector<std::string>& names) {
   std::vector<std::string> known;
   for (const sim::StrategyInfo& s : sim::strategies()) known.emplace_back(s.name);
   for (const std::string& n : names) {
-    if (std::find(known.begin(), known.end(), n) != known.end()) continue;
+    if (sim::known_strategy(n)) continue;
     std::string list;
     for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
     return option_error("--strategy", fmt::format("no strategy '{}'", n), list, scenarios::nearest_word(n, known));
@@ -132,7 +134,13 @@ void add_options(CLI::App& verb, Options& o, const std::string& default_out) {
       ->take_all()
       ->expected(1);
   verb.add_option("--strategy", o.strategies, "how choices are made (unplug list strategies; repeatable)")->take_all()->expected(1);
-  verb.add_option("--executions", o.executions, "executions of each cell")
+  verb.add_option_function<std::uint64_t>(
+          "--executions",
+          [&o](std::uint64_t n) {
+            o.executions = n;
+            o.executions_given = true;
+          },
+          "executions of each cell (default 10000); of strategy dpor: stop after so many traces")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
   verb.add_option("--seed", o.seed, "seed of the campaign");
   verb.add_option("--jobs", o.jobs, "threads; the result does not depend on it (default: one per CPU)")->check(CLI::Range(0U, 1024U));
@@ -187,6 +195,7 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
   options.strategies = o.strategies.empty() ? strategies : o.strategies;
   options.strategies_given = !o.strategies.empty();
   options.executions = o.executions;
+  if (o.executions_given) options.max_traces = o.executions;
   options.seed = o.seed;
   options.jobs = o.jobs != 0 ? o.jobs : std::max(1U, std::thread::hardware_concurrency());
   options.command = "unplug";

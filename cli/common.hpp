@@ -25,6 +25,7 @@ struct Options {
   std::vector<std::string> files;
   std::vector<std::string> policies, forms, without, strategies, params;
   std::uint64_t executions = 10'000, seed = 1;
+  bool executions_given = false;
   unsigned jobs = 0;  // 0: as many as there are CPUs
   std::string grace_period, out, color = "auto";
   bool json = false, quiet = false;
@@ -55,6 +56,7 @@ int finish(const Ran& ran, int otherwise);
 // --- The verbs: each registers itself on the program and stores what its run answers in `exit`.
 void add_run(CLI::App& app, int& exit);
 void add_compare(CLI::App& app, int& exit);
+void add_prove(CLI::App& app, int& exit);
 void add_replay(CLI::App& app, int& exit);
 void add_validate(CLI::App& app, int& exit);
 void add_list(CLI::App& app, int& exit);

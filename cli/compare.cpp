@@ -24,7 +24,7 @@ void add_compare(CLI::App& app, int& exit) {
   CLI::App* verb = app.add_subcommand("compare", "every policy of each file, safety and latency, and the report");
   add_options(*verb, *o, "out/report");
   verb->callback([o, &exit] {
-    auto ran = run_files(*o, {"random", "timed"}, "compare", exit);
+    auto ran = run_files(*o, {"mix", "timed"}, "compare", exit);
     if (!ran) return;
     std::string error;
     const std::string page = o->out + "/index.html", data = o->out + "/result.json";

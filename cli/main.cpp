@@ -23,6 +23,7 @@ int run(int argc, char** argv) {
   int exit = unplug::cli::as_expected;
   unplug::cli::add_run(app, exit);
   unplug::cli::add_compare(app, exit);
+  unplug::cli::add_prove(app, exit);
   unplug::cli::add_replay(app, exit);
   unplug::cli::add_validate(app, exit);
   unplug::cli::add_list(app, exit);
@@ -33,7 +34,7 @@ int run(int argc, char** argv) {
     unplug::cli::print_error(e.what());
     const auto verbs = app.get_subcommands();
     fmt::print(stderr, "usage: {}\n",
-               verbs.empty() ? "unplug run|compare|replay|validate|list ... (unplug --help)"
+               verbs.empty() ? "unplug run|compare|prove|replay|validate|list ... (unplug --help)"
                              : fmt::format("unplug {0} --help", verbs.front()->get_name()));
     return unplug::cli::bad_input;
   }

@@ -12,7 +12,7 @@ void add_run(CLI::App& app, int& exit) {
   CLI::App* verb = app.add_subcommand("run", "run what each file asks for: policies, forms, expectations");
   add_options(*verb, *o, "out/run");
   verb->callback([o, &exit] {
-    const auto ran = run_files(*o, {"random"}, "run", exit);
+    const auto ran = run_files(*o, {"mix"}, "run", exit);
     if (!ran) return;
     if (o->json) {
       fmt::print("{}", reports::write_json(ran->result));

@@ -312,7 +312,7 @@ void read_strategies(Scenario& s, Diagnostics& out) {
   for (const sim::StrategyInfo& i : sim::strategies()) known.emplace_back(i.name);
   s.strategies = words(n, out, "an array of strategies");
   const auto check = [&](Node word) {
-    if (word.is(Node::Kind::string) && std::ranges::find(known, word.string()) == known.end())
+    if (word.is(Node::Kind::string) && !sim::known_strategy(word.string()))
       word.error(out, fmt::format("no strategy '{}'", word.string()), fmt::format("one of: {}", join(known)),
                  nearest_word(word.string(), known));
   };

@@ -32,7 +32,7 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
     site_numbers_[id.index()] = static_cast<std::uint32_t>(sites_.size());
     sites_.push_back(id);
   }
-  forget_coverage();
+  sites_seen_.assign(sites_.size(), false);
   for (const Function& f : program_->functions) function_names_.push_back(kernel_.intern(f.name));
   for (std::uint32_t i = 0; i < program_->bindings; ++i) {
     auto b = std::make_unique<BindingInstance>();
@@ -92,8 +92,10 @@ void World::setup(sim::Engine&) {
   const auto& allocations = program_->of(EntityKind::allocation);
   resize(allocations_, allocations.size() * bindings_.size());
   rcu_callback_count_ = 0;
-  gone_while_open_ = removing_ = false;
-  under_way_.assign(program_->functions.size(), 0);
+  calls_.clear();
+  removals_.clear();
+  files_open_.clear();
+  unloads_.clear();
   for (auto& b : bindings_) setup_binding(*b);
   setup_tasks();
 }
@@ -187,6 +189,7 @@ void World::setup_tasks() {
     t.spec = &program_->tasks[i];
     resize(t.files, t.spec->files);
     for (model::File& f : t.files) f.open = false;
+    t.open_since.assign(t.spec->files, 0);
   }
   limits_.clear();
   const auto spawn = [&](sim::NameId name, sim::NameId role, void (*entry)(void*), void* argument, bool daemon) {
@@ -231,11 +234,10 @@ int World::call(model::Context& context, std::uint32_t number, BindingInstance* 
 }
 
 int World::enter(model::Context& context, const BindingInstance::Callback& c, model::File* file) {
-  entered_[c.function] = true;
-  if (removing_) overlapped_[c.function] = true;
-  ++under_way_[c.function];
+  const std::size_t number = calls_.size();
+  calls_.push_back({c.function, from_here()});
   const int result = call(context, c.function, c.binding, file, nullptr, c.binding->binding.life);
-  --under_way_[c.function];
+  if (!context.aborting()) calls_[number].when.last = here();
   return result;
 }
 
@@ -284,12 +286,10 @@ void World::probe_entry(void* argument) {
 
 void World::remove_driver(model::Context& context, BindingInstance& b) {
   model::release_driver(context, b.binding, [&](model::Context& c) {
-    removing_ = true;
-    for (std::size_t i = 0; i < under_way_.size(); ++i)
-      if (under_way_[i] != 0) overlapped_[i] = true;
+    removals_.push_back(from_here());
     if (program_->remove != UINT32_MAX) call(c, program_->remove, &b, nullptr, nullptr, {});
   });
-  removing_ = false;
+  if (!context.aborting() && !removals_.empty()) removals_.back().last = std::min(removals_.back().last, here());
 }
 
 void World::remover_entry(void* argument) {
@@ -333,8 +333,7 @@ void World::remover_entry(void* argument) {
         k.removal_phase = model::RemovalPhase::none;
         if (r == model::DeleteResult::gone) {
           k.removal.module_gone = w.engine_.local_time();
-          for (const TaskState& t : w.tasks_)
-            w.gone_while_open_ = w.gone_while_open_ || std::ranges::any_of(t.files, [](const model::File& f) { return f.open; });
+          w.unloads_.push_back({w.engine_.current(), w.here() - 1, w.here()});
         } else {
           k.removal.rmmod_refused = true;
           return;  // nothing to load over a module that stays
@@ -381,10 +380,14 @@ model::RcuCallback& World::new_callback(BindingInstance& b, std::uint32_t functi
   return c;
 }
 
-void World::forget_coverage() {
-  sites_seen_.assign(sites_.size(), false);
-  entered_.assign(program_->functions.size(), false);
-  overlapped_ = entered_;
+void World::file_opened(TaskState& task, std::uint32_t file) {
+  files_open_.push_back(from_here());
+  task.open_since[file] = static_cast<std::uint32_t>(files_open_.size());
+}
+
+void World::file_closed(TaskState& task, std::uint32_t file) {
+  if (task.open_since[file] != 0) files_open_[task.open_since[file] - 1].last = here();
+  task.open_since[file] = 0;
 }
 
 void World::count_coverage(const sim::Trace& trace) {

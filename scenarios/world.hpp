@@ -73,11 +73,18 @@ class Frame {
   void leave_scopes(std::uint32_t depth);
 };
 
+// A stretch of an execution: the steps of `task` among the events first .. last-1. Not ended yet: last is UINT32_MAX.
+struct Interval {
+  sim::TaskId task;
+  std::uint32_t first = 0, last = UINT32_MAX;
+};
+
 // A task outside the driver: user space or hardware.
 struct TaskState {
   World* world = nullptr;
   const TaskSpec* spec = nullptr;
   std::deque<model::File> files;
+  std::vector<std::uint32_t> open_since;  // by file: number of its interval in World::files_open(), plus one; 0: not open
 };
 
 class World final : public sim::Program {
@@ -113,18 +120,28 @@ class World final : public sim::Program {
   // --- For reports: which sites were taken, over all executions of this world.
   [[nodiscard]] const std::vector<bool>& sites_seen() const { return sites_seen_; }
   void count_coverage(const sim::Trace& trace);
-  // As if none had been run: what a strategy's trial meets doesn't count.
-  void forget_coverage();
-  // Which functions were called by the kernel (file operations, work, handlers, callbacks), and which of them were under way between the
-  // call of remove() and the end of devres, by number, over all executions of this world.
-  [[nodiscard]] const std::vector<bool>& entered() const { return entered_; }
-  [[nodiscard]] const std::vector<bool>& overlapped() const { return overlapped_; }
-  // Whether the module went in the last execution while a file was open.
-  [[nodiscard]] bool gone_while_open() const { return gone_while_open_; }
+  // --- What the last execution went through, for whoever asks what met what.
+  struct Call {
+    std::uint32_t function;
+    Interval when;
+  };
+  // Calls of driver code by the kernel: file operations, work, handlers, callbacks.
+  [[nodiscard]] const std::vector<Call>& calls() const { return calls_; }
+  // From the call of remove() to the end of devres, each time.
+  [[nodiscard]] const std::vector<Interval>& removals() const { return removals_; }
+  [[nodiscard]] const std::vector<Interval>& files_open() const { return files_open_; }
+  // The step with which the module went, each time.
+  [[nodiscard]] const std::vector<Interval>& unloads() const { return unloads_; }
+  // For verbs: a file descriptor of a task outside the driver has been opened, or closed.
+  void file_opened(TaskState& task, std::uint32_t file);
+  void file_closed(TaskState& task, std::uint32_t file);
 
  private:
   friend class Frame;
-  // Calls driver code as the kernel does, and keeps account of what removal overlaps.
+  // Where the execution is: an interval begins, or ends, here.
+  [[nodiscard]] std::uint32_t here() const { return static_cast<std::uint32_t>(engine_.trace().events.size()); }
+  [[nodiscard]] Interval from_here() const { return {engine_.current(), here(), UINT32_MAX}; }
+  // Calls driver code as the kernel does.
   int enter(model::Context& context, const BindingInstance::Callback& callback, model::File* file);
   void setup_binding(BindingInstance& b);
   void setup_tasks();
@@ -147,9 +164,9 @@ class World final : public sim::Program {
   std::vector<sim::SiteId> sites_;           // by number in the program
   std::vector<std::uint32_t> site_numbers_;  // by SiteId: number in the program, or UINT32_MAX
   std::vector<sim::NameId> function_names_;
-  std::vector<bool> sites_seen_, entered_, overlapped_;
-  std::vector<std::uint32_t> under_way_;  // by function: calls
-  bool removing_ = false;
+  std::vector<bool> sites_seen_;
+  std::vector<Call> calls_;
+  std::vector<Interval> removals_, files_open_, unloads_;
   model::Device device_;
   model::Mutex misc_mtx_, module_mutex_;
   std::deque<model::Module> modules_;  // one per loading
@@ -162,7 +179,6 @@ class World final : public sim::Program {
   std::deque<TaskState> tasks_;
   std::deque<model::RcuCallback> rcu_callbacks_;
   std::uint32_t rcu_callback_count_ = 0;
-  bool gone_while_open_ = false;
   std::vector<std::uint32_t> limits_;  // by task and number of the instruction
 };
 

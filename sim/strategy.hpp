@@ -69,11 +69,16 @@ class Strategy {
 // Makes the strategy that `--strategy` names, "pct" or "pct(3)", or null if there is none of that name or its parameter is out of range.
 [[nodiscard]] std::unique_ptr<Strategy> make_strategy(std::string_view name);
 
+// The name of exhaustive exploration, which is no Strategy: make_strategy() doesn't know it. See dpor/dpor.hpp.
+inline constexpr std::string_view exhaustive_strategy = "dpor";
+
 struct StrategyInfo {
   std::string_view name, summary;
   std::string_view parameter;  // what may stand in parentheses; empty: nothing
 };
-// All strategies that make_strategy() knows, in the order of documentation.
+// Whether `--strategy` may say this: what make_strategy() makes, or exhaustive exploration.
+[[nodiscard]] inline bool known_strategy(std::string_view name) { return name == exhaustive_strategy || make_strategy(name) != nullptr; }
+// All that make_strategy() knows, in the order of documentation; exhaustive exploration is the last.
 [[nodiscard]] std::vector<StrategyInfo> strategies();
 
 }  // namespace unplug::sim

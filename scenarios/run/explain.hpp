@@ -33,7 +33,6 @@ class Explainer {
   std::optional<Explanation> explain(const std::string& strategy, std::uint64_t seed, std::uint64_t index, const std::string& signature);
 
   // The same for a trace that `schedule` leads to, task names as text.
-  using NamedSchedule = std::vector<std::pair<std::string, std::uint32_t>>;
   std::optional<Explanation> explain(const NamedSchedule& schedule, std::uint64_t execution_seed, const std::string& signature);
 
   // Replays recorded decisions. What happened is in the result.

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/run/exhaustive.hpp"
+#include "unplug/scenarios/run/explain.hpp"
 #include "unplug/scenarios/run/failure_file.hpp"
 #include "unplug/scenarios/run/tally.hpp"
 #include "unplug/sim/campaign.hpp"
@@ -22,10 +24,8 @@ class CellWorker final : public sim::CampaignWorker {
  public:
   CellWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const std::string& strategy, std::uint64_t seed,
              Tally& into)
-      : world_(std::move(program), policy, engine_), strategy_(sim::make_strategy(strategy)), gatherer_(world_, strategy_->obeys_time()),
-        seed_(seed), into_(into) {
+      : world_(std::move(program), policy, engine_), strategy_(sim::make_strategy(strategy)), gatherer_(world_, strategy_->obeys_time() ? Gatherer::How::timed : Gatherer::How::sampled), seed_(seed), into_(into) {
     sim::run_trial(engine_, world_, *strategy_, seed_);
-    world_.forget_coverage();
   }
   void run(std::uint64_t index) override {
     const sim::ExecutionInfo info{index, sim::execution_seed(seed_, index), &engine_.names()};
@@ -89,13 +89,16 @@ std::vector<std::string> never_overlapped(const Program& p, const Tally& t) {
   return out;
 }
 
-Cell make_cell(const Program& program, const Tally& t, bool timed) {
+Cell make_cell(const Program& program, const Tally& t, bool timed, const std::optional<Exhaustion>& exhaustive) {
   Cell c;
   c.executions = t.executions;
-  c.evidence.kind = t.cut == 0 ? Evidence::Kind::sampled : Evidence::Kind::bounded;
+  c.evidence.kind = t.cut != 0 || (exhaustive && !exhaustive->complete) ? Evidence::Kind::bounded
+                    : exhaustive                                       ? Evidence::Kind::exhaustive
+                                                                       : Evidence::Kind::sampled;
   c.evidence.executions = t.executions;
-  c.evidence.distinct_traces = t.fingerprints.size();
+  c.evidence.distinct_traces = exhaustive ? t.executions : t.fingerprints.size();
   c.evidence.bounds = program_bounds(program);
+  if (exhaustive && !exhaustive->complete) c.evidence.bounds.push_back(exhaustive->why);
   if (t.cut != 0) c.evidence.bounds.push_back(fmt::format("{} execution(s) cut: {}", t.cut, t.cut_message));
   if (timed) {
     c.remove_ns = quantiles(t.remove_ns);
@@ -179,16 +182,23 @@ struct CellRun {
                           const std::function<void(std::uint64_t)>& progress) const {
     const std::shared_ptr<const Program> program = scenario.program(member, form);
     Tally tally;
-    const bool timed = sim::make_strategy(strategy)->obeys_time();
+    const bool all = strategy == sim::exhaustive_strategy;
+    const bool timed = !all && sim::make_strategy(strategy)->obeys_time();
+    std::optional<Exhaustion> exhaustive;
     try {
-      const bool whole = sim::run_campaign(
-          options.executions, options.jobs,
-          [&] { return std::make_unique<CellWorker>(program, policy.spec, strategy, options.seed, tally); }, progress, options.stop);
-      if (!whole) return {};
+      if (all) {
+        exhaustive = explore_all(program, policy.spec, options, tally, progress);
+        if (exhaustive->stopped) return {};
+      } else if (!sim::run_campaign(
+                     options.executions, options.jobs,
+                     [&] { return std::make_unique<CellWorker>(program, policy.spec, strategy, options.seed, tally); }, progress,
+                     options.stop)) {
+        return {};
+      }
     } catch (const std::exception& e) {
       problems.push_back({true, fmt::format("{}, policy {}, strategy {}: {}", scenario.path, policy.name, strategy, e.what())});
     }
-    Cell cell = make_cell(*program, tally, timed);
+    Cell cell = make_cell(*program, tally, timed, exhaustive);
     cell.member = scenario.members[member].name;
     cell.form = scenario.forms[form];
     cell.policy = policy.name;
@@ -198,19 +208,21 @@ struct CellRun {
 
     Explainer explainer(program, policy.spec);
     for (const auto& [signature, count] : tally.signatures) {
-      const auto e = explainer.explain(strategy, options.seed, count.lowest, signature);
+      const std::uint64_t index = exhaustive ? 0 : count.lowest;
+      const auto e = exhaustive ? explainer.explain(count.schedule, sim::execution_seed(options.seed, 0), signature)
+                                : explainer.explain(strategy, options.seed, index, signature);
       if (!e) {
         ++cell.unreplayed_predictions;
         continue;
       }
       Finding f = e->finding;
       f.count = count.count;
-      f.lowest_index = count.lowest;
+      f.lowest_index = index;
       if (!options.failures.empty()) {
         const std::string variant = fmt::format("{}|{}|{}|{}|{}", scenario.name, cell.member, cell.form, cell.policy, cell.strategy);
         f.failure_file = fmt::format("{}/{}", options.failures, file_name(f, variant));
         std::string error;
-        if (write_atomically(f.failure_file, to_json(failure(member, cell.form, policy, strategy, count.lowest, *e)), error)) {
+        if (write_atomically(f.failure_file, to_json(failure(member, cell.form, policy, strategy, index, *e)), error)) {
           f.replay_command = fmt::format("{} replay {}", options.command, f.failure_file);
         } else {
           problems.push_back({false, error});

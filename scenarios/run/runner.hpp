@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct RunOptions {
   std::vector<std::string> strategies;  // for scenarios that name none
   bool strategies_given = false;        // they were asked for: the file's own don't count
   std::uint64_t executions = 10'000;
+  std::optional<std::uint64_t> max_traces;  // under exhaustive exploration; none: all there are
   std::uint64_t seed = 1;
   unsigned jobs = 1;
   std::string failures;                     // directory for failure files; empty: none are written

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -15,6 +16,17 @@ void unite(std::vector<bool>& into, const std::vector<bool>& from) {
 
 }  // namespace
 
+void Tally::Count::add(const Count& o) {
+  count += o.count;
+  lowest = std::min(lowest, o.lowest);
+  note = o.note;
+  if (std::tie(o.steps, o.fingerprint) < std::tie(steps, fingerprint)) {
+    steps = o.steps;
+    fingerprint = o.fingerprint;
+    schedule = o.schedule;
+  }
+}
+
 void Tally::merge(const Tally& o) {
   executions += o.executions;
   cut += o.cut;
@@ -22,12 +34,7 @@ void Tally::merge(const Tally& o) {
     cut_index = o.cut_index;
     cut_message = o.cut_message;
   }
-  for (const auto& [key, c] : o.signatures) {
-    Count& mine = signatures[key];
-    mine.count += c.count;
-    mine.lowest = std::min(mine.lowest, c.lowest);
-    mine.note = c.note;
-  }
+  for (const auto& [key, c] : o.signatures) signatures[key].add(c);
   fingerprints.insert(fingerprints.end(), o.fingerprints.begin(), o.fingerprints.end());
   std::sort(fingerprints.begin(), fingerprints.end());
   fingerprints.erase(std::unique(fingerprints.begin(), fingerprints.end()), fingerprints.end());
@@ -99,10 +106,19 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   for (const Signature& s : seen_) {
     Tally::Count& c = counts_[s];
     ++c.count;
-    c.lowest = std::min(c.lowest, index);
     c.note = model::info(s.violation_class).note;
+    if (!exhaustive_) {
+      c.lowest = std::min(c.lowest, index);
+      continue;
+    }
+    const std::uint64_t steps = trace.events.size();
+    if (std::tie(steps, trace.fingerprint) >= std::tie(c.steps, c.fingerprint)) continue;
+    c.steps = steps;
+    c.fingerprint = trace.fingerprint;
+    c.schedule.clear();
+    for (const sim::Event& e : trace.events) c.schedule.emplace_back(world_.kernel().text(trace.tasks[e.task.index()].name), e.choice);
   }
-  tally_.fingerprints.push_back(trace.fingerprint);
+  if (!exhaustive_) tally_.fingerprints.push_back(trace.fingerprint);  // there each is visited once
 
   const model::Kernel& k = world_.kernel();
   const model::RemovalRecord& r = k.removal;
@@ -115,7 +131,8 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   tally_.grace_periods.add(r.grace_periods);
   if (r.rmmod != no_time) ++tally_.unload.attempted;
   if (r.rmmod_refused) ++tally_.unload.refused;
-  if (world_.gone_while_open()) ++tally_.unload.done_while_open;
+  meetings_.begin(trace);
+  add_meetings();
   const model::OperationCounts& o = k.operations;
   tally_.operations.started += o.started;
   tally_.operations.completed += o.completed;
@@ -125,6 +142,21 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   tally_.operations.unfinished += o.unfinished;
   for (const auto& [key, n] : k.refusals()) refusals_[key] += n;
   add_waits(trace);
+}
+
+void Gatherer::add_meetings() {
+  const auto meets_any = [&](const Interval& i, const std::vector<Interval>& others) {
+    return std::ranges::any_of(others, [&](const Interval& o) { return meetings_.overlap(i, o); });
+  };
+  if (std::ranges::any_of(world_.unloads(), [&](const Interval& i) { return meets_any(i, world_.files_open()); }))
+    ++tally_.unload.done_while_open;
+  const std::size_t functions = world_.program().functions.size();
+  tally_.entered.resize(functions, false);
+  tally_.overlapped.resize(functions, false);
+  for (const World::Call& c : world_.calls()) {
+    tally_.entered[c.function] = true;
+    if (!tally_.overlapped[c.function]) tally_.overlapped[c.function] = meets_any(c.when, world_.removals());
+  }
 }
 
 void Gatherer::add_waits(const sim::Trace& trace) {
@@ -150,28 +182,22 @@ void Gatherer::add_waits(const sim::Trace& trace) {
       continue;
     }
     const sim::Event& e = trace.events[w.event];
-    if (e.unblocked_by) c.waited_for.insert(k.text(trace.tasks[e.unblocked_by.index()].role));
-    if (e.unblocked_by || (timed_ && e.waited != 0)) ++c.blocked;
+    const sim::TaskId by = meetings_.waited_for(w.event);
+    if (by) c.waited_for.insert(k.text(trace.tasks[by.index()].role));
+    if (by || (timed_ && e.waited != 0)) ++c.blocked;
     if (timed_) c.ns.add(e.waited);
   }
 }
 
 Tally Gatherer::finish() {
   const model::Kernel& k = world_.kernel();
-  for (const auto& [s, c] : counts_) {
-    Tally::Count& into = tally_.signatures[text(k, s)];
-    into.count += c.count;
-    into.lowest = std::min(into.lowest, c.lowest);
-    into.note = c.note;
-  }
+  for (const auto& [s, c] : counts_) tally_.signatures[text(k, s)].add(c);
   counts_.clear();
   for (const auto& [key, n] : refusals_) {
     const model::Site& site = k.site(key.second);
     (key.first ? tally_.torn_branches : tally_.entry_branches).insert(site.function + "/" + site.step);
   }
   tally_.sites_seen = world_.sites_seen();
-  tally_.entered = world_.entered();
-  tally_.overlapped = world_.overlapped();
   return std::move(tally_);
 }
 

@@ -8,16 +8,24 @@
 #include <vector>
 
 #include "unplug/scenarios/result.hpp"
+#include "unplug/scenarios/run/meetings.hpp"
 #include "unplug/scenarios/run/signature.hpp"
 #include "unplug/scenarios/world.hpp"
 #include "unplug/sim/histogram.hpp"
 
 namespace unplug::scenarios {
 
+// Every choice of an execution, by names that mean the same in every engine: (task, how its data choice fell).
+using NamedSchedule = std::vector<std::pair<std::string, std::uint32_t>>;
+
 struct Tally {
   struct Count {
-    std::uint64_t count = 0, lowest = UINT64_MAX;
+    std::uint64_t count = 0, lowest = UINT64_MAX;  // lowest: index of an execution, if they have one
     bool note = false;
+    // Under exhaustive exploration executions have no numbers: the trace that is kept has the fewest steps, then the least fingerprint.
+    std::uint64_t steps = UINT64_MAX, fingerprint = UINT64_MAX;
+    NamedSchedule schedule;
+    void add(const Count& other);
   };
   struct WaitCount {
     std::uint64_t executions = 0, blocked = 0;
@@ -47,7 +55,8 @@ struct Tally {
 // Gathers executions of one world. Buffers and keys by id; text is made once, by finish().
 class Gatherer {
  public:
-  explicit Gatherer(World& world, bool timed) : world_(world), timed_(timed) {}
+  enum class How : std::uint8_t { sampled, timed, exhaustive };
+  Gatherer(World& world, How how) : world_(world), timed_(how == How::timed), exhaustive_(how == How::exhaustive), meetings_(exhaustive_) {}
   // Adds the execution that has just ended, number `index`. Throws std::runtime_error with a message if the engine failed.
   void add(std::uint64_t index, const sim::Trace& trace, const sim::Outcome& outcome);
   [[nodiscard]] Tally finish();
@@ -57,8 +66,10 @@ class Gatherer {
 
  private:
   void add_waits(const sim::Trace& trace);
+  void add_meetings();
   World& world_;
-  bool timed_;
+  bool timed_, exhaustive_;
+  Meetings meetings_;
   model::Checker checker_;
   std::vector<model::Violation> violations_;
   std::vector<Signature> seen_;

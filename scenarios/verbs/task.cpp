@@ -15,6 +15,7 @@ std::uint32_t do_open(Frame& f, const Instruction& i, std::uint32_t next) {
   if (file.open) return next;  // the descriptor is in use: the program under test would have another number
   model::init_file(f.world.kernel(), file);
   const int r = model::vfs_open(f.context, f.world.chardev(i.operand.index), file);
+  if (r == 0 && !f.aborting()) f.world.file_opened(*f.task, i.to);
   return r == 0 ? next : otherwise(f, i, next);
 }
 
@@ -27,6 +28,7 @@ std::uint32_t do_ioctl(Frame& f, const Instruction& i, std::uint32_t next) {
 
 std::uint32_t do_close(Frame& f, const Instruction& i, std::uint32_t next) {
   model::vfs_close(f.context, f.task->files[i.other]);
+  if (!f.aborting()) f.world.file_closed(*f.task, i.other);
   return next;
 }
 

@@ -38,6 +38,7 @@ std::unique_ptr<Strategy> make_strategy(std::string_view name) {
 std::vector<StrategyInfo> strategies() {
   std::vector<StrategyInfo> out;
   for (const Entry& e : entries) out.push_back(e.info);
+  out.push_back({exhaustive_strategy, "every trace once: exhaustive, where executions are few enough", ""});
   return out;
 }
 

@@ -64,6 +64,11 @@ TEST_CASE("every strategy has a name, a summary, and makes the strategy that des
     CHECK(names.insert(info.name).second);
     CHECK_FALSE(info.summary.empty());
     const auto s = make_strategy(info.name);
+    CHECK(known_strategy(info.name));
+    if (info.name == exhaustive_strategy) {
+      CHECK(s == nullptr);
+      continue;
+    }
     REQUIRE(s != nullptr);
     CHECK(s->describe().starts_with(info.name));
     CHECK(s->obeys_time() == (info.name == "timed"));
@@ -72,4 +77,7 @@ TEST_CASE("every strategy has a name, a summary, and makes the strategy that des
   CHECK(names.contains("timed"));
   CHECK(make_strategy("no such strategy") == nullptr);
   CHECK(make_strategy("") == nullptr);
+  CHECK(make_strategy("pct")->describe() == "pct(3)");
+  CHECK(make_strategy("pct(2)")->describe() == "pct(2)");
+  for (const auto* wrong : {"pct(0)", "pct(10)", "pct(2", "pct()", "pct(2) ", "pct2", "random(1)", "PCT"}) CHECK(!known_strategy(wrong));
 }

@@ -1,0 +1,133 @@
+#include "unplug/scenarios/run/exhaustive.hpp"
+
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "unplug/sim/campaign.hpp"
+#include "unplug/sim/dpor/dpor.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+using Kind = sim::Dpor::Result::Kind;
+
+// A place where executions run, and what they have shown.
+struct Bench {
+  Bench(std::shared_ptr<const Program> program, const model::PolicySpec& policy)
+      : world(std::move(program), policy, engine), gatherer(world, Gatherer::How::exhaustive) {}
+  sim::Dpor::Result explore(const sim::DporOptions& options, const std::function<void(std::uint64_t)>& progress) {
+    std::uint64_t n = 0;
+    const sim::Dpor::Result r = sim::Dpor::explore(engine, world, options, [&](const sim::Outcome& o) {
+      gatherer.add(0, engine.trace(), o);
+      if (progress && ++n % 1024 == 0) progress(n);
+      return true;
+    });
+    if (r.kind == Kind::failed) throw std::runtime_error(r.message);
+    return r;
+  }
+  sim::Engine engine;
+  World world;
+  Gatherer gatherer;
+};
+
+// Names are numbered by each engine for itself.
+struct NamedMove {
+  std::string task, object;
+  std::uint32_t choice;
+  sim::AccessKind kind;
+};
+using NamedMoves = std::vector<NamedMove>;
+struct NamedJob {
+  NamedMoves prefix, sleep;
+};
+
+NamedMoves named(const std::vector<sim::Move>& moves, const sim::NameTable& names) {
+  NamedMoves out;
+  for (const sim::Move& m : moves) {
+    const bool touches = m.touch.kind != sim::AccessKind::none;
+    out.push_back({names.text(m.label.task), touches ? names.text(m.touch.object) : std::string{}, m.label.choice, m.touch.kind});
+  }
+  return out;
+}
+
+std::vector<sim::Move> moves(const NamedMoves& list, sim::NameTable& names) {
+  std::vector<sim::Move> out;
+  for (const NamedMove& m : list) {
+    sim::Move& x = out.emplace_back();
+    x.label = {names.intern(m.task), m.choice};
+    if (m.kind != sim::AccessKind::none) x.touch = {names.intern(m.object), m.kind};
+  }
+  return out;
+}
+
+class JobWorker final : public sim::CampaignWorker {
+ public:
+  JobWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const std::vector<NamedJob>& jobs,
+            const sim::DporOptions& options, Tally& into)
+      : bench_(std::move(program), policy), jobs_(jobs), options_(options), into_(into) {}
+  void run(std::uint64_t index) override {
+    sim::DporOptions o = options_;
+    o.mode = sim::DporOptions::Mode::source;
+    o.prefix = moves(jobs_[index].prefix, bench_.engine.names());
+    o.sleep = moves(jobs_[index].sleep, bench_.engine.names());
+    bench_.explore(o, {});
+  }
+  void deliver() override { into_.merge(bench_.gatherer.finish()); }
+
+ private:
+  Bench bench_;
+  const std::vector<NamedJob>& jobs_;
+  const sim::DporOptions& options_;
+  Tally& into_;
+};
+
+// Enough that threads find work to the end; deep enough for any program that is worth splitting.
+constexpr std::size_t wanted_jobs = 256, deepest_split = 60;
+
+}  // namespace
+
+Exhaustion explore_all(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, const RunOptions& options, Tally& into,
+                       const std::function<void(std::uint64_t)>& progress) {
+  sim::DporOptions o;
+  o.seed = sim::execution_seed(options.seed, 0);
+  o.stop = options.stop;
+  if (options.max_traces) o.max_executions = *options.max_traces;
+  Exhaustion out;
+  const auto ended = [&](Kind kind) {
+    out.complete = kind == Kind::complete;
+    out.stopped = options.stop != nullptr && *options.stop;
+    if (!out.complete && !out.stopped) out.why = fmt::format("the first {} traces", o.max_executions);
+  };
+  // A limit means the first traces in the order of one thread.
+  if (options.jobs <= 1 || options.max_traces) {
+    {
+      Bench bench(program, policy);
+      const sim::Dpor::Result r = bench.explore(o, progress);
+      if (r.kind != Kind::memory) {
+        into.merge(bench.gatherer.finish());
+        ended(r.kind);
+        return out;
+      }
+    }
+    o.mode = sim::DporOptions::Mode::source;
+    Bench bench(program, policy);
+    const sim::Dpor::Result r = bench.explore(o, progress);
+    into.merge(bench.gatherer.finish());
+    ended(r.kind);
+    return out;
+  }
+  std::vector<NamedJob> jobs;
+  {
+    Bench bench(program, policy);
+    const sim::DporSplit split = sim::split(bench.engine, bench.world, wanted_jobs, deepest_split, o.seed);
+    if (!split.message.empty()) throw std::runtime_error(split.message);
+    for (const sim::DporJob& j : split.jobs) jobs.push_back({named(j.prefix, bench.engine.names()), named(j.sleep, bench.engine.names())});
+  }
+  const bool whole = sim::run_campaign(
+      jobs.size(), options.jobs, [&] { return std::make_unique<JobWorker>(program, policy, jobs, o, into); }, {}, options.stop, 1);
+  ended(whole && !(options.stop != nullptr && *options.stop) ? Kind::complete : Kind::stopped);
+  return out;
+}
+
+}  // namespace unplug::scenarios

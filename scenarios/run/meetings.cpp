@@ -1,0 +1,65 @@
+#include "unplug/scenarios/run/meetings.hpp"
+
+#include <algorithm>
+
+namespace unplug::scenarios {
+
+void Meetings::begin(const sim::Trace& trace) {
+  trace_ = &trace;
+  have_clocks_ = false;
+}
+
+Meetings::Ends Meetings::ends(const Interval& i) const {
+  Ends out{no_event, no_event};
+  const auto stop = std::min(i.last, static_cast<std::uint32_t>(trace_->events.size()));
+  for (std::uint32_t e = i.first; e < stop; ++e) {
+    if (trace_->events[e].task != i.task) continue;
+    if (out.first == no_event) out.first = e;
+    out.last = e;
+  }
+  return out;
+}
+
+void Meetings::need_clocks() {
+  if (have_clocks_) return;
+  have_clocks_ = true;
+  rows_.clear();
+  clocks_.begin(*trace_);
+  for (const sim::Event& e : trace_->events) {
+    const sim::VectorClocks::Clock clock = clocks_.step(e);
+    rows_.insert(rows_.end(), clock.begin(), clock.end());
+  }
+}
+
+bool Meetings::before(std::uint32_t a, std::uint32_t b) {
+  need_clocks();
+  const sim::Event& e = trace_->events[a];
+  return rows_[std::size_t{b} * trace_->tasks.size() + e.task.index()] > e.ordinal;
+}
+
+bool Meetings::overlap(const Interval& a, const Interval& b) {
+  if (!any_linearisation_) return a.first < b.last && b.first < a.last;
+  const Ends x = ends(a), y = ends(b);
+  if (x.first == no_event || y.first == no_event) return false;
+  const bool a_first = a.last != UINT32_MAX && before(x.last, y.first), b_first = b.last != UINT32_MAX && before(y.last, x.first);
+  return !a_first && !b_first;
+}
+
+sim::TaskId Meetings::waited_for(std::uint32_t e) {
+  const sim::Event& wait = trace_->events[e];
+  if (!any_linearisation_) return wait.unblocked_by;
+  if (wait.guard.trivial()) return {};
+  std::uint32_t previous = no_event;
+  for (std::uint32_t i = e; i-- > 0 && previous == no_event;)
+    if (trace_->events[i].task == wait.task) previous = i;
+  // The nearest write before which the guard did not hold made it hold.
+  for (std::uint32_t i = e; i-- > 0;) {
+    const sim::Event& w = trace_->events[i];
+    if (w.access.kind != sim::AccessKind::write || w.access.object != wait.access.object) continue;
+    if (previous != no_event && before(i, previous)) return {};
+    if (!wait.guard.holds(w.before)) return w.task;
+  }
+  return {};
+}
+
+}  // namespace unplug::scenarios
