@@ -16,7 +16,7 @@ class Recorder final : public Strategy {
   TaskId pick(std::span<const TaskView> enabled, TaskId current) override;
   std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override;
   void end(const Trace& trace) override { inner_.end(trace); }
-  [[nodiscard]] bool wants_trial() const override { return inner_.wants_trial(); }
+  [[nodiscard]] bool wants_trials() const override { return inner_.wants_trials(); }
   [[nodiscard]] std::string describe() const override { return inner_.describe(); }
   [[nodiscard]] bool obeys_time() const override { return inner_.obeys_time(); }
 

@@ -32,7 +32,7 @@ struct ExecutionInfo {
   std::uint64_t index = 0;  // of the execution in its campaign
   std::uint64_t seed = 0;   // execution_seed(campaign seed, index)
   const NameTable* names = nullptr;
-  bool trial = false;  // not one of the campaign: only to learn from (see Strategy::wants_trial)
+  bool trial = false;  // not one of the campaign: only to learn from (see Strategy::wants_trials)
 };
 
 struct Trace;
@@ -57,9 +57,9 @@ class Strategy {
   virtual std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) = 0;
   // The execution is over; its trace is complete.
   virtual void end(const Trace& /*trace*/) {}
-  // Whether it has to see one execution before the first that counts (how long they are, who accesses what): see run_trial(). What it
+  // Whether it has to see a few executions before the first that counts (how long they are, who accesses what): see trial.hpp. What it
   // learns there is all it may carry from one execution to the next, or results would depend on how executions were split.
-  [[nodiscard]] virtual bool wants_trial() const { return false; }
+  [[nodiscard]] virtual bool wants_trials() const { return false; }
   // The name under which `--strategy` and failure files know it, parameters included: "random", "pct(3)".
   [[nodiscard]] virtual std::string describe() const = 0;
   // Whether CPUs limit parallelism and reports show latencies: true of `timed`, and of a replay of its schedules.

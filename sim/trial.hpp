@@ -1,4 +1,4 @@
-// The execution that some strategies learn from before the first that counts.
+// The executions that some strategies learn from before the first that counts.
 #pragma once
 
 #include "unplug/sim/engine.hpp"
@@ -6,13 +6,17 @@
 
 namespace unplug::sim {
 
-// Runs the trial execution of a campaign, if `strategy` wants one. A function of program and campaign seed: every worker, and every
-// replay by seed and index, learns the same.
-inline void run_trial(Engine& engine, Program& program, Strategy& strategy, std::uint64_t campaign_seed) {
-  if (!strategy.wants_trial()) return;
-  const ExecutionInfo info{UINT64_MAX, execution_seed(campaign_seed, UINT64_MAX), &engine.names(), true};
-  strategy.begin(info);
-  engine.run(program, strategy, info);
+// One may miss what another does: a branch not taken, an operation refused.
+inline constexpr std::uint64_t trials = 8;
+
+// Runs the trials of a campaign, if `strategy` wants them. A function of program and campaign seed: every worker, and every replay by seed
+// and index, learns the same.
+inline void run_trials(Engine& engine, Program& program, Strategy& strategy, std::uint64_t campaign_seed) {
+  for (std::uint64_t i = 0; strategy.wants_trials() && i < trials; ++i) {
+    const ExecutionInfo info{i, execution_seed(~campaign_seed, i), &engine.names(), true};
+    strategy.begin(info);
+    engine.run(program, strategy, info);
+  }
 }
 
 }  // namespace unplug::sim

@@ -161,7 +161,7 @@ Explainer::~Explainer() = default;
 std::optional<Explanation> Explainer::explain(const std::string& strategy_name, std::uint64_t seed, std::uint64_t index,
                                               const std::string& signature) {
   const auto strategy = sim::make_strategy(strategy_name);
-  sim::run_trial(impl_->engine, impl_->world, *strategy, seed);
+  sim::run_trials(impl_->engine, impl_->world, *strategy, seed);
   const std::uint64_t execution = sim::execution_seed(seed, index);
   impl_->run(*strategy, index, execution);
   return impl_->explain_last(execution, signature);

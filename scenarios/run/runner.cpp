@@ -25,7 +25,7 @@ class CellWorker final : public sim::CampaignWorker {
   CellWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const std::string& strategy, std::uint64_t seed,
              Tally& into)
       : world_(std::move(program), policy, engine_), strategy_(sim::make_strategy(strategy)), gatherer_(world_, strategy_->obeys_time() ? Gatherer::How::timed : Gatherer::How::sampled), seed_(seed), into_(into) {
-    sim::run_trial(engine_, world_, *strategy_, seed_);
+    sim::run_trials(engine_, world_, *strategy_, seed_);
   }
   void run(std::uint64_t index) override {
     const sim::ExecutionInfo info{index, sim::execution_seed(seed_, index), &engine_.names()};

@@ -27,7 +27,7 @@ class Mix final : public Strategy {
     for (std::size_t i = 0; i < strategies_.size(); ++i)
       if (trial_ || i == at_) strategies_[i]->end(trace);
   }
-  [[nodiscard]] bool wants_trial() const override { return true; }
+  [[nodiscard]] bool wants_trials() const override { return true; }
   [[nodiscard]] std::string describe() const override { return "mix"; }
 
  private:

@@ -1,6 +1,6 @@
 // `pct(d)`: priorities with d-1 change points. Burckhardt, Kothari, Musuvathi, Nagarakatte: A randomized scheduler with probabilistic
 // guarantees of finding bugs, ASPLOS 2010. A bug that d ordering constraints suffice for is hit with probability at least 1/(n k^(d-1)) in
-// an execution of n tasks and k steps. k comes from the trial.
+// an execution of n tasks and k steps. k comes from the trials.
 #include <algorithm>
 #include <vector>
 
@@ -21,7 +21,7 @@ class Pct final : public Strategy {
     trial_ = info.trial;
     priorities_.clear();
     changes_.clear();
-    for (unsigned i = 1; i < depth_; ++i) changes_.push_back({draws_.schedule.below(length_), i});
+    for (unsigned i = 1; i < depth_ && !trial_; ++i) changes_.push_back({draws_.schedule.below(length_), i});
     std::ranges::sort(changes_);
     next_change_ = 0;
     step_ = 0;
@@ -49,9 +49,9 @@ class Pct final : public Strategy {
   }
   std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override { return draws_.choose(point, bound); }
   void end(const Trace& trace) override {
-    if (trial_) length_ = std::max<std::uint64_t>(1, trace.events.size());
+    if (trial_) length_ = std::max<std::uint64_t>(length_, trace.events.size());
   }
-  [[nodiscard]] bool wants_trial() const override { return true; }
+  [[nodiscard]] bool wants_trials() const override { return true; }
   [[nodiscard]] std::string describe() const override { return fmt::format("pct({})", depth_); }
 
  private:
@@ -80,7 +80,7 @@ class Pct final : public Strategy {
   unsigned depth_;
   Draws draws_;
   bool trial_ = false;
-  std::uint64_t length_ = 1, step_ = 0;  // length_: steps of the trial
+  std::uint64_t length_ = 1, step_ = 0;  // length_: steps of the longest trial
   std::vector<Priority> priorities_;     // by task
   std::vector<Change> changes_;
   std::size_t next_change_ = 0;

@@ -13,7 +13,7 @@ class Pos final : public Strategy {
   bool begin(const ExecutionInfo& info) override {
     draws_.begin(info);
     pending_.clear();
-    turn_ = 0;
+    turn_ = 1;  // nobody has been seen in turn 0
     return true;
   }
   TaskId pick(std::span<const TaskView> enabled, TaskId) override {

@@ -18,10 +18,13 @@ class Surw final : public Strategy {
     trial_ = info.trial;
     intent_ = {};
     left_.clear();
-    if (!counts_.empty() && !trial_) {
+    if (!objects_.empty() && !trial_) {
       object_ = objects_[draws_.schedule.below(objects_.size())];
+      // What a task does depends on what the others do. Half of the time we go by the trial with the fewest accesses: where tasks were
+      // refused early, and where orders are that the others don't show.
+      const std::uint64_t any = draws_.schedule.below(2 * trials_), trial = any < trials_ ? any : fewest(object_);
       for (const Count& c : counts_)
-        if (c.object == object_) left_.push_back(c);
+        if (c.trial == trial && c.object == object_) left_.push_back(c);
     }
     return true;
   }
@@ -53,34 +56,48 @@ class Surw final : public Strategy {
   void end(const Trace& trace) override {
     if (trial_) learn(trace);
   }
-  [[nodiscard]] bool wants_trial() const override { return true; }
+  [[nodiscard]] bool wants_trials() const override { return true; }
   [[nodiscard]] std::string describe() const override { return "surw"; }
 
  private:
   struct Count {
+    std::uint64_t trial;
     NameId object, task;
     std::uint64_t n;
   };
-  // Objects that one task alone accesses decide nothing.
+  // How often each task accesses each object. Objects that one task alone accesses in all trials decide nothing.
   void learn(const Trace& trace) {
-    counts_.clear();
-    objects_.clear();
     for (const Event& e : trace.events) {
       if (e.access.kind == AccessKind::none) continue;
       const NameId object = trace.objects[e.access.object.index()].name, task = trace.tasks[e.task.index()].name;
-      const auto have = std::ranges::find_if(counts_, [&](const Count& c) { return c.object == object && c.task == task; });
+      const auto have =
+          std::ranges::find_if(counts_, [&](const Count& c) { return c.trial == trials_ && c.object == object && c.task == task; });
       if (have != counts_.end()) {
         ++have->n;
         continue;
       }
-      const bool shared = std::ranges::any_of(counts_, [&](const Count& c) { return c.object == object; });
+      const bool shared = std::ranges::any_of(counts_, [&](const Count& c) { return c.object == object && c.task != task; });
       if (shared && std::ranges::find(objects_, object) == objects_.end()) objects_.push_back(object);
-      counts_.push_back({object, task, 1});
+      counts_.push_back({trials_, object, task, 1});
     }
+    ++trials_;
     // Names are numbered as an engine meets them: order what is drawn from by what they say.
     std::ranges::sort(objects_, {}, [&](NameId n) { return draws_.hash(n); });
     std::ranges::sort(counts_, {}, [&](const Count& c) { return draws_.hash(c.task); });
-    if (objects_.empty()) counts_.clear();
+  }
+  [[nodiscard]] std::uint64_t fewest(NameId object) const {
+    std::uint64_t best = 0, least = UINT64_MAX;
+    for (std::uint64_t t = 0; t < trials_; ++t) {
+      std::uint64_t n = 0;
+      for (const Count& c : counts_) {
+        if (c.trial == t && c.object == object) n += c.n;
+      }
+      if (n != 0 && n < least) {
+        least = n;
+        best = t;
+      }
+    }
+    return best;
   }
   NameId draw_intent() {
     std::uint64_t all = 0;
@@ -98,6 +115,7 @@ class Surw final : public Strategy {
   NameId object_, intent_;
   std::vector<Count> counts_, left_;
   std::vector<NameId> objects_;
+  std::uint64_t trials_ = 0;
 };
 
 }  // namespace

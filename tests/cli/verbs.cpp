@@ -84,6 +84,24 @@ TEST_CASE("compare interrupted: what is finished is reported, what is missing is
   CHECK(read_file(f.path / "out" / "index.html").find(incomplete) != std::string::npos);
 }
 
+TEST_CASE("prove: 0 if exhaustive exploration finds what is expected, its failures replay, and a limit is a bound") {
+  Folder f("prove");
+  const Ran ran = run_unplug("prove scenarios/drm-unbounded-wait.json --json" + with_out(f));
+  CHECK(ran.code == 0);
+  const Json result = Json::parse(ran.out);
+  for (const Json& cell : result["scenarios"][0]["cells"]) CHECK(cell["evidence"]["kind"] == "exhaustive");
+  CHECK(result["command"] == "unplug prove scenarios/drm-unbounded-wait.json --seed 1");
+  std::size_t files = 0;
+  for (const auto& e : std::filesystem::directory_iterator(f.path / "out" / "failures")) {
+    CHECK(run_unplug("replay --quiet " + e.path().string()).code == 1);
+    ++files;
+  }
+  CHECK(files > 3);
+  const Ran few = run_unplug("prove scenarios/drm-unbounded-wait.json --policy rcu-revoke --executions 50" + with_out(f));
+  CHECK(few.out.find("bounded (dpor): 50 traces") != std::string::npos);
+  CHECK(few.out.find("the first 50 traces") != std::string::npos);
+}
+
 TEST_CASE("replay: reproduced is 1, and the same text every time") {
   Folder f("replay");
   for (const auto& file : failures(f)) {

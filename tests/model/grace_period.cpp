@@ -137,14 +137,14 @@ TEST_CASE("grace period 4.3: a reader in the way costs what remains of it plus t
     sim::Time left = 0;
     Lab lab([&](Lab& l) {
       const sim::Duration phase = 100 * sim::millisecond;
-      l.task("reader", [&, phase](Context& c) {
+      l.task("reader", [&](Context& c) {
         c.sleep(nap, phase);
         rcu_read_lock(c, l.rcu);
         c.compute(mark_op, hold);
         rcu_read_unlock(c, l.rcu);
         left = c.engine().now();
       });
-      l.task("updater", [&, phase](Context& c) {
+      l.task("updater", [&](Context& c) {
         c.sleep(nap, phase + sim::millisecond + c.engine().draw(sim::Stream::phase, 4 * sim::millisecond));
         synchronize_rcu(c, l.rcu);
         after.push_back(c.engine().now() - left);
@@ -226,7 +226,7 @@ TEST_CASE("srcu timing 3.2: polls lie at ages 2, 4, 8, 16, 27, 38 jiffies, the f
   CHECK(timing.ready(begin + sim::millisecond) == begin + sim::millisecond + 5 * sim::microsecond);
   sim::Time last = tick + 2 * jiffy - 1;
   CHECK(timing.ready(last) == last + 5 * sim::microsecond);
-  for (const std::uint64_t age : {2, 4, 8, 16, 27, 38, 49}) {
+  for (const std::uint64_t age : {2U, 4U, 8U, 16U, 27U, 38U, 49U}) {
     CAPTURE(age);
     const sim::Time at = tick + age * jiffy;
     CHECK(timing.ready(last + 1) == at);
@@ -241,7 +241,7 @@ TEST_CASE("srcu timing 3.2: a grace period within 25 us of the last one is not e
   const sim::Time begin = 7 * jiffy + sim::millisecond, tick = 7 * jiffy;
   SrcuTiming timing(config, begin, true);
   sim::Time last = begin - 1;
-  for (const std::uint64_t age : {4, 9, 19, 30}) {
+  for (const std::uint64_t age : {4U, 9U, 19U, 30U}) {
     CAPTURE(age);
     CHECK(timing.ready(last + 1) == tick + age * jiffy);
     last = tick + age * jiffy + poll;

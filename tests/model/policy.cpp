@@ -237,7 +237,6 @@ TEST_CASE("policy 0: fence() shoots waiters down, then fences entries, then free
 }
 
 TEST_CASE("policy 0: the wrong order: fencing before shooting hangs, stopping work before its interrupt leaves work") {
-  Srcu srcu;
   Waiter event;
   const auto fence = make_entry_guard("srcu");
   const auto shoot = make_quiesce(Part::waiters, "shoot_down");

@@ -8,6 +8,7 @@
 #include "unplug/scenarios/world.hpp"
 #include "unplug/sim/hash.hpp"
 #include "unplug/sim/strategy.hpp"
+#include "unplug/sim/trial.hpp"
 
 using namespace unplug;
 using namespace unplug::scenarios;
@@ -50,7 +51,7 @@ std::string text(const ScenarioResult& r) {
 
 std::string outcome(const Scenario& s, unsigned jobs, std::uint64_t seed) {
   RunOptions options;
-  options.strategies = {"random", "timed"};
+  options.strategies = {"mix", "random", "timed"};
   options.strategies_given = true;
   options.executions = 200;
   options.jobs = jobs;
@@ -82,10 +83,11 @@ TEST_CASE("fingerprints of the first executions") {
     if (name == "nova-timer") load.params = {{"bars", "3"}};
     const auto s = flagship(name, load);
     for (const PolicyFile& policy : s->policies) {
-      for (const char* strategy_name : {"random", "timed"}) {
+      for (const char* strategy_name : {"random", "timed", "mix"}) {
         sim::Engine engine;
         World world(s->program(0, 0), policy.spec, engine);
         const auto strategy = sim::make_strategy(strategy_name);
+        sim::run_trials(engine, world, *strategy, 1);
         for (std::uint64_t i = 0; i < 10; ++i) {
           const sim::ExecutionInfo info{i, sim::execution_seed(1, i), &engine.names()};
           REQUIRE(strategy->begin(info));

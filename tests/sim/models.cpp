@@ -277,4 +277,42 @@ StepModel abba(unsigned n) {
   return model;
 }
 
+StepModel pad(unsigned n, unsigned k) {
+  enum : unsigned { gone, own };
+  StepModel model{{"gone"}};
+  model.fiber([](Ops& o) {
+    o.W(gone, 1);
+    o.free();
+  });
+  for (unsigned i = 0; i < n; ++i) {
+    model.variable(fmt::format("p{}", i)).fiber([i, k](Ops& o) {
+      for (unsigned j = 0; j < k; ++j) o.W(own + i, j);
+      if (o.R(gone) == 0) o.touch();
+      for (unsigned j = 0; j < k; ++j) o.W(own + i, j);
+    });
+  }
+  return model;
+}
+
+StepModel deep(unsigned n, unsigned k) {
+  enum : unsigned { dead, active, own };
+  StepModel model{{"dead"}, {"active"}};
+  model.fiber([](Ops& o) {
+    o.W(dead, 1);
+    o.G(active, 0);
+    o.free();
+  });
+  for (unsigned i = 0; i < n; ++i) {
+    model.variable(fmt::format("p{}", i)).fiber([i, k](Ops& o) {
+      for (unsigned j = 0; j < k; ++j) o.W(own + i, j);
+      if (o.R(dead) != 0) return;
+      o.U(active, 1);
+      for (unsigned j = 0; j < k; ++j) o.W(own + i, j);
+      o.touch();
+      o.U(active, minus_one);
+    });
+  }
+  return model;
+}
+
 }  // namespace unplug::sim::test

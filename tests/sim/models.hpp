@@ -48,6 +48,10 @@ class StepModel final : public Program {
   };
 
   StepModel(std::initializer_list<Variable> variables) : variables_(variables) {}
+  StepModel& variable(std::string name) {
+    variables_.push_back({std::move(name), 0});
+    return *this;
+  }
   StepModel& fiber(Body body) { return fibers(1, std::move(body)); }
   StepModel& fibers(unsigned n, const Body& body) {
     bodies_.insert(bodies_.end(), n, body);
@@ -88,5 +92,10 @@ StepModel abba(unsigned n);
 // kref with a mistake. nolock: pointer read, then reference, without the lock; noget: no reference; lateuse: used after the put.
 enum class Mistake : std::uint8_t { nolock, noget, lateuse };
 StepModel broken_kref(unsigned n, Mistake mistake);
+
+// flag_nolock in long tasks: k private steps before the window and k after it; a bug of depth 2.
+StepModel pad(unsigned n, unsigned k);
+// The counter is raised late, the remover waits until it is zero: a bug of depth 3, behind k private steps, in a window of k.
+StepModel deep(unsigned n, unsigned k);
 
 }  // namespace unplug::sim::test

@@ -143,19 +143,19 @@ TEST_CASE("only points with more than one alternative are decisions, with stable
 
 TEST_CASE("a recorded execution replays in another engine: same decisions, same trace") {
   const auto check = [](Program& program, std::string_view name, std::uint64_t seed) {
-    Engine first, second;
+    Engine first, other;
     const auto s = make_strategy(name);
     Recorder recorder(*s);
     const Outcome o = run(first, program, recorder, seed);
     DecisionReplay replay(recorder.decisions(), s->obeys_time());
     Recorder again(replay);
-    CHECK(run(second, program, again, seed).kind == o.kind);
+    CHECK(run(other, program, again, seed).kind == o.kind);
     CHECK_FALSE(replay.divergence());
     CHECK(again.decisions() == recorder.decisions());
     CHECK(again.preemptions() == recorder.preemptions());
-    CHECK(second.trace().fingerprint == first.trace().fingerprint);
-    CHECK(second.trace().end_time == first.trace().end_time);
-    CHECK(text(second.trace(), second.names()) == text(first.trace(), first.names()));
+    CHECK(other.trace().fingerprint == first.trace().fingerprint);
+    CHECK(other.trace().end_time == first.trace().end_time);
+    CHECK(text(other.trace(), other.names()) == text(first.trace(), first.names()));
     // So does the complete schedule.
     Engine third;
     Schedule schedule;

@@ -173,7 +173,7 @@ TEST_CASE("waits 4: a writer that waits for two readers is in the cycle with one
 
 TEST_CASE("waits 4.2: a reader that came after the grace period began is not to blame for it") {
   // Removal waits for an early reader, which waits for user space; a later reader waits for removal.
-  Waiter fence, removed, early, begun;
+  Waiter fence, removed, early;
   Lab lab([&](Lab& l) {
     l.init(fence, "fence", Owner::user);
     l.init(removed, "removed");
