@@ -87,8 +87,8 @@ constexpr std::size_t wanted_jobs = 256, deepest_split = 60;
 
 }  // namespace
 
-Exhaustion explore_all(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, const RunOptions& options, Tally& into,
-                       const std::function<void(std::uint64_t)>& progress) {
+Exhaustion explore_all(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, const RunOptions& options,
+                       Tally& into, const std::function<void(std::uint64_t)>& progress) {
   sim::DporOptions o;
   o.seed = sim::execution_seed(options.seed, 0);
   o.stop = options.stop;

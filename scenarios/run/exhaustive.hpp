@@ -17,7 +17,7 @@ struct Exhaustion {
 
 // Explores with options.jobs threads: one of them visits each trace once and nothing besides; more of them share jobs below a split, whose
 // prefixes depend on the program alone. The tally is the same either way. Throws std::runtime_error with a message if the engine failed.
-Exhaustion explore_all(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, const RunOptions& options, Tally& into,
-                       const std::function<void(std::uint64_t)>& progress);
+Exhaustion explore_all(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, const RunOptions& options,
+                       Tally& into, const std::function<void(std::uint64_t)>& progress);
 
 }  // namespace unplug::scenarios

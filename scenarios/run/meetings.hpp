@@ -1,7 +1,8 @@
 // What met what in an execution: stretches of different tasks that overlapped, and waits that had to wait.
 //
 // Sampling asks what was executed. Exhaustive exploration visits one linearisation of each trace, which one is nobody's business: there two
-// stretches overlap if they do in some linearisation, and a wait had to wait if some write it needed is not among what its task knew before.
+// stretches overlap if they do in some linearisation, and a wait had to wait if some write it needed is not among what its task knew
+// before.
 #pragma once
 
 #include <optional>

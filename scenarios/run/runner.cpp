@@ -24,7 +24,8 @@ class CellWorker final : public sim::CampaignWorker {
  public:
   CellWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const std::string& strategy, std::uint64_t seed,
              Tally& into)
-      : world_(std::move(program), policy, engine_), strategy_(sim::make_strategy(strategy)), gatherer_(world_, strategy_->obeys_time() ? Gatherer::How::timed : Gatherer::How::sampled), seed_(seed), into_(into) {
+      : world_(std::move(program), policy, engine_), strategy_(sim::make_strategy(strategy)),
+        gatherer_(world_, strategy_->obeys_time() ? Gatherer::How::timed : Gatherer::How::sampled), seed_(seed), into_(into) {
     sim::run_trials(engine_, world_, *strategy_, seed_);
   }
   void run(std::uint64_t index) override {
@@ -93,8 +94,8 @@ Cell make_cell(const Program& program, const Tally& t, bool timed, const std::op
   Cell c;
   c.executions = t.executions;
   c.evidence.kind = t.cut != 0 || (exhaustive && !exhaustive->complete) ? Evidence::Kind::bounded
-                    : exhaustive                                       ? Evidence::Kind::exhaustive
-                                                                       : Evidence::Kind::sampled;
+                    : exhaustive                                        ? Evidence::Kind::exhaustive
+                                                                        : Evidence::Kind::sampled;
   c.evidence.executions = t.executions;
   c.evidence.distinct_traces = exhaustive ? t.executions : t.fingerprints.size();
   c.evidence.bounds = program_bounds(program);

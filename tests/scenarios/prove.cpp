@@ -91,7 +91,7 @@ TEST_CASE("prove: what sampling finds, exhaustive exploration finds, and it find
   }
 }
 
-TEST_CASE("prove: a limit on the traces makes the evidence bounded, and says which; a stopped one is no cell") {
+TEST_CASE("prove: a limit on the traces makes the evidence bounded, and says which, a stopped one is no cell") {
   LoadOptions load;
   load.policies = {"rcu-revoke"};
   const auto s = flagship("drm-unbounded-wait", load);
