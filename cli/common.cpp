@@ -111,18 +111,6 @@ bool read_load_options(const Options& o, scenarios::LoadOptions& load) {
   return true;
 }
 
-bool check_strategies(const std::vector<std::string>& names) {
-  std::vector<std::string> known;
-  for (const sim::StrategyInfo& s : sim::strategies()) known.emplace_back(s.name);
-  for (const std::string& n : names) {
-    if (sim::known_strategy(n)) continue;
-    std::string list;
-    for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
-    return option_error("--strategy", fmt::format("no strategy '{}'", n), list, scenarios::nearest_word(n, known));
-  }
-  return true;
-}
-
 }  // namespace
 
 void add_options(CLI::App& verb, Options& o, const std::string& default_out) {
@@ -173,6 +161,18 @@ void print(const scenarios::Diagnostics& diagnostics, const std::string& color) 
 }
 
 void print_error(const std::string& message) { fmt::print(stderr, "unplug: {}\n", message); }
+
+bool check_strategies(const std::vector<std::string>& names) {
+  std::vector<std::string> known;
+  for (const sim::StrategyInfo& s : sim::strategies()) known.emplace_back(s.name);
+  for (const std::string& n : names) {
+    if (sim::known_strategy(n)) continue;
+    std::string list;
+    for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
+    return option_error("--strategy", fmt::format("no strategy '{}'", n), list, scenarios::nearest_word(n, known));
+  }
+  return true;
+}
 
 std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& strategies, const std::string& verb, int& exit) {
   exit = bad_input;

@@ -43,6 +43,9 @@ void add_options(CLI::App& verb, Options& o, const std::string& default_out);
 void print(const scenarios::Diagnostics& diagnostics, const std::string& color);
 void print_error(const std::string& message);
 
+// Whether all are strategies; complains about the first that is none.
+bool check_strategies(const std::vector<std::string>& names);
+
 // Loads and runs all files. On bad input prints why, writes nothing and returns an exit code through `exit`.
 struct Ran {
   scenarios::Result result;
@@ -58,6 +61,7 @@ void add_run(CLI::App& app, int& exit);
 void add_compare(CLI::App& app, int& exit);
 void add_prove(CLI::App& app, int& exit);
 void add_replay(CLI::App& app, int& exit);
+void add_verify(CLI::App& app, int& exit);
 void add_validate(CLI::App& app, int& exit);
 void add_list(CLI::App& app, int& exit);
 

@@ -25,6 +25,7 @@ int run(int argc, char** argv) {
   unplug::cli::add_compare(app, exit);
   unplug::cli::add_prove(app, exit);
   unplug::cli::add_replay(app, exit);
+  unplug::cli::add_verify(app, exit);
   unplug::cli::add_validate(app, exit);
   unplug::cli::add_list(app, exit);
   try {
@@ -34,7 +35,7 @@ int run(int argc, char** argv) {
     unplug::cli::print_error(e.what());
     const auto verbs = app.get_subcommands();
     fmt::print(stderr, "usage: {}\n",
-               verbs.empty() ? "unplug run|compare|prove|replay|validate|list ... (unplug --help)"
+               verbs.empty() ? "unplug run|compare|prove|replay|verify|validate|list ... (unplug --help)"
                              : fmt::format("unplug {0} --help", verbs.front()->get_name()));
     return unplug::cli::bad_input;
   }

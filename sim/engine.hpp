@@ -85,6 +85,9 @@ class Engine {
   // with `info`. What setup() or the strategy throws is thrown again here, after all tasks have been unwound.
   Outcome run(Program& program, Strategy& strategy, const ExecutionInfo& info);
   [[nodiscard]] const Trace& trace() const { return trace_; }
+  // Whether traces keep their events (they do unless told otherwise). Without them the trace has its fingerprint, tasks and objects, and an
+  // execution of any length needs constant memory; whoever judges or explores needs them.
+  void keep_events(bool keep) { keep_events_ = keep; }
   [[nodiscard]] NameTable& names() { return names_; }
 
   // --- For setup() and for local code of tasks.
@@ -235,6 +238,7 @@ class Engine {
   Time now_ = 0;
   Duration default_cost_ = 0;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> setup_names_;
+  bool keep_events_ = true;
   bool obeys_time_ = false, aborting_ = false, over_ = false, in_effect_ = false;
   NameId setup_name_;
 };

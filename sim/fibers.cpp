@@ -1,5 +1,7 @@
 #include "unplug/sim/fibers.hpp"
 
+#include "unplug/sim/stack_guard.hpp"
+
 #include <cxxabi.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -158,6 +160,18 @@ struct Fibers::Impl {
   std::deque<Slot> slots;  // [0] is main
   std::vector<Handle> parked;
   bool quitting = false;
+  const char* (*describe)(void*) = nullptr;
+  Handle current = main;
+  StackGuard guard{&Impl::page_in_use, this};
+
+  static StackGuard::Page page_in_use(void* self) {
+    const auto& impl = *static_cast<const Impl*>(self);
+    if (impl.current == main) return {};
+    const Slot& s = impl.slots[impl.current];
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    return {static_cast<const char*>(s.stack.bottom) - page, page, impl.stack_bytes,
+            impl.describe == nullptr ? nullptr : impl.describe(s.argument)};
+  }
 };
 
 void Fibers::Impl::make_fiber() {
@@ -238,9 +252,11 @@ void Fibers::give_back(Handle fiber) { impl_->parked.push_back(fiber); }
 void Fibers::switch_to(Handle fiber) {
   if (fiber == running_) return;
   const Handle from = running_;
-  running_ = fiber;
+  running_ = impl_->current = fiber;
   impl_->jump(from, fiber);
 }
+
+void Fibers::describe_with(const char* (*describe)(void*)) { impl_->describe = describe; }
 
 std::size_t Fibers::created() const { return impl_->slots.size() - 1; }
 

@@ -21,7 +21,7 @@ class Fibers {
   // give the same trace; it is slower.
   enum class Road : std::uint8_t { resume, yield };
 
-  // `stack_bytes` usable per fiber, a guard page below each: an overflow faults instead of corrupting a neighbour.
+  // `stack_bytes` usable per fiber, a guard page below each: an overflow is reported (stack_guard.hpp) and corrupts no neighbour.
   explicit Fibers(std::size_t stack_bytes = default_stack_bytes, Road road = Road::resume);
   ~Fibers();
   Fibers(const Fibers&) = delete;
@@ -34,6 +34,9 @@ class Fibers {
   void give_back(Handle fiber);
   // Runs `fiber` until somebody switches back. Carries the C++ exception state of the caller over the switch.
   void switch_to(Handle fiber);
+
+  // What a task is called in the message about its stack: `describe` gets the argument of obtain(), and is asked from a signal handler.
+  void describe_with(const char* (*describe)(void* argument));
 
   [[nodiscard]] Handle running() const { return running_; }
   [[nodiscard]] std::size_t created() const;  // stacks made since construction

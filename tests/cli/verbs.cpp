@@ -146,6 +146,14 @@ TEST_CASE("replay: another engine version is 2, another trace is 4, another scen
   CHECK(text.out.find("not the one that failed") != std::string::npos);
 }
 
+TEST_CASE("verify: executions are the same in this process and in new ones, with and without fixed addresses") {
+  const Ran ran = run_unplug("verify scenarios/*.json --executions 3 2>&1");
+  CHECK(ran.code == 0);
+  CHECK(ran.out.find("scenarios/nova-timer.json: 126 executions, each four times the same\n") != std::string::npos);
+  CHECK(run_unplug("verify scenarios/nova-timer.json --strategy dpor 2>&1").code == 2);
+  CHECK(run_unplug("verify scenarios/nova-timer.json --strategy 'pct(99)' 2>&1").code == 2);
+}
+
 TEST_CASE("list knows every kind and refuses others") {
   for (const std::string kind : {"scenarios", "policies", "mechanisms", "strategies", "verbs", "classes", "formats"}) {
     CAPTURE(kind);

@@ -1,0 +1,118 @@
+// unplug verify FILE...: determinism. Every execution twice in this process and twice in new ones, one of them at fixed addresses.
+#include <fmt/format.h>
+
+#include "unplug/cli/child.hpp"
+#include "unplug/cli/common.hpp"
+#include "unplug/scenarios/run/verify.hpp"
+#include "unplug/sim/strategy.hpp"
+
+namespace unplug::cli {
+namespace {
+
+struct Arguments {
+  std::vector<std::string> files, strategies, policies;
+  std::uint64_t executions = 20, seed = 1;
+  bool quiet = false;
+  // What a new process is asked for: the digests of its one file, or the steps of one execution.
+  bool print_digests = false;
+  std::optional<std::size_t> print_steps;
+};
+
+std::vector<std::string> command(const Arguments& a, const std::string& file, const std::string& what) {
+  std::vector<std::string> out{"verify", file, "--executions", std::to_string(a.executions), "--seed", std::to_string(a.seed), what};
+  for (const std::string& s : a.strategies) out.insert(out.end(), {"--strategy", s});
+  for (const std::string& p : a.policies) out.insert(out.end(), {"--policy", p});
+  return out;
+}
+
+// Where two runs of one execution part; what is expected comes from this process.
+void say_difference(const std::string& where, const std::string& execution, const std::vector<std::string>& expected,
+                    const std::vector<std::string>& found) {
+  const std::size_t step = scenarios::first_difference(expected, found);
+  print_error(fmt::format("{} is not the same in {}", execution, where));
+  if (step == std::string::npos) {
+    print_error("  its steps are, the second time they are looked at");
+    return;
+  }
+  print_error(fmt::format("  first differing step: {}", step));
+  print_error(fmt::format("  here:  {}", step < expected.size() ? expected[step] : "no step"));
+  print_error(fmt::format("  there: {}", step < found.size() ? found[step] : "no step"));
+}
+
+bool same(const Arguments& a, const std::string& file, const scenarios::Scenario& s, const scenarios::VerifyOptions& o) {
+  const std::vector<std::string> expected = scenarios::digests(s, o);
+  const auto check = [&](const std::string& where, const std::vector<std::string>& found, auto&& steps_there) {
+    const std::size_t at = scenarios::first_difference(expected, found);
+    if (at == std::string::npos) return true;
+    if (at >= expected.size() || at >= found.size()) {
+      print_error(fmt::format("{} executions here, {} in {}", expected.size(), found.size(), where));
+    } else {
+      say_difference(where, expected[at].substr(0, expected[at].rfind(" | 0x")), scenarios::steps_of(s, o, at), steps_there(at));
+    }
+    return false;
+  };
+  bool good =
+      check("a second round in this process", scenarios::digests(s, o, 2), [&](std::size_t n) { return scenarios::steps_of(s, o, n); });
+  for (const bool fixed : {false, true}) {
+    const std::string where = fixed ? "a new process at fixed addresses" : "a new process";
+    const Child child = run_self(command(a, file, "--print-digests"), fixed);
+    if (child.code != as_expected) {
+      print_error(fmt::format("{} ended with {}", where, child.code));
+      good = false;
+      continue;
+    }
+    good = check(where, child.lines,
+                 [&](std::size_t n) { return run_self(command(a, file, fmt::format("--print-steps={}", n)), fixed).lines; }) &&
+           good;
+  }
+  if (good && !a.quiet) fmt::print("{}: {} executions, each four times the same\n", file, expected.size());
+  return good;
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, int& exit) {
+  auto a = std::make_shared<Arguments>();
+  CLI::App* verb = app.add_subcommand("verify", "determinism: executions twice in this process and twice in new ones, step by step");
+  verb->add_option("FILE", a->files, "scenario files")->required();
+  verb->add_option("--strategy", a->strategies, "default: mix and timed (repeatable)")->take_all()->expected(1);
+  verb->add_option("--policy", a->policies, "only this policy (repeatable)")->take_all()->expected(1);
+  verb->add_option("--executions", a->executions, "of each cell")->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}));
+  verb->add_option("--seed", a->seed, "seed of the campaign");
+  verb->add_flag("--quiet", a->quiet, "say only what differs");
+  verb->add_flag("--print-digests", a->print_digests)->group("");
+  verb->add_option("--print-steps", a->print_steps)->group("");
+  verb->callback([a, &exit] {
+    exit = bad_input;
+    scenarios::VerifyOptions o;
+    o.strategies = a->strategies.empty() ? std::vector<std::string>{"mix", "timed"} : a->strategies;
+    o.executions = a->executions;
+    o.seed = a->seed;
+    if (!check_strategies(o.strategies)) return;
+    for (const std::string& s : o.strategies) {
+      if (s != sim::exhaustive_strategy) continue;
+      print_error("verify: dpor has no seeds; it checks that steps repeat by itself, and ends with exit code 3 if they don't");
+      return;
+    }
+    scenarios::LoadOptions load;
+    load.policies = a->policies;
+    scenarios::Diagnostics diagnostics;
+    std::vector<std::unique_ptr<scenarios::Scenario>> loaded;
+    for (const std::string& file : a->files)
+      if (auto s = scenarios::load_scenario(file, load, diagnostics)) loaded.push_back(std::move(s));
+    if (!a->print_digests && !a->print_steps) print(diagnostics, "auto");
+    if (diagnostics.has_errors() || loaded.size() != a->files.size()) return;
+    exit = as_expected;
+    for (std::size_t i = 0; i < loaded.size(); ++i) {
+      if (a->print_digests || a->print_steps) {
+        for (const std::string& line :
+             a->print_steps ? scenarios::steps_of(*loaded[i], o, *a->print_steps) : scenarios::digests(*loaded[i], o))
+          fmt::print("{}\n", line);
+      } else if (!same(*a, a->files[i], *loaded[i], o)) {
+        exit = internal_error;
+      }
+    }
+  });
+}
+
+}  // namespace unplug::cli
