@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "exploration.hpp"
 #include "step_cost.hpp"
 
 using namespace unplug::bench;
@@ -23,6 +24,13 @@ void print(const std::vector<Result>& results, double raw) {
     fmt::print("{:<52} {:>9.1f} {:>7.2f}x {:>15} {:>6} {:>6} {:>12.0f} {}s\n", r.row->name, r.ns, r.ratio,
                fmt::format("{:.2f}-{:.2f}", r.lowest, r.highest), target(r.row->good), target(r.row->limit), 1e9 / r.ns, r.row->unit);
   }
+}
+
+void print(const std::vector<FirstFailure>& rows) {
+  fmt::print("\nExecutions until the first failure of policy 'none', median of 21 campaigns (-: more than 2000):\n\n");
+  fmt::print("{:<24} {:<22} {:<10} {:>8}\n", "scenario", "violation", "strategy", "median");
+  for (const FirstFailure& r : rows)
+    fmt::print("{:<24} {:<22} {:<10} {:>8}\n", r.scenario, r.violation, r.strategy, r.median == 0 ? "-" : std::to_string(r.median));
 }
 
 void write_json(const std::string& path, const std::vector<Result>& results, double raw) {
@@ -62,12 +70,14 @@ int main(int argc, char** argv) {
     }
   }
   std::vector<Row> rows = step_cost_rows();
+  for (Row& row : exploration_rows()) rows.push_back(std::move(row));
   std::erase_if(rows, [&](const Row& r) { return r.name.find(only) == std::string::npos; });
   std::vector<Result> results = measure(rows, rounds);
   if (only.empty()) results.push_back(two_threads(rounds));
   std::vector<double> raw;
   for (unsigned i = 0; i < rounds; ++i) raw.push_back(raw_switch_ns());
   print(results, median(raw));
+  if (only.empty()) print(first_failures(21, 2'000));
   if (!json.empty()) write_json(json, results, median(raw));
   return 0;
 }

@@ -16,10 +16,10 @@ void print_place(std::string_view what, const scenarios::Place& p) {
   if (p.call_chain.size() > 1) fmt::print("  {:<11}{}\n", "", fmt::join(p.call_chain, " < "));
 }
 
-int replay(const std::string& path, bool steps, bool quiet) {
+int replay(const std::string& path, bool steps, bool quiet, bool lenient) {
   scenarios::Diagnostics diagnostics;
-  const auto failure = scenarios::read_failure(path, diagnostics);
-  const auto result = failure ? scenarios::replay_failure(*failure, diagnostics) : std::nullopt;
+  const auto failure = scenarios::read_failure(path, diagnostics, lenient);
+  const auto result = failure ? scenarios::replay_failure(*failure, diagnostics, lenient) : std::nullopt;
   if (!result) {
     print(diagnostics, "auto");
     return bad_input;
@@ -28,6 +28,7 @@ int replay(const std::string& path, bool steps, bool quiet) {
   if (!quiet) {
     fmt::print("{}: {}{}, policy {}, removal {}\n", path, failure->scenario_path,
                failure->form.empty() ? "" : fmt::format(", form {}", failure->form), failure->policy.name, failure->removal);
+    if (lenient) fmt::print("lenient: {} decision(s) recorded, {} replaced\n", failure->decisions.size(), run.replaced);
     if (steps)
       for (const std::string& line : run.last_steps) fmt::print("{}\n", line);
   }
@@ -53,9 +54,10 @@ int replay(const std::string& path, bool steps, bool quiet) {
     }
     case ReplayResult::Kind::without_violation:
       fmt::print(stderr,
-                 "unplug: the recorded path was followed, but {}\n  expected  {} (fingerprint 0x{:016x})\n  found     {} (fingerprint "
+                 "unplug: the recorded path was followed{}, but {}\n  expected  {} (fingerprint 0x{:016x})\n  found     {} (fingerprint "
                  "0x{:016x})\n",
-                 run.finding ? "its trace is another one" : "it does not show the violation", failure->signature, failure->fingerprint,
+                 lenient ? " as far as it fits" : "", run.finding ? "its trace is another one" : "it does not show the violation",
+                 failure->signature, failure->fingerprint,
                  run.signatures.empty() ? "no violation" : fmt::format("{}", fmt::join(run.signatures, "; ")), run.fingerprint);
       return not_reproduced;
     case ReplayResult::Kind::failed: break;
@@ -69,14 +71,15 @@ int replay(const std::string& path, bool steps, bool quiet) {
 void add_replay(CLI::App& app, int& exit) {
   struct Arguments {
     std::string file;
-    bool steps = false, quiet = false;
+    bool steps = false, quiet = false, lenient = false;
   };
   auto a = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand("replay", "replay a failure file strictly: the same trace and violation");
   verb->add_option("FAILURE", a->file, "a failure file")->required();
   verb->add_flag("--steps", a->steps, "print every step");
+  verb->add_flag("--lenient", a->lenient, "go on where a decision does not fit; say how many were replaced");
   verb->add_flag("--quiet", a->quiet, "only the exit code");
-  verb->callback([a, &exit] { exit = replay(a->file, a->steps, a->quiet); });
+  verb->callback([a, &exit] { exit = replay(a->file, a->steps, a->quiet, a->lenient); });
 }
 
 }  // namespace unplug::cli

@@ -161,7 +161,12 @@ void check_expected_words(const Scenario& s, Diagnostics& out) {
   std::set<std::string> functions(model::kernel_functions.begin(), model::kernel_functions.end()), objects;
   for (const auto& program : s.programs) {
     for (const Function& f : program->functions) functions.insert(f.name);
-    for (const PolicyFile& p : s.policies) collect_names(program, p.spec, objects);
+    // Whatever policies this run has, a row may speak of what another one brings along: each mechanism once.
+    for (const model::MechanismInfo& m : model::mechanisms()) {
+      model::PolicySpec spec;
+      spec.mechanism[static_cast<std::size_t>(m.part)] = m.name;
+      collect_names(program, spec, objects);
+    }
   }
   const auto sorted = [](const std::set<std::string>& set) { return std::vector<std::string>(set.begin(), set.end()); };
   const auto declared = [&] {  // what is worth suggesting

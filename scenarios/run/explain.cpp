@@ -176,12 +176,17 @@ std::optional<Explanation> Explainer::explain(const NamedSchedule& schedule, std
   return impl_->explain_last(execution_seed, signature);
 }
 
-Explainer::Replay Explainer::replay(const std::vector<sim::Decision>& decisions, bool timed, const std::string& signature) {
-  sim::DecisionReplay strategy(decisions, timed);
-  sim::Recorder recorder(strategy);
+Explainer::Replay Explainer::replay(const std::vector<sim::Decision>& decisions, bool timed, const std::string& signature, bool lenient) {
+  sim::DecisionReplay strict(decisions, timed);
+  sim::LenientReplay loose(decisions, timed);
+  sim::Recorder recorder(lenient ? static_cast<sim::Strategy&>(loose) : strict);
   Replay r;
   r.outcome = impl_->run(recorder, 0, 0);
-  r.divergence = strategy.divergence();
+  if (lenient) {
+    r.replaced = loose.replaced();
+  } else {
+    r.divergence = strict.divergence();
+  }
   const sim::Trace& t = impl_->engine.trace();
   r.fingerprint = t.fingerprint;
   r.steps = t.events.size();

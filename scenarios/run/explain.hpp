@@ -39,13 +39,14 @@ class Explainer {
   struct Replay {
     sim::Outcome outcome;
     std::optional<sim::Divergence> divergence;
+    std::uint64_t replaced = 0;  // lenient: decisions that did not fit
     std::uint64_t fingerprint = 0;
     std::uint64_t steps = 0;
     std::vector<std::string> signatures;  // all of the run, sorted
     std::optional<Finding> finding;       // the one asked for, if it is among them
     std::vector<std::string> last_steps;  // the run, a line a step
   };
-  Replay replay(const std::vector<sim::Decision>& decisions, bool timed, const std::string& signature);
+  Replay replay(const std::vector<sim::Decision>& decisions, bool timed, const std::string& signature, bool lenient = false);
 
  private:
   struct Impl;

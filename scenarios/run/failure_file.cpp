@@ -126,7 +126,7 @@ std::string to_json(const FailureFile& f) {
   return text;
 }
 
-std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& out) {
+std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& out, bool lenient) {
   const std::size_t errors = out.errors();
   const auto document = Document::load(path, out);
   if (!document) return {};
@@ -140,10 +140,11 @@ std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& ou
   FailureFile f;
   f.engine_semantics = static_cast<int>(r.number(root, "engine_semantics"));
   f.tool_version = r.text(root, "tool_version");
-  if (root.find("engine_semantics").is(Node::Kind::integer) && f.engine_semantics != sim::engine_semantics) {
+  if (root.find("engine_semantics").is(Node::Kind::integer) && f.engine_semantics != sim::engine_semantics && !lenient) {
     root.find("engine_semantics")
         .error(out, fmt::format("written by engine semantics {} (unplug {})", f.engine_semantics, f.tool_version),
-               fmt::format("engine semantics {}: schedules of another version mean something else; find the failure again with its seed",
+               fmt::format("engine semantics {}: schedules of another version mean something else; find the failure again with its seed, "
+                           "or try --lenient",
                            sim::engine_semantics));
     return {};
   }
@@ -246,7 +247,7 @@ bool write_atomically(const std::string& path, const std::string& text, std::str
   return !ec;
 }
 
-std::optional<ReplayResult> replay_failure(const FailureFile& f, Diagnostics& out) {
+std::optional<ReplayResult> replay_failure(const FailureFile& f, Diagnostics& out, bool lenient) {
   LoadOptions options;
   for (const auto& [k, v] : f.params) options.params.emplace_back(k, v);
   if (!f.form.empty()) options.forms.push_back(f.form);
@@ -264,13 +265,13 @@ std::optional<ReplayResult> replay_failure(const FailureFile& f, Diagnostics& ou
   }
   Explainer explainer(scenario->program(0, 0), f.policy.spec);
   ReplayResult r;
-  r.run = explainer.replay(f.decisions, f.timed, f.signature);
+  r.run = explainer.replay(f.decisions, f.timed, f.signature, lenient);
   r.same_fingerprint = r.run.fingerprint == f.fingerprint;
   if (r.run.outcome.kind == sim::Outcome::Kind::failed) {
     r.kind = ReplayResult::Kind::failed;
   } else if (r.run.divergence) {
     r.kind = ReplayResult::Kind::diverged;
-  } else if (r.run.finding && r.same_fingerprint) {
+  } else if (r.run.finding && (lenient || r.same_fingerprint)) {
     r.kind = ReplayResult::Kind::reproduced;
   } else {
     r.kind = ReplayResult::Kind::without_violation;

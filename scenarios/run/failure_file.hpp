@@ -34,7 +34,7 @@ struct FailureFile {
 
 [[nodiscard]] std::string to_json(const FailureFile& f);
 // Reads one. None if it is no failure file of this version; then it has been reported (with the right verb for files of another kind).
-std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& out);
+std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& out, bool lenient = false);
 
 // "use-after-unmap-bar0-nova_ioctl-3f2a9c1e.json"
 [[nodiscard]] std::string file_name(const Finding& finding, const std::string& variant);
@@ -47,7 +47,8 @@ struct ReplayResult {
   bool same_fingerprint = false;
 };
 // Replays a failure in this process. Errors of the inlined scenario (another version of the language) are reported; none then.
-std::optional<ReplayResult> replay_failure(const FailureFile& f, Diagnostics& out);
+// `lenient`: follows the decisions as far as they fit; any trace that shows the violation counts as reproduced.
+std::optional<ReplayResult> replay_failure(const FailureFile& f, Diagnostics& out, bool lenient = false);
 
 // 16 hex digits over the text of a file.
 [[nodiscard]] std::string text_hash(std::string_view text);

@@ -94,4 +94,46 @@ std::optional<Divergence> DecisionReplay::divergence() const {
   return Divergence{step_, describe_decision(decisions_, next_), "the execution ended", {}};
 }
 
+LenientReplay::LenientReplay(const std::vector<Decision>& decisions, bool timed) : timed_(timed) {
+  for (const Decision& d : decisions) {
+    if (d.choice) {
+      data_[d.task].push_back(*d.choice);
+    } else {
+      tasks_.push_back(d.task);
+    }
+  }
+}
+
+bool LenientReplay::begin(const ExecutionInfo& info) {
+  next_ = 0;
+  replaced_ = 0;
+  names_ = info.names;
+  return true;
+}
+
+TaskId LenientReplay::pick(std::span<const TaskView> enabled, TaskId current) {
+  if (enabled.size() == 1) return enabled[0].id;
+  // A decision or a few may have lost their place; if none of the next fits, they are kept for later.
+  constexpr std::size_t ahead = 8;
+  for (std::size_t k = next_; k < std::min(tasks_.size(), next_ + ahead); ++k) {
+    for (const TaskView& v : enabled) {
+      if (names_->text(v.name) != tasks_[k]) continue;
+      replaced_ += k - next_;
+      next_ = k + 1;
+      return v.id;
+    }
+  }
+  ++replaced_;
+  for (const TaskView& v : enabled)
+    if (v.id == current) return v.id;
+  return std::ranges::min(enabled, {}, [&](const TaskView& v) { return names_->text(v.name); }).id;
+}
+
+std::uint32_t LenientReplay::choose(const ChoicePoint& point, std::uint32_t bound) {
+  const auto own = data_.find(names_->text(point.name));
+  if (own != data_.end() && point.ordinal < own->second.size() && own->second[point.ordinal] < bound) return own->second[point.ordinal];
+  ++replaced_;
+  return 0;
+}
+
 }  // namespace unplug::sim

@@ -1,6 +1,7 @@
 // `replay`: follows a recorded path strictly, and says where and how an execution leaves it.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -49,6 +50,28 @@ class DecisionReplay final : public Strategy {
   bool timed_;
   const NameTable* names_ = nullptr;
   std::optional<Divergence> divergence_;
+};
+
+// Follows the decisions as far as they fit, for programs that have changed since: takes the named task if it is enabled and else goes on
+// with the running one, or the least name; a data choice falls as the same choice of the same task fell, else 0.
+class LenientReplay final : public Strategy {
+ public:
+  LenientReplay(const std::vector<Decision>& decisions, bool timed);
+  bool begin(const ExecutionInfo& info) override;
+  TaskId pick(std::span<const TaskView> enabled, TaskId current) override;
+  std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override;
+  [[nodiscard]] std::string describe() const override { return "replay (lenient)"; }
+  [[nodiscard]] bool obeys_time() const override { return timed_; }
+  // Decisions that did not fit, points without one and decisions left over.
+  [[nodiscard]] std::uint64_t replaced() const { return replaced_ + (tasks_.size() - next_); }
+
+ private:
+  std::vector<std::string> tasks_;                          // chosen, in order
+  std::map<std::string, std::vector<std::uint32_t>> data_;  // by task: its data choices, in order
+  std::size_t next_ = 0;
+  std::uint64_t replaced_ = 0;
+  bool timed_;
+  const NameTable* names_ = nullptr;
 };
 
 }  // namespace unplug::sim

@@ -131,6 +131,26 @@ TEST_CASE("replay: an altered decision is 4 and says where, what was expected, f
   }
 }
 
+TEST_CASE("replay --lenient: what fits is followed, what does not is replaced and counted, other engine versions are tried") {
+  Folder f("lenient");
+  const auto file = failures(f).front();
+  const Ran same = run_unplug("replay --lenient " + file.string());
+  CHECK(same.code == 1);
+  CHECK(same.out.find(", 0 replaced\n") != std::string::npos);
+  const std::string other = altered(f, file, [](Json& j) {
+    j["engine_semantics"] = 999;
+    j["decisions"].insert(j["decisions"].begin(), Json::parse(R"({"step": 0, "task": "nobody", "op": "x", "among": ["nobody", "y"]})"));
+  });
+  CHECK(run_unplug("replay " + other + " 2>/dev/null").code == 2);
+  const Ran lenient = run_unplug("replay --lenient " + other + " 2>&1");
+  CHECK(lenient.code == 1);  // but for the one that fits nowhere, it is the recorded schedule
+  CHECK(lenient.out.find(", 1 replaced\n") != std::string::npos);
+  const std::string none = altered(f, file, [](Json& j) { j["decisions"] = Json::array(); });
+  const Ran calm = run_unplug("replay --lenient " + none + " 2>&1");
+  CHECK((calm.code == 1 || calm.code == 4));
+  CHECK(calm.out.find("lenient: 0 decision(s) recorded, ") != std::string::npos);
+}
+
 TEST_CASE("replay: another engine version is 2, another trace is 4, another scenario text is 2") {
   Folder f("versions");
   const auto original = failures(f).front();
