@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -99,10 +100,11 @@ Row traces(const std::string& name, Model::Kind kind, std::uint32_t users) {
 
 // A flagship under one policy, its executions judged and gathered as a campaign does.
 struct Campaign {
-  Campaign(const std::string& file, const std::string& policy, const std::string& bars) {
+  Campaign(const std::string& file, const std::string& policy, const std::string& bars, const std::string& without = {}) {
     scenarios::Diagnostics out;
     scenarios::LoadOptions load;
     load.policies = {policy};
+    if (!without.empty()) load.without = {without};
     if (!bars.empty()) load.params = {{"bars", bars}};
     scenario = scenarios::load_scenario("scenarios/" + file + ".json", load, out);
     if (!scenario) {
@@ -166,13 +168,18 @@ std::vector<Row> exploration_rows() {
 
 std::vector<FirstFailure> first_failures(unsigned campaigns, std::uint64_t limit) {
   std::vector<FirstFailure> out;
-  for (const std::string file : {"nova-timer", "rdma-uverbs-upgrade", "drm-unbounded-wait"}) {
+  struct Bug {
+    std::string file, policy, without;
+  };
+  for (const Bug& bug :
+       {Bug{"nova-timer", "srcu-fence", "irq"}, Bug{"nova-timer", "srcu-fence", "work"}, Bug{"nova-timer", "srcu-fence", "entry"},
+        Bug{"rdma-uverbs-upgrade", "rcu-revoke", ""}, Bug{"drm-unbounded-wait", "srcu-fence", "waiters"}}) {
     for (const StrategyInfo& info : strategies()) {
       if (info.name == exhaustive_strategy || info.name == "timed") continue;
       // First occurrence of each class, campaign by campaign.
       std::map<std::string, std::vector<std::uint64_t>> first;
       for (unsigned seed = 1; seed <= campaigns; ++seed) {
-        Campaign c(file, "none", file == "nova-timer" ? "1" : "");
+        Campaign c(bug.file, bug.policy, bug.file == "nova-timer" ? "1" : "", bug.without);
         const auto strategy = make_strategy(info.name);
         run_trials(c.engine, *c.world, *strategy, seed);
         model::Checker checker;
@@ -192,11 +199,12 @@ std::vector<FirstFailure> first_failures(unsigned campaigns, std::uint64_t limit
         counts.resize(campaigns, limit + 1);
         std::ranges::sort(counts);
         const std::uint64_t median = counts[campaigns / 2];
-        out.push_back({file, name, std::string(info.name), median > limit ? 0 : median});
+        const std::string policy = bug.without.empty() ? bug.policy : bug.policy + " without " + bug.without;
+        out.push_back({bug.file, policy, name, std::string(info.name), median > limit ? 0 : median});
       }
     }
   }
-  std::ranges::stable_sort(out, {}, [](const FirstFailure& f) { return std::pair(f.scenario, f.violation); });
+  std::ranges::stable_sort(out, {}, [](const FirstFailure& f) { return std::tuple(f.scenario, f.policy, f.violation); });
   return out;
 }
 

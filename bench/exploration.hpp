@@ -8,9 +8,10 @@ namespace unplug::bench {
 
 std::vector<Row> exploration_rows();
 
-// For the control policy of each flagship and each random strategy: executions until the first failure, the median over `campaigns` seeds.
+// For policies with a part left out and each random strategy: executions until the first failure of each class, the median over `campaigns`
+// seeds.
 struct FirstFailure {
-  std::string scenario, violation, strategy;
+  std::string scenario, policy, violation, strategy;
   std::uint64_t median = 0;  // 0: more than `limit` in at least half of them
 };
 std::vector<FirstFailure> first_failures(unsigned campaigns, std::uint64_t limit);

@@ -27,10 +27,11 @@ void print(const std::vector<Result>& results, double raw) {
 }
 
 void print(const std::vector<FirstFailure>& rows) {
-  fmt::print("\nExecutions until the first failure of policy 'none', median of 21 campaigns (-: more than 2000):\n\n");
-  fmt::print("{:<24} {:<22} {:<10} {:>8}\n", "scenario", "violation", "strategy", "median");
+  fmt::print("\nExecutions until the first failure, median of 21 campaigns (-: more than 2000):\n\n");
+  fmt::print("{:<22} {:<26} {:<20} {:<8} {:>7}\n", "scenario", "policy", "violation", "strategy", "median");
   for (const FirstFailure& r : rows)
-    fmt::print("{:<24} {:<22} {:<10} {:>8}\n", r.scenario, r.violation, r.strategy, r.median == 0 ? "-" : std::to_string(r.median));
+    fmt::print("{:<22} {:<26} {:<20} {:<8} {:>7}\n", r.scenario, r.policy, r.violation, r.strategy,
+               r.median == 0 ? "-" : std::to_string(r.median));
 }
 
 void write_json(const std::string& path, const std::vector<Result>& results, double raw) {
@@ -62,10 +63,13 @@ int main(int argc, char** argv) {
       rounds = static_cast<unsigned>(std::max(1, std::atoi(argv[++i])));
     } else if (option == "--only" && i + 1 < argc) {
       only = argv[++i];
+    } else if (option == "--fixed" && i + 1 < argc) {
+      fmt::print("{}\n", fixed_work(std::strtoull(argv[++i], nullptr, 10)));
+      return 0;
     } else if (option == "--json" && i + 1 < argc) {
       json = argv[++i];
     } else {
-      fmt::print(stderr, "usage: unplug_bench [--rounds N] [--only TEXT] [--json FILE]\n");
+      fmt::print(stderr, "usage: unplug_bench [--rounds N] [--only TEXT] [--json FILE] | --fixed EXECUTIONS\n");
       return 2;
     }
   }

@@ -253,4 +253,11 @@ Result two_threads(unsigned rounds) {
   return {&row, median(ns), median(ratios), *lowest, *highest};
 }
 
+std::uint64_t fixed_work(std::uint64_t n) {
+  Runner runner(Workload::Kind::shared, 8, 400);
+  std::uint64_t steps = 0;
+  for (std::uint64_t i = 0; i < n; ++i) steps += runner.execution();
+  return steps;
+}
+
 }  // namespace unplug::bench

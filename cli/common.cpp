@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include "unplug/reports/json.hpp"
+#include "unplug/reports/writer.hpp"
 #include "unplug/sim/semantics.hpp"
 #include "unplug/sim/strategy.hpp"
 #include "unplug/version.hpp"
@@ -221,6 +223,15 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
   if (done != all) ran.result.incomplete = fmt::format("interrupted: {} of {} cells were run", done, all);
   exit = as_expected;
   return ran;
+}
+
+int show(const Options& o, const Ran& ran) {
+  if (o.json) {
+    fmt::print("{}", reports::write_json(ran.result));
+  } else if (!o.quiet) {
+    fmt::print("{}", reports::find_writer("terminal")->write(ran.result, {width(), colour(o.color)}));
+  }
+  return finish(ran, scenarios::as_expected(ran.result) ? as_expected : not_as_expected);
 }
 
 int finish(const Ran& ran, int otherwise) {

@@ -53,6 +53,8 @@ struct Ran {
   int signal = 0;  // that interrupted it
 };
 std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& strategies, const std::string& verb, int& exit);
+// Prints the result as the options say, and problems; the exit code.
+int show(const Options& o, const Ran& ran);
 // Prints problems; the exit code they call for, or `otherwise`.
 int finish(const Ran& ran, int otherwise);
 

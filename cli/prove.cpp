@@ -1,9 +1,5 @@
 // unplug prove FILE...: every execution that differs, and what stands behind the verdict.
-#include <fmt/format.h>
-
 #include "unplug/cli/common.hpp"
-#include "unplug/reports/json.hpp"
-#include "unplug/reports/writer.hpp"
 #include "unplug/sim/strategy.hpp"
 
 namespace unplug::cli {
@@ -17,12 +13,7 @@ void add_prove(CLI::App& app, int& exit) {
     o->strategies = {std::string(sim::exhaustive_strategy)};
     const auto ran = run_files(*o, {}, "prove", exit);
     if (!ran) return;
-    if (o->json) {
-      fmt::print("{}", reports::write_json(ran->result));
-    } else if (!o->quiet) {
-      fmt::print("{}", reports::find_writer("terminal")->write(ran->result, {width(), colour(o->color)}));
-    }
-    exit = finish(*ran, scenarios::as_expected(ran->result) ? as_expected : not_as_expected);
+    exit = show(*o, *ran);
   });
 }
 

@@ -1,9 +1,5 @@
 // unplug run FILE...: what each file asks for.
-#include <fmt/format.h>
-
 #include "unplug/cli/common.hpp"
-#include "unplug/reports/json.hpp"
-#include "unplug/reports/writer.hpp"
 
 namespace unplug::cli {
 
@@ -14,12 +10,7 @@ void add_run(CLI::App& app, int& exit) {
   verb->callback([o, &exit] {
     const auto ran = run_files(*o, {"mix"}, "run", exit);
     if (!ran) return;
-    if (o->json) {
-      fmt::print("{}", reports::write_json(ran->result));
-    } else if (!o->quiet) {
-      fmt::print("{}", reports::find_writer("terminal")->write(ran->result, {width(), colour(o->color)}));
-    }
-    exit = finish(*ran, scenarios::as_expected(ran->result) ? as_expected : not_as_expected);
+    exit = show(*o, *ran);
   });
 }
 

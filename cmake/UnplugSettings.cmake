@@ -13,6 +13,7 @@ endif()
 # the fiber switch.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
+set(CMAKE_CXX_FLAGS_FAST "-O3")
 add_compile_definitions($<$<CONFIG:Release>:BOOST_DISABLE_ASSERTS>)
 
 # __FILE__ is the same wherever the checkout is, so messages and golden outputs may contain it.
