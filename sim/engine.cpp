@@ -62,11 +62,16 @@ void Engine::announce(Task& task, const Step& s) {
   }
 }
 
-void Engine::enable(Task& task, Time at) {
+// What strategies see of a task that could go on from `at`.
+TaskView Engine::view_of(Task& task, Time at) {
   const Step& s = *task.pending;
   task.ready_at = s.timing != nullptr ? s.timing->ready(at) : at;
   const NameId object = s.access.kind == AccessKind::none ? NameId{} : objects_[s.access.object.index()].name;
-  const TaskView view{task.self, s.access, object, s.alternatives, task.ready_at, task.spec.name, s.operation};
+  return {task.self, s.access, object, s.alternatives, task.ready_at, task.spec.name, s.operation};
+}
+
+void Engine::enable(Task& task, Time at) {
+  const TaskView view = view_of(task, at);
   if (task.enabled && task.place < enabled_.size() && enabled_[task.place].id == task.self) {
     enabled_[task.place] = view;  // mostly it is where it was when it announced its last step
     return;
@@ -96,16 +101,23 @@ void Engine::wake(const Step& written) {
   if (aborting_) return;  // an effect that was left by fail(); the steps of tasks that were unwound before are gone
   const Object& o = objects_[written.access.object.index()];
   const Time done = running_task().free_at - written.sleep;  // the writer's sleep comes after its write
+  // All in one go: a contended lock lets many in and shuts them out again.
+  bool more = false, fewer = false;
   for (const TaskId id : o.waiters) {
     Task& t = *tasks_[id.index()];
     const bool holds = t.pending->guard.holds(o.word);
-    if (holds && !t.enabled) {
+    if (holds == t.enabled) continue;
+    t.enabled = holds;
+    if (holds) {
       t.unblocked_by = current_;
-      enable(t, std::max(t.free_at, done));
-    } else if (!holds && t.enabled) {
-      disable(t);
+      enabled_.push_back(view_of(t, std::max(t.free_at, done)));
+      more = true;
+    } else {
+      fewer = true;
     }
   }
+  if (fewer) std::erase_if(enabled_, [this](const TaskView& v) { return !tasks_[v.id.index()]->enabled; });
+  if (more) std::ranges::sort(enabled_, {}, &TaskView::id);
 }
 
 void Engine::schedule(TaskId last) {

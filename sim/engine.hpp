@@ -206,6 +206,7 @@ class Engine {
     const std::uint64_t before_;
   };
   void wake(const Step& written);
+  TaskView view_of(Task& task, Time at);
   void enable(Task& task, Time at);
   void disable(Task& task);
   std::vector<TaskView>::iterator place_of(const Task& task);
