@@ -79,10 +79,10 @@ std::string command_line(const Options& o, const std::string& verb) {
   each("--policy", o.policies);
   each("--form", o.forms);
   each("--without", o.without);
-  const bool prove = verb == "prove";
-  if (!prove) each("--strategy", o.strategies);
+  if (verb != "prove") each("--strategy", o.strategies);
   each("--param", o.params);
-  if (!prove || o.executions_given) out += fmt::format(" --executions {}", o.executions);
+  // The default is no limit to exhaustive exploration; said aloud it would be.
+  if (o.executions_given) out += fmt::format(" --executions {}", o.executions);
   out += fmt::format(" --seed {}", o.seed);
   if (!o.grace_period.empty()) out += " --gp " + o.grace_period;
   return out;

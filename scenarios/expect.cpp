@@ -161,12 +161,14 @@ void check_expected_words(const Scenario& s, Diagnostics& out) {
   std::set<std::string> functions(model::kernel_functions.begin(), model::kernel_functions.end()), objects;
   for (const auto& program : s.programs) {
     for (const Function& f : program->functions) functions.insert(f.name);
-    // Whatever policies this run has, a row may speak of what another one brings along: each mechanism once.
-    for (const model::MechanismInfo& m : model::mechanisms()) {
-      model::PolicySpec spec;
-      spec.mechanism[static_cast<std::size_t>(m.part)] = m.name;
-      collect_names(program, spec, objects);
-    }
+    collect_names(program, {}, objects);
+  }
+  // Whatever policies this run has, a row may speak of what another one brings along: each mechanism once; its names are its own, not the
+  // program's.
+  for (const model::MechanismInfo& m : model::mechanisms()) {
+    model::PolicySpec spec;
+    spec.mechanism[static_cast<std::size_t>(m.part)] = m.name;
+    collect_names(s.programs.front(), spec, objects);
   }
   const auto sorted = [](const std::set<std::string>& set) { return std::vector<std::string>(set.begin(), set.end()); };
   const auto declared = [&] {  // what is worth suggesting

@@ -81,10 +81,4 @@ void WakeupTrees::pop(Index& first) {
   release(gone);
 }
 
-void WakeupTrees::clear() {
-  nodes_.clear();
-  free_ = none;
-  live_ = 0;
-}
-
 }  // namespace unplug::sim

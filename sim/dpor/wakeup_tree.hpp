@@ -29,7 +29,6 @@ class WakeupTrees {
   Index take_children(Index branch);
   // Removes the first branch with all below it.
   void pop(Index& first);
-  void clear();
 
   // Nodes in use.
   [[nodiscard]] std::size_t size() const { return live_; }
