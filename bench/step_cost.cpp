@@ -18,7 +18,7 @@ const Operation update{.name = "update"}, lock{.name = "lock"}, unlock{.name = "
 // `tasks` tasks of `steps` steps each; what a step is depends on `kind`. Written as compiled programs are: no exceptions, no closures.
 class Workload final : public Program {
  public:
-  enum class Kind : std::uint8_t { shared, witnessed, locked, independent };
+  enum class Kind : std::uint8_t { shared, witnessed, faulty, locked, independent };
 
   Workload(Kind kind, std::uint32_t tasks, std::uint32_t steps) : kind_(kind), steps_(steps), arguments_(tasks) {}
 
@@ -50,10 +50,13 @@ class Workload final : public Program {
     for (std::uint32_t i = 0; i < w.steps_ && !e.aborting(); ++i) {
       switch (w.kind_) {
         case Kind::shared: e.step({.operation = &update, .access = access}, [](std::uint64_t& word) { ++word; }); break;
-        case Kind::witnessed:
-          e.step({.operation = &update, .access = access, .uses = {w.life_}, .ends = a.task + i == 0 ? w.life_ : LifetimeId{}},
+        case Kind::witnessed:  // the owner ends the lifetime when it is done, before the others are
+        case Kind::faulty: {   // or with its first step, and nearly every step after that is a fault
+          const bool ends = a.task == 0 && i == (w.kind_ == Kind::faulty ? 0 : w.steps_ - 1);
+          e.step({.operation = &update, .access = access, .uses = {w.life_}, .ends = ends ? w.life_ : LifetimeId{}},
                  [](std::uint64_t& word) { ++word; });
           break;
+        }
         case Kind::locked:
           e.step({.operation = &lock, .access = access, .guard = Guard::equal(0)}, [](std::uint64_t& word) { word = 1; });
           e.step({.operation = &unlock, .access = access}, [](std::uint64_t& word) { word = 0; });
@@ -225,6 +228,7 @@ std::vector<Row> step_cost_rows() {
   rows.push_back(executions("engine step: trace and fingerprint, 8x400", 3.5, 6, Kind::shared, 8, 400));
   rows.push_back(executions("whole execution 8x40", 5, 8, Kind::shared, 8, 40));
   rows.push_back(executions("the same, lifetimes judged", 5, 8, Kind::witnessed, 8, 40, true));
+  rows.push_back(executions("the same, nearly every step a fault", 0, 0, Kind::faulty, 8, 40, true));
   rows.push_back(executions("the same, 32x40, lifetimes judged", 0, 0, Kind::witnessed, 32, 40, true));
   rows.push_back(executions("lock and unlock, 8x20 of each", 8, 12, Kind::locked, 8, 20));
   rows.push_back(creation());

@@ -6,118 +6,109 @@
 
 namespace unplug::sim {
 
-bool Engine::await_turn(const Step& s) {
-  if (!current_) {
+// The object of the step, which has been granted; null if the execution is over.
+Engine::Object* Engine::await_turn(const Step& s) {
+  Task* const task = running_;
+  if (task == nullptr || aborting_ || over_ || in_effect_ || task->steps >= limits_.steps_per_task || !well_formed(s)) [[unlikely]] {
+    refuse_step(s);
+    return nullptr;
+  }
+  announce(*task, s);
+  if (task->starting) [[unlikely]] {
+    task->starting = false;
+    fibers_.switch_to(task->starter);
+  } else {
+    schedule(task->self);
+  }
+  if (aborting_) [[unlikely]] {
+    refuse(*task);
+    return nullptr;
+  }
+  return &grant(*task);
+}
+
+// A step that will not be taken: the execution is over, or ends here.
+void Engine::refuse_step(const Step& s) {
+  if (running_ == nullptr) {
     fail("a step was taken outside any task (in setup)");
-    return false;
+    return;
   }
-  Task& t = running_task();
+  Task& t = *running_;
   if (aborting_ || over_) {
-    if (over_ && !aborting_) end_execution(std::move(outcome_));
-    return refuse(t);
-  }
-  if (in_effect_) {
+    if (!aborting_) end_execution(std::move(outcome_));
+  } else if (in_effect_) {
     fail(fmt::format("the effect of a step took another step ({})", s.operation->name));
-    return refuse(t);
-  }
-  if (t.steps >= limits_.steps_per_task) {
+  } else if (t.steps >= limits_.steps_per_task) {
     end_execution({Outcome::Kind::step_bound, t.self,
                    fmt::format("task '{}' took {} steps, at '{}': does it loop on a value that nothing changes any more?",
                                names_.text(t.spec.name), t.steps, s.operation->name)});
-    return refuse(t);
-  }
-  if (!well_formed(s)) return refuse(t);
-  announce(t, s);
-  if (t.starting) {
-    t.starting = false;
-    fibers_.switch_to(t.starter);
   } else {
-    schedule(t.self);
+    const char* what = s.access.kind == AccessKind::none          ? "has a guard but no access"
+                       : s.access.object.index() >= object_count_ ? "accesses an object that does not exist"
+                                                                  : "is a data choice and accesses an object";
+    fail(fmt::format("step '{}' {}", s.operation->name, what));
   }
-  if (aborting_) return refuse(t);
-  grant(t);
-  return true;
+  refuse(t);
 }
 
-bool Engine::well_formed(const Step& s) {
-  const bool accesses = s.access.kind != AccessKind::none;
-  if (accesses ? s.access.object.index() < object_count_ && s.alternatives <= 1 : s.guard.trivial()) return true;
-  const char* what = !accesses                                  ? "has a guard but no access"
-                     : s.access.object.index() >= object_count_ ? "accesses an object that does not exist"
-                                                                : "is a data choice and accesses an object";
-  fail(fmt::format("step '{}' {}", s.operation->name, what));
-  return false;
+bool Engine::well_formed(const Step& s) const {
+  return s.access.kind == AccessKind::none ? s.guard.trivial() : s.access.object.index() < object_count_ && s.alternatives <= 1;
 }
 
 void Engine::announce(Task& task, const Step& s) {
   task.pending = &s;
   task.unblocked_by = {};
   task.pending_since = task.free_at;
-  const bool guarded = !s.guard.trivial();
-  if (guarded) objects_[s.access.object.index()].waiters.push_back(task.self);
-  if (!guarded || s.guard.holds(objects_[s.access.object.index()].word)) {
-    enable(task, task.free_at);
-  } else {
-    disable(task);
+  if (!s.guard.trivial()) {
+    Object& o = objects_[s.access.object.index()];
+    o.waiters.insert(std::ranges::upper_bound(o.waiters, task.self, {}, &Task::self), &task);
+    if (!s.guard.holds(o.word)) {
+      disable(task);
+      return;
+    }
   }
+  ready_from(task, task.free_at);
+  enabled_.put(view_of(task));
 }
 
-// What strategies see of a task that could go on from `at`.
-TaskView Engine::view_of(Task& task, Time at) {
+// The pending step of the task could be taken from `at` on, or when its wait ends.
+void Engine::ready_from(Task& task, Time at) {
   const Step& s = *task.pending;
-  task.ready_at = s.timing != nullptr ? s.timing->ready(at) : at;
-  const NameId object = s.access.kind == AccessKind::none ? NameId{} : objects_[s.access.object.index()].name;
-  return {task.self, s.access, object, s.alternatives, task.ready_at, task.spec.name, s.operation};
+  task.ready_at = s.timing == nullptr ? at : s.timing->ready(at);
 }
 
-void Engine::enable(Task& task, Time at) {
-  const TaskView view = view_of(task, at);
-  if (task.enabled && task.place < enabled_.size() && enabled_[task.place].id == task.self) {
-    enabled_[task.place] = view;  // mostly it is where it was when it announced its last step
-    return;
-  }
-  const auto place = place_of(task);
-  task.place = static_cast<std::uint32_t>(place - enabled_.begin());
-  if (task.enabled) {
-    *place = view;
-  } else {
-    enabled_.insert(place, view);
-    task.enabled = true;
-  }
+TaskView Engine::view_of(const Task& task) const {
+  const Access& access = task.pending->access;
+  const NameId object = access.kind == AccessKind::none ? NameId{} : objects_[access.object.index()].name;
+  return {task.self, task.spec.name, task.pending, object, task.ready_at};
 }
 
-void Engine::disable(Task& task) {
-  if (!task.enabled) return;
-  enabled_.erase(place_of(task));
-  task.enabled = false;
+void Engine::disable(const Task& task) {
+  if (enabled_.has(task.self)) enabled_.erase(task.self);
 }
 
-// Where the task is in enabled_, or where it would have to be.
-std::vector<TaskView>::iterator Engine::place_of(const Task& task) {
-  return std::lower_bound(enabled_.begin(), enabled_.end(), task.self, [](const TaskView& v, TaskId id) { return v.id < id; });
-}
-
-void Engine::wake(const Step& written) {
+void Engine::wake(const Object& o, Duration sleep) {
   if (aborting_) return;  // an effect that was left by fail(); the steps of tasks that were unwound before are gone
-  const Object& o = objects_[written.access.object.index()];
-  const Time done = running_task().free_at - written.sleep;  // the writer's sleep comes after its write
+  const std::uint64_t word = o.word;
+  const TaskId writer = running_->self;
+  const Time done = running_->free_at - sleep;  // its sleep comes after its write
   // All in one go: a contended lock lets many in and shuts them out again.
-  bool more = false, fewer = false;
-  for (const TaskId id : o.waiters) {
-    Task& t = *tasks_[id.index()];
-    const bool holds = t.pending->guard.holds(o.word);
-    if (holds == t.enabled) continue;
-    t.enabled = holds;
+  woken_.clear();
+  bool fewer = false;
+  for (Task* const t : o.waiters) {
+    const bool holds = t->pending->guard.holds(word);
+    if (holds == enabled_.has(t->self)) continue;
     if (holds) {
-      t.unblocked_by = current_;
-      enabled_.push_back(view_of(t, std::max(t.free_at, done)));
-      more = true;
+      t->unblocked_by = writer;
+      ready_from(*t, std::max(t->free_at, done));
+      woken_.push_back({t->self, t->spec.name, t->pending, o.name, t->ready_at});
     } else {
+      enabled_.drop(t->self);
       fewer = true;
     }
   }
-  if (fewer) std::erase_if(enabled_, [this](const TaskView& v) { return !tasks_[v.id.index()]->enabled; });
-  if (more) std::ranges::sort(enabled_, {}, &TaskView::id);
+  if (fewer) enabled_.close_ranks();
+  if (!woken_.empty()) enabled_.merge(woken_);
 }
 
 void Engine::schedule(TaskId last) {
@@ -133,7 +124,8 @@ void Engine::schedule(TaskId last) {
     end_execution(std::move(outcome_));
     return;
   }
-  current_ = next->self;
+  if (next == running_) return;
+  running_ = next;
   fibers_.switch_to(next->fiber);
 }
 
@@ -141,11 +133,11 @@ void Engine::schedule(TaskId last) {
 void Engine::queue_for_cpus() {
   const Time free = *std::min_element(cpu_free_.begin(), cpu_free_.end());
   Time first = UINT64_MAX;
-  for (const TaskView& v : enabled_) {
+  for (const TaskView& v : enabled_.views()) {
     const Task& t = *tasks_[v.id.index()];
     if (cost_of(*t.pending) != 0) first = std::min(first, t.ready_at);
   }
-  for (TaskView& v : enabled_) {
+  for (TaskView& v : enabled_.views()) {
     const Task& t = *tasks_[v.id.index()];
     if (cost_of(*t.pending) != 0) v.eligible = t.ready_at <= free ? free + (t.ready_at == first ? 0 : 1) : t.ready_at;
   }
@@ -153,7 +145,7 @@ void Engine::queue_for_cpus() {
 
 // The task that the strategy wants next, its data choice made; null if the execution ends here, with outcome_ to say how.
 Engine::Task* Engine::consult(TaskId last) {
-  if (enabled_.empty()) {
+  if (enabled_.views().empty()) {
     for (std::uint32_t i = 0; i < task_count_; ++i)
       if (!tasks_[i]->done && !tasks_[i]->spec.daemon) outcome_.kind = Outcome::Kind::blocked;
     return nullptr;
@@ -163,23 +155,23 @@ Engine::Task* Engine::consult(TaskId last) {
     return nullptr;
   };
   if (obeys_time_) queue_for_cpus();
-  const TaskId next = strategy_->pick(enabled_, last);
+  const TaskId next = strategy_->pick(enabled_.views(), last);
   if (!next) return cut();
-  if (next.index() >= task_count_ || !tasks_[next.index()]->enabled) {
+  if (next.index() >= task_count_ || !enabled_.has(next)) {
     outcome_ = {Outcome::Kind::failed, {}, fmt::format("strategy '{}' picked a task that is not enabled", strategy_->describe())};
     return nullptr;
   }
   Task& t = *tasks_[next.index()];
   t.granted_choice = 0;
-  if (t.pending->alternatives > 1) {
-    t.granted_choice = strategy_->choose({next, t.spec.name, t.choices, t.pending->operation}, t.pending->alternatives);
-    if (t.granted_choice >= t.pending->alternatives) return cut();
+  if (const std::uint32_t bound = t.pending->alternatives; bound > 1) {
+    t.granted_choice = strategy_->choose({next, t.spec.name, t.choices, t.pending->operation}, bound);
+    if (t.granted_choice >= bound) return cut();
     ++t.choices;
   }
   return &t;
 }
 
-void Engine::grant(Task& task) {
+Engine::Object& Engine::grant(Task& task) {
   const Step& s = *task.pending;
   const Duration cost = cost_of(s);
   Time start = std::max(now_, task.ready_at);
@@ -194,26 +186,20 @@ void Engine::grant(Task& task) {
   if (!keep_events_) {
     trace_.events.clear();
     trace_.uses.clear();
+    trace_.boundaries.clear();
   }
-  Event& e = trace_.events.emplace_back();  // filled in place: it is two cache lines
+  const auto first_use = static_cast<std::uint32_t>(trace_.uses.size());
+  for (const LifetimeId l : s.uses) trace_.uses.push_back(l);
+  if (s.ends && std::ranges::find(s.uses, s.ends) == s.uses.end()) trace_.uses.push_back(s.ends);  // ending a lifetime is a use of it
+  if (s.begins || s.ends) trace_.boundaries.push_back(static_cast<std::uint32_t>(trace_.events.size()));
+  Event& e = trace_.events.emplace_back(s);  // filled in place: it is two cache lines
   e.task = task.self;
   e.ordinal = task.steps;
-  e.access = s.access;
-  e.guard = s.guard;
-  e.operation = s.operation;
   e.site = task.site;
   e.frame = task.frame;
   e.choice = task.granted_choice;
-  e.alternatives = s.alternatives;
-  e.first_use = static_cast<std::uint32_t>(trace_.uses.size());
-  e.use_count = static_cast<std::uint32_t>(s.uses.size());
-  if (s.uses.size() != 0) trace_.uses.insert(trace_.uses.end(), s.uses.begin(), s.uses.end());
-  if (s.ends && std::find(s.uses.begin(), s.uses.end(), s.ends) == s.uses.end()) {
-    trace_.uses.push_back(s.ends);  // ending a lifetime is a use of what it ends
-    ++e.use_count;
-  }
-  e.begins = s.begins;
-  e.ends = s.ends;
+  e.first_use = first_use;
+  e.use_count = static_cast<std::uint32_t>(trace_.uses.size()) - first_use;
   e.time = start;
   e.eligible = task.ready_at;
   e.waited = task.ready_at - task.pending_since;
@@ -221,8 +207,9 @@ void Engine::grant(Task& task) {
 
   // The fingerprint: per object the alternation of writes and sets of reads, an event being (task, n-th step).
   const std::uint64_t event_hash = combine(task.name_hash, task.steps);
-  if (s.access.kind != AccessKind::none) {
-    Object& o = objects_[s.access.object.index()];
+  const bool accesses = s.access.kind != AccessKind::none;
+  Object& o = accesses ? objects_[s.access.object.index()] : no_object_;
+  if (accesses) {
     e.before = o.word;
     if (s.access.kind == AccessKind::write) {
       o.order_hash = combine(o.order_hash ^ o.reads_hash, event_hash);
@@ -230,12 +217,15 @@ void Engine::grant(Task& task) {
     } else {
       o.reads_hash += mix(event_hash);
     }
-    if (!s.guard.trivial()) std::erase(o.waiters, task.self);
+    if (!s.guard.trivial()) o.waiters.erase(std::ranges::lower_bound(o.waiters, task.self, {}, &Task::self));
+  } else {
+    o.word = 0;
   }
   if (s.alternatives > 1) task.choice_hash = combine(task.choice_hash, combine(task.steps, task.granted_choice));
   ++task.steps;
   task.pending = nullptr;
   in_effect_ = true;
+  return o;
 }
 
 std::uint32_t Engine::choose(const Operation& operation, std::uint32_t alternatives, const Witnesses& uses) {
@@ -247,24 +237,24 @@ std::uint32_t Engine::choose(const Operation& operation, std::uint32_t alternati
 }
 
 std::uint32_t Engine::choose(const Step& s) {
-  return step(s, [this](std::uint64_t&) { return running_task().granted_choice; });
+  return step(s, [this](std::uint64_t&) { return running_->granted_choice; });
 }
 
 std::uint64_t Engine::draw(Stream stream, std::uint64_t bound) {
   const auto kind = static_cast<std::size_t>(stream);
-  if (!current_) return 0;
-  Task& t = running_task();
+  if (running_ == nullptr) return 0;
+  Task& t = *running_;
   return reduce(combine(combine(seed_, 0xd1b54a32d192ed03U + kind), combine(t.name_hash, t.draws[kind]++)), bound);
 }
 
-NameId Engine::current_name() const { return current_ ? tasks_[current_.index()]->spec.name : setup_name_; }
+NameId Engine::current_name() const { return running_ != nullptr ? running_->spec.name : setup_name_; }
 
-Time Engine::local_time() const { return current_ ? std::max(tasks_[current_.index()]->free_at, now_) : now_; }
+Time Engine::local_time() const { return running_ != nullptr ? std::max(running_->free_at, now_) : now_; }
 
 void Engine::set_site(SiteId site, FrameId frame) {
-  if (!current_) return;
-  running_task().site = site;
-  running_task().frame = frame;
+  if (running_ == nullptr) return;
+  running_->site = site;
+  running_->frame = frame;
 }
 
 }  // namespace unplug::sim

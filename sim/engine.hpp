@@ -26,6 +26,7 @@
 #include "unplug/sim/fibers.hpp"
 #include "unplug/sim/hash.hpp"
 #include "unplug/sim/names.hpp"
+#include "unplug/sim/run_set.hpp"
 #include "unplug/sim/strategy.hpp"
 #include "unplug/sim/trace.hpp"
 
@@ -107,11 +108,10 @@ class Engine {
   // Returns what effect returns (a default value if the execution is over). The effect must not take a step.
   template <class Effect> auto step(const Step& s, Effect&& effect) {
     using Result = std::invoke_result_t<Effect, std::uint64_t&>;
-    if (!await_turn(s)) return Result();
-    std::uint64_t nothing = 0;
-    std::uint64_t& word = s.access.kind == AccessKind::none ? nothing : objects_[s.access.object.index()].word;
-    const EndOfStep end(*this, s, word);  // an effect that throws has taken its step all the same
-    return effect(word);
+    Object* const object = await_turn(s);
+    if (object == nullptr) return Result();
+    const EndOfStep end(*this, s, *object);  // an effect that throws has taken its step all the same
+    return effect(object->word);
   }
   // A step without effect on a word.
   void step(const Step& s) {
@@ -130,7 +130,7 @@ class Engine {
 
   // True once the execution is over and the running task is being unwound: it must return.
   [[nodiscard]] bool aborting() const { return aborting_; }
-  [[nodiscard]] TaskId current() const { return current_; }
+  [[nodiscard]] TaskId current() const { return running_ != nullptr ? running_->self : TaskId{}; }
   [[nodiscard]] NameId current_name() const;
   [[nodiscard]] Time now() const { return now_; }
   // Stacks made so far. Executions reuse them.
@@ -149,50 +149,55 @@ class Engine {
 
  private:
   struct Task {
-    TaskSpec spec;
-    Fibers::Handle fiber = 0;
-    std::uint64_t name_hash = 0;
-    std::uint64_t choice_hash = 0;
+    // What every step touches comes first, in the order of Event where it is copied there.
     const Step* pending = nullptr;  // on the task's own stack while it waits
-    Engine* engine = nullptr;
     Time ready_at = 0, free_at = 0, pending_since = 0;
-    TaskId unblocked_by, self, creator;
-    std::uint32_t creator_steps = 0, steps = 0, choices = 0, refused = 0;
-    std::vector<std::pair<std::uint64_t, std::uint32_t>> own_names;  // (hash of the part, how many so far)
-    std::array<std::uint32_t, static_cast<std::size_t>(Stream::count)> draws{};
-    std::uint32_t granted_choice = 0;
-    std::uint32_t place = 0;  // in enabled_, perhaps
+    std::uint64_t name_hash = 0;
+    TaskId self;
+    std::uint32_t steps = 0;
     SiteId site;
     FrameId frame;
-    Fibers::Handle starter = Fibers::main;  // whom to return to at the first step, while `starting`
-    bool enabled = false, done = false, starting = false;
+    std::uint32_t granted_choice = 0;
+    Fibers::Handle fiber = nullptr;
+    TaskId unblocked_by;
+    bool done = false, starting = false;
+    TaskSpec spec;
+    Engine* engine = nullptr;
+    std::uint64_t choice_hash = 0;
+    TaskId creator;
+    std::uint32_t creator_steps = 0, choices = 0, refused = 0;
+    Fibers::Handle starter = Fibers::main;                           // whom to return to at the first step, while `starting`
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> own_names;  // (hash of the part, how many so far)
+    std::array<std::uint32_t, static_cast<std::size_t>(Stream::count)> draws{};
     std::function<void()> body;
   };
   struct Object {
     std::uint64_t word = 0;
     std::uint64_t order_hash = 0, reads_hash = 0;
     NameId name;
-    std::vector<TaskId> waiters;  // tasks whose pending step has a guard on this object, enabled or not
+    std::vector<Task*> waiters;  // tasks whose pending step has a guard on this object, enabled or not, sorted by id
   };
 
   static void task_entry(void* argument);
   void run_task(Task& task);
-  bool await_turn(const Step& s);
-  bool refuse(Task& task);
-  bool well_formed(const Step& s);
-  void announce(Task& task, const Step& s);
+  Object* await_turn(const Step& s);
+  void refuse(Task& task);
+  void refuse_step(const Step& s);
+  [[nodiscard, gnu::always_inline]] inline bool well_formed(const Step& s) const;
+  [[gnu::always_inline]] inline void announce(Task& task, const Step& s);
   void schedule(TaskId last);
-  Task* consult(TaskId last);
-  void grant(Task& task);
+  [[gnu::always_inline]] inline Task* consult(TaskId last);
+  [[gnu::always_inline]] inline Object& grant(Task& task);
   // What follows an effect.
   class EndOfStep {
    public:
-    EndOfStep(Engine& engine, const Step& step, const std::uint64_t& word) : engine_(engine), step_(step), word_(word), before_(word) {}
+    EndOfStep(Engine& engine, const Step& step, const Object& object)
+        : engine_(engine), step_(step), object_(object), before_(object.word) {}
     ~EndOfStep() {
       engine_.in_effect_ = false;
       if (step_.access.kind == AccessKind::write) {
-        if (!engine_.objects_[step_.access.object.index()].waiters.empty()) engine_.wake(step_);
-      } else if (step_.access.kind == AccessKind::read && word_ != before_) {
+        if (!object_.waiters.empty()) engine_.wake(object_, step_.sleep);
+      } else if (step_.access.kind == AccessKind::read && object_.word != before_) {
         engine_.fail("a step declared as a read has written its object");
       }
     }
@@ -202,21 +207,19 @@ class Engine {
    private:
     Engine& engine_;
     const Step& step_;
-    const std::uint64_t& word_;
+    const Object& object_;
     const std::uint64_t before_;
   };
-  void wake(const Step& written);
-  TaskView view_of(Task& task, Time at);
-  void enable(Task& task, Time at);
-  void disable(Task& task);
-  std::vector<TaskView>::iterator place_of(const Task& task);
+  void wake(const Object& written, Duration sleep);
+  [[gnu::always_inline]] inline void ready_from(Task& task, Time at);
+  [[nodiscard, gnu::always_inline]] inline TaskView view_of(const Task& task) const;
+  void disable(const Task& task);
   void queue_for_cpus();
   [[nodiscard]] Duration cost_of(const Step& s) const { return s.cost != 0 ? s.cost : default_cost_; }
   void end_execution(Outcome outcome);
   void reset(Strategy& strategy, const ExecutionInfo& info);
   void unwind();
   bool first_of_name(std::vector<std::uint64_t>& last_used, NameId name) const;
-  [[nodiscard]] Task& running_task() { return *tasks_[current_.index()]; }
   void finish_trace();
 
   EngineLimits limits_;
@@ -225,16 +228,18 @@ class Engine {
   Trace trace_;
   std::vector<std::unique_ptr<Task>> tasks_;  // the first task_count_ are in use: a slot keeps its buffers between executions
   std::vector<Object> objects_;               // likewise
+  Object no_object_;                          // stands in for steps without access
   std::uint32_t task_count_ = 0, object_count_ = 0;
   // By name: the execution that last used it. Names tell tasks apart in schedules and random draws, objects in fingerprints.
   std::vector<std::uint64_t> task_names_, object_names_;
   std::uint64_t execution_ = 0;
-  std::vector<TaskView> enabled_;  // sorted by id
+  RunSet enabled_;
+  std::vector<TaskView> woken_;  // only while a write wakes: those it lets in, sorted by id
   std::vector<Time> cpu_free_;
   Strategy* strategy_ = nullptr;
   Outcome outcome_;
   std::exception_ptr error_;  // thrown by setup() or by the strategy
-  TaskId current_;
+  Task* running_ = nullptr;   // null in setup()
   std::uint64_t seed_ = 0;
   Time now_ = 0;
   Duration default_cost_ = 0;

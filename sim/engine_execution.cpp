@@ -42,7 +42,7 @@ void Engine::reset(Strategy& strategy, const ExecutionInfo& info) {
   strategy_ = &strategy;
   obeys_time_ = strategy.obeys_time();
   outcome_ = {};
-  current_ = {};
+  running_ = nullptr;
   seed_ = info.seed;
   now_ = 0;
   aborting_ = over_ = in_effect_ = false;
@@ -110,25 +110,24 @@ TaskId Engine::spawn(const TaskSpec& spec) {
   t.name_hash = names_.hash(spec.name);
   t.choice_hash = 0;
   t.pending = nullptr;
-  t.creator = current_;
-  t.creator_steps = current_ ? running_task().steps : 0;
+  t.creator = current();
+  t.creator_steps = running_ != nullptr ? running_->steps : 0;
   t.ready_at = t.free_at = t.pending_since = local_time();
   t.unblocked_by = {};
   t.steps = t.choices = t.refused = 0;
-  t.place = 0;
   t.own_names.clear();
   t.draws.fill(0);
   t.granted_choice = 0;
   t.site = {};
   t.frame = {};
-  t.enabled = t.done = false;
+  t.done = false;
+  enabled_.add_task(id);
   t.starting = true;
   t.starter = fibers_.running();
   // It runs up to its first step now: the pending step of every live task is known.
-  const TaskId creator = current_;
-  current_ = id;
+  Task* const creator = std::exchange(running_, &t);
   fibers_.switch_to(t.fiber);
-  current_ = creator;
+  running_ = creator;
   return id;
 }
 
@@ -147,8 +146,8 @@ TaskId Engine::spawn(std::string_view name, std::function<void()> body, bool dae
 }
 
 NameId Engine::own_name(std::string_view part) {
-  if (!current_) return names_.child(setup_name_, part, count_part(setup_names_, part));
-  Task& t = running_task();
+  if (running_ == nullptr) return names_.child(setup_name_, part, count_part(setup_names_, part));
+  Task& t = *running_;
   return names_.child(t.spec.name, part, count_part(t.own_names, part));
 }
 
@@ -186,17 +185,16 @@ void Engine::run_task(Task& task) {
   // This fiber serves another task by now: touch nothing.
 }
 
-bool Engine::refuse(Task& task) {
+void Engine::refuse(Task& task) {
   // Destructors that take steps while the stack unwinds must not throw a second time. A task that ignores the refusal and loops is thrown
   // out in the end.
   const bool stubborn = ++task.refused > 10'000;
   if ((task.spec.unwinds_by_throw || stubborn) && std::uncaught_exceptions() == 0) throw TaskAborted{};
-  return false;
 }
 
 void Engine::fail(std::string message) {
   if (over_ || aborting_) return;
-  end_execution({Outcome::Kind::failed, current_, std::move(message)});
+  end_execution({Outcome::Kind::failed, current(), std::move(message)});
 }
 
 void Engine::set_cpus(std::uint32_t cpus) { cpu_free_.assign(std::max(cpus, 1U), 0); }
@@ -213,10 +211,10 @@ void Engine::unwind() {
   for (std::uint32_t i = 0; i < task_count_; ++i) {
     Task& t = *tasks_[i];
     if (t.done) continue;
-    current_ = t.self;
+    running_ = &t;
     fibers_.switch_to(t.fiber);
   }
-  current_ = {};
+  running_ = nullptr;
 }
 
 void Engine::finish_trace() {

@@ -9,7 +9,7 @@
 #include <array>
 #include <boost/fiber/all.hpp>
 #include <cstring>
-#include <deque>
+#include <memory>
 #include <new>
 #include <vector>
 
@@ -130,97 +130,101 @@ PassiveAlgorithm& algorithm_of_this_thread() {
 
 }  // namespace
 
-struct Fibers::Impl {
-  struct Slot {
-    boost::fibers::fiber fiber;
-    context* ctx = nullptr;
-    Entry entry = nullptr;
-    void* argument = nullptr;
-    std::array<char, 16> exception_state{};  // __cxa_eh_globals: caught exceptions, number of uncaught ones
-    Stacks::Bounds stack;                    // main's is learned from the first switch away from it
+struct Fibers::Fiber {
+  context* ctx = nullptr;
+  std::array<char, 16> exception_state{};  // __cxa_eh_globals: caught exceptions, number of uncaught ones
+  Entry entry = nullptr;
+  void* argument = nullptr;
+  boost::fibers::fiber fiber;
+  Stacks::Bounds stack;  // main's is learned from the first switch away from it
 #if defined(UNPLUG_ASAN)
-    void* fake_stack = nullptr;
+  void* fake_stack = nullptr;
 #endif
-  };
+};
 
+struct Fibers::Impl {
   Impl(std::size_t bytes, Road r)
       : stack_bytes(bytes), road(r), algorithm(algorithm_of_this_thread()), exception_state(abi::__cxa_get_globals()) {
-    slots.emplace_back().ctx = context::active();
+    main_fiber.ctx = context::active();
   }
 
   void make_fiber();
-  void body(Handle self);
-  void jump(Handle from, Handle to);
-  void arrived(Handle self);
+  void body(Fiber& self);
+  void jump(Handle to);
+  void arrived(Fiber& self);
 
   std::size_t stack_bytes;
   Road road;
   PassiveAlgorithm& algorithm;
-  void* exception_state;   // of this OS thread
-  std::deque<Slot> slots;  // [0] is main
+  void* exception_state;  // of this OS thread
+  Fiber main_fiber;
+  std::vector<std::unique_ptr<Fiber>> fibers;
   std::vector<Handle> parked;
   bool quitting = false;
   const char* (*describe)(void*) = nullptr;
-  Handle current = main;
+  Fiber* current = &main_fiber;
   StackGuard guard{&Impl::page_in_use, this};
 
   static StackGuard::Page page_in_use(void* self) {
     const auto& impl = *static_cast<const Impl*>(self);
-    if (impl.current == main) return {};
-    const Slot& s = impl.slots[impl.current];
+    if (impl.current == &impl.main_fiber) return {};
+    const Fiber& f = *impl.current;
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    return {static_cast<const char*>(s.stack.bottom) - page, page, impl.stack_bytes,
-            impl.describe == nullptr ? nullptr : impl.describe(s.argument)};
+    return {static_cast<const char*>(f.stack.bottom) - page, page, impl.stack_bytes,
+            impl.describe == nullptr ? nullptr : impl.describe(f.argument)};
   }
 };
 
 void Fibers::Impl::make_fiber() {
-  const auto handle = static_cast<Handle>(slots.size());
-  Slot& slot = slots.emplace_back();
-  const Stacks stacks(stack_bytes, handle, &slot.stack);
+  Fiber& made = *fibers.emplace_back(std::make_unique<Fiber>());
+  const Stacks stacks(stack_bytes, static_cast<std::uint32_t>(fibers.size()), &made.stack);
   try {
     // launch::post: the body must not run before the engine says so.
-    slot.fiber = boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg, stacks, [this, handle] { body(handle); });
+    made.fiber = boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg, stacks, [this, &made] { body(made); });
   } catch (...) {
-    slots.pop_back();  // no memory for the stack
+    fibers.pop_back();  // no memory for the stack
     throw;
   }
-  slot.ctx = algorithm.last_worker();
-  parked.push_back(handle);
+  made.ctx = algorithm.last_worker();
+  parked.push_back(&made);
 }
 
-void Fibers::Impl::body(Handle self) {
+void Fibers::Impl::body(Fiber& self) {
   arrived(self);
-  while (!quitting) slots[self].entry(slots[self].argument);
+  while (!quitting) self.entry(self.argument);
 #if defined(UNPLUG_ASAN)
-  __sanitizer_start_switch_fiber(nullptr, slots[main].stack.bottom, slots[main].stack.size);
+  __sanitizer_start_switch_fiber(nullptr, main_fiber.stack.bottom, main_fiber.stack.size);
 #endif
   // Returning ends the fiber: Boost asks the algorithm for the next one, which is main.
+  current = &main_fiber;
 }
 
-void Fibers::Impl::jump(Handle from, Handle to) {
-  Slot& here = slots[from];
+// What a choice leads to waits for this: `to` and its context are the only loads on the way.
+void Fibers::Impl::jump(Handle to) {
+  Fiber& here = *current;
+  Fiber& there = to == main ? main_fiber : *to;
+  current = &there;
   std::memcpy(here.exception_state.data(), exception_state, here.exception_state.size());
-  std::memcpy(exception_state, slots[to].exception_state.data(), here.exception_state.size());
+  std::memcpy(exception_state, there.exception_state.data(), there.exception_state.size());
 #if defined(UNPLUG_ASAN)
-  __sanitizer_start_switch_fiber(&here.fake_stack, slots[to].stack.bottom, slots[to].stack.size);
+  __sanitizer_start_switch_fiber(&here.fake_stack, there.stack.bottom, there.stack.size);
 #endif
   if (road == Road::resume) {
-    slots[to].ctx->resume();
+    there.ctx->resume();
   } else {
-    algorithm.force(slots[to].ctx);
+    algorithm.force(there.ctx);
     boost::this_fiber::yield();
   }
-  arrived(from);
+  arrived(here);
 }
 
 // Tells the address sanitizer where we are; the stack that was left first is main's.
-void Fibers::Impl::arrived([[maybe_unused]] Handle self) {
+void Fibers::Impl::arrived([[maybe_unused]] Fiber& self) {
 #if defined(UNPLUG_ASAN)
   const void* bottom = nullptr;
   std::size_t size = 0;
-  __sanitizer_finish_switch_fiber(slots[self].fake_stack, &bottom, &size);
-  if (slots[main].stack.bottom == nullptr) slots[main].stack = {bottom, size};
+  __sanitizer_finish_switch_fiber(self.fake_stack, &bottom, &size);
+  if (main_fiber.stack.bottom == nullptr) main_fiber.stack = {bottom, size};
 #endif
 }
 
@@ -228,11 +232,10 @@ Fibers::Fibers(std::size_t stack_bytes, Road road) : impl_(std::make_unique<Impl
 
 Fibers::~Fibers() {
   impl_->quitting = true;
-  for (Handle h = 1; h < impl_->slots.size(); ++h) {
-    Impl::Slot& slot = impl_->slots[h];
-    impl_->algorithm.main_is_ready(impl_->slots[main].ctx);
-    impl_->jump(main, h);
-    slot.fiber.join();
+  for (const auto& f : impl_->fibers) {
+    impl_->algorithm.main_is_ready(impl_->main_fiber.ctx);
+    impl_->jump(f.get());
+    f->fiber.join();
   }
   // Only Boost's dispatcher frees what has ended: let it run once.
   boost::this_fiber::yield();
@@ -240,24 +243,23 @@ Fibers::~Fibers() {
 
 Fibers::Handle Fibers::obtain(Entry entry, void* argument) {
   if (impl_->parked.empty()) impl_->make_fiber();
-  const Handle h = impl_->parked.back();
+  const Handle fiber = impl_->parked.back();
   impl_->parked.pop_back();
-  impl_->slots[h].entry = entry;
-  impl_->slots[h].argument = argument;
-  return h;
+  fiber->entry = entry;
+  fiber->argument = argument;
+  return fiber;
 }
 
 void Fibers::give_back(Handle fiber) { impl_->parked.push_back(fiber); }
 
 void Fibers::switch_to(Handle fiber) {
   if (fiber == running_) return;
-  const Handle from = running_;
-  running_ = impl_->current = fiber;
-  impl_->jump(from, fiber);
+  running_ = fiber;
+  impl_->jump(fiber);
 }
 
 void Fibers::describe_with(const char* (*describe)(void*)) { impl_->describe = describe; }
 
-std::size_t Fibers::created() const { return impl_->slots.size() - 1; }
+std::size_t Fibers::created() const { return impl_->fibers.size(); }
 
 }  // namespace unplug::sim

@@ -14,8 +14,9 @@ namespace unplug::sim {
 class Fibers {
  public:
   using Entry = void (*)(void* argument);
-  using Handle = std::uint32_t;  // 0 is the fiber of the thread that made the runtime ("main")
-  static constexpr Handle main = 0;
+  struct Fiber;
+  using Handle = Fiber*;
+  static constexpr Handle main = nullptr;  // the fiber of the thread that made the runtime
 
   // How switch_to() goes there. `yield` takes the documented road through Boost's scheduler and exists so that a test can show that both
   // give the same trace; it is slower.

@@ -1,6 +1,7 @@
 #include "unplug/sim/happens_before.hpp"
 
 #include <algorithm>
+#include <cassert>
 
 namespace unplug::sim {
 namespace {
@@ -58,33 +59,25 @@ VectorClocks::Clock VectorClocks::step(const Event& e) {
   return mine;
 }
 
+bool Reach::begin(const Trace& trace, [[maybe_unused]] std::size_t marks, Direction direction) {
+  assert(marks <= capacity);
+  tasks_.assign(trace.tasks.size(), 0);
+  objects_.assign(trace.objects.size(), {});
+
+  constexpr Birth nobodys{UINT32_MAX, 0, 0};
+  births_of(trace, births_);
+  births_.insert(births_.begin(), nobodys);
+  births_.push_back(nobodys);
+  next_birth_.assign(trace.tasks.size(), 0);
+  for (std::uint32_t i = 1; i + 1 < births_.size(); ++i)
+    if (direction == Direction::backward || births_[i].creator != births_[i - 1].creator) next_birth_[births_[i].creator] = i;
+  return births_.size() > 2;
+}
+
 std::vector<bool> past_of(const Trace& trace, std::size_t target) {
-  std::vector<bool> past(trace.events.size(), false);
-  // How many steps of each task are in the past, and which objects have a write or any access in it: an earlier event joins through them.
-  std::vector<std::uint32_t> steps(trace.tasks.size(), 0);
-  std::vector<char> written(trace.objects.size(), 0), accessed(trace.objects.size(), 0);
-  const auto add_task = [&](TaskId task, std::uint32_t count, auto&& self) -> void {
-    if (count <= steps[task.index()]) return;
-    const bool first = steps[task.index()] == 0;
-    steps[task.index()] = count;
-    if (!first) return;
-    const TaskRecord r = effective_birth(trace, trace.tasks[task.index()]);
-    if (r.creator) self(r.creator, r.creator_steps, self);
-  };
-  for (std::size_t i = target + 1; i-- > 0;) {
-    const Event& e = trace.events[i];
-    const bool has_access = e.access.kind != AccessKind::none;
-    const std::size_t o = has_access ? e.access.object.index() : 0;
-    const bool in = i == target || e.ordinal < steps[e.task.index()] ||
-                    (has_access && (written[o] != 0 || (e.access.kind == AccessKind::write && accessed[o] != 0)));
-    if (!in) continue;
-    past[i] = true;
-    add_task(e.task, e.ordinal + 1, add_task);
-    if (has_access) {
-      accessed[o] = 1;
-      if (e.access.kind == AccessKind::write) written[o] = 1;
-    }
-  }
+  const auto mark = static_cast<std::uint32_t>(target);
+  std::vector<bool> past(trace.events.size());
+  Reach{}.before(trace, {&mark, 1}, [&](std::uint32_t i, std::uint64_t mask) { past[i] = mask != 0; });
   return past;
 }
 

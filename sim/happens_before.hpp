@@ -43,6 +43,68 @@ class VectorClocks {
   std::vector<Birth> births_;
 };
 
+// Which events precede, or follow, up to 64 marked ones: a bit for each, in one pass, in constant time an event. Who asks about few events
+// (the ends of lifetimes) needs no clocks. Buffers are kept between traces.
+class Reach {
+ public:
+  static constexpr std::size_t capacity = 64;  // marks
+
+  // Calls visit(index, mask) for every event, the last first. Bit k of mask: the event precedes, or is, event marks[k]. Marks are indices
+  // into trace.events, ascending.
+  template <class Visit> void before(const Trace& trace, std::span<const std::uint32_t> marks, Visit&& visit) {
+    const bool any_births = begin(trace, marks.size(), Direction::backward);
+    std::size_t mark = marks.size();
+    for (auto i = static_cast<std::uint32_t>(trace.events.size()); i-- > 0;) {
+      const Event& e = trace.events[i];
+      const std::uint32_t task = e.task.index();
+      for (std::uint32_t& b = next_birth_[task]; any_births && births_[b].creator == task && births_[b].steps == e.ordinal + 1; --b)
+        tasks_[task] |= tasks_[births_[b].task];
+      const bool marked = mark > 0 && marks[mark - 1] == i;
+      visit(i, join(e, marked ? std::uint64_t{1} << --mark : 0));
+    }
+  }
+  // Calls visit(index, mask) for every event, the first first. Bit k of mask: the event follows, or is, event marks[k].
+  template <class Visit> void after(const Trace& trace, std::span<const std::uint32_t> marks, Visit&& visit) {
+    const bool any_births = begin(trace, marks.size(), Direction::forward);
+    std::size_t mark = 0;
+    for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
+      const Event& e = trace.events[i];
+      const std::uint32_t task = e.task.index();
+      const bool marked = mark < marks.size() && marks[mark] == i;
+      const std::uint64_t mask = join(e, marked ? std::uint64_t{1} << mark++ : 0);
+      for (std::uint32_t& b = next_birth_[task]; any_births && births_[b].creator == task && births_[b].steps == e.ordinal + 1; ++b)
+        tasks_[births_[b].task] = mask;
+      visit(i, mask);
+    }
+  }
+
+ private:
+  enum class Direction : std::uint8_t { forward, backward };
+  struct ObjectMasks {
+    std::uint64_t any = 0, written = 0;
+  };
+  bool begin(const Trace& trace, std::size_t marks, Direction direction);  // whether there are births
+  // The mask of an event, from those of its neighbours on the side that was visited.
+  std::uint64_t join(const Event& e, std::uint64_t own) {
+    std::uint64_t mask = tasks_[e.task.index()] | own;
+    if (e.access.kind == AccessKind::write) {
+      ObjectMasks& o = objects_[e.access.object.index()];
+      mask |= o.any;
+      o.any = o.written = mask;
+    } else if (e.access.kind == AccessKind::read) {
+      ObjectMasks& o = objects_[e.access.object.index()];
+      mask |= o.written;
+      o.any |= mask;
+    }
+    return tasks_[e.task.index()] = mask;
+  }
+
+  std::vector<std::uint64_t> tasks_;       // of each task's event that was visited last
+  std::vector<ObjectMasks> objects_;       // of the accesses visited, and of the writes among them
+  std::vector<Birth> births_;              // all, between two that are nobody's
+  std::vector<std::uint32_t> next_birth_;  // by task, into births_: the next that it will be met at
+};
+
 // The set of events that precede, or are, event `target` (an index into trace.events). O(events).
 [[nodiscard]] std::vector<bool> past_of(const Trace& trace, std::size_t target);
 

@@ -36,12 +36,18 @@ namespace unplug::sim {
 // splitmix64 as a sequential generator: seeding costs nothing, so every execution has its own.
 class Random {
  public:
-  explicit constexpr Random(std::uint64_t seed) : state_(seed) {}
-  constexpr std::uint64_t next() { return mix(state_ += 0x9e3779b97f4a7c15U); }
+  explicit constexpr Random(std::uint64_t seed) : state_(seed + increment), ready_(mix(state_)) {}
+  constexpr std::uint64_t next() {
+    // The value after this one is made ahead of time: a choice is what all else waits for.
+    const std::uint64_t value = ready_;
+    ready_ = mix(state_ += increment);
+    return value;
+  }
   constexpr std::uint64_t below(std::uint64_t bound) { return reduce(next(), bound); }  // 0 .. bound-1; bound > 0
 
  private:
-  std::uint64_t state_;
+  static constexpr std::uint64_t increment = 0x9e3779b97f4a7c15U;
+  std::uint64_t state_, ready_;
 };
 
 // Seed of execution number `index` of a campaign. A function of both alone, so that executions can be split over jobs and machines.

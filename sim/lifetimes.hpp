@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "unplug/sim/happens_before.hpp"
@@ -35,15 +36,29 @@ class LifetimeJudge {
   void judge(const Trace& trace, std::vector<LifetimeFault>& out);
 
  private:
-  struct End {
+  // One that ends, or begins, with an event. At most Reach::capacity of them are looked at together.
+  struct Boundary {
+    LifetimeId lifetime;
     std::uint32_t event;
-    bool first;
-    std::vector<std::uint32_t> clock;
   };
-  VectorClocks clocks_;
-  std::vector<std::vector<End>> ends_;   // by lifetime
-  std::vector<std::uint32_t> begin_of_;  // by lifetime; no_event: not begun yet
-  std::vector<LifetimeFault> early_;
+  void judge_ends(const Trace& trace, std::span<const Boundary> ends, std::vector<LifetimeFault>& out);
+  void judge_begins(const Trace& trace, std::span<const Boundary> begins, std::vector<LifetimeFault>& out);
+  void judge_unbegun(const Trace& trace, std::vector<LifetimeFault>& out);
+  void mark(std::span<const Boundary> boundaries);
+
+  // A use, and those of the boundaries at hand that are its lifetime's and don't follow it.
+  struct Unordered {
+    LifetimeId lifetime;
+    std::uint32_t use;
+    std::uint64_t boundaries;
+  };
+
+  Reach reach_;
+  std::vector<Boundary> ends_, begins_;     // of all lifetimes: every end, the first begin
+  std::vector<char> begun_;                 // by lifetime
+  std::vector<std::uint32_t> marks_;        // events of the boundaries at hand
+  std::vector<std::uint64_t> of_lifetime_;  // by lifetime: which of the boundaries at hand are its own
+  std::vector<Unordered> unordered_;
 };
 
 }  // namespace unplug::sim

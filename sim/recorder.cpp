@@ -28,11 +28,11 @@ TaskId Recorder::pick(std::span<const TaskView> enabled, TaskId current) {
     could_go_on = could_go_on || (current && v.id == current);
     if (v.id != chosen) continue;
     if (enabled.size() > 1)
-      decisions_.push_back({step, names_->text(v.name), std::string(v.operation->name), {}, 0, sorted_names(enabled, *names_)});
+      decisions_.push_back({step, names_->text(v.name), std::string(v.operation().name), {}, 0, sorted_names(enabled, *names_)});
   }
   if (chosen && current && chosen != current && could_go_on && !paused_) preemptions_.push_back(step);
   for (const TaskView& v : enabled)
-    if (v.id == chosen) paused_ = v.operation->pause;
+    if (v.id == chosen) paused_ = v.operation().pause;
   return chosen;
 }
 

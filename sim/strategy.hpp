@@ -18,14 +18,18 @@
 
 namespace unplug::sim {
 
+// An enabled task and the step it would take. Valid until it takes it.
 struct TaskView {
   TaskId id;
-  Access access;                   // of its pending step
-  NameId object;                   // the name of the object it accesses, which says in all executions the same
-  std::uint32_t alternatives = 1;  // > 1: the pending step is a data choice
-  Time eligible = 0;               // virtual time before which it has no reason to run; only `timed` obeys it
   NameId name;
-  const Operation* operation = nullptr;
+  const Step* step = nullptr;
+  NameId object;      // the name of the object that the step accesses: the same in all executions, which its id is not
+  Time eligible = 0;  // virtual time before which it has no reason to run; only `timed` obeys it
+
+  [[nodiscard]] const Access& access() const { return step->access; }
+  [[nodiscard]] const Operation& operation() const { return *step->operation; }
+  // > 1: the step is a data choice.
+  [[nodiscard]] std::uint32_t alternatives() const { return step->alternatives; }
 };
 
 struct ExecutionInfo {

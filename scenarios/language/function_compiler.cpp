@@ -306,7 +306,7 @@ void FunctionCompiler::finish() {
     site_ = no_site;
     emit(over);
   }
-  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {  // NOLINT(modernize-loop-convert): blocks inside blocks are added on the way
     const Block block = blocks_[b];
     at(block.from).target = here();
     at(block.from).depth = block.depth;

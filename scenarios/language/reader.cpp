@@ -1,5 +1,6 @@
 #include <cctype>
 #include <charconv>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -46,8 +47,8 @@ Node Reader::value(Node n) const {
 }
 
 std::optional<std::string> Reader::lookup(std::string_view name, Node at) const {
-  for (auto l = loops.rbegin(); l != loops.rend(); ++l)
-    if (l->first == name) return std::to_string(l->second);
+  for (const auto& [counter, value] : std::views::reverse(loops))
+    if (counter == name) return std::to_string(value);
   if (const auto found = parameters_->find(std::string(name)); found != parameters_->end()) {
     const Node v = found->second;
     if (v.is(Node::Kind::string)) return std::string(v.string());

@@ -18,7 +18,7 @@ struct Bench {
       : world(std::move(program), policy, engine), gatherer(world, Gatherer::How::exhaustive) {}
   sim::Dpor::Result explore(const sim::DporOptions& options, const std::function<void(std::uint64_t)>& progress) {
     std::uint64_t n = 0;
-    const sim::Dpor::Result r = sim::Dpor::explore(engine, world, options, [&](const sim::Outcome& o) {
+    sim::Dpor::Result r = sim::Dpor::explore(engine, world, options, [&](const sim::Outcome& o) {
       gatherer.add(0, engine.trace(), o);
       if (progress && ++n % 1024 == 0) progress(n);
       return true;

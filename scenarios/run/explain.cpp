@@ -53,9 +53,8 @@ class Describer {
 };
 
 std::string sentence(const Finding& f, const std::string& detail) {
-  const std::string who =
-      fmt::format("'{}' {} {} ({})", f.offender.task, detail == "the task still sleeps there" ? "is asleep in" : "executes",
-                  f.offender.operation, f.offender.function);
+  std::string who = fmt::format("'{}' {} {} ({})", f.offender.task, detail == "the task still sleeps there" ? "is asleep in" : "executes",
+                                f.offender.operation, f.offender.function);
   if (f.ended_by) return fmt::format("{} after '{}' {} ({})", who, f.ended_by->task, f.ended_by->operation, f.ended_by->function);
   if (!detail.empty()) return detail;
   return who;

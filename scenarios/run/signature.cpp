@@ -21,7 +21,7 @@ Signature signature_of(const sim::Trace& trace, const model::Violation& v) {
 
 std::string text(const model::Kernel& kernel, const Signature& s) {
   const auto place = [&](sim::NameId role, sim::SiteId site) {
-    const std::string who = role ? kernel.text(role) : std::string("?");
+    std::string who = role ? kernel.text(role) : std::string("?");
     if (!site) return who;
     const model::Site& where = kernel.site(site);
     return fmt::format("{} {}/{}", who, where.function, where.step);

@@ -76,13 +76,13 @@ class Dpor::Walk final : public Strategy {
     ++at_;
     choice_ = m.label.choice;
     for (const TaskView& v : enabled)
-      if (v.name == m.label.task && choice_ < std::max(v.alternatives, 1U)) return v.id;
+      if (v.name == m.label.task && choice_ < std::max(v.alternatives(), 1U)) return v.id;
     diverged_ = fmt::format("step {}: '{}' could go on here before and cannot now", at_, engine_.names().text(m.label.task));
     return {};
   }
   [[nodiscard]] static Touch touch_of(const TaskView& v) {
-    if (v.access.kind == AccessKind::none) return {};
-    return {v.object, v.access.kind};
+    if (v.access().kind == AccessKind::none) return {};
+    return {v.object, v.access().kind};
   }
 
   TaskId extend(std::span<const TaskView> enabled) {
@@ -113,7 +113,7 @@ class Dpor::Walk final : public Strategy {
   // Any step that is not asleep will do.
   bool branch(Node& n, std::span<const TaskView> enabled) {
     for (const TaskView& v : enabled) {
-      for (std::uint32_t c = 0; c < std::max(v.alternatives, 1U); ++c) {
+      for (std::uint32_t c = 0; c < std::max(v.alternatives(), 1U); ++c) {
         if (asleep(n, {v.name, c})) continue;
         trees_.append(n.branches, {{v.name, c}, touch_of(v)});
         return true;

@@ -28,8 +28,8 @@ class Probe final : public Strategy {
     }
     for (const TaskView& v : enabled) {
       Touch t;
-      if (v.access.kind != AccessKind::none) t = {v.object, v.access.kind};
-      for (std::uint32_t c = 0; c < std::max(v.alternatives, 1U); ++c) moves.push_back({{v.name, c}, t});
+      if (v.access().kind != AccessKind::none) t = {v.object, v.access().kind};
+      for (std::uint32_t c = 0; c < std::max(v.alternatives(), 1U); ++c) moves.push_back({{v.name, c}, t});
     }
     return {};
   }

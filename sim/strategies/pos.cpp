@@ -28,7 +28,7 @@ class Pos final : public Strategy {
       if (best == nullptr || p.priority > pending_[best->id.index()].priority) best = &v;
     }
     for (const TaskView& v : enabled)
-      if (v.id == best->id || conflict(v.access, best->access)) pending_[v.id.index()].priority = draws_.schedule.next();
+      if (v.id == best->id || conflict(v.access(), best->access())) pending_[v.id.index()].priority = draws_.schedule.next();
     return best->id;
   }
   std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override { return draws_.choose(point, bound); }

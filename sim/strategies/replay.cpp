@@ -18,8 +18,8 @@ bool ScheduleReplay::begin(const ExecutionInfo&) {
 TaskId ScheduleReplay::pick(std::span<const TaskView> enabled, TaskId) {
   if (next_ < schedule_.size())
     for (const TaskView& v : enabled)
-      if (v.name == schedule_[next_].task && (v.alternatives > 1 || schedule_[next_].choice == 0)) {
-        if (v.alternatives == 1) ++next_;
+      if (v.name == schedule_[next_].task && (v.alternatives() > 1 || schedule_[next_].choice == 0)) {
+        if (v.alternatives() == 1) ++next_;
         return v.id;
       }
   diverged_ = true;
@@ -64,7 +64,7 @@ TaskId DecisionReplay::pick(std::span<const TaskView> enabled, TaskId) {
   const Decision* d = expect(step, false);
   if (d != nullptr && d->alternatives == alternatives) {
     for (const TaskView& v : enabled) {
-      if (names_->text(v.name) != d->task || v.operation->name != d->operation) continue;
+      if (names_->text(v.name) != d->task || v.operation().name != d->operation) continue;
       ++next_;
       return v.id;
     }

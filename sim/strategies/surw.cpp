@@ -31,7 +31,7 @@ class Surw final : public Strategy {
   TaskId pick(std::span<const TaskView> enabled, TaskId) override {
     if (left_.empty()) return draws_.any(enabled);
     if (!intent_) intent_ = draw_intent();
-    const auto in_question = [&](const TaskView& v) { return v.access.kind != AccessKind::none && v.object == object_; };
+    const auto in_question = [&](const TaskView& v) { return v.access().kind != AccessKind::none && v.object == object_; };
     std::uint64_t free = 0;
     for (const TaskView& v : enabled) free += in_question(v) && v.name != intent_ ? 0 : 1;
     const TaskView* taken = nullptr;

@@ -52,8 +52,8 @@ class Follow final : public sim::Strategy {
   void keep(std::span<const sim::TaskView> views) {
     std::vector<std::string> lines;
     for (const sim::TaskView& v : views) {
-      for (std::uint32_t c = 0; c < std::max(v.alternatives, 1U); ++c) choices.push_back({{v.name, c}, v.access, v.operation});
-      lines.push_back(fmt::format("{} {} {}", names_->text(v.name), v.operation->name, v.object ? names_->text(v.object) : "-"));
+      for (std::uint32_t c = 0; c < std::max(v.alternatives(), 1U); ++c) choices.push_back({{v.name, c}, v.access(), &v.operation()});
+      lines.push_back(fmt::format("{} {} {}", names_->text(v.name), v.operation().name, v.object ? names_->text(v.object) : "-"));
     }
     std::ranges::sort(lines);
     enabled = fmt::format("{}", fmt::join(lines, "\n"));

@@ -10,11 +10,23 @@ using namespace unplug::sim::test;
 
 TEST_CASE("a step is announced before it is taken: a strategy sees what every task is about to do") {
   struct Watching final : Strategy {
-    std::vector<TaskView> seen;
+    struct Seen {
+      TaskId id;
+      std::string name;
+      std::string_view operation;
+      Access access;
+      std::uint32_t alternatives;
+    };
+    const NameTable* names = nullptr;
+    std::vector<Seen> seen;
     std::vector<TaskId> last;
-    bool begin(const ExecutionInfo& /*info*/) override { return true; }
+    bool begin(const ExecutionInfo& info) override {
+      names = info.names;
+      return true;
+    }
     TaskId pick(std::span<const TaskView> enabled, TaskId current) override {
-      if (seen.empty()) seen.assign(enabled.begin(), enabled.end());
+      if (seen.empty())  // a view is valid until the step is taken
+        for (const TaskView& v : enabled) seen.push_back({v.id, names->text(v.name), v.operation().name, v.access(), v.alternatives()});
       last.push_back(current);
       return enabled.back().id;
     }
@@ -36,8 +48,8 @@ TEST_CASE("a step is announced before it is taken: a strategy sees what every ta
   REQUIRE(s.seen.size() == 3);
   CHECK(s.seen[0].id == TaskId{0});
   CHECK(s.seen[0].access == Access{ObjectId{0}, AccessKind::read});
-  CHECK(s.seen[0].operation == &load);
-  CHECK(e.names().text(s.seen[0].name) == "reader");
+  CHECK(s.seen[0].operation == load.name);
+  CHECK(s.seen[0].name == "reader");
   CHECK(s.seen[1].id == TaskId{2});
   CHECK(s.seen[1].alternatives == 3);
   CHECK(s.seen[1].access == Access{});

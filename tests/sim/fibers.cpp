@@ -27,7 +27,7 @@ struct Closures {
   struct Job {
     Closures* self;
     std::function<void()> body;
-    Fibers::Handle handle = 0;
+    Fibers::Handle handle = nullptr;
   };
   std::deque<Job> jobs;
   Fibers::Handle start(std::function<void()> body) {
@@ -75,7 +75,7 @@ TEST_CASE("fibers hand over to each other directly") {
   on_both_roads([](Road road) {
     Closures c(road);
     std::string log;
-    Fibers::Handle a = 0, b = 0;
+    Fibers::Handle a = nullptr, b = nullptr;
     a = c.start([&] {
       for (int i = 0; i < 3; ++i) {
         log += 'a';
@@ -100,7 +100,7 @@ TEST_CASE("fibers hand over to each other directly") {
 TEST_CASE("a switch to oneself is none") {
   Closures c(Road::resume);
   int n = 0;
-  Fibers::Handle a = 0;
+  Fibers::Handle a = nullptr;
   a = c.start([&] {
     c.fibers.switch_to(a);
     ++n;
@@ -170,7 +170,7 @@ TEST_CASE("a switch in a destructor during unwinding keeps the number of uncaugh
   on_both_roads([](Road road) {
     Closures c(road);
     std::vector<int> seen;
-    Fibers::Handle a = 0, b = 0;
+    Fibers::Handle a = nullptr, b = nullptr;
     struct Switcher {
       std::function<void()> f;
       ~Switcher() { f(); }
@@ -231,7 +231,7 @@ TEST_CASE("no memory for a stack is an exception, and what was there before goes
   }
   struct Hello {
     Fibers& fibers;
-    Fibers::Handle handle = 0;
+    Fibers::Handle handle = nullptr;
     int n = 0;
   } hello{small};
   hello.handle = small.obtain(

@@ -34,6 +34,29 @@ std::vector<std::vector<bool>> closure(const Trace& t) {
   return before;
 }
 
+// Every event against up to 64 marked ones, in both directions.
+void check_reach(const Trace& trace, const std::vector<std::vector<bool>>& before) {
+  Reach reach;
+  for (std::uint32_t stride = 1; stride < 4; ++stride) {
+    std::vector<std::uint32_t> marks;
+    for (std::uint32_t i = 0; i < trace.events.size() && marks.size() < Reach::capacity; i += stride) marks.push_back(i);
+    std::vector<std::uint32_t> visited;
+    reach.before(trace, marks, [&](std::uint32_t i, std::uint64_t mask) {
+      visited.push_back(i);
+      for (std::size_t k = 0; k < marks.size(); ++k)
+        if (before[marks[k]][i] != ((mask >> k & 1U) != 0)) FAIL_CHECK("event " << i << " before mark " << marks[k]);
+      if (marks.size() < 64 && mask >> marks.size() != 0) FAIL_CHECK("bits without a mark");
+    });
+    reach.after(trace, marks, [&](std::uint32_t i, std::uint64_t mask) {
+      if (visited.empty() || visited.back() != i) FAIL_CHECK("event " << i << " is out of order");
+      visited.pop_back();
+      for (std::size_t k = 0; k < marks.size(); ++k)
+        if (before[i][marks[k]] != ((mask >> k & 1U) != 0)) FAIL_CHECK("event " << i << " after mark " << marks[k]);
+    });
+    CHECK(visited.empty());
+  }
+}
+
 void check(const Trace& trace) {
   const auto before = closure(trace);
   VectorClocks clocks;
@@ -47,6 +70,7 @@ void check(const Trace& trace) {
   }
   for (std::size_t j = 0; j < trace.events.size(); ++j)
     if (past_of(trace, j) != before[j]) FAIL_CHECK("past of event " << j);
+  check_reach(trace, before);
 }
 
 }  // namespace

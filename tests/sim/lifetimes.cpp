@@ -311,3 +311,63 @@ TEST_CASE("faults come in the order of lifetime, use and end, after what was the
   CHECK(out[2].use < out[3].use);
   for (std::size_t i = 1; i <= 3; ++i) CHECK((out[i].use == out[i + 3].use && out[i].end == out[i + 3].end));
 }
+
+TEST_CASE("more lifetimes than are looked at together: each use, begin and end against the definition") {
+  constexpr std::uint32_t lifetimes = 150;  // Reach::capacity is 64
+  Engine engine;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    Lambda p([seed](Engine& e) {
+      std::vector<LifetimeId> lives;
+      for (std::uint32_t i = 0; i < lifetimes; ++i) lives.push_back(e.new_lifetime(e.own_name("L"), 0, i % 3 != 0));
+      std::vector<ObjectId> objects;
+      for (int i = 0; i < 4; ++i) objects.push_back(e.new_object(e.own_name("x")));
+      for (std::uint64_t t = 0; t < 4; ++t)
+        e.spawn("task" + std::to_string(t), [=, &e] {
+          Random draws(combine(seed, t));
+          for (int i = 0; i < 200; ++i) {
+            const LifetimeId l = lives[draws.below(lifetimes)];
+            Step s;
+            s.operation = &nothing;
+            if (draws.below(2) == 0) s.access = {objects[draws.below(4)], draws.below(2) == 0 ? AccessKind::write : AccessKind::read};
+            switch (draws.below(6)) {
+              case 0: s.begins = l; break;
+              case 1: s.ends = l; break;
+              default: s.uses = {l}; break;
+            }
+            e.step(s);
+          }
+        });
+    });
+    run(engine, p, "random", seed);
+    const Trace& t = engine.trace();
+
+    // Each pair of a use and a boundary by itself, from pasts.
+    std::vector<std::vector<bool>> past;
+    for (std::uint32_t i = 0; i < t.events.size(); ++i) past.push_back(past_of(t, i));
+    const auto precedes = [&](std::uint32_t a, std::uint32_t b) { return a != b && past[b][a]; };
+    Pairs expected;
+    for (std::uint32_t l = 0; l < lifetimes; ++l) {
+      std::vector<std::uint32_t> begins, ends, uses;
+      for (std::uint32_t i = 0; i < t.events.size(); ++i) {
+        const Event& e = t.events[i];
+        if (e.begins == LifetimeId{l}) begins.push_back(i);
+        if (e.ends == LifetimeId{l}) ends.push_back(i);
+        if (std::ranges::count(t.uses_of(e), LifetimeId{l}) != 0) uses.push_back(i);
+      }
+      for (const std::uint32_t u : uses) {
+        const bool is_end = t.events[u].ends == LifetimeId{l};
+        for (const std::uint32_t e : ends) {
+          const bool first = std::ranges::none_of(ends, [&](std::uint32_t other) { return precedes(other, e); });
+          if (e != u && !precedes(u, e) && (is_end || first))
+            expected.insert(pair_of(t, is_end ? Kind::double_end : Kind::use_after_end, LifetimeId{l}, t.events[u].task, u, e));
+        }
+        if (t.lifetimes[l].from_start) continue;
+        const std::uint32_t begin = begins.empty() ? LifetimeFault::no_event : begins.front();
+        if (begins.empty() || (begin != u && !precedes(begin, u)))
+          expected.insert(pair_of(t, Kind::use_before_begin, LifetimeId{l}, t.events[u].task, u, begin));
+      }
+    }
+    CHECK(judged(t) == expected);
+    CHECK(expected.size() > 300);
+  }
+}

@@ -74,7 +74,7 @@ class FollowPrefix final : public Strategy {
   TaskId pick(std::span<const TaskView> enabled, TaskId /*current*/) override {
     if (depth_ < prefix.size()) return enabled[prefix[depth_++].task].id;
     for (std::uint32_t t = 0; t < enabled.size(); ++t)
-      for (std::uint32_t c = 0; c < enabled[t].alternatives; ++c) moves.push_back({t, c});
+      for (std::uint32_t c = 0; c < enabled[t].alternatives(); ++c) moves.push_back({t, c});
     return {};
   }
   std::uint32_t choose(const ChoicePoint& /*point*/, std::uint32_t /*bound*/) override { return prefix[depth_ - 1].choice; }
