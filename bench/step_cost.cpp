@@ -13,7 +13,7 @@ namespace {
 
 using namespace unplug::sim;
 
-const Operation update{.name = "update"}, lock{.name = "lock"}, unlock{.name = "unlock"}, finish{.name = "end"};
+const Operation update{.name = "update"}, lock{.name = "lock"}, unlock{.name = "unlock"};
 
 // `tasks` tasks of `steps` steps each; what a step is depends on `kind`. Written as compiled programs are: no exceptions, no closures.
 class Workload final : public Program {
@@ -240,7 +240,8 @@ Result two_threads(unsigned rounds) {
   static const Row row{"two OS threads, CPU time per step against one", "step", 1.0, 1.05, {}};
   std::vector<double> ns, ratios;
   for (unsigned round = 0; round <= rounds; ++round) {
-    double alone = 0, both[2] = {0, 0};
+    double alone = 0;
+    std::array<double, 2> both{};
     const auto work = [](double& out) {
       Runner runner(Workload::Kind::shared, 8, 40);
       out = ns_per_step(runner);

@@ -79,7 +79,11 @@ std::string command_line(const Options& o, const std::string& verb) {
   each("--policy", o.policies);
   each("--form", o.forms);
   each("--without", o.without);
-  if (verb != "prove") each("--strategy", o.strategies);
+  if (verb != "prove") {
+    each("--strategy", o.strategies);
+  } else if (const auto bound = sim::preemption_bound(o.strategies.front())) {
+    out += fmt::format(" --preemptions {}", *bound);
+  }
   each("--param", o.params);
   // The default is no limit to exhaustive exploration; said aloud it would be.
   if (o.executions_given) out += fmt::format(" --executions {}", o.executions);
@@ -130,7 +134,7 @@ void add_options(CLI::App& verb, Options& o, const std::string& default_out) {
             o.executions = n;
             o.executions_given = true;
           },
-          "executions of each cell (default 10000); of strategy dpor: stop after so many traces")
+          "executions of each cell (default 10000); of a search (dpor, bounded): stop after so many")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
   verb.add_option("--seed", o.seed, "seed of the campaign");
   verb.add_option("--jobs", o.jobs, "threads; the result does not depend on it (default: one per CPU)")->check(CLI::Range(0U, 1024U));

@@ -1,4 +1,6 @@
 // unplug prove FILE...: every execution that differs, and what stands behind the verdict.
+#include <fmt/format.h>
+
 #include "unplug/cli/common.hpp"
 #include "unplug/sim/strategy.hpp"
 
@@ -9,8 +11,12 @@ void add_prove(CLI::App& app, int& exit) {
   CLI::App* verb = app.add_subcommand("prove", "exhaustive exploration: one execution per trace, none twice (run --strategy dpor)");
   add_options(*verb, *o, "out/prove");
   verb->get_option("--executions")->description("stop after so many traces: the evidence is bounded then (default: all)");
-  verb->callback([o, &exit] {
-    o->strategies = {std::string(sim::exhaustive_strategy)};
+  auto preemptions = std::make_shared<int>(-1);
+  verb->add_option("--preemptions", *preemptions, "instead, every schedule with up to K preemptions (run --strategy 'bounded(K)')")
+      ->option_text("K")
+      ->check(CLI::Range(0, 9));
+  verb->callback([o, preemptions, &exit] {
+    o->strategies = {*preemptions < 0 ? std::string(sim::exhaustive_strategy) : fmt::format("bounded({})", *preemptions)};
     const auto ran = run_files(*o, {}, "prove", exit);
     if (!ran) return;
     exit = show(*o, *ran);

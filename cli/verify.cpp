@@ -90,8 +90,9 @@ void add_verify(CLI::App& app, int& exit) {
     o.seed = a->seed;
     if (!check_strategies(o.strategies)) return;
     for (const std::string& s : o.strategies) {
-      if (s != sim::exhaustive_strategy) continue;
-      print_error("verify: dpor has no seeds; it checks that steps repeat by itself, and ends with exit code 3 if they don't");
+      if (!sim::searches(s)) continue;
+      print_error(
+          fmt::format("verify: {} has no seeds; it checks that steps repeat by itself, and ends with exit code 3 if they don't", s));
       return;
     }
     scenarios::LoadOptions load;

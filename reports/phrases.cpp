@@ -6,6 +6,7 @@
 
 #include "unplug/reports/format.hpp"
 #include "unplug/reports/layout.hpp"
+#include "unplug/sim/strategy.hpp"
 
 namespace unplug::reports {
 
@@ -68,6 +69,12 @@ std::vector<std::string> without(std::vector<std::string> list, const std::vecto
   return list;
 }
 
+// What a strategy counts as one execution.
+std::string_view unit_of(const std::string& strategy) {
+  if (strategy == sim::exhaustive_strategy) return "trace";
+  return sim::preemption_bound(strategy) ? "schedule" : "execution";
+}
+
 std::vector<std::string> evidence_sentences(const Verdict& verdict, const std::vector<std::string>& said_before) {
   std::vector<std::string> sentences;
   const bool searched =
@@ -90,10 +97,10 @@ std::vector<std::string> evidence_sentences(const Verdict& verdict, const std::v
         out = fmt::format("sampled {}{} ({})", counted(evidence.executions, "execution"), each, cell->strategy);
         break;
       case Evidence::Kind::bounded:
-        out = fmt::format("bounded ({}): {}{}", cell->strategy, counted(evidence.executions, "trace"), each);
+        out = fmt::format("bounded ({}): {}{}", cell->strategy, counted(evidence.executions, unit_of(cell->strategy)), each);
         break;
       case Evidence::Kind::exhaustive:
-        out = fmt::format("exhaustive ({}): all {}{}", cell->strategy, counted(evidence.executions, "trace"), each);
+        out = fmt::format("exhaustive ({}): all {}{}", cell->strategy, counted(evidence.executions, unit_of(cell->strategy)), each);
         break;
     }
     if (!cell->violations.empty()) {

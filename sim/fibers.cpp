@@ -83,7 +83,7 @@ class Stacks {
   Stacks(std::size_t bytes, std::uint32_t colour, Bounds* bounds) : bytes_(bytes), colour_(colour), bounds_(bounds) {}
   boost::context::stack_context allocate() const {
     const std::size_t page = page_size();
-    const std::size_t usable = (bytes_ + 16 * 256 + page - 1) / page * page;
+    const std::size_t usable = (bytes_ + colours * stagger + page - 1) / page * page;
     void* base = ::mmap(nullptr, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) throw std::bad_alloc{};
     if (::mprotect(base, page, PROT_NONE) != 0) {  // too many mappings: better no stack than one without its guard page
@@ -91,14 +91,14 @@ class Stacks {
       throw std::bad_alloc{};
     }
     boost::context::stack_context s;
-    const std::size_t shift = (colour_ % 16) * 256;
+    const std::size_t shift = colour_ % colours * stagger;
     s.size = usable + page - shift;
     s.sp = static_cast<char*>(base) + s.size;
     *bounds_ = {static_cast<char*>(base) + page, s.size - page};
     return s;
   }
   void deallocate(boost::context::stack_context& s) const {
-    const std::size_t shift = (colour_ % 16) * 256;
+    const std::size_t shift = colour_ % colours * stagger;
     char* const base = static_cast<char*>(s.sp) - s.size;
 #if defined(UNPLUG_ASAN)
     // Frames that were left by a switch for good are still marked; whoever gets this memory next would trip over them.
@@ -112,6 +112,7 @@ class Stacks {
     static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     return size;
   }
+  static constexpr std::size_t colours = 16, stagger = 256;
   std::size_t bytes_;
   std::uint32_t colour_;
   Bounds* bounds_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <ranges>
 #include <tuple>
 #include <utility>
 
@@ -40,7 +39,8 @@ void LifetimeJudge::judge_ends(const Trace& trace, std::span<const Boundary> end
         if (ends[k].event != i) first &= ~(std::uint64_t{1} << k);
       });
   });
-  for (const Unordered& u : std::views::reverse(unordered_)) {
+  std::ranges::reverse(unordered_);  // in the order of the trace
+  for (const Unordered& u : unordered_) {
     const Event& e = trace.events[u.use];
     const bool is_end = e.ends == u.lifetime;  // pairs of ends are faults in both roles if unordered
     for_bits(u.boundaries & (is_end ? ~std::uint64_t{0} : first), [&](std::size_t k) {

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <vector>
 
 namespace unplug::sim {
 
@@ -16,9 +16,9 @@ struct StackGuardHandler {
   // The handler can't run on the stack that has overflowed.
   struct OtherStack {
     static constexpr std::size_t bytes = std::size_t{32} << 10U;
-    OtherStack() : memory(std::make_unique<char[]>(bytes)) {
+    OtherStack() : memory(bytes) {
       stack_t s{};
-      s.ss_sp = memory.get();
+      s.ss_sp = memory.data();
       s.ss_size = bytes;
       mine = ::sigaltstack(nullptr, &before) == 0 && (before.ss_flags & SS_DISABLE) != 0 && ::sigaltstack(&s, nullptr) == 0;
     }
@@ -27,7 +27,7 @@ struct StackGuardHandler {
     }
     OtherStack(const OtherStack&) = delete;
     OtherStack& operator=(const OtherStack&) = delete;
-    std::unique_ptr<char[]> memory;
+    std::vector<char> memory;
     stack_t before{};
     bool mine = false;
   };

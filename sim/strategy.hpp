@@ -73,16 +73,22 @@ class Strategy {
 // Makes the strategy that `--strategy` names, "pct" or "pct(3)", or null if there is none of that name or its parameter is out of range.
 [[nodiscard]] std::unique_ptr<Strategy> make_strategy(std::string_view name);
 
-// The name of exhaustive exploration, which is no Strategy: make_strategy() doesn't know it. See dpor/dpor.hpp.
+// --- Searches: they visit all executions of a kind, once each, and are no Strategy. make_strategy() doesn't make them.
+
+// The name of exhaustive exploration; see dpor/dpor.hpp.
 inline constexpr std::string_view exhaustive_strategy = "dpor";
+// The k of "bounded(k)", 2 for "bounded"; none if it is another name. See bounded.hpp.
+[[nodiscard]] std::optional<std::uint32_t> preemption_bound(std::string_view name);
+// Whether it is the name of a search.
+[[nodiscard]] bool searches(std::string_view name);
 
 struct StrategyInfo {
   std::string_view name, summary;
   std::string_view parameter;  // what may stand in parentheses; empty: nothing
 };
-// Whether `--strategy` may say this: what make_strategy() makes, or exhaustive exploration.
-[[nodiscard]] inline bool known_strategy(std::string_view name) { return name == exhaustive_strategy || make_strategy(name) != nullptr; }
-// All that make_strategy() knows, in the order of documentation; exhaustive exploration is the last.
+// Whether `--strategy` may say this: the name of a strategy or of a search, its parameter in range.
+[[nodiscard]] bool known_strategy(std::string_view name);
+// All of them, in the order of documentation.
 [[nodiscard]] std::vector<StrategyInfo> strategies();
 
 }  // namespace unplug::sim

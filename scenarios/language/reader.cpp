@@ -1,6 +1,6 @@
+#include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <ranges>
 
 #include <fmt/format.h>
 
@@ -47,8 +47,9 @@ Node Reader::value(Node n) const {
 }
 
 std::optional<std::string> Reader::lookup(std::string_view name, Node at) const {
-  for (const auto& [counter, value] : std::views::reverse(loops))
-    if (counter == name) return std::to_string(value);
+  // The innermost loop first.
+  const auto loop = std::find_if(loops.rbegin(), loops.rend(), [&](const auto& l) { return l.first == name; });
+  if (loop != loops.rend()) return std::to_string(loop->second);
   if (const auto found = parameters_->find(std::string(name)); found != parameters_->end()) {
     const Node v = found->second;
     if (v.is(Node::Kind::string)) return std::string(v.string());

@@ -76,8 +76,8 @@ void judge_expectations(const Scenario& s, ScenarioResult& result) {
         Cell& c = result.cells[i];
         static constexpr std::array<std::string_view, 3> kinds{"sampled", "bounded", "exhaustive"};
         const std::string_view have = kinds[static_cast<std::size_t>(c.evidence.kind)];
-        // Sampling that was cut now and then ("bounded") is less than sampling; exhaustive exploration that was cut is not.
-        const bool cut = have == "bounded" && c.strategy != sim::exhaustive_strategy;
+        // Sampling that was cut now and then ("bounded") is less than sampling; a search that was cut is not.
+        const bool cut = have == "bounded" && !sim::searches(c.strategy);
         const bool enough = strength(have) >= strength(row.evidence) && !(row.evidence == "sampled" && cut);
         c.expectations.push_back(
             {fmt::format("evidence {}", row.evidence), row.why, enough, enough ? std::string{} : fmt::format("evidence is {}", have)});

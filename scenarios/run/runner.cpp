@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "unplug/scenarios/run/exhaustive.hpp"
 #include "unplug/scenarios/run/explain.hpp"
 #include "unplug/scenarios/run/failure_file.hpp"
+#include "unplug/scenarios/run/search.hpp"
 #include "unplug/scenarios/run/tally.hpp"
 #include "unplug/sim/campaign.hpp"
 #include "unplug/sim/semantics.hpp"
@@ -90,16 +90,16 @@ std::vector<std::string> never_overlapped(const Program& p, const Tally& t) {
   return out;
 }
 
-Cell make_cell(const Program& program, const Tally& t, bool timed, const std::optional<Exhaustion>& exhaustive) {
+Cell make_cell(const Program& program, const Tally& t, bool timed, const std::optional<Searched>& searched) {
   Cell c;
   c.executions = t.executions;
-  c.evidence.kind = t.cut != 0 || (exhaustive && !exhaustive->complete) ? Evidence::Kind::bounded
-                    : exhaustive                                        ? Evidence::Kind::exhaustive
-                                                                        : Evidence::Kind::sampled;
+  c.evidence.kind = t.cut != 0 || (searched && !searched->complete) ? Evidence::Kind::bounded
+                    : searched                                      ? Evidence::Kind::exhaustive
+                                                                    : Evidence::Kind::sampled;
   c.evidence.executions = t.executions;
-  c.evidence.distinct_traces = exhaustive ? t.executions : t.fingerprints.size();
+  c.evidence.distinct_traces = t.fingerprints.empty() ? t.executions : t.fingerprints.size();
   c.evidence.bounds = program_bounds(program);
-  if (exhaustive && !exhaustive->complete) c.evidence.bounds.push_back(exhaustive->why);
+  if (searched && !searched->complete) c.evidence.bounds.push_back(searched->why);
   if (t.cut != 0) c.evidence.bounds.push_back(fmt::format("{} execution(s) cut: {}", t.cut, t.cut_message));
   if (timed) {
     c.remove_ns = quantiles(t.remove_ns);
@@ -183,13 +183,15 @@ struct CellRun {
                           const std::function<void(std::uint64_t)>& progress) const {
     const std::shared_ptr<const Program> program = scenario.program(member, form);
     Tally tally;
-    const bool all = strategy == sim::exhaustive_strategy;
-    const bool timed = !all && sim::make_strategy(strategy)->obeys_time();
-    std::optional<Exhaustion> exhaustive;
+    const bool searches = sim::searches(strategy);
+    const bool timed = !searches && sim::make_strategy(strategy)->obeys_time();
+    std::optional<Searched> searched;
     try {
-      if (all) {
-        exhaustive = explore_all(program, policy.spec, options, tally, progress);
-        if (exhaustive->stopped) return {};
+      if (searches) {
+        const std::optional<std::uint32_t> bound = sim::preemption_bound(strategy);
+        searched = bound ? search_bounded(program, policy.spec, *bound, options, tally, progress)
+                         : search_traces(program, policy.spec, options, tally, progress);
+        if (searched->stopped) return {};
       } else if (!sim::run_campaign(
                      options.executions, options.jobs,
                      [&] { return std::make_unique<CellWorker>(program, policy.spec, strategy, options.seed, tally); }, progress,
@@ -199,7 +201,7 @@ struct CellRun {
     } catch (const std::exception& e) {
       problems.push_back({true, fmt::format("{}, policy {}, strategy {}: {}", scenario.path, policy.name, strategy, e.what())});
     }
-    Cell cell = make_cell(*program, tally, timed, exhaustive);
+    Cell cell = make_cell(*program, tally, timed, searched);
     cell.member = scenario.members[member].name;
     cell.form = scenario.forms[form];
     cell.policy = policy.name;
@@ -209,9 +211,9 @@ struct CellRun {
 
     Explainer explainer(program, policy.spec);
     for (const auto& [signature, count] : tally.signatures) {
-      const std::uint64_t index = exhaustive ? 0 : count.lowest;
-      const auto e = exhaustive ? explainer.explain(count.schedule, sim::execution_seed(options.seed, 0), signature)
-                                : explainer.explain(strategy, options.seed, index, signature);
+      const std::uint64_t index = searched ? 0 : count.lowest;
+      const auto e = searched ? explainer.explain(count.schedule, sim::execution_seed(options.seed, 0), signature)
+                              : explainer.explain(strategy, options.seed, index, signature);
       if (!e) {
         ++cell.unreplayed_predictions;
         continue;

@@ -14,13 +14,18 @@ void unite(std::vector<bool>& into, const std::vector<bool>& from) {
   for (std::size_t i = 0; i < from.size(); ++i) into[i] = into[i] || from[i];
 }
 
+void keep_one_of_each(std::vector<std::uint64_t>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
 }  // namespace
 
 void Tally::Count::add(const Count& o) {
   count += o.count;
-  lowest = std::min(lowest, o.lowest);
   note = o.note;
-  if (std::tie(o.steps, o.fingerprint) < std::tie(steps, fingerprint)) {
+  if (std::tie(o.lowest, o.steps, o.fingerprint) < std::tie(lowest, steps, fingerprint)) {
+    lowest = o.lowest;
     steps = o.steps;
     fingerprint = o.fingerprint;
     schedule = o.schedule;
@@ -30,14 +35,13 @@ void Tally::Count::add(const Count& o) {
 void Tally::merge(const Tally& o) {
   executions += o.executions;
   cut += o.cut;
-  if (o.cut_index < cut_index) {
+  if (std::tie(o.cut_index, o.cut_message) < std::tie(cut_index, cut_message)) {
     cut_index = o.cut_index;
     cut_message = o.cut_message;
   }
   for (const auto& [key, c] : o.signatures) signatures[key].add(c);
   fingerprints.insert(fingerprints.end(), o.fingerprints.begin(), o.fingerprints.end());
-  std::sort(fingerprints.begin(), fingerprints.end());
-  fingerprints.erase(std::unique(fingerprints.begin(), fingerprints.end()), fingerprints.end());
+  keep_one_of_each(fingerprints);
   remove_ns.merge(o.remove_ns);
   unbind_ns.merge(o.unbind_ns);
   rmmod_ns.merge(o.rmmod_ns);
@@ -92,7 +96,7 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   world_.count_coverage(trace);
   if (outcome.kind == Kind::step_bound || outcome.kind == Kind::cut) {
     ++tally_.cut;
-    if (index < tally_.cut_index) {
+    if (std::tie(index, outcome.message) < std::tie(tally_.cut_index, tally_.cut_message)) {
       tally_.cut_index = index;
       tally_.cut_message = outcome.message;
     }
@@ -107,18 +111,25 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
     Tally::Count& c = counts_[s];
     ++c.count;
     c.note = model::info(s.violation_class).note;
-    if (!exhaustive_) {
+    if (!searched_) {
       c.lowest = std::min(c.lowest, index);
       continue;
     }
     const std::uint64_t steps = trace.events.size();
-    if (std::tie(steps, trace.fingerprint) >= std::tie(c.steps, c.fingerprint)) continue;
+    if (std::tie(index, steps, trace.fingerprint) >= std::tie(c.lowest, c.steps, c.fingerprint)) continue;
+    c.lowest = index;
     c.steps = steps;
     c.fingerprint = trace.fingerprint;
     c.schedule.clear();
     for (const sim::Event& e : trace.events) c.schedule.emplace_back(world_.kernel().text(trace.tasks[e.task.index()].name), e.choice);
   }
-  if (!exhaustive_) tally_.fingerprints.push_back(trace.fingerprint);  // there each is visited once
+  if (!once_) {
+    tally_.fingerprints.push_back(trace.fingerprint);
+    if (tally_.fingerprints.size() >= many_fingerprints_) {
+      keep_one_of_each(tally_.fingerprints);
+      many_fingerprints_ = std::max(many_fingerprints_, 2 * tally_.fingerprints.size());
+    }
+  }
 
   const model::Kernel& k = world_.kernel();
   const model::RemovalRecord& r = k.removal;

@@ -20,9 +20,10 @@ using NamedSchedule = std::vector<std::pair<std::string, std::uint32_t>>;
 
 struct Tally {
   struct Count {
-    std::uint64_t count = 0, lowest = UINT64_MAX;  // lowest: index of an execution, if they have one
+    std::uint64_t count = 0, lowest = UINT64_MAX;  // lowest: index of an execution
     bool note = false;
-    // Under exhaustive exploration executions have no numbers: the trace that is kept has the fewest steps, then the least fingerprint.
+    // A search has no numbers to find an execution by. The one that is kept has the lowest index, then the fewest steps, then the least
+    // fingerprint.
     std::uint64_t steps = UINT64_MAX, fingerprint = UINT64_MAX;
     NamedSchedule schedule;
     void add(const Count& other);
@@ -55,9 +56,12 @@ struct Tally {
 // Gathers executions of one world. Buffers and keys by id; text is made once, by finish().
 class Gatherer {
  public:
-  enum class How : std::uint8_t { sampled, timed, exhaustive };
-  Gatherer(World& world, How how) : world_(world), timed_(how == How::timed), exhaustive_(how == How::exhaustive), meetings_(exhaustive_) {}
-  // Adds the execution that has just ended, number `index`. Throws std::runtime_error with a message if the engine failed.
+  enum class How : std::uint8_t { sampled, timed, bounded, exhaustive };
+  Gatherer(World& world, How how)
+      : world_(world), timed_(how == How::timed), once_(how == How::exhaustive), searched_(once_ || how == How::bounded),
+        meetings_(searched_) {}
+  // Adds the execution that has just ended. `index`: its number when they are drawn, its preemptions in a bounded search, 0 in an
+  // exhaustive one. Throws std::runtime_error with a message if the engine failed.
   void add(std::uint64_t index, const sim::Trace& trace, const sim::Outcome& outcome);
   [[nodiscard]] Tally finish();
 
@@ -68,7 +72,7 @@ class Gatherer {
   void add_waits(const sim::Trace& trace);
   void add_meetings();
   World& world_;
-  bool timed_, exhaustive_;
+  bool timed_, once_, searched_;  // once_: each trace is visited once
   Meetings meetings_;
   model::Checker checker_;
   std::vector<model::Violation> violations_;
@@ -76,6 +80,7 @@ class Gatherer {
   std::map<Signature, Tally::Count> counts_;
   std::map<std::pair<bool, sim::SiteId>, std::uint64_t> refusals_;
   Tally tally_;
+  std::size_t many_fingerprints_ = 1U << 20U;  // above, those that are there twice are dropped
 };
 
 // Everything that is wrong with the execution that has just ended in `world`: the checker's violations, and slow-remove if `timed`.

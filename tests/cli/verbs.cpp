@@ -105,6 +105,31 @@ TEST_CASE("prove: 0 if exhaustive exploration finds what is expected, its failur
   CHECK(few.out.find("the first 50 traces") != std::string::npos);
 }
 
+TEST_CASE("prove --preemptions: the bound is named, the command repeats it, and its failures replay") {
+  Folder f("bounded");
+  const std::string file = "prove scenarios/drm-unbounded-wait.json --policy none --policy rcu-revoke";
+  const Ran ran = run_unplug(file + " --preemptions 1 --json" + with_out(f));
+  CHECK(ran.code == 0);
+  const Json result = Json::parse(ran.out);
+  CHECK(result["command"] == "unplug prove scenarios/drm-unbounded-wait.json --policy none --policy rcu-revoke --preemptions 1 --seed 1");
+  for (const Json& cell : result["scenarios"][0]["cells"]) {
+    CHECK(cell["strategy"] == "bounded(1)");
+    CHECK(cell["evidence"]["kind"] == "bounded");
+    CHECK(cell["evidence"]["bounds"].back() == "up to 1 preemption");
+    CHECK(cell["evidence"]["distinct_traces"] <= cell["evidence"]["executions"]);
+  }
+  std::size_t files = 0;
+  for (const auto& e : std::filesystem::directory_iterator(f.path / "out" / "failures")) {
+    CHECK(run_unplug("replay --quiet " + e.path().string()).code == 1);
+    ++files;
+  }
+  CHECK(files > 0);
+  const Ran table = run_unplug(file + " --preemptions 1" + with_out(f));
+  CHECK(table.out.find("bounded (bounded(1)): ") != std::string::npos);
+  CHECK(table.out.find(" schedules") != std::string::npos);
+  CHECK(run_unplug(file + " --preemptions 10" + with_out(f)).code == 2);
+}
+
 TEST_CASE("replay: reproduced is 1, and the same text every time") {
   Folder f("replay");
   for (const auto& file : failures(f)) {

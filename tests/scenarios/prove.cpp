@@ -107,3 +107,32 @@ TEST_CASE("prove: a limit on the traces makes the evidence bounded, and says whi
   o.stop = &now;
   CHECK(run(*s, o).cells.empty());
 }
+
+TEST_CASE("prove --preemptions: the same with any number of threads, more with each preemption, nothing that is not there") {
+  LoadOptions load;
+  load.policies = {"none", "fd-refcount"};
+  const auto s = flagship("drm-unbounded-wait", load);
+  const ScenarioResult all = run(*s, exhaustive(1), load);
+  std::vector<std::set<std::string>> before(all.cells.size());
+  for (unsigned k = 0; k < 2; ++k) {
+    RunOptions o = exhaustive(1);
+    o.strategies = {fmt::format("bounded({})", k)};
+    const ScenarioResult one = run(*s, o, load);
+    o.jobs = 2;
+    const ScenarioResult two = run(*s, o, load);
+    o.jobs = 5;
+    const ScenarioResult five = run(*s, o, load);
+    for (std::size_t i = 0; i < one.cells.size(); ++i) {
+      const Cell& c = one.cells[i];
+      CAPTURE(c.policy);
+      CHECK(text(c) == text(two.cells[i]));
+      CHECK(text(c) == text(five.cells[i]));
+      const std::set<std::string> found = signatures(c);
+      CHECK(std::ranges::includes(found, before[i]));
+      CHECK(std::ranges::includes(signatures(all.cells[i]), found));
+      CHECK(c.evidence.distinct_traces <= all.cells[i].executions);
+      CHECK(c.evidence.kind == Evidence::Kind::bounded);
+      before[i] = found;
+    }
+  }
+}

@@ -65,7 +65,8 @@ TEST_CASE("every strategy has a name, a summary, and makes the strategy that des
     CHECK_FALSE(info.summary.empty());
     const auto s = make_strategy(info.name);
     CHECK(known_strategy(info.name));
-    if (info.name == exhaustive_strategy) {
+    CHECK(searches(info.name) == (info.name == exhaustive_strategy || info.name == "bounded"));
+    if (searches(info.name)) {
       CHECK(s == nullptr);
       continue;
     }
@@ -79,5 +80,13 @@ TEST_CASE("every strategy has a name, a summary, and makes the strategy that des
   CHECK(make_strategy("") == nullptr);
   CHECK(make_strategy("pct")->describe() == "pct(3)");
   CHECK(make_strategy("pct(2)")->describe() == "pct(2)");
-  for (const auto* wrong : {"pct(0)", "pct(10)", "pct(2", "pct()", "pct(2) ", "pct2", "random(1)", "PCT"}) CHECK(!known_strategy(wrong));
+  for (const auto* wrong :
+       {"pct(0)", "pct(10)", "pct(2", "pct()", "pct(2) ", "pct2", "random(1)", "PCT", "bounded(10)", "bounded(-1)", "dpor(2)"}) {
+    CHECK(!known_strategy(wrong));
+    CHECK(!searches(wrong));
+  }
+  CHECK(preemption_bound("bounded") == 2);
+  CHECK(preemption_bound("bounded(0)") == 0);
+  CHECK(!preemption_bound("bounded(10)"));
+  CHECK(!preemption_bound("pct(2)"));
 }

@@ -1,4 +1,4 @@
-#include "unplug/scenarios/run/exhaustive.hpp"
+#include "unplug/scenarios/run/search.hpp"
 
 #include <stdexcept>
 
@@ -12,24 +12,14 @@ namespace {
 
 using Kind = sim::Dpor::Result::Kind;
 
-// A place where executions run, and what they have shown.
-struct Bench {
-  Bench(std::shared_ptr<const Program> program, const model::PolicySpec& policy)
-      : world(std::move(program), policy, engine), gatherer(world, Gatherer::How::exhaustive) {}
-  sim::Dpor::Result explore(const sim::DporOptions& options, const std::function<void(std::uint64_t)>& progress) {
-    std::uint64_t n = 0;
-    sim::Dpor::Result r = sim::Dpor::explore(engine, world, options, [&](const sim::Outcome& o) {
-      gatherer.add(0, engine.trace(), o);
-      if (progress && ++n % 1024 == 0) progress(n);
-      return true;
-    });
-    if (r.kind == Kind::failed) throw std::runtime_error(r.message);
-    return r;
-  }
-  sim::Engine engine;
-  World world;
-  Gatherer gatherer;
-};
+sim::Dpor::Result explore(SearchBench& bench, const sim::DporOptions& options, const SearchProgress& progress) {
+  sim::Dpor::Result r = sim::Dpor::explore(bench.engine, bench.world, options, [&](const sim::Outcome& o) {
+    bench.take(0, o, progress);
+    return true;
+  });
+  if (r.kind == Kind::failed) throw std::runtime_error(r.message);
+  return r;
+}
 
 // Names are numbered by each engine for itself.
 struct NamedMove {
@@ -65,18 +55,18 @@ class JobWorker final : public sim::CampaignWorker {
  public:
   JobWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const std::vector<NamedJob>& jobs,
             const sim::DporOptions& options, Tally& into)
-      : bench_(std::move(program), policy), jobs_(jobs), options_(options), into_(into) {}
+      : bench_(std::move(program), policy, Gatherer::How::exhaustive), jobs_(jobs), options_(options), into_(into) {}
   void run(std::uint64_t index) override {
     sim::DporOptions o = options_;
     o.mode = sim::DporOptions::Mode::source;
     o.prefix = moves(jobs_[index].prefix, bench_.engine.names());
     o.sleep = moves(jobs_[index].sleep, bench_.engine.names());
-    bench_.explore(o, {});
+    explore(bench_, o, {});
   }
   void deliver() override { into_.merge(bench_.gatherer.finish()); }
 
  private:
-  Bench bench_;
+  SearchBench bench_;
   const std::vector<NamedJob>& jobs_;
   const sim::DporOptions& options_;
   Tally& into_;
@@ -87,13 +77,13 @@ constexpr std::size_t wanted_jobs = 256, deepest_split = 60;
 
 }  // namespace
 
-Exhaustion explore_all(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, const RunOptions& options,
-                       Tally& into, const std::function<void(std::uint64_t)>& progress) {
+Searched search_traces(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, const RunOptions& options,
+                       Tally& into, const SearchProgress& progress) {
   sim::DporOptions o;
   o.seed = sim::execution_seed(options.seed, 0);
   o.stop = options.stop;
   if (options.max_traces) o.max_executions = *options.max_traces;
-  Exhaustion out;
+  Searched out;
   const auto ended = [&](Kind kind) {
     out.complete = kind == Kind::complete;
     out.stopped = options.stop != nullptr && *options.stop;
@@ -102,8 +92,8 @@ Exhaustion explore_all(const std::shared_ptr<const Program>& program, const mode
   // A limit means the first traces in the order of one thread.
   if (options.jobs <= 1 || options.max_traces) {
     {
-      Bench bench(program, policy);
-      const sim::Dpor::Result r = bench.explore(o, progress);
+      SearchBench bench(program, policy, Gatherer::How::exhaustive);
+      const sim::Dpor::Result r = explore(bench, o, progress);
       if (r.kind != Kind::memory) {
         into.merge(bench.gatherer.finish());
         ended(r.kind);
@@ -111,15 +101,15 @@ Exhaustion explore_all(const std::shared_ptr<const Program>& program, const mode
       }
     }
     o.mode = sim::DporOptions::Mode::source;
-    Bench bench(program, policy);
-    const sim::Dpor::Result r = bench.explore(o, progress);
+    SearchBench bench(program, policy, Gatherer::How::exhaustive);
+    const sim::Dpor::Result r = explore(bench, o, progress);
     into.merge(bench.gatherer.finish());
     ended(r.kind);
     return out;
   }
   std::vector<NamedJob> jobs;
   {
-    Bench bench(program, policy);
+    SearchBench bench(program, policy, Gatherer::How::exhaustive);
     const sim::DporSplit split = sim::split(bench.engine, bench.world, wanted_jobs, deepest_split, o.seed);
     if (!split.message.empty()) throw std::runtime_error(split.message);
     for (const sim::DporJob& j : split.jobs) jobs.push_back({named(j.prefix, bench.engine.names()), named(j.sleep, bench.engine.names())});

@@ -1,0 +1,97 @@
+#include <algorithm>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "unplug/scenarios/run/search.hpp"
+#include "unplug/sim/bounded.hpp"
+#include "unplug/sim/campaign.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+using Kind = sim::BoundedResult::Kind;
+using Prefixes = std::vector<std::vector<std::uint32_t>>;
+
+constexpr std::size_t wanted_jobs = 256;
+
+sim::BoundedResult explore(SearchBench& bench, const sim::BoundedOptions& options, const SearchProgress& progress) {
+  sim::BoundedResult r = sim::explore_bounded(bench.engine, bench.world, options, [&](const sim::Outcome& o) {
+    bench.take(options.preemptions, o, progress);
+    return true;
+  });
+  if (r.kind == Kind::failed) throw std::runtime_error(r.message);
+  return r;
+}
+
+class PrefixWorker final : public sim::CampaignWorker {
+ public:
+  PrefixWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const Prefixes& prefixes,
+               const sim::BoundedOptions& options, std::vector<char>& withheld, Tally& into)
+      : bench_(std::move(program), policy, Gatherer::How::bounded), prefixes_(prefixes), options_(options), withheld_(withheld),
+        into_(into) {}
+  void run(std::uint64_t index) override {
+    sim::BoundedOptions o = options_;
+    o.prefix = prefixes_[index];
+    withheld_[index] = explore(bench_, o, {}).withheld ? 1 : 0;
+  }
+  void deliver() override { into_.merge(bench_.gatherer.finish()); }
+
+ private:
+  SearchBench bench_;
+  const Prefixes& prefixes_;
+  const sim::BoundedOptions& options_;
+  std::vector<char>& withheld_;  // by prefix
+  Tally& into_;
+};
+
+std::string up_to(std::uint32_t preemptions) {
+  return preemptions == 1 ? "up to 1 preemption" : fmt::format("up to {} preemptions", preemptions);
+}
+
+}  // namespace
+
+Searched search_bounded(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, std::uint32_t preemptions,
+                        const RunOptions& options, Tally& into, const SearchProgress& progress) {
+  Searched out;
+  sim::BoundedOptions o;
+  o.seed = sim::execution_seed(options.seed, 0);
+  o.stop = options.stop;
+  const auto stopped = [&] { return options.stop != nullptr && *options.stop; };
+  SearchBench bench(program, policy, Gatherer::How::bounded);
+  std::uint64_t left = options.max_traces.value_or(UINT64_MAX);
+  for (o.preemptions = 0;; ++o.preemptions) {
+    bool withheld = false;
+    // A limit means the first schedules in the order of one thread.
+    if (options.jobs <= 1 || options.max_traces) {
+      o.max_executions = left;
+      const sim::BoundedResult r = explore(bench, o, progress);
+      left -= r.executions;
+      withheld = r.withheld;
+      out.stopped = stopped();
+      if (r.kind == Kind::stopped && !out.stopped)
+        out.why = fmt::format("the first {} schedules with {}", *options.max_traces, up_to(o.preemptions));
+    } else {
+      Prefixes prefixes;
+      const std::string failed = sim::split_bounded(bench.engine, bench.world, o, wanted_jobs, prefixes);
+      if (!failed.empty()) throw std::runtime_error(failed);
+      std::vector<char> by_prefix(prefixes.size());
+      const bool whole = sim::run_campaign(
+          prefixes.size(), options.jobs, [&] { return std::make_unique<PrefixWorker>(program, policy, prefixes, o, by_prefix, into); }, {},
+          options.stop, 1);
+      withheld = std::ranges::find(by_prefix, 1) != by_prefix.end();
+      out.stopped = !whole || stopped();
+    }
+    if (out.stopped || !out.why.empty()) break;
+    out.complete = !withheld;
+    if (out.complete) break;
+    if (o.preemptions == preemptions) {
+      out.why = up_to(preemptions);
+      break;
+    }
+  }
+  into.merge(bench.gatherer.finish());
+  return out;
+}
+
+}  // namespace unplug::scenarios
