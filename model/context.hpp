@@ -98,8 +98,9 @@ class Context {
   unsigned rcu_nesting = 0;
   std::uint64_t rcu_section = 0;
   Rcu* rcu = nullptr;  // the domain of the open section
-  // Locks held, for "a lock held at exit".
+  // Locks held, for "a lock held at exit"; how many of them are spinlocks, under which nobody may sleep.
   std::vector<std::pair<ObjectId, NameId>> locks;
+  unsigned spinlocks = 0;
   // Called when a task has run its course: a lock still held, or a reader still open, is a leak.
   void finish();
 

@@ -69,7 +69,8 @@ struct WaitInfo {
   std::string_view what;  // "synchronize_srcu"
   NameId object;          // "dev.srcu"
   Owner owner = Owner::core;
-  bool idle = false;  // nothing to do: a worker without work, an interrupt that never comes, a user waiting for a device node
+  bool idle = false;     // nothing to do: a worker without work, an interrupt that never comes, a user waiting for a device node
+  bool returns = false;  // idle, but on a stack that leads back into the code that sleeps: that has to be there still
   bool sleeps = true;
   std::uint64_t before = UINT64_MAX;  // only holders with a lower number are waited for: readers that came before the grace period
 };

@@ -23,8 +23,29 @@ struct Instruction;
 using Execute = std::uint32_t (*)(Frame& frame, const Instruction& instruction, std::uint32_t next);
 
 // What a name stands for. Each kind has its own numbering inside a binding.
-enum class EntityKind : std::uint8_t { none, allocation, field, mutex, rwsem, srcu, completion, fence, work, irq, mapping, chardev };
+enum class EntityKind : std::uint8_t {
+  none,
+  allocation,
+  field,
+  mutex,
+  rwsem,
+  spinlock,
+  srcu,
+  completion,
+  fence,
+  work,
+  delayed_work,
+  timer,
+  hrtimer,
+  kthread,
+  irq,
+  mapping,
+  chardev  // the last: see entity_kinds
+};
+inline constexpr std::size_t entity_kinds = static_cast<std::size_t>(EntityKind::chardev) + 1;
 [[nodiscard]] std::string_view name(EntityKind kind);
+// Whether a thing of this kind calls a function of the driver, which its declaration names.
+[[nodiscard]] bool has_function(EntityKind kind);
 
 // What an instruction works on.
 struct Operand {
@@ -112,7 +133,7 @@ struct EntitySpec {
   std::string member;  // "lock"
   std::uint32_t allocation = UINT32_MAX;
   std::vector<FieldSpec> fields;              // allocation
-  std::uint32_t function = UINT32_MAX;        // work, irq
+  std::uint32_t function = UINT32_MAX;        // of what calls one: has_function()
   model::Owner owner = model::Owner::driver;  // completion, fence
   bool managed = false;                       // irq: devm
   bool misc = false;                          // chardev
@@ -154,6 +175,5 @@ struct Program {
 
   [[nodiscard]] const std::vector<EntitySpec>& of(EntityKind k) const { return entities[static_cast<std::size_t>(k)]; }
 };
-inline constexpr std::size_t entity_kinds = 12;
 
 }  // namespace unplug::scenarios

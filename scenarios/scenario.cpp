@@ -45,6 +45,10 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
 
   std::set<std::string> said;
   bool refusable = std::ranges::any_of(s->policies, [](const PolicyFile& p) { return model::Policy(p.spec).resource().can_refuse(); });
+  // Under "none" alone, the driver does it all by itself.
+  const bool fences = std::ranges::any_of(s->policies, [](const PolicyFile& p) {
+    return std::ranges::any_of(p.spec.mechanism, [](const std::string& m) { return !m.empty() && m != "none"; });
+  });
   for (const Member& m : s->members) {
     for (const std::string& form : s->forms) {
       Diagnostics found;
@@ -56,7 +60,7 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
         if (refusable)
           for (const Node n : compiler.refusals_without_path())
             n.warning(found, "access can be refused here and there is no path for it", "\"else\": a label, or steps");
-        if (!program->has_fence && program->remove != UINT32_MAX)
+        if (fences && !program->has_fence && program->remove != UINT32_MAX)
           root.find("functions")
               .find(program->functions[program->remove].name)
               .warning(found, fmt::format("'{}' has no step {{\"policy\": \"fence\"}}", program->functions[program->remove].name),

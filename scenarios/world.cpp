@@ -141,6 +141,10 @@ void World::setup_binding(BindingInstance& b) {
   }
 }
 
+sim::NameId World::task_name(std::string_view what, const BindingInstance& b, const EntitySpec& e) {
+  return kernel_.intern(b.number == 0 ? fmt::format("{} {}", what, e.name) : fmt::format("{} {} #{}", what, e.name, b.number + 1));
+}
+
 void World::setup_entities(BindingInstance& b) {
   const auto each = [&](EntityKind kind, auto& list, auto&& init) {
     const auto& specs = program_->of(kind);
@@ -152,6 +156,8 @@ void World::setup_entities(BindingInstance& b) {
   each(EntityKind::mutex, b.mutexes,
        [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_mutex(kernel_, x, u, d, home(b, e)); });
   each(EntityKind::rwsem, b.rwsems, [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_rwsem(kernel_, x, u, d, home(b, e)); });
+  each(EntityKind::spinlock, b.spinlocks,
+       [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_spinlock(kernel_, x, u, d, home(b, e)); });
   each(EntityKind::srcu, b.srcus, [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_srcu(kernel_, x, u, d, home(b, e)); });
   const auto waiter = [&](auto& x, const EntitySpec& e, auto u, auto d) {
     model::init_waiter(kernel_, x, u, d, home(b, e), e.owner);
@@ -162,9 +168,29 @@ void World::setup_entities(BindingInstance& b) {
   each(EntityKind::work, b.works, [&](model::Work& x, const EntitySpec& e, auto u, auto d) {
     x.function = &World::callback_entry;
     x.argument = &b.callbacks[e.function];
-    const std::string task = b.number == 0 ? fmt::format("kworker {}", e.name) : fmt::format("kworker {} #{}", e.name, b.number + 1);
-    model::init_work(kernel_, x, u, d, home(b, e), kernel_.intern(task));
+    model::init_work(kernel_, x, u, d, home(b, e), task_name("kworker", b, e));
     b.sources.works.push_back(&x);
+  });
+  each(EntityKind::delayed_work, b.delayed_works, [&](model::DelayedWork& x, const EntitySpec& e, auto u, auto d) {
+    x.work.function = &World::callback_entry;
+    x.work.argument = &b.callbacks[e.function];
+    model::init_delayed_work(kernel_, x, u, d, home(b, e), task_name("kworker", b, e), unique(b, e.name + " timer"),
+                             task_name("softirq", b, e));
+  });
+  each(EntityKind::timer, b.timers, [&](model::Timer& x, const EntitySpec& e, auto u, auto d) {
+    x.function = &World::callback_entry;
+    x.argument = &b.callbacks[e.function];
+    model::init_timer(kernel_, x, u, d, home(b, e), task_name("softirq", b, e));
+  });
+  each(EntityKind::hrtimer, b.hrtimers, [&](model::Timer& x, const EntitySpec& e, auto u, auto d) {
+    x.hr_function = &World::restart_entry;
+    x.argument = &b.callbacks[e.function];
+    model::init_timer(kernel_, x, u, d, home(b, e), task_name("hardirq", b, e));
+  });
+  each(EntityKind::kthread, b.kthreads, [&](model::Kthread& x, const EntitySpec& e, auto u, auto d) {
+    x.function = &World::kthread_entry;
+    x.argument = &b.callbacks[e.function];
+    model::init_kthread(kernel_, x, u, d, task_name("kthread", b, e));
   });
   each(EntityKind::irq, b.irqs, [&](model::IrqAction& x, const EntitySpec& e, auto u, auto) {
     x.handler = &World::callback_entry;
@@ -244,6 +270,16 @@ int World::enter(model::Context& context, const BindingInstance::Callback& c, mo
 int World::file_operation(model::Context& context, model::File& file, void* argument) {
   const auto& c = *static_cast<BindingInstance::Callback*>(argument);
   return c.binding->world->enter(context, c, &file);
+}
+
+int World::kthread_entry(model::Context& context, void* argument) {
+  const auto& c = *static_cast<BindingInstance::Callback*>(argument);
+  return c.binding->world->enter(context, c, nullptr);
+}
+
+bool World::restart_entry(model::Context& context, void* argument) {
+  const auto& c = *static_cast<BindingInstance::Callback*>(argument);
+  return c.binding->world->enter(context, c, nullptr) == 1;  // HRTIMER_RESTART
 }
 
 void World::callback_entry(model::Context& context, void* argument) {

@@ -10,6 +10,9 @@
 #include <vector>
 
 #include "unplug/model/kernel/chardev.hpp"
+#include "unplug/model/kernel/delayed_work.hpp"
+#include "unplug/model/kernel/kthread.hpp"
+#include "unplug/model/kernel/spinlock.hpp"
 #include "unplug/model/kernel/srcu.hpp"
 #include "unplug/model/policy.hpp"
 #include "unplug/scenarios/program.hpp"
@@ -32,9 +35,13 @@ struct BindingInstance {
   model::Sources sources;
   std::deque<model::Mutex> mutexes;
   std::deque<model::Rwsem> rwsems;
+  std::deque<model::Spinlock> spinlocks;
   std::deque<model::Srcu> srcus;
   std::deque<model::Waiter> completions, fences;
   std::deque<model::Work> works;
+  std::deque<model::DelayedWork> delayed_works;
+  std::deque<model::Timer> timers, hrtimers;
+  std::deque<model::Kthread> kthreads;
   std::deque<model::IrqAction> irqs;
   std::deque<model::Mapping> mappings;
   std::vector<model::Resource> resources;         // one per mapping
@@ -147,6 +154,8 @@ class World final : public sim::Program {
   void setup_tasks();
   void setup_entities(BindingInstance& b);
   static int file_operation(model::Context& context, model::File& file, void* argument);
+  static bool restart_entry(model::Context& context, void* argument);  // of an hrtimer: its function's result is HRTIMER_RESTART or not
+  static int kthread_entry(model::Context& context, void* argument);
   static void callback_entry(model::Context& context, void* argument);
   static void user_entry(void* argument);
   static void hardware_entry(void* argument);
@@ -156,6 +165,7 @@ class World final : public sim::Program {
   void probe(model::Context& context, BindingInstance& b);
   sim::LifetimeId home(const BindingInstance& b, const EntitySpec& e);
   sim::NameId unique(const BindingInstance& b, const std::string& name);
+  sim::NameId task_name(std::string_view what, const BindingInstance& b, const EntitySpec& e);  // "kworker priv.work"
 
   std::shared_ptr<const scenarios::Program> program_;
   sim::Engine& engine_;

@@ -97,8 +97,11 @@ void Engine::wake(const Object& o, Duration sleep) {
   bool fewer = false;
   for (Task* const t : o.waiters) {
     const bool holds = t->pending->guard.holds(word);
-    if (holds == enabled_.has(t->self)) continue;
-    if (holds) {
+    if (holds == enabled_.has(t->self)) {
+      if (!holds || t->pending->timing == nullptr || !t->pending->timing->moves()) continue;
+      ready_from(*t, std::max(t->free_at, done));
+      enabled_.put(view_of(*t));
+    } else if (holds) {
       t->unblocked_by = writer;
       ready_from(*t, std::max(t->free_at, done));
       woken_.push_back({t->self, t->spec.name, t->pending, o.name, t->ready_at});

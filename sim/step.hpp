@@ -29,6 +29,8 @@ struct Operation {
 class Timing {
  public:
   virtual Time ready(Time now) = 0;
+  // Whether writes to the step's object move that time while the guard holds (a timer that is armed anew): they consult it again then.
+  [[nodiscard]] virtual bool moves() const { return false; }
 
  protected:
   ~Timing() = default;

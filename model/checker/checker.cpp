@@ -23,6 +23,7 @@ void Checker::judge(const Kernel& kernel, const sim::Trace& trace, std::vector<V
   wait_rule(kernel, trace, out);
   leak_rule(kernel, trace, out);
   race_rule(kernel, trace, out);
+  irq_lock_rule(kernel, trace, out);
   for (const Report& r : kernel.reports())
     out.push_back({r.violation_class, r.object, r.task, event_of(trace, r), Violation::no_event, Violation::no_event, r.detail});
 }

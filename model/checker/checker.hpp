@@ -46,6 +46,8 @@ void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
 void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 // Plain accesses unordered by synchronisation.
 void race_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
+// Spinlocks that an interrupt takes, and somebody else with that interrupt on: a deadlock on one CPU.
+void irq_lock_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 
 // Whether the wait that `task` is blocked in can only be ended by user space or hardware, directly or through what it waits for.
 [[nodiscard]] bool ends_outside(const Kernel& kernel, const sim::Trace& trace, TaskId task);

@@ -60,7 +60,8 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
     const std::optional<ViolationClass> c = class_of(life.kind, f.kind, release);
     if (!c) continue;
     // A worker without work and an interrupt that never comes sleep in nobody's memory: they touch it when they are woken.
-    if (const WaitInfo* wait = kernel.waiting(f.task); f.kind == Fault::Kind::blocked_use && wait != nullptr && wait->idle) continue;
+    const WaitInfo* wait = kernel.waiting(f.task);
+    if (f.kind == Fault::Kind::blocked_use && wait != nullptr && wait->idle && !wait->returns) continue;
     bool& done = seen[{f.lifetime, f.task, f.end, f.kind == Fault::Kind::use_before_begin}];
     if (done) continue;
     if (*c == ViolationClass::region_reused && !claimed_since(kernel, trace, f)) continue;

@@ -1,7 +1,11 @@
 #include "unplug/model/kernel/workqueue.hpp"
 
+#include "unplug/model/kernel/work_word.hpp"
+
 namespace unplug::model {
 namespace {
+
+using namespace work_word;
 
 const Operation queue_op{.name = "queue_work", .sync = sim::Sync::release},
     take_op{.name = "worker takes work", .sync = sim::Sync::acquire}, done_op{.name = "work finished", .sync = sim::Sync::release},
@@ -10,30 +14,21 @@ const Operation queue_op{.name = "queue_work", .sync = sim::Sync::release},
     flush_op{.name = "flush_work: look", .sync = sim::Sync::acquire}, flush_wait_op{.name = "flush_work: wait", .sync = sim::Sync::acquire},
     disable_op{.name = "disable_work_sync: steal pending"},
     disable_wait_op{.name = "disable_work_sync: wait for the running instance", .sync = sim::Sync::acquire},
-    enable_op{.name = "enable_work"};
-
-// The word: bit 0 PENDING, bit 1 running, bits 4..15 disable depth, bits 16..39 instances queued, bits 40..63 how many of them, from the
-// first, have finished or been taken back. Only the last one queued can be pending.
-constexpr std::uint64_t pending = 1, running = 2, disable_unit = 0x10, disable_mask = 0xfff0, queued_unit = 0x10000, count_mask = 0xffffff,
-                        queued_shift = 16, done_shift = 40;
-constexpr std::uint64_t queued(std::uint64_t word) { return (word >> queued_shift) & count_mask; }
-
-// What flush_work() waits for, once nothing runs: all instances but one that is pending are done with.
-void settle(std::uint64_t& word) {
-  const std::uint64_t done = queued(word) - (word & pending);
-  word = (word & ((std::uint64_t{1} << done_shift) - 1)) | (done << done_shift);
-}
+    disable_no_wait_op{.name = "disable_work"}, enable_op{.name = "enable_work"};
 
 void worker(void* argument) {
   auto& w = *static_cast<Work*>(argument);
   Context context(*w.kernel, ContextKind::process);
+  static const KernelSite take_site{"process_one_work", "take"};
+  const Context::KernelFunction function(context, take_site.function);
   const TaskId me = context.engine().current();
   for (;;) {
+    context.at(take_site);
     sim::Step s = context.make(take_op, w.home);
     s.access = {w.object, sim::AccessKind::write};
-    s.guard = sim::Guard::equal(pending, pending | running);
+    s.guard = sim::Guard::equal(linked, linked | running);
     context.wait(s, {.what = "worker", .object = w.name, .owner = Owner::driver, .idle = true, .sleeps = false}, [&](std::uint64_t& word) {
-      word = (word & ~pending) | running;
+      word = (word & ~(pending | linked)) | running;
       context.kernel().hold(w.object, me);
     });
     if (context.aborting()) return;
@@ -49,11 +44,11 @@ void worker(void* argument) {
   }
 }
 
-bool steal(std::uint64_t& word) {
-  const bool was = (word & pending) != 0;
-  word &= ~pending;
-  if (was && (word & running) == 0) settle(word);
-  return was;
+bool steal(Context& context, const Work& w, std::uint64_t& word) {
+  // A timer has it: the kernel spins until that has put it on the queue, and the timer of the next arming survives.
+  if ((word & (pending | linked)) == pending)
+    context.kernel().report(ViolationClass::api_misuse, w.name, "cancelled by its work_struct; the timer of a delayed_work stays armed");
+  return unlink(word);
 }
 
 void wait_not_running(Context& context, Work& w, const Operation& operation, std::string_view what, bool enable) {
@@ -85,17 +80,26 @@ void init_work(Kernel& kernel, Work& w, NameId unique_name, NameId declared, Lif
 bool queue_work(Context& context, Work& w) {
   return context.write(queue_op, w.object, w.home, [](std::uint64_t& word) {
     if ((word & (pending | disable_mask)) != 0) return false;
-    word = (word | pending) + queued_unit;
+    link(word);
     return true;
   });
 }
 
-bool cancel_work(Context& context, Work& w) { return context.write(cancel_op, w.object, w.home, steal); }
+bool cancel_work(Context& context, Work& w) {
+  return context.write(cancel_op, w.object, w.home, [&](std::uint64_t& word) { return steal(context, w, word); });
+}
+
+bool disable_work(Context& context, Work& w) {
+  return context.write(disable_no_wait_op, w.object, w.home, [&](std::uint64_t& word) {
+    word += disable_unit;
+    return steal(context, w, word);
+  });
+}
 
 bool cancel_work_sync(Context& context, Work& w) {
-  const bool was = context.write(cancel_sync_op, w.object, w.home, [](std::uint64_t& word) {
+  const bool was = context.write(cancel_sync_op, w.object, w.home, [&](std::uint64_t& word) {
     word += disable_unit;
-    return steal(word);
+    return steal(context, w, word);
   });
   wait_not_running(context, w, cancel_wait_op, "cancel_work_sync", true);
   return was;
@@ -103,7 +107,7 @@ bool cancel_work_sync(Context& context, Work& w) {
 
 void flush_work(Context& context, Work& w) {
   const std::uint64_t seen = context.read(flush_op, w.object, w.home);
-  if ((seen & (pending | running)) == 0) return;
+  if ((seen & (linked | running)) == 0) return;  // start_flush_work(): neither on the queue nor being run
   sim::Step s = context.make(flush_wait_op, w.home);
   s.access = {w.object, sim::AccessKind::read};
   s.guard = sim::Guard::at_least(queued(seen) << done_shift, count_mask << done_shift);
@@ -111,9 +115,9 @@ void flush_work(Context& context, Work& w) {
 }
 
 bool disable_work_sync(Context& context, Work& w) {
-  const bool was = context.write(disable_op, w.object, w.home, [](std::uint64_t& word) {
+  const bool was = context.write(disable_op, w.object, w.home, [&](std::uint64_t& word) {
     word += disable_unit;
-    return steal(word);
+    return steal(context, w, word);
   });
   wait_not_running(context, w, disable_wait_op, "disable_work_sync", false);
   return was;

@@ -3,7 +3,7 @@
 // kernel/workqueue.c, v6.18. queue_work() never fails for memory: false means "already pending" or "disabled". The worker clears PENDING
 // before it calls the function, so an item can be queued again while it runs; it never runs twice at once. cancel_work_sync() steals a
 // pending instance, refuses re-queueing only while it waits, and waits for the running one; disable_work_sync() (6.10) keeps refusing.
-// A work item holds no module, device or queue reference. Left out: ordered and bounded queues, delayed work, draining, CPU locality.
+// A work item holds no module, device or queue reference. Left out: ordered and bounded queues, draining, CPU locality.
 #pragma once
 
 #include "unplug/model/context.hpp"
@@ -11,7 +11,7 @@
 namespace unplug::model {
 
 struct Work {
-  ObjectId object;  // word: see workqueue.cpp
+  ObjectId object;  // word: see work_word.hpp
   NameId name;
   LifetimeId home;  // memory that the work_struct is embedded in
   void (*function)(Context&, void*) = nullptr;
@@ -28,10 +28,12 @@ bool cancel_work(Context& context, Work& w);
 bool cancel_work_sync(Context& context, Work& w);
 // Waits for the last instance queued before the call. Does not keep anyone from queueing again.
 void flush_work(Context& context, Work& w);
+// Steals a pending instance and refuses later ones; does not wait. Disabling nests.
+bool disable_work(Context& context, Work& w);
 bool disable_work_sync(Context& context, Work& w);
 void enable_work(Context& context, Work& w);
 
-// Whether the final word of a work item says that it was queued and neither run nor cancelled.
+// Whether the final word of a work item says that it was queued, or was to be, and neither run nor cancelled.
 [[nodiscard]] bool work_is_pending(std::uint64_t word);
 
 }  // namespace unplug::model

@@ -127,9 +127,9 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
     }
     spec.allocation = memory->second.index;
   }
-  if (const Node fn = step.find("fn"); fn && (verb.entity == EntityKind::work || verb.entity == EntityKind::irq)) {
+  if (const Node fn = step.find("fn"); fn && has_function(verb.entity)) {
     if (const auto f = function(fn)) spec.function = *f;
-  } else if (verb.entity == EntityKind::work || verb.entity == EntityKind::irq) {
+  } else if (has_function(verb.entity)) {
     entities_.lost.insert(*text);  // the missing key is reported when the step is compiled
     return;
   }

@@ -259,6 +259,12 @@ bool FunctionCompiler::read_key(const Verb&, const KeySpec& key, Node v, std::ui
         at(index).number = program().limits++;
       }
       break;
+    case KeyKind::duration:
+      if (const auto d = reader().duration_range(v)) {
+        at(index).duration = d->first;
+        at(index).spread = d->second;
+      }
+      break;
     case KeyKind::fields:
     case KeyKind::registers:
     case KeyKind::owner:

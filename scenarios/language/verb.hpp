@@ -40,6 +40,7 @@ enum class KeyKind : std::uint8_t {
   registers,  // object: names and the values a read may return
   owner,      // who can end a wait
   at_most,    // positive integer
+  duration,   // "10ms", "1ms..5ms": Instruction::duration and ::spread
   custom      // read by the verb's own compile function
 };
 

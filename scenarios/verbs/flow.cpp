@@ -87,19 +87,15 @@ std::uint32_t do_maybe(Frame& f, const Instruction& i, std::uint32_t next) {
   return f.context.engine().choose(s) == 0 ? next : i.target;
 }
 
-sim::Duration drawn(Frame& f, const Instruction& i) {
-  return i.duration + (i.spread == 0 ? 0 : f.context.engine().draw(sim::Stream::duration, i.spread + 1));
-}
-
 std::uint32_t do_sleep(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::Operation op{.name = "msleep", .pause = true};
-  f.context.sleep(op, drawn(f, i));
+  f.context.sleep(op, drawn_duration(f, i));
   return next;
 }
 
 std::uint32_t do_delay(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::Operation op{.name = "udelay"};
-  f.context.compute(op, drawn(f, i));
+  f.context.compute(op, drawn_duration(f, i));
   return next;
 }
 

@@ -34,6 +34,13 @@ model::Rwsem* rwsem(Frame& f, const Instruction& i) { return resolve(f, i, Entit
 model::Srcu* srcu(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::srcu, &BindingInstance::srcus); }
 model::Waiter* completion(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::completion, &BindingInstance::completions); }
 model::Waiter* fence(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::fence, &BindingInstance::fences); }
+model::Spinlock* spinlock(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::spinlock, &BindingInstance::spinlocks); }
+model::DelayedWork* delayed_work(Frame& f, const Instruction& i) {
+  return resolve(f, i, EntityKind::delayed_work, &BindingInstance::delayed_works);
+}
+model::Timer* timer(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::timer, &BindingInstance::timers); }
+model::Timer* hrtimer(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::hrtimer, &BindingInstance::hrtimers); }
+model::Kthread* kthread(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::kthread, &BindingInstance::kthreads); }
 model::Work* work(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::work, &BindingInstance::works); }
 
 FieldRef field(Frame& f, const Instruction& i) {

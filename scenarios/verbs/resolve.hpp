@@ -9,10 +9,15 @@ namespace unplug::scenarios {
 // null-deref) if that pointer is NULL or points to something without such a member.
 model::Mutex* mutex(Frame& f, const Instruction& i);
 model::Rwsem* rwsem(Frame& f, const Instruction& i);
+model::Spinlock* spinlock(Frame& f, const Instruction& i);
 model::Srcu* srcu(Frame& f, const Instruction& i);
 model::Waiter* completion(Frame& f, const Instruction& i);
 model::Waiter* fence(Frame& f, const Instruction& i);
 model::Work* work(Frame& f, const Instruction& i);
+model::DelayedWork* delayed_work(Frame& f, const Instruction& i);
+model::Timer* timer(Frame& f, const Instruction& i);
+model::Timer* hrtimer(Frame& f, const Instruction& i);
+model::Kthread* kthread(Frame& f, const Instruction& i);
 
 // A field and the memory it lives in.
 struct FieldRef {
@@ -23,6 +28,11 @@ FieldRef field(Frame& f, const Instruction& i);
 
 // The instruction's value in this frame.
 std::uint64_t value(const Frame& f, const Instruction& i);
+
+// A duration between the instruction's bounds, from the running task's own stream.
+inline sim::Duration drawn_duration(Frame& f, const Instruction& i) {
+  return i.duration + (i.spread == 0 ? 0 : f.context.engine().draw(sim::Stream::duration, i.spread + 1));
+}
 
 inline void set_local(Frame& f, const Instruction& i, std::uint64_t v) {
   if (i.to != no_local) f.locals[i.to] = v;

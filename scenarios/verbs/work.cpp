@@ -37,7 +37,7 @@ Verb verb(std::string_view name, Execute execute, std::vector<KeySpec> keys, std
   v.execute = execute;
   v.keys = std::move(keys);
   v.models = models;
-  v.leaves_out = "ordered and bounded queues, delayed work, CPU locality";
+  v.leaves_out = "ordered and bounded queues, CPU locality";
   v.summary = summary;
   return v;
 }
@@ -68,6 +68,8 @@ std::vector<Verb> work_verbs() {
       verb("cancel_work_sync", on_work<model::cancel_work_sync>, {was}, "cancel_work_sync, v6.18",
            "takes it back and waits for the running one; later queueing is allowed"),
       verb("flush_work", on_work<model::flush_work>, {}, "flush_work, v6.18", "waits for the last instance queued so far"),
+      verb("disable_work", on_work<model::disable_work>, {was}, "disable_work, v6.18",
+           "takes a pending instance back and refuses later ones; does not wait"),
       verb("disable_work_sync", on_work<model::disable_work_sync>, {was}, "disable_work_sync, v6.18",
            "as cancel_work_sync, and queueing is refused from then on"),
       verb("enable_work", on_work<model::enable_work>, {}, "enable_work, v6.18", "undoes one disable"),

@@ -5,8 +5,8 @@
 #include <regex>
 #include <set>
 
+#include "commutation_driver.hpp"
 #include "commute.hpp"
-#include "unplug/model/policy.hpp"
 
 namespace unplug::model::test {
 namespace {
@@ -16,121 +16,6 @@ std::set<std::string>& covered() {
   return names;
 }
 std::uint64_t commute(Lab& lab, std::uint64_t walks, std::uint64_t places) { return commute(lab, walks, places, covered()); }
-
-// Somebody who has nothing to do with the others: whatever they do next is independent of what he does.
-void bystander(Lab& l, Allocation& own) {
-  l.init(own, "bystander's", {"x"});
-  l.task("bystander", [&](Context& c) {
-    for (std::uint64_t i = 0; i < 40; ++i) set(c, own, i, 0, MemoryOrder::once);
-  });
-}
-
-// A driver under a policy: probe, a node, an ioctl that uses a window, an interrupt that queues work, unbind, unload, a second loading.
-class Driver {
- public:
-  explicit Driver(const PolicySpec& spec) : policy_(spec) {}
-  Lab lab{[this](Lab& l) { make(l); }};
-
- private:
-  void make(Lab& l) {
-    bystander(l, own_);
-    l.init(device_, "dev");
-    l.init(module_, "foo");
-    l.init(next_, "foo next", false);
-    l.init(binding_, device_, module_, "foo");
-    l.init(region_, "bar0");
-    l.init(bar_, region_, "bar0", binding_.life);
-    l.init(fence_, "fence", Owner::user);
-    l.init(misc_, "misc_mtx");
-    l.init(line_, "irq");
-    l.init(
-        action_, line_, "action", [this](Context& c) { queue_work(c, work_); }, binding_.life);
-    l.init(work_, "work", [this](Context& c) { use_window(c); });
-    resources_ = {{&bar_, {}, l.name("bar0")}};
-    sources_ = {};
-    sources_.works.push_back(&work_);
-    sources_.irqs.push_back({&line_, &action_});
-    sources_.waiters.push_back(&fence_);
-    policy_.init(l.kernel, l.rcu, l.name("policy"), resources_);
-    binding_.before_devres = [this](Context& c) { policy_.resource().before_devres(c, resources_); };
-    init_char_device(l.kernel, node_, l.name("node"), l.name("node"), &misc_);
-    ioctl_.body = [this](Context& c, File& f) {
-      f.torn = !use_window(c);
-      return f.torn || !dma_fence_wait(c, fence_) ? -19 : 0;
-    };
-    registration_ = {};
-    registration_.binding = &binding_;
-    registration_.policy = &policy_;
-    registration_.owner = policy_.pin().pinned(module_);
-    registration_.ioctl = FileBody::run;
-    registration_.ioctl_argument = &ioctl_;
-    init_registration(l.kernel, node_, registration_, l.name("registration"), binding_.life);
-    l.hardware(line_, 2);
-    l.task("user", [this, &l](Context& c) {
-      await_device_node(c, node_);
-      File file;
-      init_file(l.kernel, file);
-      if (vfs_open(c, node_, file) != 0) return;
-      vfs_ioctl(c, file);
-      vfs_close(c, file);
-    });
-    l.remover("remover", [this, &l](Context& c) {
-      await_bound(c, device_);
-      release_driver(c, binding_, [&](Context& r) {
-        deregister_char_device(r, node_, registration_);
-        policy_.fence(r, binding_, sources_);
-      });
-      if (delete_module(c, module_, l.rcu, [&] { policy_.exit_barrier().at_exit(c, l.rcu); }) == DeleteResult::gone) load_module(c, next_);
-    });
-    l.task("probe", [this](Context& c) {
-      static const StaticName unmap{"devm iounmap"}, release_irq{"devm free_irq"};
-      probe_device(c, binding_, [&](Context& p) {
-        Kernel& k = p.kernel();
-        request_mem_region(p, bar_);
-        ioremap(p, bar_);
-        devres_add(p, binding_,
-                   {&unmap, k.intern("bar0"),
-                    [this](Context& x) {
-                      policy_.resource().revoke(x, resources_[0]);
-                      iounmap(x, bar_);
-                      release_mem_region(x, bar_);
-                    },
-                    &bar_});
-        request_irq(p, line_, action_);
-        devres_add(p, binding_, {&release_irq, k.intern("irq"), [this](Context& x) { free_irq(x, line_, action_); }, &action_});
-        register_char_device(p, node_, registration_);
-        return true;
-      });
-    });
-  }
-  bool use_window(Context& c) {
-    static constexpr std::array<std::uint64_t, 2> values{0, 1};
-    Token token = 0;
-    if (!policy_.resource().acquire(c, resources_[0], token)) return false;
-    readl(c, bar_, values);
-    writel(c, bar_);
-    policy_.resource().release(c, resources_[0], token);
-    return true;
-  }
-
-  Policy policy_;
-  Allocation own_;
-  Device device_;
-  Module module_, next_;
-  Binding binding_;
-  Region region_;
-  Mapping bar_;
-  Waiter fence_;
-  Mutex misc_;
-  IrqLine line_;
-  IrqAction action_;
-  Work work_;
-  std::vector<Resource> resources_;
-  Sources sources_;
-  CharDevice node_;
-  Registration registration_;
-  FileBody ioctl_;
-};
 
 PolicySpec spec(std::initializer_list<std::pair<Part, std::string>> parts) {
   PolicySpec s;
@@ -270,6 +155,146 @@ std::uint64_t work() {
   return commute(lab, 80, 6);
 }
 
+std::uint64_t timers() {
+  Timer t, h;
+  Allocation own, flag;
+  int left = 0;
+  Lab lab([&](Lab& l) {
+    left = 4;
+    bystander(l, own);
+    l.init(flag, "flag", {"f"});
+    l.init(t, "t", [&](Context& c) { set(c, flag, 1, 0, MemoryOrder::once); });
+    l.init_hr(
+        h, "h",
+        [&](Context& c) {
+          set(c, flag, 2, 0, MemoryOrder::once);
+          return --left > 0;
+        },
+        5);
+    for (const auto* name : {"armer", "second"})
+      l.task(name, [&](Context& c) {
+        mod_timer(c, t, 10);
+        hrtimer_start(c, h, 10);
+      });
+    l.task("deleter", [&](Context& c) {
+      timer_delete(c, t);
+      timer_delete_sync(c, t);
+      if (hrtimer_try_to_cancel(c, h) < 0) hrtimer_cancel(c, h);
+      hrtimer_cancel(c, h);
+    });
+    l.task("shutter", [&](Context& c) {
+      timer_shutdown(c, t);
+      timer_shutdown_sync(c, t);
+    });
+  });
+  return commute(lab, 100, 8);
+}
+
+std::uint64_t delayed_work() {
+  DelayedWork w;
+  Work plain;
+  Allocation own, flag;
+  Lab lab([&](Lab& l) {
+    bystander(l, own);
+    l.init(flag, "flag", {"f"});
+    l.init(w, "dwork", [&](Context& c) { set(c, flag, 1, 0, MemoryOrder::once); });
+    l.init(plain, "work", [&](Context& c) { set(c, flag, 2, 0, MemoryOrder::once); });
+    for (const auto* name : {"q1", "q2"})
+      l.task(name, [&](Context& c) {
+        queue_delayed_work(c, w, 5);
+        queue_work(c, plain);
+        queue_delayed_work(c, w, 0);
+      });
+    l.task("canceller", [&](Context& c) {
+      cancel_delayed_work(c, w);
+      cancel_delayed_work_sync(c, w);
+      disable_work(c, plain);
+    });
+    l.task("mover", [&](Context& c) {
+      mod_delayed_work(c, w, 3);
+      flush_delayed_work(c, w);
+    });
+  });
+  return commute(lab, 120, 8);
+}
+
+std::uint64_t spinlocks() {
+  Spinlock s;
+  Allocation own, guarded;
+  Lab lab([&](Lab& l) {
+    bystander(l, own);
+    l.init(s, "lock");
+    l.init(guarded, "guarded", {"n"});
+    for (const auto& [name, kind] : {std::pair{"process", ContextKind::process}, std::pair{"softirq", ContextKind::softirq},
+                                     std::pair{"hardirq", ContextKind::hardirq}})
+      l.task(
+          name,
+          [&](Context& c) {
+            for (const SpinlockOff off : {SpinlockOff::nothing, SpinlockOff::softirqs, SpinlockOff::interrupts}) {
+              spin_lock(c, s, off);
+              set(c, guarded, 1);
+              spin_unlock(c, s, off);
+            }
+          },
+          kind);
+    l.task("try", [&](Context& c) {
+      if (spin_trylock(c, s)) spin_unlock(c, s);
+    });
+  });
+  return commute(lab, 100, 8);
+}
+
+std::uint64_t attributes() {
+  SysfsAttribute a, b;
+  Allocation own;
+  Lab lab([&](Lab& l) {
+    bystander(l, own);
+    l.init(a, "a", [&](Context& c) {
+      sysfs_break_active_protection(c, a);
+      mark(c);
+      sysfs_unbreak_active_protection(c, a);
+      return 0;
+    });
+    l.init(b, "b", [&](Context& c) { return sysfs_remove_file_self(c, b) ? 0 : 1; });
+    l.task("driver", [&](Context& c) {
+      sysfs_create_file(c, a);
+      sysfs_create_file(c, b);
+      sysfs_remove_file(c, a);
+    });
+    l.task("second", [&](Context& c) { sysfs_remove_file(c, a); });
+    for (const auto* name : {"r1", "r2"})
+      l.task(name, [&](Context& c) {
+        sysfs_access(c, b);
+        sysfs_access(c, a);
+        sysfs_access(c, b);
+      });
+  });
+  return commute(lab, 150, 8);
+}
+
+std::uint64_t threads() {
+  Kthread stopped, alone;
+  Allocation own;
+  Lab lab([&](Lab& l) {
+    bystander(l, own);
+    l.init(stopped, "stopped", [&](Context& c) {
+      if (!kthread_should_stop(c, stopped)) kthread_wait_to_stop(c, stopped);
+      return 0;
+    });
+    l.init(alone, "alone", [&](Context& c) {
+      mark(c);
+      return 0;
+    });
+    l.task("driver", [&](Context& c) {
+      kthread_run(c, stopped);
+      kthread_run(c, alone);
+      kthread_stop(c, stopped);
+    });
+    l.task("keeper", [&](Context& c) { kthread_get(c, stopped); });
+  });
+  return commute(lab, 100, 8);
+}
+
 std::uint64_t devices() {
   Device d;
   Module m;
@@ -312,6 +337,17 @@ TEST_CASE("independent steps commute: RCU in both flavours, SRCU") {
   CHECK(srcu() > 500);
 }
 
+TEST_CASE("independent steps commute: timers, delayed work") {
+  CHECK(timers() > 500);
+  CHECK(delayed_work() > 500);
+}
+
+TEST_CASE("independent steps commute: spinlocks, attributes, kernel threads") {
+  CHECK(spinlocks() > 500);
+  CHECK(attributes() > 500);
+  CHECK(threads() > 300);
+}
+
 TEST_CASE("independent steps commute: work, devices, modules") {
   CHECK(work() > 500);
   CHECK(devices() > 300);
@@ -345,6 +381,11 @@ TEST_CASE("every operation of the model is in a pair that was commuted") {
   rcu(false);
   srcu();
   work();
+  timers();
+  delayed_work();
+  spinlocks();
+  attributes();
+  threads();
   devices();
   for (const PolicySpec& p : policies()) {
     Driver d(p);

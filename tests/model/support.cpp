@@ -113,6 +113,8 @@ void Lab::setup(sim::Engine& /*engine*/) {
   kernel.reset();
   init_rcu(kernel, rcu);
   bound_.clear();
+  restarts_.clear();
+  calls_.clear();
   make_(*this);
 }
 
@@ -142,6 +144,40 @@ void Lab::init(Work& w, std::string_view n, Body body, LifetimeId home) {
   w.function = run_bound;
   w.argument = bind(std::move(body));
   init_work(kernel, w, name(n), name(n), home, name("kworker " + std::string(n)));
+}
+
+void Lab::init(DelayedWork& w, std::string_view n, Body body, LifetimeId home) {
+  w.work.function = run_bound;
+  w.work.argument = bind(std::move(body));
+  init_delayed_work(kernel, w, name(n), name(n), home, name("kworker " + std::string(n)), name(std::string(n) + " timer"),
+                    name("softirq " + std::string(n)));
+}
+
+void Lab::init(SysfsAttribute& a, std::string_view n, std::function<int(Context&)> body, LifetimeId owner) {
+  a.operation = BoundCall<int>::run;
+  a.argument = &calls_.emplace_back(BoundCall<int>{std::move(body)});
+  init_sysfs_attribute(kernel, a, name(n), name(n), owner);
+}
+
+void Lab::init(Kthread& t, std::string_view n, std::function<int(Context&)> body) {
+  t.function = BoundCall<int>::run;
+  t.argument = &calls_.emplace_back(BoundCall<int>{std::move(body)});
+  init_kthread(kernel, t, name(n), name(n), name("kthread " + std::string(n)));
+}
+
+void Lab::init(Timer& t, std::string_view n, Body body, LifetimeId home) {
+  t.hr_function = nullptr;
+  t.function = run_bound;
+  t.argument = bind(std::move(body));
+  init_timer(kernel, t, name(n), name(n), home, name("softirq " + std::string(n)));
+}
+
+void Lab::init_hr(Timer& t, std::string_view n, std::function<bool(Context&)> body, sim::Duration interval, LifetimeId home) {
+  t.function = nullptr;
+  t.hr_function = BoundCall<bool>::run;
+  t.argument = &restarts_.emplace_back(BoundCall<bool>{std::move(body)});
+  t.interval = interval;
+  init_timer(kernel, t, name(n), name(n), home, name("hardirq " + std::string(n)));
 }
 
 void Lab::init(Allocation& a, std::string_view n, std::initializer_list<std::string_view> fields, bool from_start, LifetimeId owner) {

@@ -18,14 +18,19 @@
 #include "unplug/model/checker/checker.hpp"
 #include "unplug/model/context.hpp"
 #include "unplug/model/kernel/chardev.hpp"
+#include "unplug/model/kernel/delayed_work.hpp"
 #include "unplug/model/kernel/device.hpp"
 #include "unplug/model/kernel/irq.hpp"
+#include "unplug/model/kernel/kthread.hpp"
 #include "unplug/model/kernel/locks.hpp"
 #include "unplug/model/kernel/memory.hpp"
 #include "unplug/model/kernel/mmio.hpp"
 #include "unplug/model/kernel/module.hpp"
 #include "unplug/model/kernel/rcu.hpp"
+#include "unplug/model/kernel/spinlock.hpp"
 #include "unplug/model/kernel/srcu.hpp"
+#include "unplug/model/kernel/sysfs.hpp"
+#include "unplug/model/kernel/timer.hpp"
 #include "unplug/model/kernel/waiter.hpp"
 #include "unplug/model/kernel/workqueue.hpp"
 
@@ -44,6 +49,7 @@ class Lab final : public sim::Program {
   // The task that removes: as task(), and the kernel knows it.
   TaskId remover(std::string_view name, Body body);
   void init(Mutex& m, std::string_view n, LifetimeId home = {}) { init_mutex(kernel, m, name(n), name(n), home); }
+  void init(Spinlock& s, std::string_view n, LifetimeId home = {}) { init_spinlock(kernel, s, name(n), name(n), home); }
   void init(Rwsem& s, std::string_view n, LifetimeId home = {}) { init_rwsem(kernel, s, name(n), name(n), home); }
   void init(Srcu& s, std::string_view n, LifetimeId home = {}) { init_srcu(kernel, s, name(n), name(n), home); }
   void init(Waiter& w, std::string_view n, Owner owner = Owner::driver, LifetimeId home = {}) {
@@ -61,6 +67,16 @@ class Lab final : public sim::Program {
   void init(IrqAction& a, IrqLine& l, std::string_view unique, Body body, LifetimeId owner = {});
   // A work item whose function runs `body`, on a worker called "kworker NAME".
   void init(Work& w, std::string_view n, Body body, LifetimeId home = {});
+  // An attribute whose show() or store() runs `body`.
+  void init(SysfsAttribute& a, std::string_view n, std::function<int(Context&)> body, LifetimeId owner = {});
+  // A kernel thread, a task called "kthread NAME".
+  void init(Kthread& t, std::string_view n, std::function<int(Context&)> body);
+  // The same behind a timer, which "softirq NAME" runs.
+  void init(DelayedWork& w, std::string_view n, Body body, LifetimeId home = {});
+  // A timer whose function runs `body` in softirq context, in a task called "softirq NAME".
+  void init(Timer& t, std::string_view n, Body body, LifetimeId home = {});
+  // An hrtimer in hardirq context; `body` answers whether it restarts.
+  void init_hr(Timer& t, std::string_view n, std::function<bool(Context&)> body, sim::Duration interval = 0, LifetimeId home = {});
   // Memory that is there from the start, with fields of value 0; or that kzalloc() will begin.
   void init(Allocation& a, std::string_view n, std::initializer_list<std::string_view> fields = {}, bool from_start = true,
             LifetimeId owner = {});
@@ -79,9 +95,15 @@ class Lab final : public sim::Program {
     Body body;
   };
   static void run_bound(Context& context, void* argument) { static_cast<Bound*>(argument)->body(context); }
+  template <class Result> struct BoundCall {
+    std::function<Result(Context&)> body;
+    static Result run(Context& context, void* argument) { return static_cast<BoundCall*>(argument)->body(context); }
+  };
   Bound* bind(Body body) { return &bound_.emplace_back(Bound{this, std::move(body)}); }
   Make make_;
   std::deque<Bound> bound_;
+  std::deque<BoundCall<bool>> restarts_;
+  std::deque<BoundCall<int>> calls_;
 };
 
 // A driver's file operation that is a lambda.

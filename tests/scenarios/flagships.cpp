@@ -78,6 +78,10 @@ std::uint64_t median_unbind(const std::string& policy, const std::string& bars) 
 
 }  // namespace
 
+TEST_CASE("r592-irq-rearms-timer is as expected, the merged fix included, and its failures replay") {
+  expectations_hold("r592-irq-rearms-timer");
+}
+
 TEST_CASE("nova-timer is as expected, and its failures replay") { expectations_hold("nova-timer"); }
 TEST_CASE("drm-unbounded-wait is as expected, and its failures replay") { expectations_hold("drm-unbounded-wait"); }
 TEST_CASE("rdma-uverbs-upgrade is as expected, and its failures replay") { expectations_hold("rdma-uverbs-upgrade"); }

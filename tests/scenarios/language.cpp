@@ -257,3 +257,37 @@ TEST_CASE("msleep draws from its range under timed, the same for the same seed")
   CHECK(a.cells[0].unbind_ns->max > a.cells[0].unbind_ns->p50);
   CHECK(a.cells[0].unbind_ns->max == b.cells[0].unbind_ns->max);
 }
+
+TEST_CASE("timers, delayed work, kernel threads and spinlocks: each has its verbs, and what remove() forgets is found") {
+  Source s;
+  s.removal = R"(["unbind"])";
+  s.functions = R"("foo_timer": [{"spin_lock": "priv.lock"}, {"readl": "bar0.A"}, {"spin_unlock": "priv.lock"}],
+    "foo_hr": [{"WRITE_ONCE": "priv.n", "value": 1}, {"return": 0}],
+    "foo_poll": [{"writel": "bar0.POLL"}],
+    "foo_thread": [{"kthread_should_stop": "thread", "to": "stop"}, {"if": "!stop", "do": [{"schedule": "thread"}]}, {"return": 3}],)";
+  s.probe = R"({"spin_lock_init": "priv.lock"}, {"timer_setup": "priv.timer", "fn": "foo_timer"},
+    {"hrtimer_setup": "priv.hr", "fn": "foo_hr"}, {"INIT_DELAYED_WORK": "priv.poll", "fn": "foo_poll"},
+    {"kthread_run": "thread", "fn": "foo_thread"},)";
+  s.ioctl = R"({"spin_lock_bh": "priv.lock"}, {"mod_timer": "priv.timer", "delay": "1ms..2ms"}, {"spin_unlock_bh": "priv.lock"},
+    {"hrtimer_start": "priv.hr", "delay": "100us", "at_most": 1}, {"queue_delayed_work": "priv.poll", "delay": "10ms", "else": "out"},
+    {"label": "out"})";
+  const std::string good = R"(, {"timer_shutdown_sync": "priv.timer", "to": "was"}, {"hrtimer_cancel": "priv.hr"},
+    {"disable_delayed_work_sync": "priv.poll"}, {"kthread_stop": "thread", "to": "result"},
+    {"if": "result == 3", "do": [{"writel": "bar0.OFF", "id": "off"}]})";
+  s.remove = good;
+  const ScenarioResult clean = run(s, "srcu-fence", 1'000);
+  for (const Cell& c : clean.cells) CHECK_MESSAGE(c.violations.empty(), c.violations.front().signature);
+  CHECK(!never(clean, "foo_remove/off"));
+
+  s.remove = R"(, {"timer_delete": "priv.timer"}, {"cancel_delayed_work": "priv.poll"})";
+  const ScenarioResult bad = run(s, "srcu-fence", 1'000);
+  CHECK(shows(bad, "use-after-unmap", "bar0", "foo_timer"));
+  CHECK(shows(bad, "use-after-unmap", "bar0", "foo_poll"));
+  CHECK(shows(bad, "use-after-free", "priv", "__hrtimer_run_queues"));
+  // A timer takes the lock: the others have to take it with softirqs off.
+  s.remove = good;
+  s.ioctl = R"({"spin_lock": "priv.lock"}, {"mod_timer": "priv.timer", "delay": "1ms"}, {"spin_unlock": "priv.lock"})";
+  CHECK(shows(run(s, "srcu-fence"), "deadlock", "priv.lock", "foo_ioctl"));
+  s.ioctl = R"({"spin_lock_irqsave": "priv.lock"}, {"msleep": "1ms"}, {"spin_unlock_irqrestore": "priv.lock"})";
+  CHECK(shows(run(s, "srcu-fence"), "sleep-in-atomic", "msleep", "foo_ioctl"));
+}

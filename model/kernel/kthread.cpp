@@ -1,0 +1,99 @@
+#include "unplug/model/kernel/kthread.hpp"
+
+namespace unplug::model {
+namespace {
+
+const Operation run_op{.name = "kthread_run", .sync = sim::Sync::release}, start_op{.name = "kthread starts", .sync = sim::Sync::acquire},
+    should_op{.name = "kthread_should_stop", .sync = sim::Sync::acquire},
+    sleep_op{.name = "kthread: schedule()", .sync = sim::Sync::acquire}, exit_op{.name = "kthread exits", .sync = sim::Sync::release},
+    put_op{.name = "kthread: task_struct freed"}, get_op{.name = "get_task_struct"},
+    stop_op{.name = "kthread_stop: tell", .sync = sim::Sync::release}, wait_op{.name = "kthread_stop: wait", .sync = sim::Sync::acquire},
+    done_op{.name = "kthread_stop: put_task_struct"};
+
+constexpr std::uint64_t woken = 1, should_stop = 2, returned = 4;
+
+void thread(void* argument) {
+  auto& t = *static_cast<Kthread*>(argument);
+  Context context(*t.kernel, ContextKind::process);
+  const TaskId me = context.engine().current();
+  sim::Step start = context.make(start_op);
+  start.access = {t.object, sim::AccessKind::write};
+  start.guard = sim::Guard::equal(woken, woken);
+  const WaitInfo info{.what = "kthread", .object = t.name, .owner = Owner::driver, .idle = true, .sleeps = false};
+  context.wait(start, info, [&](std::uint64_t&) { context.kernel().hold(t.object, me); });
+  if (context.aborting()) return;
+  const int result = t.function(context, t.argument);
+  if (context.aborting()) return;
+  context.finish();
+  bool pinned = false;
+  context.write(exit_op, t.object, {}, [&](std::uint64_t& word) {
+    word |= returned;
+    t.result = result;
+    pinned = t.pinned;
+    context.kernel().unhold(t.object, me);
+  });
+  if (pinned || context.aborting()) return;  // who pinned it frees it
+  sim::Step put = context.make(put_op);
+  put.ends = t.task;
+  context.engine().step(put);
+}
+
+}  // namespace
+
+void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declared, NameId task_name) {
+  static const StaticName role{"kthread"};
+  static constexpr std::string_view task_struct = "task_struct";
+  t.object = kernel.engine().new_object(unique_name, 0);
+  t.name = declared;
+  t.task = kernel.new_lifetime(kernel.engine().names().child(unique_name, task_struct, 1), LifetimeKind::memory, declared, {}, true);
+  t.kernel = &kernel;
+  t.result = 0;
+  t.pinned = false;
+  sim::TaskSpec spec;
+  spec.name = task_name;
+  spec.role = kernel.intern(role);
+  spec.daemon = true;
+  spec.entry = thread;
+  spec.argument = &t;
+  kernel.engine().spawn(spec);
+}
+
+void kthread_run(Context& context, Kthread& t) {
+  context.write(run_op, t.object, {}, [](std::uint64_t& word) { word |= woken; });
+}
+
+bool kthread_should_stop(Context& context, Kthread& t) { return (context.read(should_op, t.object, {}) & should_stop) != 0; }
+
+void kthread_wait_to_stop(Context& context, Kthread& t) {
+  sim::Step s = context.make(sleep_op);
+  s.access = {t.object, sim::AccessKind::read};
+  s.guard = sim::Guard::equal(should_stop, should_stop);
+  context.wait(s, {.what = "schedule", .object = t.name, .owner = Owner::driver, .idle = true, .returns = true}, [](std::uint64_t&) {});
+}
+
+void kthread_get(Context& context, Kthread& t) {
+  context.write(get_op, t.object, t.task, [&](std::uint64_t&) { t.pinned = true; });
+}
+
+int kthread_stop(Context& context, Kthread& t) {
+  bool first = false;
+  context.write(stop_op, t.object, t.task, [&](std::uint64_t& word) {
+    word |= should_stop;
+    // get_task_struct(), by whoever comes first; a thread that has returned is beyond that.
+    first = !t.pinned && (word & returned) == 0;
+    t.pinned = true;
+  });
+  if (context.aborting()) return 0;
+  sim::Step s = context.make(wait_op, t.task);
+  s.access = {t.object, sim::AccessKind::read};
+  s.guard = sim::Guard::equal(returned, returned);
+  int result = 0;
+  context.wait(s, {"kthread_stop", t.name, Owner::driver}, [&](std::uint64_t&) { result = t.result; });
+  if (context.aborting() || !first) return result;
+  sim::Step put = context.make(done_op);
+  put.ends = t.task;
+  context.engine().step(put);
+  return result;
+}
+
+}  // namespace unplug::model

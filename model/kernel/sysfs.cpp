@@ -1,0 +1,124 @@
+#include "unplug/model/kernel/sysfs.hpp"
+
+namespace unplug::model {
+namespace {
+
+const Operation create_op{.name = "sysfs_create_file", .sync = sim::Sync::release},
+    get_op{.name = "kernfs_get_active", .sync = sim::Sync::acquire}, put_op{.name = "kernfs_put_active", .sync = sim::Sync::release},
+    deactivate_op{.name = "kernfs_remove: deactivate"}, drain_op{.name = "kernfs_drain", .sync = sim::Sync::acquire},
+    second_op{.name = "kernfs_drain: second remover", .sync = sim::Sync::acquire},
+    suicide_op{.name = "kernfs_remove_self: who", .sync = sim::Sync::acquire},
+    suicided_op{.name = "kernfs_remove_self: wait for the winner", .sync = sim::Sync::acquire},
+    break_op{.name = "kernfs_break_active_protection", .sync = sim::Sync::release},
+    unbreak_op{.name = "kernfs_unbreak_active_protection", .sync = sim::Sync::acquire};
+
+// The word: bits 0..31 active references; bit 32 the node is there, bit 33 it is being removed (KN_DEACTIVATED_BIAS), bit 34 somebody
+// removes it from its own operation (KERNFS_SUICIDAL).
+constexpr std::uint64_t active_mask = 0xffffffff, there = std::uint64_t{1} << 32U, removing = std::uint64_t{1} << 33U,
+                        suicidal = std::uint64_t{1} << 34U;
+constexpr int enodev = -19;
+
+enum class Remover : std::uint8_t { none, first, second };
+
+Remover deactivate(Context& context, SysfsAttribute& a) {
+  return context.write(deactivate_op, a.object, {}, [](std::uint64_t& word) {
+    if ((word & there) == 0) return Remover::none;
+    const bool second = (word & removing) != 0;
+    word |= removing;
+    return second ? Remover::second : Remover::first;
+  });
+}
+
+void drain(Context& context, SysfsAttribute& a, Remover remover) {
+  if (remover == Remover::none || context.aborting()) return;
+  const bool first = remover == Remover::first;
+  sim::Step s = context.make(first ? drain_op : second_op);
+  s.access = {a.object, first ? sim::AccessKind::write : sim::AccessKind::read};
+  s.guard = sim::Guard::equal(0, active_mask);
+  if (first) s.ends = a.life;
+  context.wait(s, {"kernfs_drain", a.name, Owner::driver}, [&](std::uint64_t& word) {
+    if (first) word &= ~(there | removing);
+  });
+}
+
+void put_active(Context& context, SysfsAttribute& a, const Operation& operation) {
+  const TaskId me = context.engine().current();
+  context.write(operation, a.object, {}, [&](std::uint64_t& word) {
+    --word;
+    context.kernel().unhold(a.object, me);
+  });
+}
+
+}  // namespace
+
+void init_sysfs_attribute(Kernel& kernel, SysfsAttribute& a, NameId unique_name, NameId declared, LifetimeId owner) {
+  a.object = kernel.engine().new_object(unique_name, 0);
+  a.name = declared;
+  a.life = kernel.new_lifetime(unique_name, LifetimeKind::registration, declared, owner, false);
+}
+
+bool sysfs_create_file(Context& context, SysfsAttribute& a) {
+  sim::Step s = context.make(create_op);
+  s.access = {a.object, sim::AccessKind::write};
+  s.begins = a.life;
+  return context.engine().step(s, [&](std::uint64_t& word) {
+    if ((word & there) != 0) {
+      context.engine().begin_nothing();
+      return false;
+    }
+    word |= there;
+    return true;
+  });
+}
+
+void sysfs_remove_file(Context& context, SysfsAttribute& a) { drain(context, a, deactivate(context, a)); }
+
+bool sysfs_remove_file_self(Context& context, SysfsAttribute& a) {
+  put_active(context, a, break_op);
+  if (context.aborting()) return false;
+  const bool won = context.write(suicide_op, a.object, {}, [](std::uint64_t& word) {
+    if ((word & suicidal) != 0) return false;
+    word |= suicidal;
+    return true;
+  });
+  if (context.aborting()) return false;
+  if (won) {
+    sysfs_remove_file(context, a);
+  } else {
+    // KERNFS_SUICIDED: by whoever removes it.
+    sim::Step s = context.make(suicided_op);
+    s.access = {a.object, sim::AccessKind::read};
+    s.guard = sim::Guard::equal(0, there);
+    context.wait(s, {"kernfs_remove_self", a.name, Owner::driver}, [](std::uint64_t&) {});
+  }
+  if (context.aborting()) return false;
+  sysfs_unbreak_active_protection(context, a);  // the operation puts it when it returns
+  return won;
+}
+
+void sysfs_break_active_protection(Context& context, SysfsAttribute& a) { put_active(context, a, break_op); }
+
+void sysfs_unbreak_active_protection(Context& context, SysfsAttribute& a) {
+  const TaskId me = context.engine().current();
+  context.write(unbreak_op, a.object, {}, [&](std::uint64_t& word) {
+    ++word;
+    context.kernel().hold(a.object, me);
+  });
+}
+
+int sysfs_access(Context& context, SysfsAttribute& a) {
+  const TaskId me = context.engine().current();
+  const bool active = context.write(get_op, a.object, {}, [&](std::uint64_t& word) {
+    if ((word & (there | removing)) != there) return false;
+    ++word;
+    context.kernel().hold(a.object, me);
+    return true;
+  });
+  if (!active || context.aborting()) return enodev;
+  const int result = a.operation(context, a.argument);
+  if (context.aborting()) return enodev;
+  put_active(context, a, put_op);
+  return result;
+}
+
+}  // namespace unplug::model

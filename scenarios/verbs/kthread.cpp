@@ -1,0 +1,63 @@
+// Kernel threads of the driver.
+#include "unplug/scenarios/verbs/families.hpp"
+#include "unplug/scenarios/verbs/resolve.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+std::uint32_t do_run(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::kthread_run(f.context, f.binding->kthreads[i.operand.index]);
+  return next;
+}
+
+std::uint32_t do_should_stop(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (model::Kthread* t = kthread(f, i)) set_local(f, i, model::kthread_should_stop(f.context, *t) ? 1 : 0);
+  return next;
+}
+
+std::uint32_t do_schedule(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (model::Kthread* t = kthread(f, i)) model::kthread_wait_to_stop(f.context, *t);
+  return next;
+}
+
+std::uint32_t do_get(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (model::Kthread* t = kthread(f, i)) model::kthread_get(f.context, *t);
+  return next;
+}
+
+std::uint32_t do_stop(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (model::Kthread* t = kthread(f, i)) set_local(f, i, static_cast<std::uint64_t>(model::kthread_stop(f.context, *t)));
+  return next;
+}
+
+Verb verb(std::string_view name, Execute execute, std::vector<KeySpec> keys, std::string_view models, std::string_view summary) {
+  Verb v;
+  v.name = name;
+  v.operand = OperandKind::entity;
+  v.entity = EntityKind::kthread;
+  v.execute = execute;
+  v.keys = std::move(keys);
+  v.models = models;
+  v.leaves_out = "parking, affinity, kthread_worker, being woken by anything but kthread_stop()";
+  v.summary = summary;
+  return v;
+}
+
+}  // namespace
+
+std::vector<Verb> kthread_verbs() {
+  Verb run = verb("kthread_run", do_run, {{"fn", KeyKind::function, true, "the thread's function"}}, "kthread_run, v6.18",
+                  "declares a kernel thread and starts it");
+  run.operand = OperandKind::declaration;
+  return {
+      run,
+      verb("kthread_should_stop", do_should_stop, {{"to", KeyKind::to, true, "local that receives 1 or 0"}}, "kthread_should_stop, v6.18",
+           "in the thread: whether it is to return"),
+      verb("schedule", do_schedule, {}, "schedule, v6.18", "in the thread: sleeps until kthread_stop() wakes it"),
+      verb("get_task_struct", do_get, {}, "get_task_struct, v6.18", "its task_struct outlives the thread"),
+      verb("kthread_stop", do_stop, {{"to", KeyKind::to, false, "local that receives what its function returned"}}, "kthread_stop, v6.18",
+           "tells the thread to return and waits until it has"),
+  };
+}
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,109 @@
+// Timers and hrtimers.
+#include "unplug/scenarios/verbs/families.hpp"
+#include "unplug/scenarios/verbs/resolve.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+std::uint32_t do_setup(Frame&, const Instruction&, std::uint32_t next) { return next; }
+
+template <auto function> std::uint32_t on_timer(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (model::Timer* t = timer(f, i)) set_local(f, i, function(f.context, *t) ? 1 : 0);
+  return next;
+}
+
+std::uint32_t do_mod_timer(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (!f.world.within_limit(i)) return next;
+  if (model::Timer* t = timer(f, i)) set_local(f, i, model::mod_timer(f.context, *t, drawn_duration(f, i)) ? 1 : 0);
+  return next;
+}
+
+std::uint32_t do_start(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (!f.world.within_limit(i)) return next;
+  model::Timer* t = hrtimer(f, i);
+  if (t == nullptr) return next;
+  t->interval = drawn_duration(f, i);
+  model::hrtimer_start(f.context, *t, t->interval);
+  return next;
+}
+
+std::uint32_t do_cancel(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (model::Timer* t = hrtimer(f, i)) set_local(f, i, model::hrtimer_cancel(f.context, *t) ? 1 : 0);
+  return next;
+}
+
+// 1, 0, or 2 for the -1 that says its function runs: locals are not negative.
+std::uint32_t do_try_to_cancel(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::Timer* t = hrtimer(f, i);
+  if (t == nullptr) return next;
+  const int r = model::hrtimer_try_to_cancel(f.context, *t);
+  set_local(f, i, r < 0 ? 2 : static_cast<std::uint64_t>(r));
+  return r < 0 ? otherwise(f, i, next) : next;
+}
+
+constexpr KeySpec was{"to", KeyKind::to, false, "local that receives 1 if it was pending, else 0"},
+    delay{"delay", KeyKind::duration, true, "when it expires, from now: \"10ms\", \"1ms..5ms\""},
+    at_most{"at_most", KeyKind::at_most, false, "how often a task arms it here"};
+
+Verb verb(std::string_view name, EntityKind kind, Execute execute, std::vector<KeySpec> keys, std::string_view models,
+          std::string_view summary) {
+  Verb v;
+  v.name = name;
+  v.operand = OperandKind::entity;
+  v.entity = kind;
+  v.execute = execute;
+  v.keys = std::move(keys);
+  v.models = models;
+  v.leaves_out = kind == EntityKind::timer ? "migration between CPUs, deferrable timers, slack, TIMER_IRQSAFE"
+                                           : "hrtimers in softirq, other clocks than CLOCK_MONOTONIC";
+  v.summary = summary;
+  return v;
+}
+
+Verb alias(std::string_view name, std::string_view of) {
+  Verb v;
+  v.name = name;
+  v.alias_of = of;
+  return v;
+}
+
+}  // namespace
+
+std::vector<Verb> timer_verbs() {
+  constexpr auto timer = EntityKind::timer, hrtimer = EntityKind::hrtimer;
+  Verb setup = verb("timer_setup", timer, do_setup, {{"fn", KeyKind::function, true, "the timer's function, in softirq"}},
+                    "timer_setup, v6.18", "declares a timer");
+  setup.operand = OperandKind::declaration;
+  setup.acts = false;
+  Verb hr_setup =
+      verb("hrtimer_setup", hrtimer, do_setup,
+           {{"fn", KeyKind::function, true, "its function, in hard interrupt context; result 1 (HRTIMER_RESTART) queues it again"}},
+           "hrtimer_setup, v6.18", "declares an hrtimer");
+  hr_setup.operand = OperandKind::declaration;
+  hr_setup.acts = false;
+  return {
+      setup,
+      verb("mod_timer", timer, do_mod_timer, {delay, was, at_most}, "mod_timer, v6.18",
+           "arms a timer, or moves it; ignored after a shutdown"),
+      verb("timer_delete", timer, on_timer<model::timer_delete>, {was}, "timer_delete, v6.18",
+           "takes a pending timer off the wheel; does not wait for its function"),
+      alias("del_timer", "timer_delete"),
+      verb("timer_delete_sync", timer, on_timer<model::timer_delete_sync>, {was}, "timer_delete_sync, v6.18",
+           "waits for its function and takes it off; arming it later is allowed"),
+      alias("del_timer_sync", "timer_delete_sync"),
+      verb("timer_shutdown", timer, on_timer<model::timer_shutdown>, {was}, "timer_shutdown, v6.18",
+           "as timer_delete, and arming is ignored from then on"),
+      verb("timer_shutdown_sync", timer, on_timer<model::timer_shutdown_sync>, {was}, "timer_shutdown_sync, v6.18",
+           "as timer_delete_sync, and arming is ignored from then on"),
+      hr_setup,
+      verb("hrtimer_start", hrtimer, do_start, {delay, at_most}, "hrtimer_start_range_ns, v6.18", "arms an hrtimer, or moves it"),
+      verb("hrtimer_cancel", hrtimer, do_cancel, {was}, "hrtimer_cancel, v6.18",
+           "waits for its function and takes it off, restarted or not"),
+      verb("hrtimer_try_to_cancel", hrtimer, do_try_to_cancel,
+           {{"to", KeyKind::to, false, "local that receives 1, 0, or 2 where the kernel says -1"},
+            {"else", KeyKind::otherwise, false, "where to go if its function runs"}},
+           "hrtimer_try_to_cancel, v6.18", "takes it off unless its function runs"),
+  };
+}
+
+}  // namespace unplug::scenarios

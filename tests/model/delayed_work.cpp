@@ -1,0 +1,165 @@
+// kernel/workqueue: work that a timer puts on the queue, wherever cancelling meets it.
+#include "support.hpp"
+
+namespace unplug::model::test {
+namespace {
+
+// One delayed item, and what its function has seen.
+struct Delayed {
+  DelayedWork work;
+  Allocation home;
+  int runs = 0, late = 0;
+  bool gone = false;  // nobody may run it any more
+  Lab::Body extra;    // in the function
+  void init(Lab& l) {
+    runs = late = 0;
+    gone = false;
+    l.init(home, "home", {"x"});
+    l.init(
+        work, "dwork",
+        [this](Context& c) {
+          ++runs;
+          if (gone) ++late;
+          get(c, home);
+          if (extra) extra(c);
+        },
+        home.life);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("delayed work 9: PENDING from the arming on: queued twice it runs once") {
+  Delayed d;
+  std::set<std::pair<bool, int>> seen;
+  bool second = false;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("a", [&](Context& c) {
+      must(queue_delayed_work(c, d.work, 10));
+      second = queue_delayed_work(c, d.work, 10);
+    });
+  });
+  const Found f = every(lab, [&] { seen.insert({second, d.runs}); });
+  CHECK(f.text().empty());
+  CHECK(seen == std::set<std::pair<bool, int>>{{false, 1}, {true, 2}});
+}
+
+TEST_CASE("delayed work 9: without a delay it is queued at once, a flush runs it without waiting for the timer") {
+  Delayed d;
+  sim::Duration delay = 0;
+  bool flush = false;
+  sim::Time done = 0;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("a", [&](Context& c) {
+      queue_delayed_work(c, d.work, delay);
+      flush ? flush_delayed_work(c, d.work) : static_cast<void>(cancel_delayed_work_sync(c, d.work));
+      done = c.engine().local_time();
+    });
+  });
+  std::set<int> runs;
+  CHECK(every(lab, [&] { runs.insert(d.runs); }).text().empty());
+  CHECK(runs == std::set<int>{0, 1});
+  flush = true;
+  for (const sim::Duration d2 : {0, 1'000'000}) {
+    delay = d2;
+    CHECK(every(lab, [&] { CHECK(d.runs == 1); }).text().empty());
+    run_timed(lab);
+    CHECK(done < 100'000);
+  }
+}
+
+TEST_CASE("cancel_delayed_work_sync 9: takes it from the timer, from between, and from the queue, and waits for what runs") {
+  Delayed d;
+  enum class Form { sync, no_wait, inner, nothing } form = Form::sync;
+  std::set<std::pair<bool, int>> seen;
+  bool was = false;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("a", [&](Context& c) {
+      queue_delayed_work(c, d.work, 10);
+      if (form == Form::sync) was = cancel_delayed_work_sync(c, d.work);
+      if (form == Form::no_wait) was = cancel_delayed_work(c, d.work);
+      if (form == Form::inner) cancel_work_sync(c, d.work.work);
+      kfree(c, d.home);
+    });
+  });
+  const Found f = every(lab, [&] { seen.insert({was, d.runs}); });
+  CHECK(f.text().empty());
+  CHECK(seen == std::set<std::pair<bool, int>>{{true, 0}, {false, 1}});
+  form = Form::no_wait;  // the function may still run
+  CHECK(every(lab).text() == "use-after-free(home)@kworker dwork");
+  form = Form::inner;  // the timer survives
+  const Found inner = every(lab);
+  CHECK(inner.count("api-misuse(dwork)@a") > 0);
+  CHECK(inner.count("use-after-free(home)@softirq dwork") > 0);
+  form = Form::nothing;
+  CHECK(every(lab).count("use-after-free(home)@softirq dwork") > 0);
+}
+
+TEST_CASE("cancel_delayed_work_sync 9: handles an item that queues itself, not somebody who queues it afterwards, disabling does") {
+  Delayed d;
+  bool third_party = false, disable = false;
+  Lab lab([&](Lab& l) {
+    d.extra = [&](Context& c) {
+      if (d.runs < 2) queue_delayed_work(c, d.work, 5);
+    };
+    d.init(l);
+    l.task("a", [&](Context& c) {
+      queue_delayed_work(c, d.work, 5);
+      disable ? disable_delayed_work_sync(c, d.work) : cancel_delayed_work_sync(c, d.work);
+      d.gone = true;
+    });
+    if (third_party) l.task("b", [&](Context& c) { queue_delayed_work(c, d.work, 5); });
+  });
+  int late = 0;
+  const auto run = [&] {
+    late = 0;
+    CHECK(sample(lab, 3'000, "random", [&] { late += d.late; }).text().empty());
+  };
+  run();
+  CHECK(late == 0);
+  third_party = true;
+  run();
+  CHECK(late > 0);
+  disable = true;
+  run();
+  CHECK(late == 0);
+}
+
+TEST_CASE("mod_delayed_work 9: moves it wherever it was, and it runs once for each time it was taken from rest") {
+  Delayed d;
+  std::set<std::pair<bool, int>> seen;
+  bool was = false;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("a", [&](Context& c) {
+      queue_delayed_work(c, d.work, 10);
+      was = mod_delayed_work(c, d.work, 20);
+    });
+  });
+  CHECK(every(lab, [&] { seen.insert({was, d.runs}); }).text().empty());
+  CHECK(seen == std::set<std::pair<bool, int>>{{true, 1}, {false, 2}});
+}
+
+TEST_CASE("disable_work 9: refuses what comes later and takes back what is pending, without waiting for what runs") {
+  Work w;
+  Allocation home;
+  bool refused = false, sync = false;
+  Lab lab([&](Lab& l) {
+    l.init(home, "home", {"x"});
+    l.init(w, "work", [&](Context& c) { get(c, home); }, {});
+    l.task("a", [&](Context& c) {
+      queue_work(c, w);
+      sync ? disable_work_sync(c, w) : disable_work(c, w);
+      refused = !queue_work(c, w);
+      kfree(c, home);
+    });
+  });
+  CHECK(every(lab, [&] { CHECK(refused); }).text() == "use-after-free(home)@kworker work");
+  sync = true;
+  CHECK(every(lab, [&] { CHECK(refused); }).text().empty());
+}
+
+}  // namespace unplug::model::test

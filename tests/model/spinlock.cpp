@@ -1,0 +1,112 @@
+// kernel/locking/spinlock: exclusion, atomic context, and interrupts that take what is held.
+#include "support.hpp"
+
+namespace unplug::model::test {
+
+TEST_CASE("spinlock: one at a time, and what it guards is ordered") {
+  Spinlock s;
+  Allocation a;
+  Lab lab([&](Lab& l) {
+    l.init(s, "lock");
+    l.init(a, "a", {"n"});
+    for (const auto* name : {"x", "y", "z"})
+      l.task(name, [&](Context& c) {
+        if (std::string_view(name) == "z" && !spin_trylock(c, s)) return;
+        if (std::string_view(name) != "z") spin_lock(c, s);
+        set(c, a, get(c, a, 0, MemoryOrder::plain) + 1, 0, MemoryOrder::plain);
+        spin_unlock(c, s);
+      });
+  });
+  std::set<std::uint64_t> sums;
+  CHECK(every(lab, [&] { sums.insert(lab.engine.trace().objects[a.fields[0].second.index()].word); }).text().empty());
+  CHECK(sums == std::set<std::uint64_t>{2, 3});
+}
+
+TEST_CASE("spinlock: who holds one may not sleep, and may not keep it") {
+  Spinlock s;
+  Mutex m;
+  bool keep = false;
+  Lab lab([&](Lab& l) {
+    l.init(s, "lock");
+    l.init(m, "mutex");
+    l.task("a", [&](Context& c) {
+      spin_lock(c, s);
+      mutex_lock(c, m);
+      mutex_unlock(c, m);
+      if (!keep) spin_unlock(c, s);
+      mutex_lock(c, m);
+      mutex_unlock(c, m);
+    });
+  });
+  CHECK(every(lab).text() == "sleep-in-atomic(mutex_lock)@a");
+  keep = true;
+  CHECK(every(lab).count("leak(lock)@a") == 1);
+}
+
+TEST_CASE("spinlock: unlocked by who doesn't hold it is misuse, two in opposite orders deadlock") {
+  Spinlock s, t;
+  bool misuse = true;
+  Lab lab([&](Lab& l) {
+    l.init(s, "s");
+    l.init(t, "t");
+    if (misuse) {
+      l.task("a", [&](Context& c) { spin_unlock(c, s); });
+      return;
+    }
+    l.task("a", [&](Context& c) {
+      spin_lock(c, s);
+      spin_lock(c, t);
+      spin_unlock(c, t);
+      spin_unlock(c, s);
+    });
+    l.task("b", [&](Context& c) {
+      spin_lock(c, t);
+      spin_lock(c, s);
+      spin_unlock(c, s);
+      spin_unlock(c, t);
+    });
+  });
+  CHECK(every(lab).text() == "api-misuse(s)@a");
+  misuse = false;
+  CHECK(every(lab).text() == "deadlock(s)@b, deadlock(t)@a");
+}
+
+TEST_CASE("spinlock: a lock that an interrupt takes needs interrupts off, one that a softirq takes softirqs off") {
+  Spinlock s;
+  SpinlockOff off = SpinlockOff::nothing;
+  ContextKind by = ContextKind::hardirq, held_in = ContextKind::process;
+  Lab lab([&](Lab& l) {
+    l.init(s, "lock");
+    const auto body = [&](SpinlockOff how) {
+      return [&, how](Context& c) {
+        spin_lock(c, s, how);
+        spin_unlock(c, s, how);
+      };
+    };
+    l.task("holder", body(off), held_in);
+    l.task("interrupt", body(SpinlockOff::nothing), by);
+  });
+  const std::string deadlock = "deadlock(lock)@holder";
+  using enum SpinlockOff;
+  using enum ContextKind;
+  struct Row {
+    ContextKind by, held_in;
+    SpinlockOff off;
+    bool bad;
+  };
+  for (const Row& r :
+       {Row{hardirq, process, nothing, true}, Row{hardirq, process, softirqs, true}, Row{hardirq, process, interrupts, false},
+        Row{hardirq, softirq, nothing, true}, Row{hardirq, softirq, interrupts, false}, Row{softirq, process, nothing, true},
+        Row{softirq, process, softirqs, false}, Row{softirq, process, interrupts, false}, Row{softirq, softirq, nothing, false},
+        Row{hardirq, hardirq, nothing, false}, Row{process, process, nothing, false}}) {
+    by = r.by;
+    held_in = r.held_in;
+    off = r.off;
+    CAPTURE(static_cast<int>(r.by));
+    CAPTURE(static_cast<int>(r.held_in));
+    CAPTURE(static_cast<int>(r.off));
+    CHECK(every(lab).text() == (r.bad ? deadlock : ""));
+  }
+}
+
+}  // namespace unplug::model::test
