@@ -18,6 +18,7 @@ std::string_view name(EntityKind kind) {
     case EntityKind::timer: return "timer_list";
     case EntityKind::hrtimer: return "hrtimer";
     case EntityKind::kthread: return "kernel thread";
+    case EntityKind::attribute: return "sysfs attribute";
     case EntityKind::irq: return "interrupt";
     case EntityKind::mapping: return "MMIO mapping";
     case EntityKind::chardev: return "character device";
@@ -32,6 +33,7 @@ bool has_function(EntityKind kind) {
     case EntityKind::timer:
     case EntityKind::hrtimer:
     case EntityKind::kthread:
+    case EntityKind::attribute:
     case EntityKind::irq: return true;
     default: return false;
   }

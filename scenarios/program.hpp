@@ -38,6 +38,7 @@ enum class EntityKind : std::uint8_t {
   timer,
   hrtimer,
   kthread,
+  attribute,
   irq,
   mapping,
   chardev  // the last: see entity_kinds

@@ -188,9 +188,14 @@ void World::setup_entities(BindingInstance& b) {
     model::init_timer(kernel_, x, u, d, home(b, e), task_name("hardirq", b, e));
   });
   each(EntityKind::kthread, b.kthreads, [&](model::Kthread& x, const EntitySpec& e, auto u, auto d) {
-    x.function = &World::kthread_entry;
+    x.function = &World::result_entry;
     x.argument = &b.callbacks[e.function];
     model::init_kthread(kernel_, x, u, d, task_name("kthread", b, e));
+  });
+  each(EntityKind::attribute, b.attributes, [&](model::SysfsAttribute& x, const EntitySpec& e, auto u, auto d) {
+    x.operation = &World::result_entry;
+    x.argument = &b.callbacks[e.function];
+    model::init_sysfs_attribute(kernel_, x, u, d, b.binding.life);
   });
   each(EntityKind::irq, b.irqs, [&](model::IrqAction& x, const EntitySpec& e, auto u, auto) {
     x.handler = &World::callback_entry;
@@ -272,7 +277,7 @@ int World::file_operation(model::Context& context, model::File& file, void* argu
   return c.binding->world->enter(context, c, &file);
 }
 
-int World::kthread_entry(model::Context& context, void* argument) {
+int World::result_entry(model::Context& context, void* argument) {
   const auto& c = *static_cast<BindingInstance::Callback*>(argument);
   return c.binding->world->enter(context, c, nullptr);
 }

@@ -14,6 +14,7 @@
 #include "unplug/model/kernel/kthread.hpp"
 #include "unplug/model/kernel/spinlock.hpp"
 #include "unplug/model/kernel/srcu.hpp"
+#include "unplug/model/kernel/sysfs.hpp"
 #include "unplug/model/policy.hpp"
 #include "unplug/scenarios/program.hpp"
 #include "unplug/sim/engine.hpp"
@@ -42,6 +43,7 @@ struct BindingInstance {
   std::deque<model::DelayedWork> delayed_works;
   std::deque<model::Timer> timers, hrtimers;
   std::deque<model::Kthread> kthreads;
+  std::deque<model::SysfsAttribute> attributes;
   std::deque<model::IrqAction> irqs;
   std::deque<model::Mapping> mappings;
   std::vector<model::Resource> resources;         // one per mapping
@@ -155,7 +157,7 @@ class World final : public sim::Program {
   void setup_entities(BindingInstance& b);
   static int file_operation(model::Context& context, model::File& file, void* argument);
   static bool restart_entry(model::Context& context, void* argument);  // of an hrtimer: its function's result is HRTIMER_RESTART or not
-  static int kthread_entry(model::Context& context, void* argument);
+  static int result_entry(model::Context& context, void* argument);    // of kernel threads and attributes
   static void callback_entry(model::Context& context, void* argument);
   static void user_entry(void* argument);
   static void hardware_entry(void* argument);

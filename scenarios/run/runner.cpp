@@ -78,9 +78,9 @@ std::vector<std::string> program_bounds(const Program& p) {
 std::vector<std::string> never_overlapped(const Program& p, const Tally& t) {
   if (p.removal.empty()) return {};
   std::set<std::uint32_t> entries{p.open, p.ioctl, p.release};
-  for (const auto kind :
-       {EntityKind::work, EntityKind::delayed_work, EntityKind::timer, EntityKind::hrtimer, EntityKind::kthread, EntityKind::irq})
-    for (const EntitySpec& e : p.of(kind)) entries.insert(e.function);
+  for (std::size_t k = 0; k < entity_kinds; ++k)
+    if (const auto kind = static_cast<EntityKind>(k); has_function(kind))
+      for (const EntitySpec& e : p.of(kind)) entries.insert(e.function);
   for (std::uint32_t i = 0; i < t.entered.size(); ++i)
     if (t.entered[i]) entries.insert(i);  // a callback of call_rcu()
   std::vector<std::string> out;
@@ -266,7 +266,7 @@ void describe(const Scenario& s, const std::vector<PolicyFile>& policies, Scenar
   r.kernel = kernel_lines(first);
   r.defaults_taken = s.defaults_taken;
   r.model_limits = {"memory is sequentially consistent: no weak-memory reordering",
-                    "entry kinds not modelled: mmap and faults, threaded interrupts, tasklets, sysfs, debugfs, procfs, "
+                    "entry kinds not modelled: mmap and faults, threaded interrupts, tasklets, debugfs, procfs, "
                     "kthread workers, notifiers"};
   std::map<std::string, std::string> primitives;
   for (const auto& p : s.programs) {

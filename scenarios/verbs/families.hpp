@@ -16,6 +16,7 @@ std::vector<Verb> work_verbs();
 std::vector<Verb> delayed_work_verbs();
 std::vector<Verb> timer_verbs();
 std::vector<Verb> kthread_verbs();
+std::vector<Verb> sysfs_verbs();
 std::vector<Verb> irq_verbs();
 std::vector<Verb> mmio_verbs();
 std::vector<Verb> chardev_verbs();

@@ -40,6 +40,9 @@ model::DelayedWork* delayed_work(Frame& f, const Instruction& i) {
 }
 model::Timer* timer(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::timer, &BindingInstance::timers); }
 model::Timer* hrtimer(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::hrtimer, &BindingInstance::hrtimers); }
+model::SysfsAttribute* attribute(Frame& f, const Instruction& i) {
+  return resolve(f, i, EntityKind::attribute, &BindingInstance::attributes);
+}
 model::Kthread* kthread(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::kthread, &BindingInstance::kthreads); }
 model::Work* work(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::work, &BindingInstance::works); }
 

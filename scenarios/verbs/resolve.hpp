@@ -18,6 +18,7 @@ model::DelayedWork* delayed_work(Frame& f, const Instruction& i);
 model::Timer* timer(Frame& f, const Instruction& i);
 model::Timer* hrtimer(Frame& f, const Instruction& i);
 model::Kthread* kthread(Frame& f, const Instruction& i);
+model::SysfsAttribute* attribute(Frame& f, const Instruction& i);
 
 // A field and the memory it lives in.
 struct FieldRef {
