@@ -62,7 +62,7 @@ TEST_CASE("delayed work 9: without a delay it is queued at once, a flush runs it
   CHECK(every(lab, [&] { runs.insert(d.runs); }).text().empty());
   CHECK(runs == std::set<int>{0, 1});
   flush = true;
-  for (const sim::Duration d2 : {0, 1'000'000}) {
+  for (const sim::Duration d2 : {sim::Duration{0}, sim::millisecond}) {
     delay = d2;
     CHECK(every(lab, [&] { CHECK(d.runs == 1); }).text().empty());
     run_timed(lab);
