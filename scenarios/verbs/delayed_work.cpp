@@ -16,17 +16,6 @@ template <auto function> std::uint32_t arm(Frame& f, const Instruction& i, std::
   return answer ? next : otherwise(f, i, next);
 }
 
-template <auto function> std::uint32_t on_work(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::DelayedWork* w = delayed_work(f, i);
-  if (w == nullptr) return next;
-  if constexpr (std::is_void_v<decltype(function(f.context, *w))>) {
-    function(f.context, *w);
-  } else {
-    set_local(f, i, function(f.context, *w) ? 1 : 0);
-  }
-  return next;
-}
-
 constexpr KeySpec was{"to", KeyKind::to, false, "local that receives 1 or 0, as the kernel function returns"},
     delay{"delay", KeyKind::duration, true, "after how long it is put on the queue: \"10ms\", \"1ms..5ms\""},
     at_most{"at_most", KeyKind::at_most, false, "how often a task arms it here"};
@@ -41,13 +30,6 @@ Verb verb(std::string_view name, Execute execute, std::vector<KeySpec> keys, std
   v.models = models;
   v.leaves_out = "ordered and bounded queues, CPU locality, cancel_work_sync() on the work_struct inside";
   v.summary = summary;
-  return v;
-}
-
-Verb alias(std::string_view name, std::string_view of) {
-  Verb v;
-  v.name = name;
-  v.alias_of = of;
   return v;
 }
 
@@ -66,13 +48,13 @@ std::vector<Verb> delayed_work_verbs() {
       alias("schedule_delayed_work", "queue_delayed_work"),
       verb("mod_delayed_work", arm<model::mod_delayed_work>, {delay, was, at_most}, "mod_delayed_work, v6.18",
            "the same, wherever the item was before"),
-      verb("cancel_delayed_work", on_work<model::cancel_delayed_work>, {was}, "cancel_delayed_work, v6.18",
+      verb("cancel_delayed_work", on<delayed_work, model::cancel_delayed_work>, {was}, "cancel_delayed_work, v6.18",
            "takes it from the timer or the queue; does not wait for the function"),
-      verb("cancel_delayed_work_sync", on_work<model::cancel_delayed_work_sync>, {was}, "cancel_delayed_work_sync, v6.18",
+      verb("cancel_delayed_work_sync", on<delayed_work, model::cancel_delayed_work_sync>, {was}, "cancel_delayed_work_sync, v6.18",
            "the same, and waits for the function; later queueing is allowed"),
-      verb("disable_delayed_work_sync", on_work<model::disable_delayed_work_sync>, {was}, "disable_delayed_work_sync, v6.18",
+      verb("disable_delayed_work_sync", on<delayed_work, model::disable_delayed_work_sync>, {was}, "disable_delayed_work_sync, v6.18",
            "the same, and queueing is refused from then on"),
-      verb("flush_delayed_work", on_work<model::flush_delayed_work>, {}, "flush_delayed_work, v6.18",
+      verb("flush_delayed_work", on<delayed_work, model::flush_delayed_work>, {}, "flush_delayed_work, v6.18",
            "queues it now if the timer has it, and waits for it"),
   };
 }

@@ -7,6 +7,14 @@
 
 namespace unplug::scenarios {
 
+// A verb under an old name.
+inline Verb alias(std::string_view name, std::string_view of) {
+  Verb v;
+  v.name = name;
+  v.alias_of = of;
+  return v;
+}
+
 std::vector<Verb> memory_verbs();
 std::vector<Verb> lock_verbs();
 std::vector<Verb> waiter_verbs();

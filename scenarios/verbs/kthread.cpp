@@ -10,26 +10,6 @@ std::uint32_t do_run(Frame& f, const Instruction& i, std::uint32_t next) {
   return next;
 }
 
-std::uint32_t do_should_stop(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Kthread* t = kthread(f, i)) set_local(f, i, model::kthread_should_stop(f.context, *t) ? 1 : 0);
-  return next;
-}
-
-std::uint32_t do_schedule(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Kthread* t = kthread(f, i)) model::kthread_wait_to_stop(f.context, *t);
-  return next;
-}
-
-std::uint32_t do_get(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Kthread* t = kthread(f, i)) model::kthread_get(f.context, *t);
-  return next;
-}
-
-std::uint32_t do_stop(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Kthread* t = kthread(f, i)) set_local(f, i, static_cast<std::uint64_t>(model::kthread_stop(f.context, *t)));
-  return next;
-}
-
 Verb verb(std::string_view name, Execute execute, std::vector<KeySpec> keys, std::string_view models, std::string_view summary) {
   Verb v;
   v.name = name;
@@ -51,12 +31,13 @@ std::vector<Verb> kthread_verbs() {
   run.operand = OperandKind::declaration;
   return {
       run,
-      verb("kthread_should_stop", do_should_stop, {{"to", KeyKind::to, true, "local that receives 1 or 0"}}, "kthread_should_stop, v6.18",
-           "in the thread: whether it is to return"),
-      verb("schedule", do_schedule, {}, "schedule, v6.18", "in the thread: sleeps until kthread_stop() wakes it"),
-      verb("get_task_struct", do_get, {}, "get_task_struct, v6.18", "its task_struct outlives the thread"),
-      verb("kthread_stop", do_stop, {{"to", KeyKind::to, false, "local that receives what its function returned"}}, "kthread_stop, v6.18",
-           "tells the thread to return and waits until it has"),
+      verb("kthread_should_stop", on<kthread, model::kthread_should_stop>, {{"to", KeyKind::to, true, "local that receives 1 or 0"}},
+           "kthread_should_stop, v6.18", "in the thread: whether it is to return"),
+      verb("schedule", on<kthread, model::kthread_wait_to_stop>, {}, "schedule, v6.18",
+           "in the thread: sleeps until kthread_stop() wakes it"),
+      verb("get_task_struct", on<kthread, model::kthread_get>, {}, "get_task_struct, v6.18", "its task_struct outlives the thread"),
+      verb("kthread_stop", on<kthread, model::kthread_stop>, {{"to", KeyKind::to, false, "local that receives what its function returned"}},
+           "kthread_stop, v6.18", "tells the thread to return and waits until it has"),
   };
 }
 

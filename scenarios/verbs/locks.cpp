@@ -5,16 +5,6 @@
 namespace unplug::scenarios {
 namespace {
 
-template <auto function> std::uint32_t on_mutex(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Mutex* m = mutex(f, i)) function(f.context, *m);
-  return next;
-}
-
-template <auto function> std::uint32_t on_rwsem(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Rwsem* s = rwsem(f, i)) function(f.context, *s);
-  return next;
-}
-
 std::uint32_t do_trylock(Frame& f, const Instruction& i, std::uint32_t next) {
   model::Mutex* m = mutex(f, i);
   if (m == nullptr) return next;
@@ -63,15 +53,15 @@ std::vector<Verb> lock_verbs() {
                   {"else", KeyKind::otherwise, false, "where to go if it is taken"}};
   return {
       lock("mutex_init", EntityKind::mutex, do_init, "declares a mutex", mutex_c, true),
-      lock("mutex_lock", EntityKind::mutex, on_mutex<model::mutex_lock>, "takes a mutex, sleeping until it is free", mutex_c),
+      lock("mutex_lock", EntityKind::mutex, on<mutex, model::mutex_lock>, "takes a mutex, sleeping until it is free", mutex_c),
       trylock,
-      lock("mutex_unlock", EntityKind::mutex, on_mutex<model::mutex_unlock>, "releases a mutex", mutex_c),
+      lock("mutex_unlock", EntityKind::mutex, on<mutex, model::mutex_unlock>, "releases a mutex", mutex_c),
       lock("init_rwsem", EntityKind::rwsem, do_init, "declares a rw_semaphore", rwsem_c, true),
-      lock("down_read", EntityKind::rwsem, on_rwsem<model::down_read>, "takes a rw_semaphore for reading; a waiting writer keeps it out",
+      lock("down_read", EntityKind::rwsem, on<rwsem, model::down_read>, "takes a rw_semaphore for reading; a waiting writer keeps it out",
            rwsem_c),
-      lock("up_read", EntityKind::rwsem, on_rwsem<model::up_read>, "releases it", rwsem_c),
-      lock("down_write", EntityKind::rwsem, on_rwsem<model::down_write>, "takes it for writing", rwsem_c),
-      lock("up_write", EntityKind::rwsem, on_rwsem<model::up_write>, "releases it", rwsem_c),
+      lock("up_read", EntityKind::rwsem, on<rwsem, model::up_read>, "releases it", rwsem_c),
+      lock("down_write", EntityKind::rwsem, on<rwsem, model::down_write>, "takes it for writing", rwsem_c),
+      lock("up_write", EntityKind::rwsem, on<rwsem, model::up_write>, "releases it", rwsem_c),
       lock("spin_lock_init", spin, do_init, "declares a spinlock", spinlock_c, true),
       lock("spin_lock", spin, do_spin_lock<nothing>, "takes a spinlock: no sleeping until it is released", spinlock_c),
       lock("spin_unlock", spin, do_spin_unlock<nothing>, "releases it", spinlock_c),

@@ -1,6 +1,8 @@
 // From an instruction's operand to the modelled thing, at run time.
 #pragma once
 
+#include <type_traits>
+
 #include "unplug/scenarios/world.hpp"
 
 namespace unplug::scenarios {
@@ -38,6 +40,19 @@ inline sim::Duration drawn_duration(Frame& f, const Instruction& i) {
 inline void set_local(Frame& f, const Instruction& i, std::uint64_t v) {
   if (i.to != no_local) f.locals[i.to] = v;
 }
+
+// Execute for a verb that is one call: function(context, thing) of what `resolve` finds; what it answers goes into the verb's local.
+template <auto resolve, auto function> std::uint32_t on(Frame& f, const Instruction& i, std::uint32_t next) {
+  auto* const thing = resolve(f, i);
+  if (thing == nullptr) return next;
+  if constexpr (std::is_void_v<decltype(function(f.context, *thing))>) {
+    function(f.context, *thing);
+  } else {
+    set_local(f, i, static_cast<std::uint64_t>(function(f.context, *thing)));
+  }
+  return next;
+}
+
 // Where to go on after an error or a refusal: the instruction's `else`, or simply on.
 inline std::uint32_t otherwise(Frame& f, const Instruction& i, std::uint32_t next) {
   if (i.target == no_target) return next;

@@ -9,11 +9,6 @@ std::uint32_t do_create(Frame& f, const Instruction& i, std::uint32_t next) {
   return model::sysfs_create_file(f.context, f.binding->attributes[i.operand.index]) ? next : otherwise(f, i, next);
 }
 
-std::uint32_t do_remove(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::SysfsAttribute* a = attribute(f, i)) model::sysfs_remove_file(f.context, *a);
-  return next;
-}
-
 std::uint32_t do_remove_self(Frame& f, const Instruction& i, std::uint32_t next) {
   model::SysfsAttribute* a = attribute(f, i);
   if (a == nullptr) return next;
@@ -51,7 +46,7 @@ std::vector<Verb> sysfs_verbs() {
   read.place = Where::task;
   return {
       create,
-      verb("device_remove_file", do_remove, {}, "kernfs_remove_by_name_ns, v6.18",
+      verb("device_remove_file", on<attribute, model::sysfs_remove_file>, {}, "kernfs_remove_by_name_ns, v6.18",
            "refuses new reads and writes, and waits for those under way"),
       verb("device_remove_file_self", do_remove_self, {{"to", KeyKind::to, false, "local that receives 1, or 0 if another does it"}, other},
            "kernfs_remove_self, v6.18", "from its own function: removes it without waiting for itself"),

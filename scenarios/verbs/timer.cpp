@@ -7,11 +7,6 @@ namespace {
 
 std::uint32_t do_setup(Frame&, const Instruction&, std::uint32_t next) { return next; }
 
-template <auto function> std::uint32_t on_timer(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Timer* t = timer(f, i)) set_local(f, i, function(f.context, *t) ? 1 : 0);
-  return next;
-}
-
 std::uint32_t do_mod_timer(Frame& f, const Instruction& i, std::uint32_t next) {
   if (!f.world.within_limit(i)) return next;
   if (model::Timer* t = timer(f, i)) set_local(f, i, model::mod_timer(f.context, *t, drawn_duration(f, i)) ? 1 : 0);
@@ -24,11 +19,6 @@ std::uint32_t do_start(Frame& f, const Instruction& i, std::uint32_t next) {
   if (t == nullptr) return next;
   t->interval = drawn_duration(f, i);
   model::hrtimer_start(f.context, *t, t->interval);
-  return next;
-}
-
-std::uint32_t do_cancel(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Timer* t = hrtimer(f, i)) set_local(f, i, model::hrtimer_cancel(f.context, *t) ? 1 : 0);
   return next;
 }
 
@@ -60,13 +50,6 @@ Verb verb(std::string_view name, EntityKind kind, Execute execute, std::vector<K
   return v;
 }
 
-Verb alias(std::string_view name, std::string_view of) {
-  Verb v;
-  v.name = name;
-  v.alias_of = of;
-  return v;
-}
-
 }  // namespace
 
 std::vector<Verb> timer_verbs() {
@@ -85,19 +68,19 @@ std::vector<Verb> timer_verbs() {
       setup,
       verb("mod_timer", timer, do_mod_timer, {delay, was, at_most}, "mod_timer, v6.18",
            "arms a timer, or moves it; ignored after a shutdown"),
-      verb("timer_delete", timer, on_timer<model::timer_delete>, {was}, "timer_delete, v6.18",
+      verb("timer_delete", timer, on<scenarios::timer, model::timer_delete>, {was}, "timer_delete, v6.18",
            "takes a pending timer off the wheel; does not wait for its function"),
       alias("del_timer", "timer_delete"),
-      verb("timer_delete_sync", timer, on_timer<model::timer_delete_sync>, {was}, "timer_delete_sync, v6.18",
+      verb("timer_delete_sync", timer, on<scenarios::timer, model::timer_delete_sync>, {was}, "timer_delete_sync, v6.18",
            "waits for its function and takes it off; arming it later is allowed"),
       alias("del_timer_sync", "timer_delete_sync"),
-      verb("timer_shutdown", timer, on_timer<model::timer_shutdown>, {was}, "timer_shutdown, v6.18",
+      verb("timer_shutdown", timer, on<scenarios::timer, model::timer_shutdown>, {was}, "timer_shutdown, v6.18",
            "as timer_delete, and arming is ignored from then on"),
-      verb("timer_shutdown_sync", timer, on_timer<model::timer_shutdown_sync>, {was}, "timer_shutdown_sync, v6.18",
+      verb("timer_shutdown_sync", timer, on<scenarios::timer, model::timer_shutdown_sync>, {was}, "timer_shutdown_sync, v6.18",
            "as timer_delete_sync, and arming is ignored from then on"),
       hr_setup,
       verb("hrtimer_start", hrtimer, do_start, {delay, at_most}, "hrtimer_start_range_ns, v6.18", "arms an hrtimer, or moves it"),
-      verb("hrtimer_cancel", hrtimer, do_cancel, {was}, "hrtimer_cancel, v6.18",
+      verb("hrtimer_cancel", hrtimer, on<scenarios::hrtimer, model::hrtimer_cancel>, {was}, "hrtimer_cancel, v6.18",
            "waits for its function and takes it off, restarted or not"),
       verb("hrtimer_try_to_cancel", hrtimer, do_try_to_cancel,
            {{"to", KeyKind::to, false, "local that receives 1, 0, or 2 where the kernel says -1"},

@@ -16,17 +16,6 @@ std::uint32_t do_queue(Frame& f, const Instruction& i, std::uint32_t next) {
   return queued ? next : otherwise(f, i, next);
 }
 
-template <auto function> std::uint32_t on_work(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::Work* w = work(f, i);
-  if (w == nullptr) return next;
-  if constexpr (std::is_void_v<decltype(function(f.context, *w))>) {
-    function(f.context, *w);
-  } else {
-    set_local(f, i, function(f.context, *w) ? 1 : 0);
-  }
-  return next;
-}
-
 constexpr KeySpec was{"to", KeyKind::to, false, "local that receives 1 or 0, as the kernel function returns"};
 
 Verb verb(std::string_view name, Execute execute, std::vector<KeySpec> keys, std::string_view models, std::string_view summary) {
@@ -39,13 +28,6 @@ Verb verb(std::string_view name, Execute execute, std::vector<KeySpec> keys, std
   v.models = models;
   v.leaves_out = "ordered and bounded queues, CPU locality";
   v.summary = summary;
-  return v;
-}
-
-Verb alias(std::string_view name, std::string_view of) {
-  Verb v;
-  v.name = name;
-  v.alias_of = of;
   return v;
 }
 
@@ -64,15 +46,15 @@ std::vector<Verb> work_verbs() {
             {"else", KeyKind::otherwise, false, "where to go if it was pending or disabled"}},
            "queue_work, v6.18", "queues a work item on the system queue"),
       alias("schedule_work", "queue_work"),
-      verb("cancel_work", on_work<model::cancel_work>, {was}, "cancel_work, v6.18", "takes a pending instance back; does not wait"),
-      verb("cancel_work_sync", on_work<model::cancel_work_sync>, {was}, "cancel_work_sync, v6.18",
+      verb("cancel_work", on<work, model::cancel_work>, {was}, "cancel_work, v6.18", "takes a pending instance back; does not wait"),
+      verb("cancel_work_sync", on<work, model::cancel_work_sync>, {was}, "cancel_work_sync, v6.18",
            "takes it back and waits for the running one; later queueing is allowed"),
-      verb("flush_work", on_work<model::flush_work>, {}, "flush_work, v6.18", "waits for the last instance queued so far"),
-      verb("disable_work", on_work<model::disable_work>, {was}, "disable_work, v6.18",
+      verb("flush_work", on<work, model::flush_work>, {}, "flush_work, v6.18", "waits for the last instance queued so far"),
+      verb("disable_work", on<work, model::disable_work>, {was}, "disable_work, v6.18",
            "takes a pending instance back and refuses later ones; does not wait"),
-      verb("disable_work_sync", on_work<model::disable_work_sync>, {was}, "disable_work_sync, v6.18",
+      verb("disable_work_sync", on<work, model::disable_work_sync>, {was}, "disable_work_sync, v6.18",
            "as cancel_work_sync, and queueing is refused from then on"),
-      verb("enable_work", on_work<model::enable_work>, {}, "enable_work, v6.18", "undoes one disable"),
+      verb("enable_work", on<work, model::enable_work>, {}, "enable_work, v6.18", "undoes one disable"),
   };
 }
 
