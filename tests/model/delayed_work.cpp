@@ -128,6 +128,27 @@ TEST_CASE("cancel_delayed_work_sync 9: handles an item that queues itself, not s
   CHECK(late == 0);
 }
 
+TEST_CASE("cancel_delayed_work 9: armed between its two looks, it is taken from the timer all the same, which need not expire first") {
+  Delayed d;
+  bool was = false;
+  std::uint64_t taken = 0;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("q", [&](Context& c) { queue_delayed_work(c, d.work, 10); });
+    l.task("a", [&](Context& c) { was = cancel_delayed_work(c, d.work); });
+  });
+  CHECK(every(lab,
+              [&] {
+                const bool looked = find_event(lab, "a", "try_to_grab_pending: steal from the queue") != no_such_event;
+                const bool expired = find_event(lab, "softirq dwork", "timer expires") != no_such_event;
+                if (was && looked && !expired) ++taken;
+                CHECK(d.runs == (was ? 0 : 1));
+              })
+            .text()
+            .empty());
+  CHECK(taken > 0);
+}
+
 TEST_CASE("mod_delayed_work 9: moves it wherever it was, and it runs once for each time it was taken from rest") {
   Delayed d;
   std::set<std::pair<bool, int>> seen;
