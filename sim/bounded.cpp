@@ -50,7 +50,6 @@ class BoundedWalk final : public Strategy {
 
   // Goes to the next schedule; false if there is none.
   bool backtrack() {
-    points_.resize(std::max(fixed_, std::min(points_.size(), at_)));
     while (points_.size() > fixed_ && points_.back().taken + 1 >= points_.back().alternatives) points_.pop_back();
     if (points_.size() == fixed_) return false;
     ++points_.back().taken;
