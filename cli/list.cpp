@@ -25,12 +25,13 @@ void list_policies() {
 }
 
 void list_strategies() {
-  for (const sim::StrategyInfo& s : sim::strategies()) row(s.name, s.summary);
+  for (const sim::StrategyInfo& s : sim::strategies())
+    row(s.name, s.parameter.empty() ? std::string(s.summary) : fmt::format("{} ({}(N): {})", s.summary, s.name, s.parameter));
 }
 
 void list_verbs() {
   for (const scenarios::Verb& v : scenarios::verbs())
-    row(v.name, v.alias_of.empty() ? std::string(v.summary) : fmt::format("old name of {}", v.alias_of));
+    row(v.name, v.alias_of.empty() ? std::string(v.summary) : fmt::format("another name of {}", v.alias_of));
 }
 
 void list_classes() {

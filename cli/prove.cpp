@@ -11,6 +11,7 @@ void add_prove(CLI::App& app, int& exit) {
   CLI::App* verb = app.add_subcommand("prove", "exhaustive exploration: one execution per trace, none twice (run --strategy dpor)");
   add_options(*verb, *o, "out/prove");
   verb->get_option("--executions")->description("stop after so many traces: the evidence is bounded then (default: all)");
+  verb->remove_option(verb->get_option("--strategy"));  // that is what the verb says
   auto preemptions = std::make_shared<int>(-1);
   verb->add_option("--preemptions", *preemptions, "instead, every schedule with up to K preemptions (run --strategy 'bounded(K)')")
       ->option_text("K")

@@ -37,7 +37,7 @@ void Context::leave_cpu(std::string_view what) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
                    fmt::format("{} may sleep, in {} context", what, kind_ == ContextKind::hardirq ? "hard interrupt" : "softirq"),
                    Shown::next);
-  } else if (spinlocks > 0) {
+  } else if (!spinlocks.empty()) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what), fmt::format("{} may sleep, under a spinlock", what), Shown::next);
   } else if (rcu_nesting > 0) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),

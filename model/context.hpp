@@ -14,6 +14,9 @@ struct Rcu;
 
 enum class ContextKind : std::uint8_t { process, softirq, hardirq };
 
+// What who takes a spinlock switches off on its CPU.
+enum class SpinlockOff : std::uint8_t { nothing, softirqs, interrupts };
+
 // One kind of internal step of a primitive that needs no more than a name.
 using sim::Operation;
 
@@ -98,9 +101,9 @@ class Context {
   unsigned rcu_nesting = 0;
   std::uint64_t rcu_section = 0;
   Rcu* rcu = nullptr;  // the domain of the open section
-  // Locks held, for "a lock held at exit"; how many of them are spinlocks, under which nobody may sleep.
+  // Locks held, for "a lock held at exit"; of the spinlocks among them, under which nobody may sleep, what was switched off for them.
   std::vector<std::pair<ObjectId, NameId>> locks;
-  unsigned spinlocks = 0;
+  std::vector<std::pair<ObjectId, SpinlockOff>> spinlocks;
   // Called when a task has run its course: a lock still held, or a reader still open, is a leak.
   void finish();
 

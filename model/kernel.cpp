@@ -40,6 +40,16 @@ void Kernel::reset() {
   engine_.set_default_cost(config_.step_cost);
 }
 
+TaskId Kernel::spawn(NameId name, NameId role, void (*entry)(void*), void* argument, bool daemon) {
+  sim::TaskSpec spec;
+  spec.name = name;
+  spec.role = role;
+  spec.daemon = daemon;
+  spec.entry = entry;
+  spec.argument = argument;
+  return engine_.spawn(spec);
+}
+
 NameId Kernel::intern(const StaticName& name) {
   if (name.slot >= static_names_.size()) static_names_.resize(name.slot + 1);
   NameId& id = static_names_[name.slot];

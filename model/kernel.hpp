@@ -121,6 +121,9 @@ class Kernel {
   [[nodiscard]] sim::Engine& engine() { return engine_; }
   [[nodiscard]] const KernelConfig& config() const { return config_; }
 
+  // Starts a task of the kernel's own; a daemon may be left waiting when the execution ends.
+  TaskId spawn(NameId name, NameId role, void (*entry)(void*), void* argument, bool daemon = false);
+
   // --- Names, places, call chains. They live as long as the kernel object; equal arguments give equal ids.
   NameId intern(std::string_view text) { return engine_.names().intern(text); }
   [[nodiscard]] const std::string& text(NameId id) const { return engine_.names().text(id); }

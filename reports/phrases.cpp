@@ -97,7 +97,9 @@ std::vector<std::string> evidence_sentences(const Verdict& verdict, const std::v
         out = fmt::format("sampled {}{} ({})", counted(evidence.executions, "execution"), each, cell->strategy);
         break;
       case Evidence::Kind::bounded:
-        out = fmt::format("bounded ({}): {}{}", cell->strategy, counted(evidence.executions, unit_of(cell->strategy)), each);
+        // The bounds say which strategy it was, if it was one of preemption.
+        out = fmt::format("bounded{}: {}{}", sim::preemption_bound(cell->strategy) ? std::string{} : fmt::format(" ({})", cell->strategy),
+                          counted(evidence.executions, unit_of(cell->strategy)), each);
         break;
       case Evidence::Kind::exhaustive:
         out = fmt::format("exhaustive ({}): all {}{}", cell->strategy, counted(evidence.executions, unit_of(cell->strategy)), each);

@@ -92,6 +92,12 @@ class BoundedWalk final : public Strategy {
   bool paused_ = false, withheld_ = false, was_cut_ = false, diverged_ = false;
 };
 
+// What is wrong; empty: nothing.
+std::string failure(const Outcome& outcome, const BoundedWalk& walk) {
+  if (walk.diverged()) return "the same choices led elsewhere than before";
+  return outcome.kind == Outcome::Kind::failed ? outcome.message : std::string{};
+}
+
 }  // namespace
 
 BoundedResult explore_bounded(Engine& engine, Program& program, const BoundedOptions& options,
@@ -106,9 +112,9 @@ BoundedResult explore_bounded(Engine& engine, Program& program, const BoundedOpt
     }
     walk.begin(info);
     const Outcome outcome = engine.run(program, walk, info);
-    if (outcome.kind == Outcome::Kind::failed || walk.diverged()) {
+    result.message = failure(outcome, walk);
+    if (!result.message.empty()) {
       result.kind = BoundedResult::Kind::failed;
-      result.message = walk.diverged() ? "the same choices led elsewhere than before" : outcome.message;
       return result;
     }
     result.withheld = walk.withheld();
@@ -134,9 +140,9 @@ std::string split_bounded(Engine& engine, Program& program, const BoundedOptions
     do {
       walk.begin(info);
       const Outcome outcome = engine.run(program, walk, info);
-      if (outcome.kind == Outcome::Kind::failed) {
+      if (std::string message = failure(outcome, walk); !message.empty()) {
         out.clear();
-        return outcome.message;
+        return message;
       }
       deeper = deeper || walk.was_cut();
       out.push_back(walk.taken());

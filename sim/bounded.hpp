@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "unplug/sim/engine.hpp"
@@ -29,7 +28,7 @@ struct BoundedResult {
   enum class Kind : std::uint8_t {
     complete,  // all of them have been visited
     stopped,   // by `stop`, by max_executions or by the visitor
-    failed     // the program broke the engine's rules
+    failed     // the program broke the engine's rules, or did something else under the same choices
   } kind = Kind::complete;
   std::uint64_t executions = 0;
   bool withheld = false;  // some schedule needs more preemptions; if not, a complete search has seen all schedules there are

@@ -1,3 +1,5 @@
+#include <map>
+
 #include <fmt/format.h>
 
 #include "unplug/model/checker/checker.hpp"
@@ -20,10 +22,9 @@ struct Use {
 }  // namespace
 
 void irq_lock_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out) {
-  std::vector<std::vector<Use>> by_object(trace.objects.size());
+  std::map<std::uint32_t, std::vector<Use>> by_object;  // mostly empty
   for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
     const sim::Event& e = trace.events[i];
-    if (e.access.kind == sim::AccessKind::none) continue;
     if (const SpinlockUse how = spinlock_use(*e.operation); how.taken) by_object[e.access.object.index()].push_back({i, how});
   }
   // Of each object one, named by what doesn't depend on the order of independent steps: the holder with the least task name, then ordinal.
@@ -32,10 +33,10 @@ void irq_lock_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Vi
     const std::string &n = kernel.text(trace.tasks[x.task.index()].name), &m = kernel.text(trace.tasks[y.task.index()].name);
     return n != m ? n < m : x.ordinal < y.ordinal;
   };
-  for (std::uint32_t o = 0; o < by_object.size(); ++o) {
+  for (const auto& [o, uses] : by_object) {
     const Use *holder = nullptr, *interrupt = nullptr;
-    for (const Use& held : by_object[o])
-      for (const Use& by : by_object[o]) {
+    for (const Use& held : uses)
+      for (const Use& by : uses) {
         if (!interrupted(held.how, by.how.from)) continue;
         if (holder == nullptr || before(held, *holder) || (holder->event == held.event && before(by, *interrupt))) {
           holder = &held;

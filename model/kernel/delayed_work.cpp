@@ -8,26 +8,30 @@ namespace {
 using namespace work_word;
 
 const Operation queue_op{.name = "queue_delayed_work", .sync = sim::Sync::release},
-    insert_op{.name = "delayed_work_timer_fn: queue", .sync = sim::Sync::release}, flush_insert_op{.name = "flush_delayed_work: queue"},
+    insert_op{.name = "delayed_work_timer_fn: queue", .sync = sim::Sync::release},
+    flush_insert_op{.name = "flush_delayed_work: queue", .sync = sim::Sync::release},
     grab_op{.name = "try_to_grab_pending: steal from the queue"}, grab_wait_op{.name = "try_to_grab_pending: try again"},
-    clear_op{.name = "cancel_delayed_work: clear PENDING"}, disable_op{.name = "cancel_delayed_work_sync: disable"},
-    wait_op{.name = "cancel_delayed_work_sync: wait for the running instance", .sync = sim::Sync::acquire},
-    again_op{.name = "mod_delayed_work: set PENDING"};
+    clear_op{.name = "cancel_delayed_work: clear PENDING"}, disable_op{.name = "__cancel_work_sync: disable"},
+    wait_op{.name = "__cancel_work_sync: wait for the running instance", .sync = sim::Sync::acquire},
+    again_op{.name = "mod_delayed_work: set PENDING", .sync = sim::Sync::release};
 
 void timer_fn(Context& context, void* argument) {
   auto& w = *static_cast<DelayedWork*>(argument);
   context.write(insert_op, w.work.object, w.work.home, [](std::uint64_t& word) { link(word); });
 }
 
-// try_to_grab_pending(), until it succeeds. Where the item was; of the timer's, PENDING is still set.
+// try_to_grab_pending(), until it succeeds. Where the item was; if the timer had it, PENDING is still set. `claim`: PENDING, if the caller keeps
+// it, so that nobody queues the item meanwhile.
 enum class Grabbed : std::uint8_t { nothing, timer, queue };
-Grabbed grab(Context& context, DelayedWork& w) {
+Grabbed grab(Context& context, DelayedWork& w, std::uint64_t claim) {
   if (timer_delete(context, w.timer)) return Grabbed::timer;
   if (context.aborting()) return Grabbed::nothing;
   bool elsewhere = false;
   const bool stolen = context.write(grab_op, w.work.object, w.work.home, [&](std::uint64_t& word) {
     elsewhere = (word & (pending | linked)) == pending;
-    return unlink(word);
+    const bool was = unlink(word);
+    word |= claim;
+    return was;
   });
   if (stolen) return Grabbed::queue;
   if (!elsewhere || context.aborting()) return Grabbed::nothing;
@@ -39,11 +43,33 @@ Grabbed grab(Context& context, DelayedWork& w) {
   s.access = {w.work.object, sim::AccessKind::write};
   s.guard = sim::Guard::not_equal(pending, pending | linked);
   const WaitInfo info{.what = "try_to_grab_pending", .object = w.work.name, .owner = Owner::driver, .sleeps = false};
-  return context.wait(s, info, unlink) ? Grabbed::queue : Grabbed::nothing;
+  const bool late = context.wait(s, info, [&](std::uint64_t& word) {
+    const bool was = unlink(word);
+    word |= claim;
+    return was;
+  });
+  return late ? Grabbed::queue : Grabbed::nothing;
+}
+
+// Puts it on the queue, or has the timer do so after the delay, unless it is disabled or one of the bits of `taken` is set. Whether it did.
+bool arm(Context& context, DelayedWork& w, sim::Duration delay, const Operation& operation, std::uint64_t taken) {
+  const bool armed = context.write(operation, w.work.object, w.work.home, [&](std::uint64_t& word) {
+    if ((word & taken) != 0) return false;
+    word &= ~pending;
+    if ((word & disable_mask) != 0) return false;
+    if (delay == 0) {
+      link(word);
+    } else {
+      word |= pending;
+    }
+    return true;
+  });
+  if (armed && delay != 0 && !context.aborting()) mod_timer(context, w.timer, delay);
+  return armed;
 }
 
 bool cancel(Context& context, DelayedWork& w) {
-  const Grabbed g = grab(context, w);
+  const Grabbed g = grab(context, w, 0);
   if (g == Grabbed::timer) context.write(clear_op, w.work.object, w.work.home, [](std::uint64_t& word) { word &= ~pending; });
   return g != Grabbed::nothing;
 }
@@ -71,26 +97,11 @@ void init_delayed_work(Kernel& kernel, DelayedWork& w, NameId unique_name, NameI
   init_timer(kernel, w.timer, timer_name, declared, home, timer_task);
 }
 
-bool queue_delayed_work(Context& context, DelayedWork& w, sim::Duration delay) {
-  const bool taken = context.write(queue_op, w.work.object, w.work.home, [&](std::uint64_t& word) {
-    if ((word & (pending | disable_mask)) != 0) return false;
-    delay == 0 ? link(word) : static_cast<void>(word |= pending);
-    return true;
-  });
-  if (taken && delay != 0 && !context.aborting()) mod_timer(context, w.timer, delay);
-  return taken;
-}
+bool queue_delayed_work(Context& context, DelayedWork& w, sim::Duration delay) { return arm(context, w, delay, queue_op, pending); }
 
 bool mod_delayed_work(Context& context, DelayedWork& w, sim::Duration delay) {
-  const Grabbed g = grab(context, w);
-  if (context.aborting()) return false;
-  const bool taken = context.write(again_op, w.work.object, w.work.home, [&](std::uint64_t& word) {
-    word &= ~pending;
-    if ((word & disable_mask) != 0) return false;
-    delay == 0 ? link(word) : static_cast<void>(word |= pending);
-    return true;
-  });
-  if (taken && delay != 0 && !context.aborting()) mod_timer(context, w.timer, delay);
+  const Grabbed g = grab(context, w, pending);
+  if (!context.aborting()) arm(context, w, delay, again_op, 0);
   return g != Grabbed::nothing;
 }
 

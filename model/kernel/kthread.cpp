@@ -49,13 +49,7 @@ void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declare
   t.kernel = &kernel;
   t.result = 0;
   t.pinned = false;
-  sim::TaskSpec spec;
-  spec.name = task_name;
-  spec.role = kernel.intern(role);
-  spec.daemon = true;
-  spec.entry = thread;
-  spec.argument = &t;
-  kernel.engine().spawn(spec);
+  kernel.spawn(task_name, kernel.intern(role), thread, &t, true);
 }
 
 void kthread_run(Context& context, Kthread& t) {

@@ -147,12 +147,8 @@ void call_rcu(Context& context, Rcu& rcu, RcuCallback& callback) {
   callback.rcu = &rcu;
   callback.kernel = &context.kernel();
   const Rcu::Head h = rcu.heads[head];
-  sim::TaskSpec spec;
-  spec.name = h.calls == 1 ? callback.task_name : context.engine().names().child(callback.task_name, again, h.calls - 1);
-  spec.role = context.kernel().intern(role);
-  spec.entry = run_callback;
-  spec.argument = &callback;
-  const TaskId task = context.engine().spawn(spec);
+  const NameId name = h.calls == 1 ? callback.task_name : context.engine().names().child(callback.task_name, again, h.calls - 1);
+  const TaskId task = context.kernel().spawn(name, context.kernel().intern(role), run_callback, &callback);
   rcu.heads[head].task = task;
   context.kernel().hold(rcu.callbacks, task, h.number);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -20,19 +21,10 @@ const std::array<Row, contexts> lock_ops{Row{Operation{.name = "spin_lock", .syn
                                          Row{Operation{.name = "spin_lock in interrupt", .sync = sim::Sync::acquire},
                                              Operation{.name = "spin_lock_bh in interrupt", .sync = sim::Sync::acquire},
                                              Operation{.name = "spin_lock_irqsave in interrupt", .sync = sim::Sync::acquire}}};
-const Operation trylock_op{.name = "spin_trylock", .sync = sim::Sync::acquire},
-    unlock_op{.name = "spin_unlock", .sync = sim::Sync::release};
+const Operation unlock_op{.name = "spin_unlock", .sync = sim::Sync::release};
 
 const Operation& lock_op(const Context& context, SpinlockOff off) {
   return lock_ops[static_cast<std::size_t>(context.kind())][static_cast<std::size_t>(off)];
-}
-
-void taken(Context& context, const Spinlock& s, std::uint64_t& word) {
-  const TaskId me = context.engine().current();
-  word = me.index() + 1;
-  context.kernel().hold(s.object, me);
-  context.locks.emplace_back(s.object, s.name);
-  ++context.spinlocks;
 }
 
 }  // namespace
@@ -46,27 +38,27 @@ void spin_lock(Context& context, Spinlock& s, SpinlockOff off) {
   sim::Step step = context.make(lock_op(context, off), s.home);
   step.access = {s.object, sim::AccessKind::write};
   step.guard = sim::Guard::equal(0);
-  context.wait(step, {.what = "spin_lock", .object = s.name, .owner = Owner::driver, .sleeps = false},
-               [&](std::uint64_t& word) { taken(context, s, word); });
-}
-
-bool spin_trylock(Context& context, Spinlock& s, SpinlockOff /*off*/) {
-  return context.write(trylock_op, s.object, s.home, [&](std::uint64_t& word) {
-    if (word != 0) return false;
-    taken(context, s, word);
-    return true;
+  context.wait(step, {.what = "spin_lock", .object = s.name, .owner = Owner::driver, .sleeps = false}, [&](std::uint64_t& word) {
+    const TaskId me = context.engine().current();
+    word = me.index() + 1;
+    context.kernel().hold(s.object, me);
+    context.locks.emplace_back(s.object, s.name);
+    context.spinlocks.emplace_back(s.object, off);
   });
 }
 
-void spin_unlock(Context& context, Spinlock& s, SpinlockOff /*off*/) {
+void spin_unlock(Context& context, Spinlock& s, SpinlockOff off) {
   context.write(unlock_op, s.object, s.home, [&](std::uint64_t& word) {
-    const auto held = std::ranges::find(context.locks, s.object, &std::pair<ObjectId, NameId>::first);
-    if (held == context.locks.end()) {
-      context.kernel().report(ViolationClass::api_misuse, s.name,
-                              fmt::format("spin_unlock('{}') by a task that does not hold it", context.kernel().text(s.name)));
+    const auto misuse = [&](std::string_view what) {
+      context.kernel().report(ViolationClass::api_misuse, s.name, fmt::format("spin_unlock('{}') {}", context.kernel().text(s.name), what));
+    };
+    const auto held = std::ranges::find(context.spinlocks, s.object, &std::pair<ObjectId, SpinlockOff>::first);
+    if (held == context.spinlocks.end()) {
+      misuse("by a task that does not hold it");
     } else {
-      context.locks.erase(held);
-      --context.spinlocks;
+      if (held->second != off) misuse("that is not the one that goes with how it was taken: interrupts stay off, or come on too early");
+      context.spinlocks.erase(held);
+      context.locks.erase(std::ranges::find(context.locks, s.object, &std::pair<ObjectId, NameId>::first));
     }
     if (word != 0) context.kernel().unhold(s.object, TaskId{static_cast<std::uint32_t>(word - 1)});
     word = 0;
@@ -74,10 +66,11 @@ void spin_unlock(Context& context, Spinlock& s, SpinlockOff /*off*/) {
 }
 
 SpinlockUse spinlock_use(const Operation& operation) {
-  for (std::size_t c = 0; c < contexts; ++c)
-    for (std::size_t o = 0; o < offs; ++o)
-      if (&operation == &lock_ops[c][o]) return {true, static_cast<ContextKind>(c), static_cast<SpinlockOff>(o)};
-  return {};
+  // Every step of every execution is asked about, and hardly any is one of ours.
+  const Operation *first = &lock_ops.front().front(), *last = &lock_ops.back().back();
+  if (std::less<>{}(&operation, first) || std::less<>{}(last, &operation)) return {};
+  const auto at = static_cast<std::size_t>(&operation - first);
+  return {true, static_cast<ContextKind>(at / offs), static_cast<SpinlockOff>(at % offs)};
 }
 
 }  // namespace unplug::model

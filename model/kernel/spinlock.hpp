@@ -3,7 +3,7 @@
 // kernel/locking/spinlock.c, v6.18, not PREEMPT_RT. Holding one forbids sleeping (sleep-in-atomic). A lock that an interrupt takes has to
 // be taken with interrupts off everywhere else (spin_lock_irqsave), one that a softirq takes with softirqs off (spin_lock_bh): or the
 // interrupt may hit the CPU that holds it and spin for ever. Tasks run on CPUs of their own here, so that no execution shows it; the
-// checker tells it from who took the lock how, as lockdep does (irq_lock_rule.cpp). Left out: ticket order, raw spinlocks, nesting
+// checker tells it from who took the lock how, as lockdep does (irq_lock_rule.cpp). Left out: spin_trylock(), ticket order, raw spinlocks, nesting
 // annotations.
 #pragma once
 
@@ -18,13 +18,9 @@ struct Spinlock {
 };
 void init_spinlock(Kernel& kernel, Spinlock& s, NameId unique_name, NameId declared, LifetimeId home);
 
-// What the holder has switched off on its CPU.
-enum class SpinlockOff : std::uint8_t { nothing, softirqs, interrupts };
-
 // spin_lock(), spin_lock_bh(), spin_lock_irqsave(). Waits without sleeping.
 void spin_lock(Context& context, Spinlock& s, SpinlockOff off = SpinlockOff::nothing);
-bool spin_trylock(Context& context, Spinlock& s, SpinlockOff off = SpinlockOff::nothing);
-// The unlock that goes with it. By a task that doesn't hold it: api-misuse.
+// The unlock that goes with it. By a task that doesn't hold it, or has switched off something else for it: api-misuse.
 void spin_unlock(Context& context, Spinlock& s, SpinlockOff off = SpinlockOff::nothing);
 
 // How an operation takes a spinlock: who may interrupt its holder, and from where it is taken.

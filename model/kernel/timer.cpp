@@ -82,13 +82,7 @@ void init_timer(Kernel& kernel, Timer& t, NameId unique_name, NameId declared, L
   t.home = home;
   t.kernel = &kernel;
   t.expiry.at = 0;
-  sim::TaskSpec spec;
-  spec.name = task_name;
-  spec.role = kernel.intern(t.hr_function != nullptr ? hardirq : softirq);
-  spec.daemon = true;
-  spec.entry = runner;
-  spec.argument = &t;
-  kernel.engine().spawn(spec);
+  kernel.spawn(task_name, kernel.intern(t.hr_function != nullptr ? hardirq : softirq), runner, &t, true);
 }
 
 bool mod_timer(Context& context, Timer& t, sim::Duration delay) {
@@ -119,6 +113,7 @@ bool timer_shutdown_sync(Context& context, Timer& t) {
 void hrtimer_start(Context& context, Timer& t, sim::Duration delay) {
   context.write(start_op, t.object, t.home, [&](std::uint64_t& word) {
     word |= pending;
+    t.interval = delay;
     t.expiry.at = context.engine().local_time() + delay;
   });
 }

@@ -26,7 +26,7 @@ struct Timer {
   LifetimeId home;                                 // memory that the timer is embedded in
   void (*function)(Context&, void*) = nullptr;     // of a timer_list
   bool (*hr_function)(Context&, void*) = nullptr;  // of an hrtimer: whether it is queued again (HRTIMER_RESTART)
-  sim::Duration interval = 0;                      // of an hrtimer that is queued again
+  sim::Duration interval = 0;                      // of an hrtimer: how far ahead it is queued again; touched in steps only
   void* argument = nullptr;
   Kernel* kernel = nullptr;
   Expiry expiry;
@@ -45,6 +45,7 @@ bool timer_delete_sync(Context& context, Timer& t);
 bool timer_shutdown(Context& context, Timer& t);
 bool timer_shutdown_sync(Context& context, Timer& t);
 
+// Arms it to expire `delay` from now, and as long after each run that asks for another.
 void hrtimer_start(Context& context, Timer& t, sim::Duration delay);
 // 1: it was pending and isn't any more, 0: it wasn't, -1: its function runs, nothing was done.
 int hrtimer_try_to_cancel(Context& context, Timer& t);

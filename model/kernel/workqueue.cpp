@@ -68,13 +68,7 @@ void init_work(Kernel& kernel, Work& w, NameId unique_name, NameId declared, Lif
   w.name = declared;
   w.home = home;
   w.kernel = &kernel;
-  sim::TaskSpec spec;
-  spec.name = task_name;
-  spec.role = kernel.intern(role);
-  spec.daemon = true;
-  spec.entry = worker;
-  spec.argument = &w;
-  kernel.engine().spawn(spec);
+  kernel.spawn(task_name, kernel.intern(role), worker, &w, true);
 }
 
 bool queue_work(Context& context, Work& w) {

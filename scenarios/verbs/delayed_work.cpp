@@ -5,8 +5,6 @@
 namespace unplug::scenarios {
 namespace {
 
-std::uint32_t do_init(Frame&, const Instruction&, std::uint32_t next) { return next; }
-
 template <auto function> std::uint32_t arm(Frame& f, const Instruction& i, std::uint32_t next) {
   if (!f.world.within_limit(i)) return next;
   model::DelayedWork* w = delayed_work(f, i);
@@ -20,42 +18,29 @@ constexpr KeySpec was{"to", KeyKind::to, false, "local that receives 1 or 0, as 
     delay{"delay", KeyKind::duration, true, "after how long it is put on the queue: \"10ms\", \"1ms..5ms\""},
     at_most{"at_most", KeyKind::at_most, false, "how often a task arms it here"};
 
-Verb verb(std::string_view name, Execute execute, std::vector<KeySpec> keys, std::string_view models, std::string_view summary) {
-  Verb v;
-  v.name = name;
-  v.operand = OperandKind::entity;
-  v.entity = EntityKind::delayed_work;
-  v.execute = execute;
-  v.keys = std::move(keys);
-  v.models = models;
-  v.leaves_out = "ordered and bounded queues, CPU locality, cancel_work_sync() on the work_struct inside";
-  v.summary = summary;
-  return v;
-}
+constexpr VerbFamily family{EntityKind::delayed_work,
+                            "ordered and bounded queues, CPU locality, cancel_work_sync() on the work_struct inside"};
 
 }  // namespace
 
 std::vector<Verb> delayed_work_verbs() {
-  Verb init = verb("INIT_DELAYED_WORK", do_init, {{"fn", KeyKind::function, true, "the work function"}}, "INIT_DELAYED_WORK, v6.18",
-                   "declares a delayed work item");
-  init.operand = OperandKind::declaration;
-  init.acts = false;
   return {
-      init,
-      verb("queue_delayed_work", arm<model::queue_delayed_work>,
-           {delay, was, at_most, {"else", KeyKind::otherwise, false, "where to go if it was pending or disabled"}},
-           "queue_delayed_work, v6.18", "a timer puts the item on the system queue after the delay"),
+      family.sets_up("INIT_DELAYED_WORK", {{"fn", KeyKind::function, true, "the work function"}}, "INIT_DELAYED_WORK, v6.18",
+                     "declares a delayed work item"),
+      family.on_thing("queue_delayed_work", arm<model::queue_delayed_work>,
+                      {delay, was, at_most, {"else", KeyKind::otherwise, false, "where to go if it was pending or disabled"}},
+                      "queue_delayed_work, v6.18", "a timer puts the item on the system queue after the delay"),
       alias("schedule_delayed_work", "queue_delayed_work"),
-      verb("mod_delayed_work", arm<model::mod_delayed_work>, {delay, was, at_most}, "mod_delayed_work, v6.18",
-           "the same, wherever the item was before"),
-      verb("cancel_delayed_work", on<delayed_work, model::cancel_delayed_work>, {was}, "cancel_delayed_work, v6.18",
-           "takes it from the timer or the queue; does not wait for the function"),
-      verb("cancel_delayed_work_sync", on<delayed_work, model::cancel_delayed_work_sync>, {was}, "cancel_delayed_work_sync, v6.18",
-           "the same, and waits for the function; later queueing is allowed"),
-      verb("disable_delayed_work_sync", on<delayed_work, model::disable_delayed_work_sync>, {was}, "disable_delayed_work_sync, v6.18",
-           "the same, and queueing is refused from then on"),
-      verb("flush_delayed_work", on<delayed_work, model::flush_delayed_work>, {}, "flush_delayed_work, v6.18",
-           "queues it now if the timer has it, and waits for it"),
+      family.on_thing("mod_delayed_work", arm<model::mod_delayed_work>, {delay, was, at_most}, "mod_delayed_work, v6.18",
+                      "the same, wherever the item was before"),
+      family.on_thing("cancel_delayed_work", on<delayed_work, model::cancel_delayed_work>, {was}, "cancel_delayed_work, v6.18",
+                      "takes it from the timer or the queue; does not wait for the function"),
+      family.on_thing("cancel_delayed_work_sync", on<delayed_work, model::cancel_delayed_work_sync>, {was},
+                      "cancel_delayed_work_sync, v6.18", "the same, and waits for the function; later queueing is allowed"),
+      family.on_thing("disable_delayed_work_sync", on<delayed_work, model::disable_delayed_work_sync>, {was},
+                      "disable_delayed_work_sync, v6.18", "the same, and queueing is refused from then on"),
+      family.on_thing("flush_delayed_work", on<delayed_work, model::flush_delayed_work>, {}, "flush_delayed_work, v6.18",
+                      "queues it now if the timer has it, and waits for it"),
   };
 }
 

@@ -15,6 +15,41 @@ inline Verb alias(std::string_view name, std::string_view of) {
   return v;
 }
 
+// The verbs of one kind of thing, and what its model leaves out.
+struct VerbFamily {
+  EntityKind entity;
+  std::string_view leaves_out;
+
+  // A verb on such a thing.
+  [[nodiscard]] Verb on_thing(std::string_view name, Execute execute, std::vector<KeySpec> keys, std::string_view models,
+                              std::string_view summary) const {
+    Verb v;
+    v.name = name;
+    v.operand = OperandKind::entity;
+    v.entity = entity;
+    v.execute = execute;
+    v.keys = std::move(keys);
+    v.models = models;
+    v.leaves_out = leaves_out;
+    v.summary = summary;
+    return v;
+  }
+  // The verb that declares one, and does something to it as well.
+  [[nodiscard]] Verb declares(std::string_view name, Execute execute, std::vector<KeySpec> keys, std::string_view models,
+                              std::string_view summary) const {
+    Verb v = on_thing(name, execute, std::move(keys), models, summary);
+    v.operand = OperandKind::declaration;
+    return v;
+  }
+  // The verb that declares one: a macro or a setup function that is covered by the memory it is in, and takes no step of its own.
+  [[nodiscard]] Verb sets_up(std::string_view name, std::vector<KeySpec> keys, std::string_view models, std::string_view summary) const {
+    Verb v = declares(
+        name, [](Frame&, const Instruction&, std::uint32_t next) { return next; }, std::move(keys), models, summary);
+    v.acts = false;
+    return v;
+  }
+};
+
 std::vector<Verb> memory_verbs();
 std::vector<Verb> lock_verbs();
 std::vector<Verb> waiter_verbs();

@@ -10,34 +10,24 @@ std::uint32_t do_run(Frame& f, const Instruction& i, std::uint32_t next) {
   return next;
 }
 
-Verb verb(std::string_view name, Execute execute, std::vector<KeySpec> keys, std::string_view models, std::string_view summary) {
-  Verb v;
-  v.name = name;
-  v.operand = OperandKind::entity;
-  v.entity = EntityKind::kthread;
-  v.execute = execute;
-  v.keys = std::move(keys);
-  v.models = models;
-  v.leaves_out = "parking, affinity, kthread_worker, being woken by anything but kthread_stop()";
-  v.summary = summary;
-  return v;
-}
+constexpr VerbFamily family{EntityKind::kthread, "parking, affinity, kthread_worker, being woken by anything but kthread_stop()"};
 
 }  // namespace
 
 std::vector<Verb> kthread_verbs() {
-  Verb run = verb("kthread_run", do_run, {{"fn", KeyKind::function, true, "the thread's function"}}, "kthread_run, v6.18",
-                  "declares a kernel thread and starts it");
-  run.operand = OperandKind::declaration;
   return {
-      run,
-      verb("kthread_should_stop", on<kthread, model::kthread_should_stop>, {{"to", KeyKind::to, true, "local that receives 1 or 0"}},
-           "kthread_should_stop, v6.18", "in the thread: whether it is to return"),
-      verb("schedule", on<kthread, model::kthread_wait_to_stop>, {}, "schedule, v6.18",
-           "in the thread: sleeps until kthread_stop() wakes it"),
-      verb("get_task_struct", on<kthread, model::kthread_get>, {}, "get_task_struct, v6.18", "its task_struct outlives the thread"),
-      verb("kthread_stop", on<kthread, model::kthread_stop>, {{"to", KeyKind::to, false, "local that receives what its function returned"}},
-           "kthread_stop, v6.18", "tells the thread to return and waits until it has"),
+      family.declares("kthread_run", do_run, {{"fn", KeyKind::function, true, "the thread's function"}}, "kthread_run, v6.18",
+                      "declares a kernel thread and starts it"),
+      family.on_thing("kthread_should_stop", on<kthread, model::kthread_should_stop>,
+                      {{"to", KeyKind::to, true, "local that receives 1 or 0"}}, "kthread_should_stop, v6.18",
+                      "in the thread: whether it is to return"),
+      family.on_thing("schedule", on<kthread, model::kthread_wait_to_stop>, {}, "schedule, v6.18",
+                      "in the thread: sleeps until kthread_stop() wakes it"),
+      family.on_thing("get_task_struct", on<kthread, model::kthread_get>, {}, "get_task_struct, v6.18",
+                      "its task_struct outlives the thread"),
+      family.on_thing("kthread_stop", on<kthread, model::kthread_stop>,
+                      {{"to", KeyKind::to, false, "local that receives what its function returned"}}, "kthread_stop, v6.18",
+                      "tells the thread to return and waits until it has"),
   };
 }
 

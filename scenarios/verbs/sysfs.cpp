@@ -21,35 +21,23 @@ std::uint32_t do_access(Frame& f, const Instruction& i, std::uint32_t next) {
   return model::sysfs_access(f.context, f.binding->attributes[i.operand.index]) >= 0 ? next : otherwise(f, i, next);
 }
 
-Verb verb(std::string_view name, Execute execute, std::vector<KeySpec> keys, std::string_view models, std::string_view summary) {
-  Verb v;
-  v.name = name;
-  v.operand = OperandKind::entity;
-  v.entity = EntityKind::attribute;
-  v.execute = execute;
-  v.keys = std::move(keys);
-  v.models = models;
-  v.leaves_out = "directories, links, binary attributes, poll, attributes of a second binding";
-  v.summary = summary;
-  return v;
-}
+constexpr VerbFamily family{EntityKind::attribute, "directories, links, binary attributes, poll, attributes of a second binding"};
 
 }  // namespace
 
 std::vector<Verb> sysfs_verbs() {
   constexpr KeySpec other{"else", KeyKind::otherwise, false, "where to go if it fails: a label, or steps"};
-  Verb create = verb("device_create_file", do_create, {{"fn", KeyKind::function, true, "its show() or store()"}, other},
-                     "device_create_file, v6.18", "makes an attribute appear");
-  create.operand = OperandKind::declaration;
-  Verb read = verb("sysfs_read", do_access, {other}, "kernfs_seq_start, v6.18",
-                   "user space reads or writes an attribute: its function runs; -ENODEV if it is being removed");
+  Verb read = family.on_thing("sysfs_read", do_access, {other}, "kernfs_seq_start, v6.18",
+                              "user space reads or writes an attribute: its function runs; -ENODEV if it is being removed");
   read.place = Where::task;
   return {
-      create,
-      verb("device_remove_file", on<attribute, model::sysfs_remove_file>, {}, "kernfs_remove_by_name_ns, v6.18",
-           "refuses new reads and writes, and waits for those under way"),
-      verb("device_remove_file_self", do_remove_self, {{"to", KeyKind::to, false, "local that receives 1, or 0 if another does it"}, other},
-           "kernfs_remove_self, v6.18", "from its own function: removes it without waiting for itself"),
+      family.declares("device_create_file", do_create, {{"fn", KeyKind::function, true, "its show() or store()"}, other},
+                      "device_create_file, v6.18", "makes an attribute appear"),
+      family.on_thing("device_remove_file", on<attribute, model::sysfs_remove_file>, {}, "kernfs_remove_by_name_ns, v6.18",
+                      "refuses new reads and writes, and waits for those under way"),
+      family.on_thing("device_remove_file_self", do_remove_self,
+                      {{"to", KeyKind::to, false, "local that receives 1, or 0 if another does it"}, other}, "kernfs_remove_self, v6.18",
+                      "from its own function: removes it without waiting for itself"),
       read,
   };
 }

@@ -5,8 +5,6 @@
 namespace unplug::scenarios {
 namespace {
 
-std::uint32_t do_setup(Frame&, const Instruction&, std::uint32_t next) { return next; }
-
 std::uint32_t do_mod_timer(Frame& f, const Instruction& i, std::uint32_t next) {
   if (!f.world.within_limit(i)) return next;
   if (model::Timer* t = timer(f, i)) set_local(f, i, model::mod_timer(f.context, *t, drawn_duration(f, i)) ? 1 : 0);
@@ -15,10 +13,7 @@ std::uint32_t do_mod_timer(Frame& f, const Instruction& i, std::uint32_t next) {
 
 std::uint32_t do_start(Frame& f, const Instruction& i, std::uint32_t next) {
   if (!f.world.within_limit(i)) return next;
-  model::Timer* t = hrtimer(f, i);
-  if (t == nullptr) return next;
-  t->interval = drawn_duration(f, i);
-  model::hrtimer_start(f.context, *t, t->interval);
+  if (model::Timer* t = hrtimer(f, i)) model::hrtimer_start(f.context, *t, drawn_duration(f, i));
   return next;
 }
 
@@ -35,57 +30,38 @@ constexpr KeySpec was{"to", KeyKind::to, false, "local that receives 1 if it was
     delay{"delay", KeyKind::duration, true, "when it expires, from now: \"10ms\", \"1ms..5ms\""},
     at_most{"at_most", KeyKind::at_most, false, "how often a task arms it here"};
 
-Verb verb(std::string_view name, EntityKind kind, Execute execute, std::vector<KeySpec> keys, std::string_view models,
-          std::string_view summary) {
-  Verb v;
-  v.name = name;
-  v.operand = OperandKind::entity;
-  v.entity = kind;
-  v.execute = execute;
-  v.keys = std::move(keys);
-  v.models = models;
-  v.leaves_out = kind == EntityKind::timer ? "migration between CPUs, deferrable timers, slack, TIMER_IRQSAFE"
-                                           : "hrtimers in softirq, other clocks than CLOCK_MONOTONIC";
-  v.summary = summary;
-  return v;
-}
+constexpr VerbFamily timers{EntityKind::timer, "migration between CPUs, deferrable timers, slack, TIMER_IRQSAFE"},
+    hrtimers{EntityKind::hrtimer, "hrtimers in softirq, other clocks than CLOCK_MONOTONIC"};
 
 }  // namespace
 
 std::vector<Verb> timer_verbs() {
-  constexpr auto timer = EntityKind::timer, hrtimer = EntityKind::hrtimer;
-  Verb setup = verb("timer_setup", timer, do_setup, {{"fn", KeyKind::function, true, "the timer's function, in softirq"}},
-                    "timer_setup, v6.18", "declares a timer");
-  setup.operand = OperandKind::declaration;
-  setup.acts = false;
-  Verb hr_setup =
-      verb("hrtimer_setup", hrtimer, do_setup,
-           {{"fn", KeyKind::function, true, "its function, in hard interrupt context; result 1 (HRTIMER_RESTART) queues it again"}},
-           "hrtimer_setup, v6.18", "declares an hrtimer");
-  hr_setup.operand = OperandKind::declaration;
-  hr_setup.acts = false;
   return {
-      setup,
-      verb("mod_timer", timer, do_mod_timer, {delay, was, at_most}, "mod_timer, v6.18",
-           "arms a timer, or moves it; ignored after a shutdown"),
-      verb("timer_delete", timer, on<scenarios::timer, model::timer_delete>, {was}, "timer_delete, v6.18",
-           "takes a pending timer off the wheel; does not wait for its function"),
+      timers.sets_up("timer_setup", {{"fn", KeyKind::function, true, "the timer's function, in softirq"}}, "timer_setup, v6.18",
+                     "declares a timer"),
+      timers.on_thing("mod_timer", do_mod_timer, {delay, was, at_most}, "mod_timer, v6.18",
+                      "arms a timer, or moves it; ignored after a shutdown"),
+      timers.on_thing("timer_delete", on<timer, model::timer_delete>, {was}, "timer_delete, v6.18",
+                      "takes a pending timer off the wheel; does not wait for its function"),
       alias("del_timer", "timer_delete"),
-      verb("timer_delete_sync", timer, on<scenarios::timer, model::timer_delete_sync>, {was}, "timer_delete_sync, v6.18",
-           "waits for its function and takes it off; arming it later is allowed"),
+      timers.on_thing("timer_delete_sync", on<timer, model::timer_delete_sync>, {was}, "timer_delete_sync, v6.18",
+                      "waits for its function and takes it off; arming it later is allowed"),
       alias("del_timer_sync", "timer_delete_sync"),
-      verb("timer_shutdown", timer, on<scenarios::timer, model::timer_shutdown>, {was}, "timer_shutdown, v6.18",
-           "as timer_delete, and arming is ignored from then on"),
-      verb("timer_shutdown_sync", timer, on<scenarios::timer, model::timer_shutdown_sync>, {was}, "timer_shutdown_sync, v6.18",
-           "as timer_delete_sync, and arming is ignored from then on"),
-      hr_setup,
-      verb("hrtimer_start", hrtimer, do_start, {delay, at_most}, "hrtimer_start_range_ns, v6.18", "arms an hrtimer, or moves it"),
-      verb("hrtimer_cancel", hrtimer, on<scenarios::hrtimer, model::hrtimer_cancel>, {was}, "hrtimer_cancel, v6.18",
-           "waits for its function and takes it off, restarted or not"),
-      verb("hrtimer_try_to_cancel", hrtimer, do_try_to_cancel,
-           {{"to", KeyKind::to, false, "local that receives 1, 0, or 2 where the kernel says -1"},
-            {"else", KeyKind::otherwise, false, "where to go if its function runs"}},
-           "hrtimer_try_to_cancel, v6.18", "takes it off unless its function runs"),
+      timers.on_thing("timer_shutdown", on<timer, model::timer_shutdown>, {was}, "timer_shutdown, v6.18",
+                      "as timer_delete, and arming is ignored from then on"),
+      timers.on_thing("timer_shutdown_sync", on<timer, model::timer_shutdown_sync>, {was}, "timer_shutdown_sync, v6.18",
+                      "as timer_delete_sync, and arming is ignored from then on"),
+      hrtimers.sets_up(
+          "hrtimer_setup",
+          {{"fn", KeyKind::function, true, "its function, in hard interrupt context; result 1 (HRTIMER_RESTART) queues it again"}},
+          "hrtimer_setup, v6.18", "declares an hrtimer"),
+      hrtimers.on_thing("hrtimer_start", do_start, {delay, at_most}, "hrtimer_start_range_ns, v6.18", "arms an hrtimer, or moves it"),
+      hrtimers.on_thing("hrtimer_cancel", on<hrtimer, model::hrtimer_cancel>, {was}, "hrtimer_cancel, v6.18",
+                        "waits for its function and takes it off, restarted or not"),
+      hrtimers.on_thing("hrtimer_try_to_cancel", do_try_to_cancel,
+                        {{"to", KeyKind::to, false, "local that receives 1, 0, or 2 where the kernel says -1"},
+                         {"else", KeyKind::otherwise, false, "where to go if its function runs"}},
+                        "hrtimer_try_to_cancel, v6.18", "takes it off unless its function runs"),
   };
 }
 

@@ -125,9 +125,10 @@ TEST_CASE("prove --preemptions: the bound is named, the command repeats it, and 
   }
   CHECK(files > 0);
   const Ran table = run_unplug(file + " --preemptions 1" + with_out(f));
-  CHECK(table.out.find("bounded (bounded(1)): ") != std::string::npos);
+  CHECK(table.out.find("bounded: ") != std::string::npos);
   CHECK(table.out.find(" schedules") != std::string::npos);
   CHECK(run_unplug(file + " --preemptions 10" + with_out(f)).code == 2);
+  CHECK(run_unplug(file + " --strategy mix" + with_out(f)).code == 2);  // proving is a strategy
 }
 
 TEST_CASE("replay: reproduced is 1, and the same text every time") {

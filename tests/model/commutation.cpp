@@ -164,13 +164,10 @@ std::uint64_t timers() {
     bystander(l, own);
     l.init(flag, "flag", {"f"});
     l.init(t, "t", [&](Context& c) { set(c, flag, 1, 0, MemoryOrder::once); });
-    l.init_hr(
-        h, "h",
-        [&](Context& c) {
-          set(c, flag, 2, 0, MemoryOrder::once);
-          return --left > 0;
-        },
-        5);
+    l.init_hr(h, "h", [&](Context& c) {
+      set(c, flag, 2, 0, MemoryOrder::once);
+      return --left > 0;
+    });
     for (const auto* name : {"armer", "second"})
       l.task(name, [&](Context& c) {
         mod_timer(c, t, 10);
@@ -237,9 +234,6 @@ std::uint64_t spinlocks() {
             }
           },
           kind);
-    l.task("try", [&](Context& c) {
-      if (spin_trylock(c, s)) spin_unlock(c, s);
-    });
   });
   return commute(lab, 100, 8);
 }

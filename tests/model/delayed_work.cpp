@@ -164,6 +164,40 @@ TEST_CASE("mod_delayed_work 9: moves it wherever it was, and it runs once for ea
   CHECK(seen == std::set<std::pair<bool, int>>{{true, 1}, {false, 2}});
 }
 
+TEST_CASE("delayed work 9: what was written before it was queued, moved or flushed, its function sees") {
+  Delayed d;
+  enum class Way { queue, mod, mod_now, flush } way = Way::queue;
+  Lab lab([&](Lab& l) {
+    d.extra = [&](Context& c) { get(c, d.home, 0, MemoryOrder::plain); };
+    d.init(l);
+    l.task("a", [&](Context& c) {
+      if (way == Way::flush) queue_delayed_work(c, d.work, 10);
+      if (way != Way::flush) set(c, d.home, 1, 0, MemoryOrder::plain);
+      if (way == Way::queue) queue_delayed_work(c, d.work, 10);
+      if (way == Way::mod) mod_delayed_work(c, d.work, 10);
+      if (way == Way::mod_now) mod_delayed_work(c, d.work, 0);
+      if (way == Way::flush) flush_delayed_work(c, d.work);
+    });
+  });
+  for (const Way w : {Way::queue, Way::mod, Way::mod_now, Way::flush}) {
+    way = w;
+    CAPTURE(static_cast<int>(w));
+    CHECK(every(lab).text().empty());
+  }
+}
+
+TEST_CASE("mod_delayed_work 9: who queues it while it is being moved is refused, and it runs once for each that answered true") {
+  Delayed d;
+  int promised = 0;
+  Lab lab([&](Lab& l) {
+    promised = 0;
+    d.init(l);
+    l.task("a", [&](Context& c) { promised += mod_delayed_work(c, d.work, 10) ? 0 : 1; });
+    l.task("b", [&](Context& c) { promised += queue_delayed_work(c, d.work, 10) ? 1 : 0; });
+  });
+  CHECK(every(lab, [&] { CHECK(d.runs == promised); }).text().empty());
+}
+
 TEST_CASE("disable_work 9: refuses what comes later and takes back what is pending, without waiting for what runs") {
   Work w;
   Allocation home;

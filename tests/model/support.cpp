@@ -135,20 +135,20 @@ TaskId Lab::remover(std::string_view name, Body body) {
 }
 
 void Lab::init(IrqAction& a, IrqLine& l, std::string_view unique, Body body, LifetimeId owner) {
-  a.handler = run_bound;
-  a.argument = bind(std::move(body));
+  a.handler = BoundCall<void>::run;
+  a.argument = &bound_.emplace_back(BoundCall<void>{std::move(body)});
   init_irq_action(kernel, l, a, name(unique), owner);
 }
 
 void Lab::init(Work& w, std::string_view n, Body body, LifetimeId home) {
-  w.function = run_bound;
-  w.argument = bind(std::move(body));
+  w.function = BoundCall<void>::run;
+  w.argument = &bound_.emplace_back(BoundCall<void>{std::move(body)});
   init_work(kernel, w, name(n), name(n), home, name("kworker " + std::string(n)));
 }
 
 void Lab::init(DelayedWork& w, std::string_view n, Body body, LifetimeId home) {
-  w.work.function = run_bound;
-  w.work.argument = bind(std::move(body));
+  w.work.function = BoundCall<void>::run;
+  w.work.argument = &bound_.emplace_back(BoundCall<void>{std::move(body)});
   init_delayed_work(kernel, w, name(n), name(n), home, name("kworker " + std::string(n)), name(std::string(n) + " timer"),
                     name("softirq " + std::string(n)));
 }
@@ -167,16 +167,15 @@ void Lab::init(Kthread& t, std::string_view n, std::function<int(Context&)> body
 
 void Lab::init(Timer& t, std::string_view n, Body body, LifetimeId home) {
   t.hr_function = nullptr;
-  t.function = run_bound;
-  t.argument = bind(std::move(body));
+  t.function = BoundCall<void>::run;
+  t.argument = &bound_.emplace_back(BoundCall<void>{std::move(body)});
   init_timer(kernel, t, name(n), name(n), home, name("softirq " + std::string(n)));
 }
 
-void Lab::init_hr(Timer& t, std::string_view n, std::function<bool(Context&)> body, sim::Duration interval, LifetimeId home) {
+void Lab::init_hr(Timer& t, std::string_view n, std::function<bool(Context&)> body, LifetimeId home) {
   t.function = nullptr;
   t.hr_function = BoundCall<bool>::run;
   t.argument = &restarts_.emplace_back(BoundCall<bool>{std::move(body)});
-  t.interval = interval;
   init_timer(kernel, t, name(n), name(n), home, name("hardirq " + std::string(n)));
 }
 
@@ -188,8 +187,8 @@ void Lab::init(Allocation& a, std::string_view n, std::initializer_list<std::str
 void Lab::init(RcuCallback& c, std::string_view task, Body body) {
   c = {};
   c.task_name = name(task);
-  c.body = run_bound;
-  c.argument = bind(std::move(body));
+  c.body = BoundCall<void>::run;
+  c.argument = &bound_.emplace_back(BoundCall<void>{std::move(body)});
 }
 
 void Lab::hardware(IrqLine& line, unsigned times, std::string_view n) {

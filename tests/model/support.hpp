@@ -76,7 +76,7 @@ class Lab final : public sim::Program {
   // A timer whose function runs `body` in softirq context, in a task called "softirq NAME".
   void init(Timer& t, std::string_view n, Body body, LifetimeId home = {});
   // An hrtimer in hardirq context; `body` answers whether it restarts.
-  void init_hr(Timer& t, std::string_view n, std::function<bool(Context&)> body, sim::Duration interval = 0, LifetimeId home = {});
+  void init_hr(Timer& t, std::string_view n, std::function<bool(Context&)> body, LifetimeId home = {});
   // Memory that is there from the start, with fields of value 0; or that kzalloc() will begin.
   void init(Allocation& a, std::string_view n, std::initializer_list<std::string_view> fields = {}, bool from_start = true,
             LifetimeId owner = {});
@@ -90,18 +90,12 @@ class Lab final : public sim::Program {
   Rcu rcu;
 
  private:
-  struct Bound {
-    Lab* lab;
-    Body body;
-  };
-  static void run_bound(Context& context, void* argument) { static_cast<Bound*>(argument)->body(context); }
   template <class Result> struct BoundCall {
     std::function<Result(Context&)> body;
     static Result run(Context& context, void* argument) { return static_cast<BoundCall*>(argument)->body(context); }
   };
-  Bound* bind(Body body) { return &bound_.emplace_back(Bound{this, std::move(body)}); }
   Make make_;
-  std::deque<Bound> bound_;
+  std::deque<BoundCall<void>> bound_;
   std::deque<BoundCall<bool>> restarts_;
   std::deque<BoundCall<int>> calls_;
 };

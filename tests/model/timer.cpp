@@ -25,7 +25,7 @@ struct Clock {
     };
     if (hr) {
       l.init_hr(
-          timer, "timer", [body, again](Context& c) { return body(c), again(); }, 10, home.life);
+          timer, "timer", [body, again](Context& c) { return body(c), again(); }, home.life);
     } else {
       l.init(timer, "timer", body, home.life);
     }
