@@ -1,5 +1,7 @@
 #include "unplug/model/context.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/rcu.hpp"
@@ -87,10 +89,22 @@ void Context::at(SiteId site) {
   engine().set_site(site, frame_);
 }
 
+void Context::lock_acquire(ObjectId object, NameId name, LockUse use) {
+  if (aborting()) return;
+  for (const HeldLock& h : held) kernel_.note_lock_order({h, {object, name, use}, engine().current(), site_, frame_});
+}
+
+bool Context::lock_release(ObjectId object) {
+  const auto last = std::ranges::find(held.rbegin(), held.rend(), object, &HeldLock::object);
+  if (last == held.rend()) return false;
+  held.erase(std::next(last).base());
+  return true;
+}
+
 void Context::finish() {
   if (aborting()) return;
-  for (const auto& [object, name] : locks)
-    kernel_.report(ViolationClass::leak, name, fmt::format("lock '{}' is still held", kernel_.text(name)));
+  for (const HeldLock& h : held)
+    if (!h.map) kernel_.report(ViolationClass::leak, h.name, fmt::format("lock '{}' is still held", kernel_.text(h.name)));
   if (rcu_nesting > 0) kernel_.report(ViolationClass::leak, rcu->name, "an RCU read-side section is still open");
 }
 

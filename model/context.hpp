@@ -101,8 +101,15 @@ class Context {
   unsigned rcu_nesting = 0;
   std::uint64_t rcu_section = 0;
   Rcu* rcu = nullptr;  // the domain of the open section
-  // Locks held, for "a lock held at exit"; of the spinlocks among them, under which nobody may sleep, what was switched off for them.
-  std::vector<std::pair<ObjectId, NameId>> locks;
+  // --- lockdep's view (kernel/locking/lockdep.c), for "a lock held at exit" and for cycles that no execution has to run into.
+  // Before a step that takes `object` or waits for it, whether it then has to wait or not (trylocks aside): keeps under what it came.
+  void lock_acquire(ObjectId object, NameId name, LockUse use);
+  // From the effect of the step that has taken it.
+  void lock_hold(const HeldLock& lock) { held.push_back(lock); }
+  // From the effect of the step that lets it go. false: it was not held.
+  bool lock_release(ObjectId object);
+  std::vector<HeldLock> held;  // in the order in which they were taken
+  // Of the spinlocks among them, under which nobody may sleep, what was switched off for them.
   std::vector<std::pair<ObjectId, SpinlockOff>> spinlocks;
   // Called when a task has run its course: a lock still held, or a reader still open, is a leak.
   void finish();

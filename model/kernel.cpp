@@ -30,6 +30,7 @@ void Kernel::reset() {
   for (auto& h : holders_) h.clear();
   waiting_.clear();
   reports_.clear();
+  lock_orders_.clear();
   refusals_.clear();
   removal = {};
   removal_phase = RemovalPhase::none;
@@ -139,6 +140,14 @@ void Kernel::report(ViolationClass c, NameId object, std::string detail, Shown s
   if (engine_.aborting()) return;
   const auto position = static_cast<std::uint32_t>(engine_.trace().events.size());
   reports_.push_back({c, object, engine_.current(), position, shown, std::move(detail)});
+}
+
+void Kernel::note_lock_order(const LockOrder& order) {
+  const auto same = [&](const LockOrder& o) {
+    return o.task == order.task && o.held.object == order.held.object && o.taken.object == order.taken.object &&
+           o.held.use == order.held.use && o.taken.use == order.taken.use;
+  };
+  if (std::ranges::none_of(lock_orders_, same)) lock_orders_.push_back(order);
 }
 
 void Kernel::count_refusal(bool torn, SiteId site) {

@@ -98,6 +98,27 @@ struct RemovalWait {
   TaskId task;
 };
 
+// How a lock is taken, as lockdep tells them apart: by one; by many, who don't exclude each other; or only waited for (a flush, a grace
+// period, a drain: lock_map_acquire() and lock_map_release() at once).
+enum class LockUse : std::uint8_t { exclusive, shared, wait };
+
+// A lock that a task holds; or a map, which is what lockdep calls the running of something that others can wait for: a work function, a
+// timer, an attribute's operation, an SRCU read-side section. Only locks are leaks at the end.
+struct HeldLock {
+  ObjectId object;
+  NameId name;
+  LockUse use = LockUse::exclusive;
+  bool map = false;
+};
+
+// One lock taken, or waited for, under another: what lockdep makes its graph of.
+struct LockOrder {
+  HeldLock held, taken;
+  TaskId task;
+  SiteId site;  // where `taken` was to be taken
+  FrameId frame;
+};
+
 // When removal passed its milestones, and how it went. Virtual times; no_time where not reached.
 struct RemovalRecord {
   static constexpr sim::Time no_time = UINT64_MAX;
@@ -161,6 +182,9 @@ class Kernel {
   // --- What primitives and mechanisms say about an execution.
   void report(ViolationClass c, NameId object, std::string detail, Shown shown = Shown::last);
   [[nodiscard]] const std::vector<Report>& reports() const { return reports_; }
+  // Kept once for each task, pair of objects and uses: where it first came to it.
+  void note_lock_order(const LockOrder& order);
+  [[nodiscard]] const std::vector<LockOrder>& lock_orders() const { return lock_orders_; }
   void count_refusal(bool torn, SiteId site);
   [[nodiscard]] const std::map<std::pair<bool, SiteId>, std::uint64_t>& refusals() const { return refusals_; }
 
@@ -193,6 +217,7 @@ class Kernel {
   };
   std::vector<Waiting> waiting_;
   std::vector<Report> reports_;
+  std::vector<LockOrder> lock_orders_;
   std::map<std::pair<bool, SiteId>, std::uint64_t> refusals_;
 };
 

@@ -1,7 +1,5 @@
 #include "unplug/model/kernel/locks.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 namespace unplug::model {
@@ -15,16 +13,6 @@ const Operation down_read_op{.name = "down_read", .sync = sim::Sync::acquire}, u
 
 constexpr std::uint64_t writer = 1, waiting = 2, waiting_mask = 0xfffe, reader = 0x10000;
 
-void taken(Context& c, ObjectId object, NameId name) { c.locks.emplace_back(object, name); }
-
-// Whether the task held it.
-bool released(Context& c, ObjectId object) {
-  const auto found = std::find_if(c.locks.begin(), c.locks.end(), [&](const auto& l) { return l.first == object; });
-  if (found == c.locks.end()) return false;
-  c.locks.erase(found);
-  return true;
-}
-
 }  // namespace
 
 void init_mutex(Kernel& kernel, Mutex& m, NameId unique_name, NameId declared, LifetimeId home) {
@@ -32,6 +20,7 @@ void init_mutex(Kernel& kernel, Mutex& m, NameId unique_name, NameId declared, L
 }
 
 void mutex_lock(Context& context, Mutex& m) {
+  context.lock_acquire(m.object, m.name, LockUse::exclusive);
   sim::Step s = context.make(lock_op, m.home);
   s.access = {m.object, sim::AccessKind::write};
   s.guard = sim::Guard::equal(0);
@@ -39,7 +28,7 @@ void mutex_lock(Context& context, Mutex& m) {
   context.wait(s, {"mutex_lock", m.name, Owner::driver}, [&](std::uint64_t& word) {
     word = me.index() + 1;
     context.kernel().hold(m.object, me);
-    taken(context, m.object, m.name);
+    context.lock_hold({m.object, m.name});
   });
 }
 
@@ -49,14 +38,14 @@ bool mutex_trylock(Context& context, Mutex& m) {
     if (word != 0) return false;
     word = me.index() + 1;
     context.kernel().hold(m.object, me);
-    taken(context, m.object, m.name);
+    context.lock_hold({m.object, m.name});
     return true;
   });
 }
 
 void mutex_unlock(Context& context, Mutex& m) {
   context.write(unlock_op, m.object, m.home, [&](std::uint64_t& word) {
-    if (!released(context, m.object))
+    if (!context.lock_release(m.object))
       context.kernel().report(ViolationClass::api_misuse, m.name,
                               fmt::format("mutex_unlock('{}') by a task that does not hold it", context.kernel().text(m.name)));
     if (word != 0) context.kernel().unhold(m.object, TaskId{static_cast<std::uint32_t>(word - 1)});
@@ -72,18 +61,19 @@ void down_read(Context& context, Rwsem& s) {
   sim::Step step = context.make(down_read_op, s.home);
   step.access = {s.object, sim::AccessKind::write};
   step.guard = sim::Guard::equal(0, writer | waiting_mask);
+  context.lock_acquire(s.object, s.name, LockUse::shared);
   const TaskId me = context.engine().current();
   context.wait(step, {"down_read", s.name, Owner::driver}, [&](std::uint64_t& word) {
     word += reader;
     context.kernel().hold(s.object, me);
-    taken(context, s.object, s.name);
+    context.lock_hold({s.object, s.name, LockUse::shared});
   });
 }
 
 void up_read(Context& context, Rwsem& s) {
   const TaskId me = context.engine().current();
   context.write(up_read_op, s.object, s.home, [&](std::uint64_t& word) {
-    if (!released(context, s.object) || word < reader) {
+    if (!context.lock_release(s.object) || word < reader) {
       context.kernel().report(ViolationClass::api_misuse, s.name,
                               fmt::format("up_read('{}') by a task that does not hold it for reading", context.kernel().text(s.name)));
     }
@@ -93,6 +83,7 @@ void up_read(Context& context, Rwsem& s) {
 }
 
 void down_write(Context& context, Rwsem& s) {
+  context.lock_acquire(s.object, s.name, LockUse::exclusive);
   const TaskId me = context.engine().current();
   context.write(queue_write_op, s.object, s.home, [&](std::uint64_t& word) { word += waiting; });
   sim::Step step = context.make(down_write_op, s.home);
@@ -101,14 +92,14 @@ void down_write(Context& context, Rwsem& s) {
   context.wait(step, {"down_write", s.name, Owner::driver}, [&](std::uint64_t& word) {
     word = (word - waiting) | writer;
     context.kernel().hold(s.object, me);
-    taken(context, s.object, s.name);
+    context.lock_hold({s.object, s.name});
   });
 }
 
 void up_write(Context& context, Rwsem& s) {
   const TaskId me = context.engine().current();
   context.write(up_write_op, s.object, s.home, [&](std::uint64_t& word) {
-    if (!released(context, s.object) || (word & writer) == 0) {
+    if (!context.lock_release(s.object) || (word & writer) == 0) {
       context.kernel().report(ViolationClass::api_misuse, s.name,
                               fmt::format("up_write('{}') by a task that does not hold it for writing", context.kernel().text(s.name)));
     }

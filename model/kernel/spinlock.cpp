@@ -35,6 +35,7 @@ void init_spinlock(Kernel& kernel, Spinlock& s, NameId unique_name, NameId decla
 }
 
 void spin_lock(Context& context, Spinlock& s, SpinlockOff off) {
+  context.lock_acquire(s.object, s.name, LockUse::exclusive);
   sim::Step step = context.make(lock_op(context, off), s.home);
   step.access = {s.object, sim::AccessKind::write};
   step.guard = sim::Guard::equal(0);
@@ -42,7 +43,7 @@ void spin_lock(Context& context, Spinlock& s, SpinlockOff off) {
     const TaskId me = context.engine().current();
     word = me.index() + 1;
     context.kernel().hold(s.object, me);
-    context.locks.emplace_back(s.object, s.name);
+    context.lock_hold({s.object, s.name});
     context.spinlocks.emplace_back(s.object, off);
   });
 }
@@ -58,7 +59,7 @@ void spin_unlock(Context& context, Spinlock& s, SpinlockOff off) {
     } else {
       if (held->second != off) misuse("that is not the one that goes with how it was taken: interrupts stay off, or come on too early");
       context.spinlocks.erase(held);
-      context.locks.erase(std::ranges::find(context.locks, s.object, &std::pair<ObjectId, NameId>::first));
+      context.lock_release(s.object);
     }
     if (word != 0) context.kernel().unhold(s.object, TaskId{static_cast<std::uint32_t>(word - 1)});
     word = 0;

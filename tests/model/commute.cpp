@@ -93,7 +93,7 @@ std::string seen(Lab& lab, const Follow& follow, std::size_t at, const sim::Outc
 
 }  // namespace
 
-std::uint64_t commute(Lab& lab, std::uint64_t walks, std::uint64_t places, std::set<std::string>& covered) {
+std::uint64_t commute(Lab& lab, std::uint64_t walks, std::uint64_t places, Covered& covered) {
   std::uint64_t pairs = 0;
   const auto random = sim::make_strategy("random");
   for (std::uint64_t seed = 0; seed < walks; ++seed) {

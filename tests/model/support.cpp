@@ -112,9 +112,7 @@ class Judge {
 void Lab::setup(sim::Engine& /*engine*/) {
   kernel.reset();
   init_rcu(kernel, rcu);
-  bound_.clear();
-  restarts_.clear();
-  calls_.clear();
+  kept_.clear();
   make_(*this);
 }
 
@@ -135,47 +133,47 @@ TaskId Lab::remover(std::string_view name, Body body) {
 }
 
 void Lab::init(IrqAction& a, IrqLine& l, std::string_view unique, Body body, LifetimeId owner) {
-  a.handler = BoundCall<void>::run;
-  a.argument = &bound_.emplace_back(BoundCall<void>{std::move(body)});
+  a.handler = Call<void>::run;
+  a.argument = keep<void>(std::move(body));
   init_irq_action(kernel, l, a, name(unique), owner);
 }
 
 void Lab::init(Work& w, std::string_view n, Body body, LifetimeId home) {
-  w.function = BoundCall<void>::run;
-  w.argument = &bound_.emplace_back(BoundCall<void>{std::move(body)});
+  w.function = Call<void>::run;
+  w.argument = keep<void>(std::move(body));
   init_work(kernel, w, name(n), name(n), home, name("kworker " + std::string(n)));
 }
 
 void Lab::init(DelayedWork& w, std::string_view n, Body body, LifetimeId home) {
-  w.work.function = BoundCall<void>::run;
-  w.work.argument = &bound_.emplace_back(BoundCall<void>{std::move(body)});
+  w.work.function = Call<void>::run;
+  w.work.argument = keep<void>(std::move(body));
   init_delayed_work(kernel, w, name(n), name(n), home, name("kworker " + std::string(n)), name(std::string(n) + " timer"),
                     name("softirq " + std::string(n)));
 }
 
 void Lab::init(SysfsAttribute& a, std::string_view n, std::function<int(Context&)> body, LifetimeId owner) {
-  a.operation = BoundCall<int>::run;
-  a.argument = &calls_.emplace_back(BoundCall<int>{std::move(body)});
+  a.operation = Call<int>::run;
+  a.argument = keep<int>(std::move(body));
   init_sysfs_attribute(kernel, a, name(n), name(n), owner);
 }
 
 void Lab::init(Kthread& t, std::string_view n, std::function<int(Context&)> body) {
-  t.function = BoundCall<int>::run;
-  t.argument = &calls_.emplace_back(BoundCall<int>{std::move(body)});
+  t.function = Call<int>::run;
+  t.argument = keep<int>(std::move(body));
   init_kthread(kernel, t, name(n), name(n), name("kthread " + std::string(n)));
 }
 
 void Lab::init(Timer& t, std::string_view n, Body body, LifetimeId home) {
   t.hr_function = nullptr;
-  t.function = BoundCall<void>::run;
-  t.argument = &bound_.emplace_back(BoundCall<void>{std::move(body)});
+  t.function = Call<void>::run;
+  t.argument = keep<void>(std::move(body));
   init_timer(kernel, t, name(n), name(n), home, name("softirq " + std::string(n)));
 }
 
 void Lab::init_hr(Timer& t, std::string_view n, std::function<bool(Context&)> body, LifetimeId home) {
   t.function = nullptr;
-  t.hr_function = BoundCall<bool>::run;
-  t.argument = &restarts_.emplace_back(BoundCall<bool>{std::move(body)});
+  t.hr_function = Call<bool>::run;
+  t.argument = keep<bool>(std::move(body));
   init_timer(kernel, t, name(n), name(n), home, name("hardirq " + std::string(n)));
 }
 
@@ -187,8 +185,8 @@ void Lab::init(Allocation& a, std::string_view n, std::initializer_list<std::str
 void Lab::init(RcuCallback& c, std::string_view task, Body body) {
   c = {};
   c.task_name = name(task);
-  c.body = BoundCall<void>::run;
-  c.argument = &bound_.emplace_back(BoundCall<void>{std::move(body)});
+  c.body = Call<void>::run;
+  c.argument = keep<void>(std::move(body));
 }
 
 void Lab::hardware(IrqLine& line, unsigned times, std::string_view n) {

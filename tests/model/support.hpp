@@ -4,9 +4,9 @@
 // verdict doesn't depend on the linearisation, and every violation replays from its canonical schedule with the same fingerprint.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -85,19 +85,24 @@ class Lab final : public sim::Program {
   // Hardware that raises the line `times` times; a daemon.
   void hardware(IrqLine& line, unsigned times = 1, std::string_view n = "hardware");
 
+  // A callback as primitives take it, function and argument, that runs `body`; lives until the next execution.
+  template <class Result> struct Call {
+    std::function<Result(Context&)> body;
+    static Result run(Context& context, void* argument) { return static_cast<Call*>(argument)->body(context); }
+  };
+  template <class Result> Call<Result>* keep(std::function<Result(Context&)> body) {
+    auto call = std::make_shared<Call<Result>>(Call<Result>{std::move(body)});
+    kept_.push_back(call);
+    return call.get();
+  }
+
   sim::Engine engine;
   Kernel kernel;
   Rcu rcu;
 
  private:
-  template <class Result> struct BoundCall {
-    std::function<Result(Context&)> body;
-    static Result run(Context& context, void* argument) { return static_cast<BoundCall*>(argument)->body(context); }
-  };
   Make make_;
-  std::deque<BoundCall<void>> bound_;
-  std::deque<BoundCall<bool>> restarts_;
-  std::deque<BoundCall<int>> calls_;
+  std::vector<std::shared_ptr<void>> kept_;
 };
 
 // A driver's file operation that is a lambda.

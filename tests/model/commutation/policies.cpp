@@ -1,20 +1,11 @@
 // A driver under a policy, for the commutation of what mechanisms are made of.
-#pragma once
-
 #include <array>
 
-#include "support.hpp"
+#include "model/commute.hpp"
 #include "unplug/model/policy.hpp"
 
 namespace unplug::model::test {
-
-// Somebody who has nothing to do with the others: whatever they do next is independent of what he does.
-inline void bystander(Lab& l, Allocation& own) {
-  l.init(own, "bystander's", {"x"});
-  l.task("bystander", [&](Context& c) {
-    for (std::uint64_t i = 0; i < 40; ++i) set(c, own, i, 0, MemoryOrder::once);
-  });
-}
+namespace {
 
 // A driver under a policy: probe, a node, an ioctl that uses a window, an interrupt that queues work, unbind, unload, a second loading.
 class Driver {
@@ -123,4 +114,28 @@ class Driver {
   FileBody ioctl_;
 };
 
+PolicySpec spec(std::initializer_list<std::pair<Part, std::string>> parts) {
+  PolicySpec s;
+  for (const auto& [part, mechanism] : parts) s.mechanism[static_cast<std::size_t>(part)] = mechanism;
+  return s;
+}
+
+// A driver with interrupts, windows, a node and files, under every mechanism.
+std::uint64_t policies(Covered& covered) {
+  using enum Part;
+  std::uint64_t pairs = 0;
+  for (const PolicySpec& p :
+       {PolicySpec{},
+        spec({{entry, "srcu"}, {work, "cancel_work_sync"}, {irq, "free_irq"}, {waiters, "shoot_down"}, {rcu_callbacks, "rcu_barrier"}}),
+        spec({{entry, "rwsem"}, {work, "disable_work_sync"}, {irq, "free_irq"}, {waiters, "shoot_down"}}),
+        spec({{resource, "rcu-revoke"}, {pin, "fd-refcount"}, {work, "flush_work"}, {waiters, "shoot_down"}}),
+        spec({{resource, "rcu-revoke-batched"}, {work, "cancel_work_sync"}, {irq, "free_irq"}, {waiters, "shoot_down"}})}) {
+    Driver d(p);
+    pairs += commute(d.lab, 25, 8, covered);
+  }
+  return pairs;
+}
+const CommutationLab policies_lab{"a driver under policies", 1000, policies};
+
+}  // namespace
 }  // namespace unplug::model::test
