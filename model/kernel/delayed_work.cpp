@@ -20,8 +20,8 @@ void timer_fn(Context& context, void* argument) {
   context.write(insert_op, w.work.object, w.work.home, [](std::uint64_t& word) { link(word); });
 }
 
-// try_to_grab_pending(), until it succeeds. Where the item was; if the timer had it, PENDING is still set. `claim`: PENDING, if the caller keeps
-// it, so that nobody queues the item meanwhile.
+// try_to_grab_pending(), until it succeeds. Where the item was; if the timer had it, PENDING is still set. `claim`: PENDING, if the caller
+// keeps it, so that nobody queues the item meanwhile.
 enum class Grabbed : std::uint8_t { nothing, timer, queue };
 Grabbed grab(Context& context, DelayedWork& w, std::uint64_t claim) {
   if (timer_delete(context, w.timer)) return Grabbed::timer;
