@@ -1,6 +1,10 @@
 #include "unplug/model/mechanisms/registry.hpp"
 
-#include <array>
+#include <algorithm>
+#include <initializer_list>
+#include <stdexcept>
+
+#include <fmt/format.h>
 
 #include "unplug/model/mechanisms/makers.hpp"
 
@@ -9,18 +13,19 @@ namespace {
 
 template <class T> struct Entry {
   MechanismInfo info;
-  std::unique_ptr<T> (*make)();
+  std::function<std::unique_ptr<T>()> make;
 };
+template <class T> using Table = std::vector<Entry<T>>;
 
 // One line a mechanism.
-const std::array entry_guards{
+Table<EntryGuard> entry_guards{
     Entry<EntryGuard>{{Part::entry, "none", "file operations call the driver directly", ""}, make_no_entry_guard},
     Entry<EntryGuard>{{Part::entry, "srcu", "a per-device SRCU section around every file operation", "uverbs_disassociate_api_pre, v6.18"},
                       make_srcu_entry_guard},
     Entry<EntryGuard>{{Part::entry, "rwsem", "operations read-lock a rwsem that removal write-locks", "tpm_del_char_device, v6.18"},
                       make_rwsem_entry_guard},
 };
-const std::array resource_guards{
+Table<ResourceGuard> resource_guards{
     Entry<ResourceGuard>{{Part::resource, "none", "a raw pointer", ""}, make_no_resource_guard},
     Entry<ResourceGuard>{
         {Part::resource, "rcu-revoke", "try_access in an RCU section; one grace period per resource at unbind", "revocable.rs, v6.16"},
@@ -28,12 +33,12 @@ const std::array resource_guards{
     Entry<ResourceGuard>{{Part::resource, "rcu-revoke-batched", "the same, one grace period for all resources", "proposed in 2026"},
                          make_rcu_revoke_batched},
 };
-const std::array pins{
+Table<ModulePin> pins{
     Entry<ModulePin>{{Part::pin, "none", "fops.owner = NULL: an open file does not pin the driver's module", ""}, make_no_pin},
     Entry<ModulePin>{{Part::pin, "fd-refcount", "fops.owner = THIS_MODULE: every open file pins it", "chrdev_open, v6.18"},
                      make_fd_refcount},
 };
-const std::array quiescers{
+Table<Quiesce> quiescers{
     Entry<Quiesce>{{Part::work, "none", "work items are left alone", ""}, make_leave},
     Entry<Quiesce>{{Part::work, "cancel_work_sync", "pending ones are taken back, running ones waited for", "__cancel_work_sync, v6.18"},
                    make_cancel_work},
@@ -45,15 +50,24 @@ const std::array quiescers{
     Entry<Quiesce>{{Part::waiters, "none", "waits inside operations are let run", ""}, make_leave},
     Entry<Quiesce>{{Part::waiters, "shoot_down", "waits inside operations are woken with an error", ""}, make_shoot_down},
 };
-const std::array barriers{
+Table<ExitBarrier> barriers{
     Entry<ExitBarrier>{{Part::rcu_callbacks, "none", "module exit does not wait for RCU callbacks", ""}, make_no_exit_barrier},
     Entry<ExitBarrier>{{Part::rcu_callbacks, "rcu_barrier", "module exit waits for them", "rcu_barrier, v6.18"}, make_rcu_barrier},
 };
 
-template <class T, std::size_t N> std::unique_ptr<T> find(const std::array<Entry<T>, N>& table, Part part, std::string_view name) {
+template <class T> std::unique_ptr<T> find(const Table<T>& table, Part part, std::string_view name) {
   for (const Entry<T>& e : table)
     if (e.info.part == part && e.info.name == name) return e.make();
   return nullptr;
+}
+
+template <class T>
+void add(Table<T>& table, std::initializer_list<Part> parts, const MechanismInfo& info, std::function<std::unique_ptr<T>()> make) {
+  if (std::ranges::find(parts, info.part) == parts.end())
+    throw std::invalid_argument(fmt::format("mechanism '{}' is of another kind than its part", info.name));
+  if (find(table, info.part, info.name) != nullptr)
+    throw std::invalid_argument(fmt::format("there is a mechanism '{}' already", info.name));
+  table.push_back({info, std::move(make)});
 }
 
 }  // namespace
@@ -86,5 +100,21 @@ std::unique_ptr<ResourceGuard> make_resource_guard(std::string_view name) { retu
 std::unique_ptr<ModulePin> make_module_pin(std::string_view name) { return find(pins, Part::pin, name); }
 std::unique_ptr<Quiesce> make_quiesce(Part part, std::string_view name) { return find(quiescers, part, name); }
 std::unique_ptr<ExitBarrier> make_exit_barrier(std::string_view name) { return find(barriers, Part::rcu_callbacks, name); }
+
+void register_mechanism(const MechanismInfo& info, std::function<std::unique_ptr<EntryGuard>()> make) {
+  add(entry_guards, {Part::entry}, info, std::move(make));
+}
+void register_mechanism(const MechanismInfo& info, std::function<std::unique_ptr<ResourceGuard>()> make) {
+  add(resource_guards, {Part::resource}, info, std::move(make));
+}
+void register_mechanism(const MechanismInfo& info, std::function<std::unique_ptr<ModulePin>()> make) {
+  add(pins, {Part::pin}, info, std::move(make));
+}
+void register_mechanism(const MechanismInfo& info, std::function<std::unique_ptr<Quiesce>()> make) {
+  add(quiescers, {Part::work, Part::irq, Part::waiters}, info, std::move(make));
+}
+void register_mechanism(const MechanismInfo& info, std::function<std::unique_ptr<ExitBarrier>()> make) {
+  add(barriers, {Part::rcu_callbacks}, info, std::move(make));
+}
 
 }  // namespace unplug::model

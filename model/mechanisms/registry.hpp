@@ -1,6 +1,7 @@
 // All mechanisms, by part of a policy and name.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -34,5 +35,13 @@ struct MechanismInfo {
 [[nodiscard]] std::unique_ptr<ModulePin> make_module_pin(std::string_view name);
 [[nodiscard]] std::unique_ptr<Quiesce> make_quiesce(Part part, std::string_view name);  // work, irq, waiters
 [[nodiscard]] std::unique_ptr<ExitBarrier> make_exit_barrier(std::string_view name);
+
+// Makes a mechanism from outside known under a name, for policies that name it; before the first Policy is made, and not while others run.
+// Throws std::invalid_argument if the part has one of that name, or mechanisms of another kind.
+void register_mechanism(const MechanismInfo& info, std::function<std::unique_ptr<EntryGuard>()> make);
+void register_mechanism(const MechanismInfo& info, std::function<std::unique_ptr<ResourceGuard>()> make);
+void register_mechanism(const MechanismInfo& info, std::function<std::unique_ptr<ModulePin>()> make);
+void register_mechanism(const MechanismInfo& info, std::function<std::unique_ptr<Quiesce>()> make);
+void register_mechanism(const MechanismInfo& info, std::function<std::unique_ptr<ExitBarrier>()> make);
 
 }  // namespace unplug::model

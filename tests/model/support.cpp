@@ -109,29 +109,6 @@ class Judge {
 
 }  // namespace
 
-void Lab::setup(sim::Engine& /*engine*/) {
-  kernel.reset();
-  init_rcu(kernel, rcu);
-  kept_.clear();
-  make_(*this);
-}
-
-TaskId Lab::task(std::string_view name, Body body, ContextKind kind, bool daemon) {
-  return engine.spawn(
-      name,
-      [this, kind, body = std::move(body)] {
-        Context context(kernel, kind);
-        body(context);
-        context.finish();
-      },
-      daemon);
-}
-
-TaskId Lab::remover(std::string_view name, Body body) {
-  // The task runs up to its first step inside spawn(); what it does there is no removal yet.
-  return kernel.remover = task(name, std::move(body));
-}
-
 void Lab::init(IrqAction& a, IrqLine& l, std::string_view unique, Body body, LifetimeId owner) {
   a.handler = Call<void>::run;
   a.argument = keep<void>(std::move(body));

@@ -6,7 +6,6 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 #include "support/explore.hpp"
 #include "unplug/model/checker/checker.hpp"
 #include "unplug/model/context.hpp"
+#include "unplug/model/experiment.hpp"
 #include "unplug/model/kernel/chardev.hpp"
 #include "unplug/model/kernel/delayed_work.hpp"
 #include "unplug/model/kernel/device.hpp"
@@ -36,18 +36,14 @@
 
 namespace unplug::model::test {
 
-class Lab final : public sim::Program {
+// An experiment whose things are called in executions what they are called in findings.
+class Lab final : public Experiment {
  public:
   using Make = std::function<void(Lab&)>;
-  using Body = std::function<void(Context&)>;
-  explicit Lab(Make make, const KernelConfig& config = {}) : kernel(engine, config), rcu(kernel), make_(std::move(make)) {}
-  void setup(sim::Engine& e) override;
+  explicit Lab(Make make, const KernelConfig& config = {})
+      : Experiment([this](Experiment&) { make_(*this); }, config), make_(std::move(make)) {}
 
   // --- For `make`.
-  NameId name(std::string_view text) { return kernel.intern(text); }
-  TaskId task(std::string_view name, Body body, ContextKind kind = ContextKind::process, bool daemon = false);
-  // The task that removes: as task(), and the kernel knows it.
-  TaskId remover(std::string_view name, Body body);
   void init(Mutex& m, std::string_view n, LifetimeId home = {}) { init_mutex(kernel, m, name(n), name(n), home); }
   void init(Spinlock& s, std::string_view n, LifetimeId home = {}) { init_spinlock(kernel, s, name(n), name(n), home); }
   void init(Rwsem& s, std::string_view n, LifetimeId home = {}) { init_rwsem(kernel, s, name(n), name(n), home); }
@@ -85,24 +81,8 @@ class Lab final : public sim::Program {
   // Hardware that raises the line `times` times; a daemon.
   void hardware(IrqLine& line, unsigned times = 1, std::string_view n = "hardware");
 
-  // A callback as primitives take it, function and argument, that runs `body`; lives until the next execution.
-  template <class Result> struct Call {
-    std::function<Result(Context&)> body;
-    static Result run(Context& context, void* argument) { return static_cast<Call*>(argument)->body(context); }
-  };
-  template <class Result> Call<Result>* keep(std::function<Result(Context&)> body) {
-    auto call = std::make_shared<Call<Result>>(Call<Result>{std::move(body)});
-    kept_.push_back(call);
-    return call.get();
-  }
-
-  sim::Engine engine;
-  Kernel kernel;
-  Rcu rcu;
-
  private:
   Make make_;
-  std::vector<std::shared_ptr<void>> kept_;
 };
 
 // A driver's file operation that is a lambda.
