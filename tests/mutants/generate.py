@@ -217,17 +217,18 @@ class Instrumenter:
                 return self.describe(x, self.span)
         return "?"
 
-    def result(self, first):
-        text, at, out = self.unit.text, 0, []
-        for offset, _, _, insertion in sorted(self.inserts, key=lambda x: x[:3]):
-            out.append(text[at:offset].decode())
-            insertion = re.sub(r"\{(\d+)\}", lambda m: str(first + int(m.group(1))), insertion)
-            out.append(insertion.replace("\0<", "{").replace("\0>", "}"))
-            at = offset
-        out.append(text[at:].decode())
-        body = "".join(out)
-        include = '#include "mutants.hpp"\n'
-        return body.replace("#pragma once\n", "#pragma once\n" + include, 1) if "#pragma once" in body else include + body
+
+def rewritten(text, inserts, first):
+    """The text with its insertions; {N} in one is the number of a mutant, counted from `first`."""
+    at, out = 0, []
+    for offset, _, _, insertion in sorted(inserts, key=lambda x: x[:3]):
+        out.append(text[at:offset].decode())
+        insertion = re.sub(r"\{(\d+)\}", lambda m: str(first + int(m.group(1))), insertion)
+        out.append(insertion.replace("\0<", "{").replace("\0>", "}"))
+        at = offset
+    body = "".join(out) + text[at:].decode()
+    include = '#include "mutants.hpp"\n'
+    return body.replace("#pragma once\n", "#pragma once\n" + include, 1) if "#pragma once" in body else include + body
 
 
 def graph_of(arguments):
@@ -235,22 +236,17 @@ def graph_of(arguments):
     return calls_of(Unit(root, path, includes))
 
 
-def instrument(arguments):
+def instrumented(arguments):
     root, path, includes, steppers, known = arguments
     instrumenter = Instrumenter(Unit(root, path, includes), steppers, known)
     instrumenter.run()
-    return path, instrumenter
-
-
-def instrumented(arguments):
-    path, i = instrument(arguments)
-    return path, i.mutants, i.inserts, i.unit.text
+    return path, instrumenter.mutants, instrumenter.inserts
 
 
 def main():
     root, out, includes = Path(sys.argv[1]).resolve(), Path(sys.argv[2]), sys.argv[3:]
-    paths = sorted(p.relative_to(root) for d in ("model/kernel", "model/mechanisms") for p in (root / d).iterdir()
-                   if p.suffix == ".cpp" or (p.suffix == ".hpp" and "template <" in p.read_text()))
+    files = sorted(p.relative_to(root) for d in ("model/kernel", "model/mechanisms") for p in (root / d).iterdir())
+    paths = [p for p in files if p.suffix == ".cpp" or "template <" in (root / p).read_text()]
     with ProcessPoolExecutor() as pool:
         graph = dict(pair for pairs in pool.map(graph_of, [(root, p, includes) for p in paths]) for pair in pairs)
         steppers = {f for f, called in graph.items() if "" in called}
@@ -260,17 +256,16 @@ def main():
                 break
             steppers |= more
         results = list(pool.map(instrumented, [(root, p, includes, frozenset(steppers), frozenset(graph)) for p in paths]))
-    mutants = []
-    for path, found, inserts, text in results:
-        rewriter = Instrumenter.__new__(Instrumenter)
-        rewriter.inserts = inserts
-        rewriter.unit = type("Text", (), {"text": text})
-        (out / path).parent.mkdir(parents=True, exist_ok=True)
-        target = out / path
-        body = rewriter.result(len(mutants)) if found else text.decode()
-        if not target.exists() or target.read_text() != body:
-            target.write_text(body)
+    mutants, bodies = [], {p: (root / p).read_text() for p in files}
+    for path, found, inserts in results:
+        if found:
+            bodies[path] = rewritten(bodies[path].encode(), inserts, len(mutants))
         mutants += found
+    for path, body in bodies.items():
+        target = out / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.read_text() != body:  # what is as it was is not compiled again
+            target.write_text(body)
     for n, m in enumerate(mutants):
         m["number"] = n
     (out / "mutants.json").write_text(json.dumps(mutants, indent=1) + "\n")

@@ -10,19 +10,16 @@ for folder in CMakeLists.txt CMakePresets.json cmake sim scenarios reports cli b
 mkdir -p "$tree/model"
 find model -name '*.[ch]pp' -o -name '*.def' | while read -r file; do
   mkdir -p "$tree/$(dirname "$file")"
-  case "$file" in
-    model/kernel/*|model/mechanisms/*) [ -e "$tree/$file" ] || cp "$file" "$tree/$file" ;;  # the generator writes these
-    *) cmp -s "$file" "$tree/$file" || cp "$file" "$tree/$file" ;;
-  esac
+  case "$file" in model/kernel/* | model/mechanisms/*) ;; *) cmp -s "$file" "$tree/$file" || cp "$file" "$tree/$file" ;; esac
 done
 find "$tree/model" -name '*.[ch]pp' | while read -r file; do [ -e "${file#"$tree/"}" ] || rm "$file"; done  # what is no more
-flags="-I$PWD/tests/mutants"
-cmake -S "$tree" -B "$out/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS="$flags" \
-  ${UNPLUG_LAUNCHER:+-DCMAKE_CXX_COMPILER_LAUNCHER=$UNPLUG_LAUNCHER} > "$out/cmake.log"
 # The generator parses the sources as they are.
 include=$out/include
 rm -rf "$include"; mkdir -p "$include/unplug"
 ln -sfn "$PWD/sim" "$include/unplug/sim"; ln -sfn "$PWD/model" "$include/unplug/model"
-/usr/bin/python3 tests/mutants/generate.py . "$tree" "$include" "$out/build/include/generated"
+/usr/bin/python3 tests/mutants/generate.py . "$tree" "$include"
+flags="-I$PWD/tests/mutants"
+cmake -S "$tree" -B "$out/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS="$flags" \
+  ${UNPLUG_LAUNCHER:+-DCMAKE_CXX_COMPILER_LAUNCHER=$UNPLUG_LAUNCHER} > "$out/cmake.log"
 cmake --build "$out/build" --target test_model
 /usr/bin/python3 tests/mutants/run.py "$out/build/tests/test_model" "$tree/mutants.json" tests/mutants/equivalent.txt "$out/work" "$@"
