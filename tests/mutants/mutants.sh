@@ -18,7 +18,7 @@ include=$out/include
 rm -rf "$include"; mkdir -p "$include/unplug"
 ln -sfn "$PWD/sim" "$include/unplug/sim"; ln -sfn "$PWD/model" "$include/unplug/model"
 /usr/bin/python3 tests/mutants/generate.py . "$tree" "$include"
-flags="-I$PWD/tests/mutants"
+flags="-I$PWD/tests/mutants -Wno-misleading-indentation"  # of what is inserted
 cmake -S "$tree" -B "$out/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS="$flags" \
   ${UNPLUG_LAUNCHER:+-DCMAKE_CXX_COMPILER_LAUNCHER=$UNPLUG_LAUNCHER} > "$out/cmake.log"
 cmake --build "$out/build" --target test_model
