@@ -5,6 +5,28 @@
 
 namespace unplug::model::test {
 
+// A line of its own, and a handler on it that touches the device's memory.
+struct Device1 {
+  IrqLine line;
+  IrqAction action;
+  Allocation priv;
+  int runs = 0, inside = 0;
+  Lab::Body extra;
+  void init(Lab& l, bool priv_from_start = true) {
+    runs = inside = 0;
+    l.init(priv, "priv", {"hits"}, priv_from_start);
+    l.init(line, "irq");
+    l.init(action, line, "irq action", [this](Context& c) {
+      CHECK(++inside == 1);
+      CHECK(c.kind() == ContextKind::hardirq);
+      ++runs;
+      get(c, priv);
+      if (extra) extra(c);
+      --inside;
+    });
+  }
+};
+
 // An action whose halves are lambdas. Set them, and the flags of `action`, before init().
 struct IrqDevice {
   IrqAction action;
