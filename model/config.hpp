@@ -20,6 +20,7 @@ struct KernelConfig {
   GracePeriodPreset grace_periods = GracePeriodPreset::idle;
   std::optional<sim::Duration> grace_period;  // exact duration of every normal grace period, instead of the preset
   bool unload_grace_period = true;            // free_module() waits for one grace period before it frees text (since 4.20)
+  bool debug_shirq = false;                   // CONFIG_DEBUG_SHIRQ: free_irq() calls a shared handler once more
   sim::Duration step_cost = 200;              // ns of CPU time that a step takes under `timed`
 
   [[nodiscard]] sim::Duration jiffy() const { return sim::second / hz; }

@@ -4,11 +4,14 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/kernel/cpu_irq.hpp"
 #include "unplug/model/kernel/rcu.hpp"
 
 namespace unplug::model {
 
-sim::Step Context::make(const Operation& operation, LifetimeId home) const {
+sim::Step Context::make(const Operation& operation, LifetimeId home) {
+  if (interrupts != nullptr) [[unlikely]]
+    interrupt_point(*this);
   sim::Step s;
   s.operation = &operation;
   s.uses.add(text_).add(binding_).add(home);
@@ -16,8 +19,8 @@ sim::Step Context::make(const Operation& operation, LifetimeId home) const {
 }
 
 void Context::sleep(const Operation& operation, sim::Duration duration) {
-  leave_cpu(operation.name);
   sim::Step s = make(operation);
+  leave_cpu(operation.name);
   s.sleep = duration;
   engine().step(s);
   back_on_cpu();
@@ -41,6 +44,9 @@ void Context::leave_cpu(std::string_view what) {
                    Shown::next);
   } else if (!spinlocks.empty()) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what), fmt::format("{} may sleep, under a spinlock", what), Shown::next);
+  } else if (irqs_off || softirqs_off > 0) {
+    kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
+                   fmt::format("{} may sleep, with {} off", what, irqs_off ? "interrupts" : "softirqs"), Shown::next);
   } else if (rcu_nesting > 0) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
                    fmt::format("{} may sleep, inside an RCU read-side section", what), Shown::next);
@@ -105,6 +111,9 @@ void Context::finish() {
   if (aborting()) return;
   for (const HeldLock& h : held)
     if (!h.map) kernel_.report(ViolationClass::leak, h.name, fmt::format("lock '{}' is still held", kernel_.text(h.name)));
+  static const StaticName irqs{"local_irq_disable"}, softirqs{"local_bh_disable"};
+  if (irqs_off) kernel_.report(ViolationClass::leak, kernel_.intern(irqs), "interrupts are still off");
+  if (softirqs_off > 0) kernel_.report(ViolationClass::leak, kernel_.intern(softirqs), "softirqs are still off");
   if (rcu_nesting > 0) kernel_.report(ViolationClass::leak, rcu->name, "an RCU read-side section is still open");
 }
 

@@ -11,6 +11,7 @@
 namespace unplug::model {
 
 struct Rcu;
+struct CpuInterrupts;
 
 enum class ContextKind : std::uint8_t { process, softirq, hardirq };
 
@@ -32,8 +33,8 @@ class Context {
   [[nodiscard]] bool aborting() { return engine().aborting(); }
 
   // A step executed from where the context is: text and binding of the innermost function are witnesses, `home` is the memory that the
-  // object of the step lives in (none: static).
-  [[nodiscard]] sim::Step make(const Operation& operation, LifetimeId home = {}) const;
+  // object of the step lives in (none: static). To be announced next: what interrupts this CPU (`interrupts`) comes before it.
+  [[nodiscard]] sim::Step make(const Operation& operation, LifetimeId home = {});
 
   template <class Effect> auto write(const Operation& operation, ObjectId object, LifetimeId home, Effect&& effect) {
     sim::Step s = make(operation, home);
@@ -111,6 +112,10 @@ class Context {
   std::vector<HeldLock> held;  // in the order in which they were taken
   // Of the spinlocks among them, under which nobody may sleep, what was switched off for them.
   std::vector<std::pair<ObjectId, SpinlockOff>> spinlocks;
+  // --- The CPU (kernel/cpu_irq.hpp).
+  CpuInterrupts* interrupts = nullptr;  // what may interrupt this context between its steps; null, as nearly always: nothing
+  bool irqs_off = false;                // local_irq_disable()
+  unsigned softirqs_off = 0;            // local_bh_disable(), nested
   // Called when a task has run its course: a lock still held, or a reader still open, is a leak.
   void finish();
 

@@ -2,84 +2,149 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/kernel/irq_word.hpp"
+
 namespace unplug::model {
 namespace {
 
-const Operation request_op{.name = "request_irq", .sync = sim::Sync::release},
-    arrive_op{.name = "interrupt arrives", .sync = sim::Sync::acquire, .pause = true},
-    done_op{.name = "handler finished", .sync = sim::Sync::release}, unlink_op{.name = "free_irq: unlink action"},
-    synchronize_op{.name = "free_irq: wait for the handler", .sync = sim::Sync::acquire};
+using namespace irq_word;
 
-// That the bit means idle, not in progress, makes "an action is installed and no handler runs" one comparison.
-constexpr std::uint64_t action_mask = 0xffff, idle = 0x10000;
+const Operation request_op{.name = "request_irq", .sync = sim::Sync::release}, unlink_op{.name = "free_irq: unlink action"},
+    free_wait_op{.name = "free_irq: wait for the handler", .sync = sim::Sync::acquire},
+    stop_op{.name = "free_irq: stop the thread", .sync = sim::Sync::release},
+    join_op{.name = "free_irq: wait for the thread", .sync = sim::Sync::acquire};
+const Operation hard_op{.name = "synchronize_irq: wait for the handlers", .sync = sim::Sync::acquire},
+    threads_op{.name = "synchronize_irq: wait for the threads", .sync = sim::Sync::acquire}, disable_op{.name = "disable_irq_nosync"},
+    enable_op{.name = "enable_irq", .sync = sim::Sync::release};
+
+// Flags that request_threaded_irq() refuses; null: fine.
+const char* refused(const IrqAction& a) {
+  if (a.no_autoen && a.shared) return "IRQF_NO_AUTOEN of a shared interrupt (-EINVAL)";
+  if (a.handler == nullptr && a.primary == nullptr && (a.thread_fn == nullptr || !a.oneshot))
+    return "no primary handler and no IRQF_ONESHOT: the line would come again before the thread is done (-EINVAL)";
+  return nullptr;
+}
+
+bool install(IrqLine& line, IrqAction& action, std::uint64_t& word) {
+  if (line.first != nullptr) {
+    const IrqAction& old = *line.first;
+    if (action.installed || !action.shared || !old.shared || action.oneshot != old.oneshot) return false;
+    if ((word & spurious) != 0) word = (word & ~spurious) - depth_unit;  // another sharer: another chance
+  } else {
+    word = (word & ~(nobody | spurious | depth_mask)) | (action.no_autoen ? depth_unit : 0);
+  }
+  IrqAction** last = &line.first;
+  while (*last != nullptr) last = &(*last)->next;
+  *last = &action;
+  action.next = nullptr;
+  action.installed = true;
+  return true;
+}
+
+bool unlink(IrqLine& line, IrqAction& action, std::uint64_t& word) {
+  if (!action.installed) return false;
+  IrqAction** at = &line.first;
+  while (*at != &action) at = &(*at)->next;
+  *at = action.next;  // its own pointer stays: a handler that runs goes on from there
+  action.installed = false;
+  if (line.first == nullptr) word = (word | nobody) + depth_unit;
+  return true;
+}
+
+void stop_thread(Context& context, IrqLine& line, IrqAction& action) {
+  context.write(stop_op, line.object, {}, [&](std::uint64_t& word) { word |= stop_bit(action); });
+  if (context.aborting()) return;
+  sim::Step join = context.make(join_op);
+  join.access = {action.thread, sim::AccessKind::read};
+  join.guard = sim::Guard::equal(1);
+  context.wait(join, {"free_irq", line.name, Owner::driver}, [](std::uint64_t&) {});
+}
+
+void wait_for_all(Context& context, IrqLine& line, std::string_view what) {
+  sim::Step hard = context.make(hard_op);
+  hard.access = {line.object, sim::AccessKind::read};
+  hard.guard = sim::Guard::equal(0, in_progress);
+  context.wait(hard, {.what = what, .object = line.name, .owner = Owner::driver, .sleeps = false, .before = thread_holder},
+               [](std::uint64_t&) {});
+  if (context.aborting()) return;
+  sim::Step threads = context.make(threads_op);
+  threads.access = {line.object, sim::AccessKind::read};
+  threads.guard = sim::Guard::equal(0, active_mask);
+  context.wait(threads, {what, line.name, Owner::driver}, [](std::uint64_t&) {});
+}
 
 }  // namespace
 
 void init_irq_line(Kernel& kernel, IrqLine& line, NameId unique_name, NameId declared) {
-  line.object = kernel.engine().new_object(unique_name, idle);
+  line.object = kernel.engine().new_object(unique_name, nobody | depth_unit);
   line.name = declared;
-  line.actions.clear();
+  line.first = nullptr;
+  line.threads = 0;
   line.kernel = &kernel;
 }
 
 void init_irq_action(Kernel& kernel, IrqLine& line, IrqAction& action, NameId unique_name, LifetimeId owner) {
-  line.actions.push_back(&action);
   action.name = line.name;
-  action.number = static_cast<std::uint32_t>(line.actions.size());
   action.life = kernel.new_lifetime(unique_name, LifetimeKind::irq, line.name, owner, false);
+  action.next = nullptr;
+  action.installed = false;
 }
 
 bool request_irq(Context& context, IrqLine& line, IrqAction& action) {
+  if (const char* why = refused(action)) {
+    context.kernel().report(ViolationClass::api_misuse, action.name, fmt::format("request_irq(): {}", why));
+    return false;
+  }
   sim::Step s = context.make(request_op);
   s.access = {line.object, sim::AccessKind::write};
   s.begins = action.life;
   return context.engine().step(s, [&](std::uint64_t& word) {
-    if ((word & action_mask) != 0) {
-      context.engine().begin_nothing();
-      return false;
-    }
-    word |= action.number;
-    return true;
+    const bool done = install(line, action, word);
+    if (!done) context.engine().begin_nothing();
+    return done;
   });
 }
 
 void free_irq(Context& context, IrqLine& line, IrqAction& action) {
-  sim::Step unlink = context.make(unlink_op);
-  unlink.access = {line.object, sim::AccessKind::write};
-  unlink.ends = action.life;
-  context.engine().step(unlink, [&](std::uint64_t& word) {
-    if ((word & action_mask) == action.number) word &= ~action_mask;
-  });
-  sim::Step wait = context.make(synchronize_op);
+  sim::Step s = context.make(unlink_op);
+  s.access = {line.object, sim::AccessKind::write};
+  s.ends = action.life;
+  const bool found = context.engine().step(s, [&](std::uint64_t& word) { return unlink(line, action, word); });
+  if (!found || context.aborting()) return;
+  sim::Step wait = context.make(free_wait_op);
   wait.access = {line.object, sim::AccessKind::read};
-  wait.guard = sim::Guard::equal(idle, idle);
-  context.wait(wait, {"free_irq", line.name, Owner::driver}, [](std::uint64_t&) {});
+  wait.guard = sim::Guard::equal(0, in_progress);
+  context.wait(wait, {.what = "free_irq", .object = line.name, .owner = Owner::driver, .before = thread_holder}, [](std::uint64_t&) {});
+  if (context.aborting()) return;
+  if (context.kernel().config().debug_shirq && action.shared) {
+    const bool on = local_irq_save(context);
+    call_primary(context, action);  // whatever it answers
+    local_irq_restore(context, on);
+    if (context.aborting()) return;
+  }
+  if (action.thread_fn != nullptr) stop_thread(context, line, action);
 }
 
-bool raise_irq(Kernel& kernel, IrqLine& line) {
-  Context context(kernel, ContextKind::hardirq);
-  const TaskId me = context.engine().current();
-  sim::Step arrive = context.make(arrive_op);
-  arrive.access = {line.object, sim::AccessKind::write};
-  // One handler at a time: a line that is in progress stays pending at the interrupt controller.
-  arrive.guard = sim::Guard::at_least(idle | 1);
-  std::uint64_t number = 0;
-  context.wait(arrive, {.what = "interrupt", .object = line.name, .owner = Owner::hardware, .idle = true, .sleeps = false},
-               [&](std::uint64_t& word) {
-                 number = word & action_mask;
-                 word &= ~idle;
-                 kernel.hold(line.object, me);
-               });
-  if (context.aborting()) return false;
-  IrqAction& action = *line.actions[number - 1];
-  action.handler(context, action.argument);
-  if (context.aborting()) return false;
-  context.write(done_op, line.object, {}, [&](std::uint64_t& word) {
-    word |= idle;
-    kernel.unhold(line.object, me);
+void synchronize_irq(Context& context, IrqLine& line) { wait_for_all(context, line, "synchronize_irq"); }
+
+void disable_irq_nosync(Context& context, IrqLine& line) {
+  context.write(disable_op, line.object, {}, [](std::uint64_t& word) { word += depth_unit; });
+}
+
+void disable_irq(Context& context, IrqLine& line) {
+  context.might_sleep("disable_irq");
+  disable_irq_nosync(context, line);
+  if (!context.aborting()) wait_for_all(context, line, "disable_irq");
+}
+
+void enable_irq(Context& context, IrqLine& line) {
+  context.write(enable_op, line.object, {}, [&](std::uint64_t& word) {
+    if ((word & depth_mask) != 0) {
+      word -= depth_unit;
+    } else {
+      context.kernel().report(ViolationClass::api_misuse, line.name, "enable_irq() without disable_irq()");
+    }
   });
-  context.finish();
-  return !context.aborting();
 }
 
 }  // namespace unplug::model

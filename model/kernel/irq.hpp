@@ -1,40 +1,86 @@
-// Interrupts: one line, its action, and the hardware that raises it.
+// Interrupts: lines, the actions that share them, their threads, and the hardware that raises them.
 //
-// kernel/irq/manage.c, v6.18. The handler can run as soon as request_irq() has installed it, and never twice at once. free_irq() unlinks
-// the action, then waits until no handler is in progress; it does not wait for work the handler queued. Hardware is a task: it raises
-// the line at most as often as the scenario says, at any moment, on another CPU than everybody else.
-// Left out: shared lines, threaded handlers, masking, spurious and stuck interrupts, DEBUG_SHIRQ.
+// kernel/irq/manage.c, handle.c and spurious.c, v6.18. A handler can run as soon as request_irq() has installed it, and a line never runs
+// twice at once; an interrupt runs every action of its line in turn, whoever's device raised it. A primary handler that answers
+// IRQ_WAKE_THREAD has the rest done by its thread, in process context; IRQF_ONESHOT keeps the line masked until that is done. free_irq()
+// unlinks the action (the last one shuts the line down), waits for the hard handlers of the line and then for the action's own thread; not
+// for the threads of sharers, and for nothing that the handler queued. synchronize_irq() and disable_irq() wait for all threads of the
+// line. Hardware is a task: it raises the line at most as often as the scenario says, at any moment, on another CPU than everybody else
+// (on the CPU of a task: cpu_irq.hpp). What the line can't take now stays pending at the controller, so that enable_irq() replays it.
+// Left out: that several interrupts latched while a line is off become one; request_mutex; affinity, NMIs, per-CPU and chained interrupts,
+// forced threading, irq_wake_thread(), disable_hardirq(), suspend, IRQF_ONESHOT on edge lines (not masked by all chips), irqpoll.
 #pragma once
 
 #include "unplug/model/context.hpp"
+#include "unplug/model/kernel/cpu_irq.hpp"
+#include "unplug/model/kernel/presence.hpp"
 
 namespace unplug::model {
+
+enum class IrqReturn : std::uint8_t { none, handled, wake_thread };
+
+struct IrqLine;
 
 struct IrqAction {
   NameId name;      // as declared
   LifetimeId life;  // of the registration: freeing twice is a double release
-  void (*handler)(Context&, void*) = nullptr;
-  void* argument = nullptr;
-  std::uint32_t number = 0;  // 1-based index into IrqLine::actions
+  // One of them; with a thread_fn it may be none, which always wakes the thread.
+  void (*handler)(Context&, void*) = nullptr;               // always answers IRQ_HANDLED
+  IrqReturn (*primary)(Context&, void*) = nullptr;          // says whether it was its device's
+  void (*thread_fn)(Context&, void*) = nullptr;             // in process context; see init_irq_thread()
+  void* argument = nullptr;                                 // of all of them
+  bool shared = false, oneshot = false, no_autoen = false;  // IRQF_SHARED, IRQF_ONESHOT, IRQF_NO_AUTOEN
+  IrqAction* next = nullptr;  // on the line, kept when it is unlinked, as in the kernel; touched in steps on the line only
+  bool installed = false;     // likewise
+  IrqLine* line = nullptr;    // this and the rest: of an action with a thread
+  ObjectId thread;            // word: 1 the thread has returned
+  std::uint32_t thread_number = 0;
 };
 
 struct IrqLine {
-  ObjectId object;  // word: bits 0..15 number of the installed action (0: none), bit 16 no handler is in progress
+  ObjectId object;  // word: see irq_word.hpp
   NameId name;
-  std::vector<IrqAction*> actions;  // every action that may be installed; stable for one execution
+  IrqAction* first = nullptr;  // touched in steps on `object` only
+  std::uint32_t threads = 0;   // threaded actions that are known
   Kernel* kernel = nullptr;
+  bool level = false;  // level-triggered: an interrupt that no handler acknowledges comes again at once
 };
 void init_irq_line(Kernel& kernel, IrqLine& line, NameId unique_name, NameId declared);
-// Makes known an action that request_irq() may install later. `action` must stay where it is until the execution has ended.
+// Makes known an action that request_irq() may install later, once. `action` must stay where it is until the execution has ended.
 void init_irq_action(Kernel& kernel, IrqLine& line, IrqAction& action, NameId unique_name, LifetimeId owner);
+// Gives an action its thread, a daemon task called `task_name`; thread_fn is set before. At most 12 on a line.
+void init_irq_thread(Kernel& kernel, IrqLine& line, IrqAction& action, NameId unique_name, NameId task_name);
 
-// false: the line has an action already (-EBUSY).
+// request_threaded_irq(), if the action has a thread_fn. false: the line has an action already and one of them isn't IRQF_SHARED, or
+// they disagree on IRQF_ONESHOT (-EBUSY). Flags that don't go together are api-misuse (-EINVAL).
 bool request_irq(Context& context, IrqLine& line, IrqAction& action);
-// Gate and drain. Freeing an interrupt that is not requested ends nothing and is double-release.
+// Gate and drain. Freeing an interrupt that is not requested ends nothing, is double-release, and waits for nobody. From the own handler
+// or thread it never returns. With CONFIG_DEBUG_SHIRQ the handler of a shared action is called once more, interrupts off, when it can no
+// longer be called by the line.
 void free_irq(Context& context, IrqLine& line, IrqAction& action);
 
-// The hardware side: raises the line once, now or when an action is installed, and runs its handler in hardirq context. For tasks that
-// stand for hardware. false: the execution is over.
-bool raise_irq(Kernel& kernel, IrqLine& line);
+// Waits for the hard handlers that run, then until no thread of the line is active. Keeps nobody from running afterwards.
+void synchronize_irq(Context& context, IrqLine& line);
+// Gate, for all sharers; nests.
+void disable_irq_nosync(Context& context, IrqLine& line);
+// Gate and drain. From a handler or thread of the line it never returns.
+void disable_irq(Context& context, IrqLine& line);
+// Undoes one disable; what is pending comes then. Without a disable: api-misuse.
+void enable_irq(Context& context, IrqLine& line);
+
+// The hardware side: raises the line once, now or when the line can take it, and runs its handlers in hardirq context. For tasks that
+// stand for hardware. `device`: which device it is, if that can be pulled out: a device that is gone raises nothing, what it has raised
+// before still arrives. false: no more will come, because of that or because the execution is over.
+// On a level-triggered line an interrupt that every handler disowns, of a device that is there, is "nobody cared": api-misuse, and the
+// line is off for everybody (the kernel counts to 100,000 first).
+bool raise_irq(Kernel& kernel, IrqLine& line, const Presence* device = nullptr);
+
+// The same on the CPU of a task (cpu_irq.hpp): what the line can't take then comes to nothing.
+struct IrqHere {
+  IrqLine* line = nullptr;
+  const Presence* device = nullptr;
+};
+// `what` must stay where it is while it may interrupt.
+CpuInterrupt irq_on_this_cpu(IrqHere& what, std::uint32_t times);
 
 }  // namespace unplug::model

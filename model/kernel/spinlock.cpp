@@ -23,7 +23,10 @@ const std::array<Row, contexts> lock_ops{Row{Operation{.name = "spin_lock", .syn
                                              Operation{.name = "spin_lock_irqsave in interrupt", .sync = sim::Sync::acquire}}};
 const Operation unlock_op{.name = "spin_unlock", .sync = sim::Sync::release};
 
+// By what is off, whoever switched it off.
 const Operation& lock_op(const Context& context, SpinlockOff off) {
+  if (context.softirqs_off > 0 && off == SpinlockOff::nothing) off = SpinlockOff::softirqs;
+  if (context.irqs_off) off = SpinlockOff::interrupts;
   return lock_ops[static_cast<std::size_t>(context.kind())][static_cast<std::size_t>(off)];
 }
 

@@ -1,31 +1,7 @@
 // kernel/irq: request, handler, free.
-#include "support.hpp"
+#include "irq_device.hpp"
 
 namespace unplug::model::test {
-namespace {
-
-struct Device1 {
-  IrqLine line;
-  IrqAction action;
-  Allocation priv;
-  int runs = 0, inside = 0;
-  Lab::Body extra;
-  void init(Lab& l, bool priv_from_start = true) {
-    runs = inside = 0;
-    l.init(priv, "priv", {"hits"}, priv_from_start);
-    l.init(line, "irq");
-    l.init(action, line, "irq action", [this](Context& c) {
-      CHECK(++inside == 1);
-      CHECK(c.kind() == ContextKind::hardirq);
-      ++runs;
-      get(c, priv);
-      if (extra) extra(c);
-      --inside;
-    });
-  }
-};
-
-}  // namespace
 
 TEST_CASE("irq 11: the handler may run before request_irq's caller goes on: what it needs must be ready") {
   Device1 d;
@@ -242,6 +218,58 @@ TEST_CASE("irq S9: freeing under a lock that the handler takes deadlocks") {
   CHECK(f.violations.contains("deadlock(irq)@driver"));
   CHECK(f.violations.contains("deadlock(lock)@hardware"));
   CHECK(f.blocked < f.executions);
+}
+
+TEST_CASE("irq 11: who frees an interrupt that is freed already waits for nobody: the handler may still run") {
+  Device1 d;
+  Allocation late;
+  bool second_frees = true;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.init(late, "late", {"x"});
+    d.extra = [&](Context& c) { get(c, late); };
+    l.task("driver", [&](Context& c) {
+      request_irq(c, d.line, d.action);
+      free_irq(c, d.line, d.action);
+    });
+    if (second_frees) {
+      l.task("second", [&](Context& c) {
+        free_irq(c, d.line, d.action);
+        kfree(c, late);
+      });
+    }
+    l.hardware(d.line);
+  });
+  const Found f = every(lab);
+  CHECK(f.count("use-after-free(late)@hardware") > 0);
+  CHECK(f.count("double-release(irq)@second") > 0);
+  second_frees = false;
+  CHECK(every(lab).text().empty());
+}
+
+TEST_CASE("irq 11: flags that request_threaded_irq refuses are api-misuse: no primary and no oneshot, no-autoen of a shared line") {
+  IrqLine line;
+  IrqDevice d;
+  bool got = false;
+  Lab lab([&](Lab& l) {
+    l.init(line, "irq");
+    d.init(l, line, "d");
+    l.task("driver", [&](Context& c) {
+      mark(c);
+      got = request_irq(c, line, d.action);
+    });
+  });
+  const auto refused = [&] { return every(lab).text() == "api-misuse(irq)@driver" && !got; };
+  d.thread = mark;
+  CHECK(refused());
+  d.action.oneshot = true;
+  CHECK(every(lab).text().empty());
+  CHECK(got);
+  d.action.shared = d.action.no_autoen = true;
+  CHECK(refused());
+  d.action.no_autoen = false;
+  d.thread = nullptr;
+  CHECK(refused());  // nothing to call at all
 }
 
 }  // namespace unplug::model::test
