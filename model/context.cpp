@@ -41,6 +41,9 @@ void Context::leave_cpu(std::string_view what) {
                    Shown::next);
   } else if (!spinlocks.empty()) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what), fmt::format("{} may sleep, under a spinlock", what), Shown::next);
+  } else if (preempt_off > 0) {
+    kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what), fmt::format("{} may sleep, with preemption off", what),
+                   Shown::next);
   } else if (rcu_nesting > 0) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
                    fmt::format("{} may sleep, inside an RCU read-side section", what), Shown::next);

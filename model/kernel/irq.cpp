@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/kernel/rcu.hpp"
+
 namespace unplug::model {
 namespace {
 
@@ -64,7 +66,7 @@ bool raise_irq(Kernel& kernel, IrqLine& line) {
   // One handler at a time: a line that is in progress stays pending at the interrupt controller.
   arrive.guard = sim::Guard::at_least(idle | 1);
   std::uint64_t number = 0;
-  context.wait(arrive, {.what = "interrupt", .object = line.name, .owner = Owner::hardware, .idle = true, .sleeps = false},
+  rcu_irq_wait(context, arrive, {.what = "interrupt", .object = line.name, .owner = Owner::hardware, .idle = true, .sleeps = false},
                [&](std::uint64_t& word) {
                  number = word & action_mask;
                  word &= ~idle;
@@ -78,6 +80,7 @@ bool raise_irq(Kernel& kernel, IrqLine& line) {
     word |= idle;
     kernel.unhold(line.object, me);
   });
+  rcu_irq_exit(context);
   context.finish();
   return !context.aborting();
 }
