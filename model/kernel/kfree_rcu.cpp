@@ -12,17 +12,8 @@ const Operation queue_op{.name = "kfree_rcu", .sync = sim::Sync::release},
 void run(void* argument) {
   const auto& item = *static_cast<KvfreeRcu::Item*>(argument);
   KvfreeRcu& k = *item.owner;
-  Numbered& readers = k.rcu->sections;
   Context context(*item.kernel, ContextKind::process);
-  const std::uint64_t snapshot = context.write(start_op, readers.object, {}, [&](std::uint64_t&) { return readers.next; });
-  if (context.aborting()) return;
-  RcuTiming timing(k.rcu->clock, context.engine().local_time());
-  sim::Step end = context.make(end_op);
-  end.access = {readers.object, sim::AccessKind::read};
-  end.guard = sim::Guard::at_least(snapshot);
-  end.timing = &timing;
-  context.wait(end, {.what = "kfree_rcu", .object = k.rcu->name, .owner = Owner::grace_period, .sleeps = false, .before = snapshot},
-               [](std::uint64_t&) {});
+  rcu_grace_period(context, *k.rcu, start_op, end_op, "kfree_rcu", false);
   if (context.aborting()) return;
   sim::Step free = context.make(free_op);
   free.access = {k.batches.object, sim::AccessKind::write};

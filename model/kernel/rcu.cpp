@@ -106,12 +106,13 @@ void rcu_irq_exit(Context& context) {
 
 namespace {
 
-// Waits for the sections open at its start, however long `timing` says it takes.
-void grace_period(Context& context, Rcu& rcu, const Operation& start, const Operation& end, std::string_view what, bool sleeps,
-                  auto&& make_timing) {
+// Waits for the sections open at its start, as long as `Timing` says.
+template <class Timing, class... Arguments>
+void wait_for_readers(Context& context, Rcu& rcu, const Operation& start, const Operation& end, std::string_view what, bool sleeps,
+                      Arguments&... arguments) {
   const std::uint64_t snapshot = context.write(start, rcu.sections.object, {}, [&](std::uint64_t&) { return rcu.sections.next; });
   if (context.aborting()) return;
-  auto timing = make_timing(context.engine().local_time());
+  Timing timing(arguments..., context.engine().local_time());
   sim::Step s = context.make(end);
   s.access = {rcu.sections.object, sim::AccessKind::read};
   s.guard = sim::Guard::at_least(snapshot);
@@ -126,13 +127,17 @@ void synchronize(Context& context, Rcu& rcu, bool expedited) {
     context.kernel().report(ViolationClass::api_misuse, rcu.name, std::string(what) + "() inside an RCU read-side section", Shown::next);
   if (context.engine().current() == context.kernel().remover && !context.aborting()) ++context.kernel().removal.grace_periods;
   if (expedited) {
-    grace_period(context, rcu, expedited_start_op, expedited_end_op, what, true, [](sim::Time now) { return ExpeditedTiming(now); });
+    wait_for_readers<ExpeditedTiming>(context, rcu, expedited_start_op, expedited_end_op, what, true);
   } else {
-    grace_period(context, rcu, gp_start_op, gp_end_op, what, true, [&](sim::Time now) { return RcuTiming(rcu.clock, now); });
+    rcu_grace_period(context, rcu, gp_start_op, gp_end_op, what, true);
   }
 }
 
 }  // namespace
+
+void rcu_grace_period(Context& context, Rcu& rcu, const Operation& start, const Operation& end, std::string_view what, bool sleeps) {
+  wait_for_readers<RcuTiming>(context, rcu, start, end, what, sleeps, rcu.clock);
+}
 
 void synchronize_rcu(Context& context, Rcu& rcu) {
   const KernelConfig& config = context.kernel().config();
@@ -157,8 +162,7 @@ void run_callback(void* argument) {
     context.wait(s, {.what = "call_rcu", .object = rcu.name, .owner = Owner::grace_period, .sleeps = false}, [](std::uint64_t&) {});
     if (context.aborting()) return;
   }
-  grace_period(context, rcu, callback_start_op, callback_end_op, "call_rcu", false,
-               [&](sim::Time now) { return RcuTiming(rcu.clock, now); });
+  rcu_grace_period(context, rcu, callback_start_op, callback_end_op, "call_rcu", false);
   if (context.aborting()) return;
   rcu_irq_enter(context);
   callback.body(context, callback.argument);

@@ -34,6 +34,8 @@ void rcu_read_unlock(Context& context, Rcu& rcu);
 void synchronize_rcu(Context& context, Rcu& rcu);
 // The same at once, by interrupting every CPU. rcu_normal makes it the other one, and wins.
 void synchronize_rcu_expedited(Context& context, Rcu& rcu);
+// For who waits for a normal grace period in other words: two steps, of the names given.
+void rcu_grace_period(Context& context, Rcu& rcu, const Operation& start, const Operation& end, std::string_view what, bool sleeps);
 
 // Runs `body(argument)` in softirq context, in a task of its own, after a grace period that begins after the call. Queueing one that is
 // still pending is api-misuse (and ignored); once its function runs, that may queue it again.
