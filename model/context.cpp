@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/kernel/hazptr.hpp"
 #include "unplug/model/kernel/rcu.hpp"
 
 namespace unplug::model {
@@ -109,6 +110,7 @@ void Context::finish() {
   for (const HeldLock& h : held)
     if (!h.map) kernel_.report(ViolationClass::leak, h.name, fmt::format("lock '{}' is still held", kernel_.text(h.name)));
   if (rcu_nesting > 0) kernel_.report(ViolationClass::leak, rcu->name, "an RCU read-side section is still open");
+  if (hazptr.target != nullptr) kernel_.report(ViolationClass::leak, hazptr.target->name, "a hazard pointer is still set");
 }
 
 }  // namespace unplug::model

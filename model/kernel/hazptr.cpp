@@ -68,7 +68,7 @@ HazptrGuard shazptr_acquire(Context& context, HazptrTarget& t) {
 
 void shazptr_clear(Context& context, HazptrGuard guard) {
   auto& slot = context.hazptr;
-  --context.preempt_off;
+  if (context.preempt_off > 0) --context.preempt_off;
   if (guard.nested || slot.target == nullptr) return;
   leave(context, slot.target->slots, clear_op, slot.number);
   if (slot.wildcard != 0) leave(context, slot.target->hazptr->wildcards, clear_wildcard_op, slot.wildcard);

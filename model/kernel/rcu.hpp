@@ -55,8 +55,8 @@ void call_rcu_hurry(Context& context, Rcu& rcu, RcuCallback& callback);
 // Waits until every callback queued before the call has finished; lazy ones are not held any longer. It knows nothing of kfree_rcu().
 void rcu_barrier(Context& context, Rcu& rcu);
 
-// --- Softirq and interrupt handlers are readers from entry to exit (since 4.20; callbacks of call_rcu() run in one). That costs three
-// steps a run, on an object that all handlers share, and can only be seen where somebody waits for a grace period: a program in which
+// --- Softirq and interrupt handlers are readers from entry to exit (since 4.20; callbacks of call_rcu() run in one). That costs three or
+// four steps a run, on an object that all handlers share, and can only be seen where somebody waits for a grace period: a program in which
 // somebody does says so in its setup, after init_rcu(). Elsewhere, and with irq_is_rcu_reader off, runs take the steps they need without.
 void rcu_watch_interrupts(Kernel& kernel, Rcu& rcu);
 // Entry and exit of a handler; no step unless handlers are watched.
@@ -71,7 +71,7 @@ template <class Effect> void rcu_irq_wait(Context& context, const sim::Step& arr
 void rcu_note_context_switch(Context& context);
 void rcu_note_resume(Context& context);
 
-inline const Operation rcu_irq_raised_op{.name = "interrupt raised"};
+inline const Operation rcu_irq_raised_op{.name = "interrupt raised"}, rcu_irq_taken_op{.name = "interrupt taken"};
 
 template <class Effect> void rcu_irq_wait(Context& context, const sim::Step& arrival, const WaitInfo& info, Effect&& effect) {
   if (context.kernel().interrupt_rcu == nullptr) {
@@ -87,12 +87,18 @@ template <class Effect> void rcu_irq_wait(Context& context, const sim::Step& arr
     sim::Step take = arrival;
     take.guard = {};
     take.timing = nullptr;
+    take.uses = {};  // what is gone is not touched
     taken = context.engine().step(take, [&](std::uint64_t& word) {
       if (!arrival.guard.holds(word)) return false;
       effect(word);
       return true;
     });
     if (!taken) rcu_irq_exit(context);
+    if (!taken || arrival.uses.size() == 0) continue;
+    sim::Step touch;
+    touch.operation = &rcu_irq_taken_op;
+    touch.uses = arrival.uses;
+    context.engine().step(touch);
   }
 }
 
