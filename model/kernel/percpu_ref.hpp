@@ -2,11 +2,13 @@
 //
 // lib/percpu-refcount.c, v6.18. Alive, get and put add to per-CPU counters that nobody sums; the shared count is biased, so nothing reaches
 // 0. percpu_ref_kill() marks the reference dead, after which percpu_ref_tryget_live() fails; get and tryget go on succeeding (tryget until
-// the count is 0). A grace period of RCU later (get and put look at the mark inside a read-side section) a callback adds the counters to the
-// shared count and calls `confirm`: from then on nobody can have missed the mark. Whoever puts the last reference calls `release`, inside a
-// read-side section. That may be long before `confirm` returns or a grace period is over if the reference was in atomic mode already.
-// Left out: the per-CPU counters one by one (their sum is one object), percpu_ref_switch_lock (who kills twice is told, not made to wait),
-// switching modes alone, reinit and resurrect.
+// the count is 0). A grace period of RCU later (get and put look at the mark and count inside one read-side section) a callback adds the
+// counters to the shared count and calls `confirm`: from then on nobody can have missed the mark. Whoever puts the last reference calls
+// `release`, inside a read-side section. No grace period is implied between kill and release: in atomic mode there is none.
+// The sections of get and put around two instructions are no sections of the domain here, to everybody's relief who explores: the mark knows
+// who has looked at it and not counted yet, and the callback, after its grace period, waits for them, which is all that they are good for.
+// Left out: the per-CPU counters one by one (their sum is in the word of the mark), percpu_ref_switch_lock, switching modes alone, reinit
+// and resurrect.
 #pragma once
 
 #include "unplug/model/kernel/rcu.hpp"
@@ -16,8 +18,7 @@ namespace unplug::model {
 enum class PercpuRefMode : std::uint8_t { percpu, atomic, dead };  // PERCPU_REF_INIT_ATOMIC, _DEAD
 
 struct PercpuRef {
-  ObjectId flags;      // word: bit 0 atomic, bit 1 dead (the low bits of percpu_count_ptr)
-  ObjectId percpu;     // word: the sum of the per-CPU counters, modulo 2^64
+  ObjectId mark;       // word: bit 0 atomic, bit 1 dead (the low bits of percpu_count_ptr); more: percpu_ref.cpp
   ObjectId count;      // word: data->count
   ObjectId switching;  // word: 1 while a switch to atomic is under way (data->confirm_switch)
   NameId name;

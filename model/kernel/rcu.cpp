@@ -112,6 +112,7 @@ void wait_for_readers(Context& context, Rcu& rcu, const Operation& start, const 
                       Arguments&... arguments) {
   const std::uint64_t snapshot = context.write(start, rcu.sections.object, {}, [&](std::uint64_t&) { return rcu.sections.next; });
   if (context.aborting()) return;
+  if (context.engine().current() == context.kernel().remover) ++context.kernel().removal.grace_periods;
   Timing timing(arguments..., context.engine().local_time());
   sim::Step s = context.make(end);
   s.access = {rcu.sections.object, sim::AccessKind::read};
@@ -125,7 +126,6 @@ void synchronize(Context& context, Rcu& rcu, bool expedited) {
   const std::string_view what = expedited ? "synchronize_rcu_expedited" : "synchronize_rcu";
   if (context.rcu_nesting > 0)
     context.kernel().report(ViolationClass::api_misuse, rcu.name, std::string(what) + "() inside an RCU read-side section", Shown::next);
-  if (context.engine().current() == context.kernel().remover && !context.aborting()) ++context.kernel().removal.grace_periods;
   if (expedited) {
     wait_for_readers<ExpeditedTiming>(context, rcu, expedited_start_op, expedited_end_op, what, true);
   } else {

@@ -113,7 +113,8 @@ TEST_CASE("rcu 4.2: a handler that comes in vain does not touch the timer, one t
   Lab lab([&](Lab& l) {
     rcu_watch_interrupts(l.kernel, l.rcu);
     l.init(home, "home", {"x"});
-    l.init(timer, "timer", [](Context&) {}, home.life);
+    l.init(
+        timer, "timer", [](Context&) {}, home.life);
     l.task("a", [&](Context& c) {
       mod_timer(c, timer, 1);
       if (deleted) timer_delete_sync(c, timer);
