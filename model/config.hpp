@@ -19,6 +19,10 @@ struct KernelConfig {
   std::uint32_t cpus = 4;  // parallelism under `timed` only
   GracePeriodPreset grace_periods = GracePeriodPreset::idle;
   std::optional<sim::Duration> grace_period;  // exact duration of every normal grace period, instead of the preset
+  bool rcu_expedited = false;                 // rcupdate.rcu_expedited: normal grace periods are expedited ones
+  bool rcu_normal = false;                    // rcupdate.rcu_normal: expedited ones are normal; wins over the other
+  bool rcu_lazy = false;                      // CONFIG_RCU_LAZY: call_rcu() may sit for 10 s under `timed`
+  bool irq_is_rcu_reader = true;              // grace periods wait for softirq and hardirq handlers (since 4.20); see kernel/rcu.hpp
   bool unload_grace_period = true;            // free_module() waits for one grace period before it frees text (since 4.20)
   bool debug_shirq = false;                   // CONFIG_DEBUG_SHIRQ: free_irq() calls a shared handler once more
   sim::Duration step_cost = 200;              // ns of CPU time that a step takes under `timed`

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/cpu_irq.hpp"
+#include "unplug/model/kernel/hazptr.hpp"
 #include "unplug/model/kernel/rcu.hpp"
 
 namespace unplug::model {
@@ -47,6 +48,9 @@ void Context::leave_cpu(std::string_view what) {
   } else if (irqs_off || softirqs_off > 0) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
                    fmt::format("{} may sleep, with {} off", what, irqs_off ? "interrupts" : "softirqs"), Shown::next);
+  } else if (preempt_off > 0) {
+    kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what), fmt::format("{} may sleep, with preemption off", what),
+                   Shown::next);
   } else if (rcu_nesting > 0) {
     kernel_.report(ViolationClass::sleep_in_atomic, kernel_.intern(what),
                    fmt::format("{} may sleep, inside an RCU read-side section", what), Shown::next);
@@ -115,6 +119,7 @@ void Context::finish() {
   if (irqs_off) kernel_.report(ViolationClass::leak, kernel_.intern(irqs), "interrupts are still off");
   if (softirqs_off > 0) kernel_.report(ViolationClass::leak, kernel_.intern(softirqs), "softirqs are still off");
   if (rcu_nesting > 0) kernel_.report(ViolationClass::leak, rcu->name, "an RCU read-side section is still open");
+  if (hazptr.target != nullptr) kernel_.report(ViolationClass::leak, hazptr.target->name, "a hazard pointer is still set");
 }
 
 }  // namespace unplug::model

@@ -12,6 +12,7 @@ namespace unplug::model {
 
 struct Rcu;
 struct CpuInterrupts;
+struct HazptrTarget;
 
 enum class ContextKind : std::uint8_t { process, softirq, hardirq };
 
@@ -101,7 +102,14 @@ class Context {
   // State of RCU readers, kept per task: nested sections take no step.
   unsigned rcu_nesting = 0;
   std::uint64_t rcu_section = 0;
-  Rcu* rcu = nullptr;  // the domain of the open section
+  Rcu* rcu = nullptr;        // the domain of the open section
+  bool irq_reader = false;   // the section is the whole run of a handler (rcu_irq_enter)
+  unsigned preempt_off = 0;  // preempt_disable() nesting: no sleeping
+  // The hazard-pointer slot of the CPU that the task is on (hazptr.hpp).
+  struct {
+    HazptrTarget* target = nullptr;
+    std::uint64_t number = 0, wildcard = 0;
+  } hazptr;
   // --- lockdep's view (kernel/locking/lockdep.c), for "a lock held at exit" and for cycles that no execution has to run into.
   // Before a step that takes `object` or waits for it, whether it then has to wait or not (trylocks aside): keeps under what it came.
   void lock_acquire(ObjectId object, NameId name, LockUse use);

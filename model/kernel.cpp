@@ -35,6 +35,7 @@ void Kernel::reset() {
   removal = {};
   removal_phase = RemovalPhase::none;
   remover = {};
+  interrupt_rcu = nullptr;
   removal_waits.clear();
   operations = {};
   engine_.set_cpus(config_.cpus);

@@ -25,6 +25,8 @@ using sim::ObjectId;
 using sim::SiteId;
 using sim::TaskId;
 
+struct Rcu;
+
 // A place in driver or kernel text, as signatures and reports name it.
 struct Site {
   std::string function;  // "foo_ioctl"
@@ -191,6 +193,7 @@ class Kernel {
   RemovalRecord removal;
   RemovalPhase removal_phase = RemovalPhase::none;  // of the task that removes
   TaskId remover;
+  Rcu* interrupt_rcu = nullptr;  // the domain that interrupt handlers are readers of (rcu_watch_interrupts); null: nobody looks
   std::vector<RemovalWait> removal_waits;
   OperationCounts operations;
 

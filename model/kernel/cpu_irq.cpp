@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "unplug/model/kernel/rcu.hpp"
+
 namespace unplug::model {
 namespace {
 
@@ -32,7 +34,9 @@ void interrupt_point(Context& context) {
     {
       Context nested(context.kernel(), source->kind);
       if (source->kind == ContextKind::softirq) nested.interrupts = context.interrupts;
+      rcu_irq_enter(nested);
       source->run(nested, source->argument);
+      rcu_irq_exit(nested);
       nested.finish();
     }
     context.at(context.site());

@@ -3,6 +3,7 @@
 // Normal RCU: a grace period begins at a call and ends on a tick, some ticks later (quantile tables for the presets, from measurements on a
 // real kernel, HZ=250: median 3.5 ticks at a random phase and 4 back to back when idle). A caller that arrives while one is running needs
 // the next one; all callers that arrive meanwhile share it. Sequential callers therefore pay each, concurrent ones share.
+// Expedited RCU has a machinery of its own: CPUs are interrupted and answer at once, those in a reader when they leave it.
 // SRCU: without readers short; otherwise the first poll after the last reader left. Polls lie at ages 2, 4, 8, 16, 27, 38, ... ticks of the
 // grace period (srcutree.c backs off by its age, at most 10 ticks).
 #pragma once
@@ -37,6 +38,16 @@ class RcuTiming final : public sim::Timing {
  private:
   const GracePeriodClock& clock_;
   sim::Time begin_, planned_;
+};
+
+// Timing of the end of one synchronize_rcu_expedited() that was called at `begin`.
+class ExpeditedTiming final : public sim::Timing {
+ public:
+  explicit ExpeditedTiming(sim::Time begin) : begin_(begin) {}
+  sim::Time ready(sim::Time now) override;
+
+ private:
+  sim::Time begin_;
 };
 
 // Timing of the scans of one SRCU grace period that began at `begin`.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/irq_word.hpp"
+#include "unplug/model/kernel/rcu.hpp"
 
 namespace unplug::model {
 namespace {
@@ -155,10 +156,11 @@ bool raise_irq(Kernel& kernel, IrqLine& line, const Presence* device) {
   arrive.access = {line.object, sim::AccessKind::write};
   arrive.guard = can_arrive;
   IrqAction* first = nullptr;
-  context.wait(arrive, {.what = "interrupt", .object = line.name, .owner = Owner::hardware, .idle = true, .sleeps = false},
+  rcu_irq_wait(context, arrive, {.what = "interrupt", .object = line.name, .owner = Owner::hardware, .idle = true, .sleeps = false},
                [&](std::uint64_t& word) { first = take_line(context, line, word); });
   if (context.aborting()) return false;
   handle(context, line, first, device);
+  rcu_irq_exit(context);
   context.finish();
   return !context.aborting();
 }

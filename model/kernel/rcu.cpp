@@ -1,7 +1,5 @@
 #include "unplug/model/kernel/rcu.hpp"
 
-#include <algorithm>
-
 namespace unplug::model {
 namespace {
 
@@ -9,28 +7,39 @@ namespace {
 const Operation lock_op{.name = "rcu_read_lock", .sync = sim::Sync::acquire},
     unlock_op{.name = "rcu_read_unlock", .sync = sim::Sync::release},
     switch_op{.name = "context switch: quiescent state", .sync = sim::Sync::release},
-    resume_op{.name = "context switch: reader again", .sync = sim::Sync::acquire};
+    resume_op{.name = "context switch: reader again", .sync = sim::Sync::acquire},
+    irq_enter_op{.name = "irq_enter", .sync = sim::Sync::acquire}, irq_exit_op{.name = "irq_exit", .sync = sim::Sync::release};
 const Operation gp_start_op{.name = "synchronize_rcu: grace period begins", .sync = sim::Sync::release},
     gp_end_op{.name = "synchronize_rcu: grace period ends", .sync = sim::Sync::acquire};
-const Operation enqueue_op{.name = "call_rcu", .sync = sim::Sync::release},
+const Operation expedited_start_op{.name = "synchronize_rcu_expedited: grace period begins", .sync = sim::Sync::release},
+    expedited_end_op{.name = "synchronize_rcu_expedited: grace period ends", .sync = sim::Sync::acquire};
+const Operation enqueue_op{.name = "call_rcu", .sync = sim::Sync::release}, lazy_op{.name = "call_rcu: held, lazy"},
     callback_start_op{.name = "call_rcu: grace period begins", .sync = sim::Sync::release},
     callback_end_op{.name = "call_rcu: grace period ends", .sync = sim::Sync::acquire},
     callback_done_op{.name = "rcu callback finished", .sync = sim::Sync::release}, barrier_start_op{.name = "rcu_barrier"},
     barrier_op{.name = "rcu_barrier: callbacks finished", .sync = sim::Sync::acquire};
 
-std::uint64_t oldest(const std::vector<std::uint64_t>& open, std::uint64_t next) { return open.empty() ? next : open.front(); }
+// How long a lazy callback is held: LAZY_FLUSH_JIFFIES, or until it is flushed.
+class LazyTiming final : public sim::Timing {
+ public:
+  LazyTiming(const Rcu& rcu, std::uint64_t number, sim::Time begin) : rcu_(rcu), number_(number), end_(begin + 10 * sim::second) {}
+  sim::Time ready(sim::Time now) override { return number_ < rcu_.flushed ? now : std::max(now, end_); }
+  [[nodiscard]] bool moves() const override { return true; }
+
+ private:
+  const Rcu& rcu_;
+  std::uint64_t number_;
+  sim::Time end_;
+};
 
 }  // namespace
 
 void init_rcu(Kernel& kernel, Rcu& rcu) {
   static const StaticName domain{"rcu"}, callbacks{"rcu callbacks"};
   rcu.name = kernel.intern(domain);
-  rcu.domain = kernel.engine().new_object(rcu.name, 1);
-  rcu.callbacks = kernel.engine().new_object(kernel.intern(callbacks), 1);
-  rcu.next_section = rcu.next_callback = 1;
-  rcu.open.clear();
-  rcu.pending.clear();
-  rcu.heads.clear();
+  rcu.sections.reset(kernel.engine().new_object(rcu.name, Numbered::first_word));
+  rcu.callbacks.reset(kernel.engine().new_object(kernel.intern(callbacks), Numbered::first_word));
+  rcu.flushed = 0;
   rcu.clock.reset();
 }
 
@@ -38,20 +47,18 @@ namespace {
 
 void open_section(Context& context, Rcu& rcu, const Operation& operation) {
   const TaskId me = context.engine().current();
-  context.write(operation, rcu.domain, {}, [&](std::uint64_t& word) {
-    context.rcu_section = rcu.next_section++;
-    rcu.open.push_back(context.rcu_section);
-    word = oldest(rcu.open, rcu.next_section);
-    context.kernel().hold(rcu.domain, me, context.rcu_section);
+  context.rcu = &rcu;
+  context.write(operation, rcu.sections.object, {}, [&](std::uint64_t& word) {
+    context.rcu_section = rcu.sections.begin(word);
+    context.kernel().hold(rcu.sections.object, me, context.rcu_section);
   });
 }
 
 void close_section(Context& context, Rcu& rcu, const Operation& operation) {
   const TaskId me = context.engine().current();
-  context.write(operation, rcu.domain, {}, [&](std::uint64_t& word) {
-    std::erase(rcu.open, context.rcu_section);
-    word = oldest(rcu.open, rcu.next_section);
-    context.kernel().unhold(rcu.domain, me);
+  context.write(operation, rcu.sections.object, {}, [&](std::uint64_t& word) {
+    rcu.sections.end(word, context.rcu_section);
+    context.kernel().unhold(rcu.sections.object, me);
   });
   context.rcu_section = 0;
 }
@@ -59,9 +66,7 @@ void close_section(Context& context, Rcu& rcu, const Operation& operation) {
 }  // namespace
 
 void rcu_read_lock(Context& context, Rcu& rcu) {
-  if (context.rcu_nesting++ > 0) return;
-  context.rcu = &rcu;
-  open_section(context, rcu, lock_op);
+  if (context.rcu_nesting++ == 0 && !context.irq_reader) open_section(context, rcu, lock_op);
 }
 
 void rcu_read_unlock(Context& context, Rcu& rcu) {
@@ -71,7 +76,7 @@ void rcu_read_unlock(Context& context, Rcu& rcu) {
     });
     return;
   }
-  if (--context.rcu_nesting > 0 || context.rcu_section == 0) return;
+  if (--context.rcu_nesting > 0 || context.irq_reader || context.rcu_section == 0) return;
   close_section(context, rcu, unlock_op);
 }
 
@@ -83,19 +88,63 @@ void rcu_note_resume(Context& context) {
   if (context.rcu_nesting > 0 && context.rcu_section == 0) open_section(context, *context.rcu, resume_op);
 }
 
-void synchronize_rcu(Context& context, Rcu& rcu) {
-  if (context.rcu_nesting > 0)
-    context.kernel().report(ViolationClass::api_misuse, rcu.name, "synchronize_rcu() inside an RCU read-side section", Shown::next);
-  const std::uint64_t snapshot = context.write(gp_start_op, rcu.domain, {}, [&](std::uint64_t&) { return rcu.next_section; });
+void rcu_watch_interrupts(Kernel& kernel, Rcu& rcu) {
+  if (kernel.config().irq_is_rcu_reader) kernel.interrupt_rcu = &rcu;
+}
+
+void rcu_irq_enter(Context& context) {
+  if (context.kernel().interrupt_rcu == nullptr) return;
+  context.irq_reader = true;
+  open_section(context, *context.kernel().interrupt_rcu, irq_enter_op);
+}
+
+void rcu_irq_exit(Context& context) {
+  if (!context.irq_reader) return;
+  close_section(context, *context.rcu, irq_exit_op);
+  context.irq_reader = false;
+}
+
+namespace {
+
+// Waits for the sections open at its start, as long as `Timing` says.
+template <class Timing, class... Arguments>
+void wait_for_readers(Context& context, Rcu& rcu, const Operation& start, const Operation& end, std::string_view what, bool sleeps,
+                      Arguments&... arguments) {
+  const std::uint64_t snapshot = context.write(start, rcu.sections.object, {}, [&](std::uint64_t&) { return rcu.sections.next; });
   if (context.aborting()) return;
   if (context.engine().current() == context.kernel().remover) ++context.kernel().removal.grace_periods;
-  RcuTiming timing(rcu.clock, context.engine().local_time());
-  sim::Step s = context.make(gp_end_op);
-  s.access = {rcu.domain, sim::AccessKind::read};
+  Timing timing(arguments..., context.engine().local_time());
+  sim::Step s = context.make(end);
+  s.access = {rcu.sections.object, sim::AccessKind::read};
   s.guard = sim::Guard::at_least(snapshot);
   s.timing = &timing;
-  context.wait(s, {.what = "synchronize_rcu", .object = rcu.name, .owner = Owner::grace_period, .before = snapshot}, [](std::uint64_t&) {});
+  context.wait(s, {.what = what, .object = rcu.name, .owner = Owner::grace_period, .sleeps = sleeps, .before = snapshot},
+               [](std::uint64_t&) {});
 }
+
+void synchronize(Context& context, Rcu& rcu, bool expedited) {
+  const std::string_view what = expedited ? "synchronize_rcu_expedited" : "synchronize_rcu";
+  if (context.rcu_nesting > 0)
+    context.kernel().report(ViolationClass::api_misuse, rcu.name, std::string(what) + "() inside an RCU read-side section", Shown::next);
+  if (expedited) {
+    wait_for_readers<ExpeditedTiming>(context, rcu, expedited_start_op, expedited_end_op, what, true);
+  } else {
+    rcu_grace_period(context, rcu, gp_start_op, gp_end_op, what, true);
+  }
+}
+
+}  // namespace
+
+void rcu_grace_period(Context& context, Rcu& rcu, const Operation& start, const Operation& end, std::string_view what, bool sleeps) {
+  wait_for_readers<RcuTiming>(context, rcu, start, end, what, sleeps, rcu.clock);
+}
+
+void synchronize_rcu(Context& context, Rcu& rcu) {
+  const KernelConfig& config = context.kernel().config();
+  synchronize(context, rcu, config.rcu_expedited && !config.rcu_normal);
+}
+
+void synchronize_rcu_expedited(Context& context, Rcu& rcu) { synchronize(context, rcu, !context.kernel().config().rcu_normal); }
 
 namespace {
 
@@ -104,59 +153,49 @@ void run_callback(void* argument) {
   Rcu& rcu = *callback.rcu;
   const std::uint64_t number = callback.number;  // its function may queue it again
   Context context(*callback.kernel, ContextKind::softirq);
-  const std::uint64_t snapshot = context.write(callback_start_op, rcu.domain, {}, [&](std::uint64_t&) { return rcu.next_section; });
+  if (callback.lazy) {
+    LazyTiming timing(rcu, number, context.engine().local_time());
+    sim::Step s = context.make(lazy_op);
+    s.access = {rcu.callbacks.calls.object, sim::AccessKind::read};
+    s.guard = sim::Guard::at_most(number);  // always: it is itself among those not finished
+    s.timing = &timing;
+    context.wait(s, {.what = "call_rcu", .object = rcu.name, .owner = Owner::grace_period, .sleeps = false}, [](std::uint64_t&) {});
+    if (context.aborting()) return;
+  }
+  rcu_grace_period(context, rcu, callback_start_op, callback_end_op, "call_rcu", false);
   if (context.aborting()) return;
-  RcuTiming timing(rcu.clock, context.engine().local_time());
-  sim::Step s = context.make(callback_end_op);
-  s.access = {rcu.domain, sim::AccessKind::read};
-  s.guard = sim::Guard::at_least(snapshot);
-  s.timing = &timing;
-  context.wait(s, {.what = "call_rcu", .object = rcu.name, .owner = Owner::grace_period, .sleeps = false, .before = snapshot},
-               [](std::uint64_t&) {});
-  if (context.aborting()) return;
+  rcu_irq_enter(context);
   callback.body(context, callback.argument);
-  context.write(callback_done_op, rcu.callbacks, {}, [&](std::uint64_t& word) {
-    std::erase(rcu.pending, number);
-    word = oldest(rcu.pending, rcu.next_callback);
-    context.kernel().unhold(rcu.callbacks, context.engine().current());
-  });
+  rcu.callbacks.finished(context, context.make(callback_done_op), number);
+  rcu_irq_exit(context);
   context.finish();
+}
+
+void call(Context& context, Rcu& rcu, RcuCallback& callback, std::string_view function, bool lazy) {
+  static const StaticName role{"rcu callback"};
+  const std::uint64_t number = rcu.callbacks.queue(context, context.make(enqueue_op), &callback, rcu.name, function);
+  if (number == 0 || context.aborting()) return;
+  callback.number = number;
+  callback.rcu = &rcu;
+  callback.kernel = &context.kernel();
+  callback.lazy = lazy;
+  rcu.callbacks.start(context, &callback, callback.task_name, role, run_callback);
 }
 
 }  // namespace
 
 void call_rcu(Context& context, Rcu& rcu, RcuCallback& callback) {
-  static const StaticName role{"rcu callback"};
-  static constexpr std::string_view again = "again";
-  const auto known = std::ranges::find(rcu.heads, &callback, &Rcu::Head::callback);
-  const auto head = static_cast<std::size_t>(known - rcu.heads.begin());
-  if (known == rcu.heads.end()) rcu.heads.push_back({&callback, 0, 0, {}});
-  const bool fresh = context.write(enqueue_op, rcu.callbacks, {}, [&](std::uint64_t& word) {
-    Rcu::Head& h = rcu.heads[head];
-    if (std::ranges::find(rcu.pending, h.number) != rcu.pending.end() && h.task != context.engine().current()) {
-      context.kernel().report(ViolationClass::api_misuse, rcu.name, "call_rcu() of a head that is still pending");
-      return false;
-    }
-    callback.number = h.number = rcu.next_callback++;
-    ++h.calls;
-    rcu.pending.push_back(h.number);
-    word = oldest(rcu.pending, rcu.next_callback);
-    return true;
-  });
-  if (!fresh || context.aborting()) return;
-  callback.rcu = &rcu;
-  callback.kernel = &context.kernel();
-  const Rcu::Head h = rcu.heads[head];
-  const NameId name = h.calls == 1 ? callback.task_name : context.engine().names().child(callback.task_name, again, h.calls - 1);
-  const TaskId task = context.kernel().spawn(name, context.kernel().intern(role), run_callback, &callback);
-  rcu.heads[head].task = task;
-  context.kernel().hold(rcu.callbacks, task, h.number);
+  call(context, rcu, callback, "call_rcu", context.kernel().config().rcu_lazy);
 }
 
+void call_rcu_hurry(Context& context, Rcu& rcu, RcuCallback& callback) { call(context, rcu, callback, "call_rcu_hurry", false); }
+
 void rcu_barrier(Context& context, Rcu& rcu) {
-  const std::uint64_t target = context.write(barrier_start_op, rcu.callbacks, {}, [&](std::uint64_t&) { return rcu.next_callback; });
+  const ObjectId object = rcu.callbacks.calls.object;
+  const std::uint64_t target =
+      context.write(barrier_start_op, object, {}, [&](std::uint64_t&) { return rcu.flushed = rcu.callbacks.calls.next; });
   sim::Step s = context.make(barrier_op);
-  s.access = {rcu.callbacks, sim::AccessKind::read};
+  s.access = {object, sim::AccessKind::read};
   s.guard = sim::Guard::at_least(target);
   context.wait(s, {.what = "rcu_barrier", .object = rcu.name, .owner = Owner::grace_period, .before = target}, [](std::uint64_t&) {});
 }

@@ -1,6 +1,7 @@
 #include "unplug/model/kernel/srcu.hpp"
 
-#include <array>
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/grace_period.hpp"
@@ -26,12 +27,24 @@ const Operation request_op{.name = "synchronize_srcu: request", .sync = sim::Syn
 constexpr bool running(std::uint64_t state) { return (state & 1U) != 0; }
 constexpr sim::Duration exp_holdoff = 25 * sim::microsecond;
 
-void scan(Context& context, Srcu& s, const Operation& operation, std::uint64_t index, sim::Timing& timing) {
+sim::Step counting(Context& context, Srcu& s, const Operation& operation, std::uint64_t index) {
   sim::Step step = context.make(operation, s.home);
-  step.access = {s.count[index], sim::AccessKind::write};  // its barrier is seen by who counts in next; conflicts as a read would
+  step.uses.add(s.counters);
+  step.access = {s.count[index], sim::AccessKind::write};
+  return step;
+}
+
+void scan(Context& context, const WaitInfo& info, Srcu& s, const Operation& operation, std::uint64_t index, sim::Timing& timing) {
+  sim::Step step = counting(context, s, operation, index);  // a write: its barrier is seen by who counts in next; conflicts as a read would
   step.guard = sim::Guard::equal(0);
   step.timing = &timing;
-  context.wait(step, {"synchronize_srcu", s.name, Owner::grace_period}, [](std::uint64_t&) {});
+  context.wait(step, info, [](std::uint64_t&) {});
+}
+
+// synchronize_srcu() is expedited by itself if the domain might be idle; call_srcu() never is.
+bool expedited(const KernelConfig& config, const Srcu& s, SrcuPace pace, sim::Time now) {
+  if (config.rcu_normal || pace == SrcuPace::normal) return false;
+  return pace == SrcuPace::expedited || config.rcu_expedited || !s.ever || now >= s.last_end + exp_holdoff;
 }
 
 }  // namespace
@@ -52,9 +65,11 @@ void init_srcu(Kernel& kernel, Srcu& s, NameId unique_name, NameId declared, Lif
 std::uint64_t srcu_read_lock(Context& context, Srcu& s) {
   const std::uint64_t index = context.read(load_index_op, s.index, s.home);
   const TaskId me = context.engine().current();
-  context.write(lock_op, s.count[index], s.home, [&](std::uint64_t& word) {
+  context.lock_acquire(s.index, s.name, LockUse::shared);
+  context.engine().step(counting(context, s, lock_op, index), [&](std::uint64_t& word) {
     ++word;
     context.kernel().hold(s.count[index], me);
+    context.lock_hold({s.index, s.name, LockUse::shared, true});
   });
   return index;
 }
@@ -65,15 +80,32 @@ void srcu_read_unlock(Context& context, Srcu& s, std::uint64_t index) {
     index &= 1U;
   }
   const TaskId me = context.engine().current();
-  context.write(unlock_op, s.count[index], s.home, [&](std::uint64_t& word) {
+  context.engine().step(counting(context, s, unlock_op, index), [&](std::uint64_t& word) {
     --word;
+    context.lock_release(s.index);
     context.kernel().unhold(s.count[index], me);
   });
 }
 
-void synchronize_srcu(Context& context, Srcu& s) {
+namespace {
+
+void synchronize(Context& context, Srcu& s, std::string_view what, SrcuPace pace) {
+  context.lock_acquire(s.index, s.name, LockUse::wait);
+  if (context.rcu_nesting > 0 || std::ranges::find(context.held, s.index, &HeldLock::object) != context.held.end())
+    context.kernel().report(ViolationClass::api_misuse, s.name,
+                            fmt::format("{}() in a read-side section of the same SRCU domain, or of RCU", what), Shown::next);
+  srcu_grace_period(context, s, what, true, pace);
+}
+
+}  // namespace
+
+void synchronize_srcu(Context& context, Srcu& s) { synchronize(context, s, "synchronize_srcu", SrcuPace::if_idle); }
+
+void synchronize_srcu_expedited(Context& context, Srcu& s) { synchronize(context, s, "synchronize_srcu_expedited", SrcuPace::expedited); }
+
+void srcu_grace_period(Context& context, Srcu& s, std::string_view what, bool sleeps, SrcuPace pace) {
   const TaskId me = context.engine().current();
-  const WaitInfo waiting{"synchronize_srcu", s.name, Owner::grace_period};
+  const WaitInfo waiting{.what = what, .object = s.name, .owner = Owner::grace_period, .sleeps = sleeps};
   std::uint64_t seen = 0;
   // true: this caller runs the grace period; the others sleep until it is over.
   const auto begin_if_idle = [&](std::uint64_t& word) {
@@ -108,12 +140,12 @@ void synchronize_srcu(Context& context, Srcu& s) {
   }
   if (context.aborting()) return;
   const sim::Time begin = context.engine().local_time();
-  SrcuTiming timing(context.kernel().config(), begin, s.ever && begin < s.last_end + exp_holdoff);
+  SrcuTiming timing(context.kernel().config(), begin, !expedited(context.kernel().config(), s, pace, begin));
   // Only the driver of a grace period flips, so the index can be read without a step: nobody else writes it now.
   const std::uint64_t active = seen >> 1U & 1U;
-  scan(context, s, scan1_op, 1 - active, timing);
+  scan(context, waiting, s, scan1_op, 1 - active, timing);
   context.write(flip_op, s.index, s.home, [&](std::uint64_t& word) { word = 1 - active; });
-  scan(context, s, scan2_op, active, timing);
+  scan(context, waiting, s, scan2_op, active, timing);
   context.write(done_op, s.state, s.home, [&](std::uint64_t& word) {
     ++word;
     context.kernel().unhold(s.state, me);

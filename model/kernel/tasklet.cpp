@@ -1,5 +1,7 @@
 #include "unplug/model/kernel/tasklet.hpp"
 
+#include "unplug/model/kernel/rcu.hpp"
+
 namespace unplug::model {
 namespace {
 
@@ -46,11 +48,12 @@ void softirq(void* argument) {
     sim::Step s = context.make(lock_op, t.home);
     s.access = {t.object, sim::AccessKind::write};
     s.guard = may_run;
-    context.wait(s, {.what = "tasklet", .object = t.name, .owner = Owner::driver, .idle = true, .sleeps = false},
+    rcu_irq_wait(context, s, {.what = "tasklet", .object = t.name, .owner = Owner::driver, .idle = true, .sleeps = false},
                  [&](std::uint64_t& word) { lock(context, t, word); });
     if (context.aborting()) return;
     perform(context, t);
     if (context.aborting()) return;
+    rcu_irq_exit(context);
     context.finish();
   }
 }

@@ -1,5 +1,7 @@
 #include "unplug/model/kernel/timer.hpp"
 
+#include "unplug/model/kernel/rcu.hpp"
+
 namespace unplug::model {
 namespace {
 
@@ -35,10 +37,11 @@ void runner(void* argument) {
     s.access = {t.object, sim::AccessKind::write};
     s.guard = sim::Guard::equal(pending, pending | running);
     s.timing = &t.expiry;
-    context.wait(s, {.what = "timer", .object = t.name, .owner = Owner::driver, .idle = true, .sleeps = false}, [&](std::uint64_t& word) {
-      word = (word & ~pending) | running;
-      context.kernel().hold(t.object, me);
-    });
+    rcu_irq_wait(context, s, {.what = "timer", .object = t.name, .owner = Owner::driver, .idle = true, .sleeps = false},
+                 [&](std::uint64_t& word) {
+                   word = (word & ~pending) | running;
+                   context.kernel().hold(t.object, me);
+                 });
     if (context.aborting()) return;
     bool again = false;
     if (hr) {
@@ -56,6 +59,7 @@ void runner(void* argument) {
       }
       context.kernel().unhold(t.object, me);
     });
+    rcu_irq_exit(context);
     context.finish();
   }
 }

@@ -3,6 +3,8 @@
 #include <array>
 
 #include "support.hpp"
+#include "unplug/model/kernel/kfree_rcu.hpp"
+#include "unplug/model/kernel/srcu_callback.hpp"
 
 namespace unplug::model::test {
 namespace {
@@ -14,6 +16,8 @@ struct Litmus {
   Allocation memory;
   std::array<std::uint64_t, 4> r{};
   Srcu s1, s2;
+  SrcuUsage usage;  // of s1, where it takes callbacks
+  SrcuCallback srcu_callback;
   bool bad = false;
   RcuCallback callback;
   std::function<void(Lab&)> tasks;
@@ -23,11 +27,46 @@ struct Litmus {
     l.init(memory, "memory", {"x", "y", "z", "mod"});
     l.init(s1, "s1");
     l.init(s2, "s2");
+    if (wait == Wait::call_srcu) init_srcu_usage(l.kernel, usage, s1, l.name("s1"));
     tasks(l);
   }};
 
   void W(Context& c, char variable, std::uint64_t value) { set(c, memory, value, static_cast<std::size_t>(variable - 'x')); }
   std::uint64_t R(Context& c, char variable) { return get(c, memory, static_cast<std::size_t>(variable - 'x')); }
+
+  // How the updater waits, and so what readers are in.
+  enum class Wait { rcu, rcu_expedited, call_rcu, call_rcu_hurry, srcu, srcu_expedited, call_srcu };
+  static constexpr std::array every_way{Wait::rcu,  Wait::rcu_expedited,  Wait::call_rcu, Wait::call_rcu_hurry,
+                                        Wait::srcu, Wait::srcu_expedited, Wait::call_srcu};
+  Wait wait = Wait::rcu;
+  std::uint64_t lock(Context& c) {
+    if (wait >= Wait::srcu) return srcu_read_lock(c, s1);
+    rcu_read_lock(c, lab.rcu);
+    return 0;
+  }
+  void unlock(Context& c, std::uint64_t i) { wait >= Wait::srcu ? srcu_read_unlock(c, s1, i) : rcu_read_unlock(c, lab.rcu); }
+  // Runs `then` after a grace period, here or in a callback.
+  void after_grace_period(Context& c, const std::function<void(Context&)>& then) {
+    const auto prepare = [&](auto& cb, std::string_view name) {
+      cb = {};
+      cb.task_name = lab.name(name);
+      cb.body = Lab::Call<void>::run;
+      cb.argument = lab.keep<void>(then);
+    };
+    if (wait == Wait::call_rcu || wait == Wait::call_rcu_hurry) {
+      prepare(callback, "callback");
+      return wait == Wait::call_rcu ? call_rcu(c, lab.rcu, callback) : call_rcu_hurry(c, lab.rcu, callback);
+    }
+    if (wait == Wait::call_srcu) {
+      prepare(srcu_callback, "srcu callback");
+      return call_srcu(c, s1, srcu_callback);
+    }
+    if (wait == Wait::rcu) synchronize_rcu(c, lab.rcu);
+    if (wait == Wait::rcu_expedited) synchronize_rcu_expedited(c, lab.rcu);
+    if (wait == Wait::srcu) synchronize_srcu(c, s1);
+    if (wait == Wait::srcu_expedited) synchronize_srcu_expedited(c, s1);
+    then(c);
+  }
 
   struct Result {
     std::size_t finals;
@@ -60,24 +99,27 @@ struct Litmus {
 
 }  // namespace
 
-TEST_CASE("litmus L1 RCU+sync+read: never, 3 finals") {
+TEST_CASE("litmus L1 RCU+sync+read: never, 3 finals, however one waits") {
   Litmus t;
   t.tasks = [&](Lab& l) {
     l.task("P0", [&](Context& c) {
-      rcu_read_lock(c, l.rcu);
+      const auto i = t.lock(c);
       t.W(c, 'x', 1);
       t.W(c, 'y', 1);
-      rcu_read_unlock(c, l.rcu);
+      t.unlock(c, i);
     });
     l.task("P1", [&](Context& c) {
       t.r[0] = t.R(c, 'x');
-      synchronize_rcu(c, l.rcu);
-      t.r[1] = t.R(c, 'y');
+      t.after_grace_period(c, [&](Context& d) { t.r[1] = t.R(d, 'y'); });
     });
   };
-  const auto result = t.run([&] { return t.r[0] == 1 && t.r[1] == 0; });
-  CHECK(!result.hit);
-  CHECK(result.finals == 3);
+  for (const auto way : Litmus::every_way) {
+    CAPTURE(way);
+    t.wait = way;
+    const auto result = t.run([&] { return t.r[0] == 1 && t.r[1] == 0; });
+    CHECK(!result.hit);
+    CHECK(result.finals == 3);
+  }
 }
 
 TEST_CASE("litmus L2 RCU+sync+free: never, 2 finals, without the grace period, or used after the section, sometimes") {
@@ -87,60 +129,76 @@ TEST_CASE("litmus L2 RCU+sync+free: never, 2 finals, without the grace period, o
     // y points to x at first: value 0; to z: value 2. x = z = 1 at first.
     for (const std::size_t i : {0U, 2U}) t.memory.fields[i].second = l.engine.new_object(l.name(i == 0 ? "x1" : "z1"), 1);
     l.task("P0", [&](Context& c) {
-      rcu_read_lock(c, l.rcu);
+      const auto i = t.lock(c);
       t.r[0] = t.R(c, 'y');
-      if (!inside) rcu_read_unlock(c, l.rcu);
+      if (!inside) t.unlock(c, i);
       t.r[1] = t.R(c, t.r[0] == 0 ? 'x' : 'z');
-      if (inside) rcu_read_unlock(c, l.rcu);
+      if (inside) t.unlock(c, i);
     });
     l.task("P1", [&](Context& c) {
+      const auto free = [&](Context& d) { t.W(d, 'x', 0); };
       t.W(c, 'y', 2);
-      if (sync) synchronize_rcu(c, l.rcu);
-      t.W(c, 'x', 0);
+      sync ? t.after_grace_period(c, free) : free(c);
     });
   };
   const auto freed = [&] { return t.r[0] == 0 && t.r[1] == 0; };
-  const auto result = t.run(freed);
-  CHECK(!result.hit);
-  CHECK(result.finals == 2);
-  sync = false;
-  CHECK(t.run(freed).hit);
-  sync = true;
-  inside = false;
-  CHECK(t.run(freed).hit);
+  for (const auto way : Litmus::every_way) {
+    CAPTURE(way);
+    t.wait = way;
+    sync = inside = true;
+    const auto result = t.run(freed);
+    CHECK(!result.hit);
+    CHECK(result.finals == 2);
+    inside = false;
+    CHECK(t.run(freed).hit);
+    inside = true;
+    sync = false;
+    CHECK(t.run(freed).hit);
+  }
 }
 
-TEST_CASE("litmus L3 C-SB+rl-rul+srcu: never, 3 finals, with SRCU as well") {
+TEST_CASE("litmus L2 with kfree_rcu: the reader never uses freed memory, after its section it does") {
+  Allocation slot, x;
+  KvfreeRcu kvfree;
+  bool inside = true;
+  Lab lab([&](Lab& l) {
+    l.init(slot, "y", {"cleared"});
+    l.init(x, "x", {"value"});
+    init_kvfree_rcu(l.kernel, kvfree, l.rcu);
+    l.task("P0", [&](Context& c) {
+      rcu_read_lock(c, l.rcu);
+      const bool old = get(c, slot) == 0;
+      if (!inside) rcu_read_unlock(c, l.rcu);
+      if (old) get(c, x);
+      if (inside) rcu_read_unlock(c, l.rcu);
+    });
+    l.task("P1", [&](Context& c) {
+      set(c, slot, 1);
+      kfree_rcu(c, kvfree, x);
+    });
+  });
+  CHECK(every_schedule(lab).text().empty());
+  inside = false;
+  CHECK(every_schedule(lab).text() == "use-after-free(x)@P0");
+}
+
+TEST_CASE("litmus L3 C-SB+rl-rul+srcu: never, 3 finals, however one waits") {
   Litmus t;
-  bool srcu = false;
   t.tasks = [&](Lab& l) {
     l.task("P0", [&](Context& c) {
-      std::uint64_t i = 0;
-      if (srcu) {
-        i = srcu_read_lock(c, t.s1);
-      } else {
-        rcu_read_lock(c, l.rcu);
-      }
+      const auto i = t.lock(c);
       t.W(c, 'x', 1);
       t.r[2] = t.R(c, 'y');
-      if (srcu) {
-        srcu_read_unlock(c, t.s1, i);
-      } else {
-        rcu_read_unlock(c, l.rcu);
-      }
+      t.unlock(c, i);
     });
     l.task("P1", [&](Context& c) {
       t.W(c, 'y', 1);
-      if (srcu) {
-        synchronize_srcu(c, t.s1);
-      } else {
-        synchronize_rcu(c, l.rcu);
-      }
-      t.r[3] = t.R(c, 'x');
+      t.after_grace_period(c, [&](Context& d) { t.r[3] = t.R(d, 'x'); });
     });
   };
-  for (const bool s : {false, true}) {
-    srcu = s;
+  for (const auto way : Litmus::every_way) {
+    CAPTURE(way);
+    t.wait = way;
     const auto result = t.run([&] { return t.r[2] == 0 && t.r[3] == 0; });
     CHECK(!result.hit);
     CHECK(result.finals == 3);
@@ -260,6 +318,26 @@ TEST_CASE("litmus L8 call_rcu and unload: rcu_barrier never, a grace period some
       rcu_read_lock(c, l.rcu);
       t.r[1] = t.R(c, 'x');
       rcu_read_unlock(c, l.rcu);
+    });
+  };
+  CHECK(!t.run([&] { return t.bad; }).hit);
+  exit = Exit::sync;
+  CHECK(t.run([&] { return t.bad; }).hit);
+  exit = Exit::nothing;
+  CHECK(t.run([&] { return t.bad; }).hit);
+}
+
+TEST_CASE("litmus L8 with call_srcu: srcu_barrier never, a grace period sometimes, nothing sometimes") {
+  Litmus t;
+  t.wait = Litmus::Wait::call_srcu;
+  enum class Exit { barrier, sync, nothing } exit = Exit::barrier;
+  t.tasks = [&](Lab& l) {
+    l.task("P0", [&](Context& c) {
+      t.W(c, 'x', 2);
+      t.after_grace_period(c, [&](Context& d) { t.bad = get(d, t.memory, 3) == 1; });
+      if (exit == Exit::barrier) srcu_barrier(c, t.s1);
+      if (exit == Exit::sync) synchronize_srcu(c, t.s1);
+      set(c, t.memory, 1, 3);
     });
   };
   CHECK(!t.run([&] { return t.bad; }).hit);

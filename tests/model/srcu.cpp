@@ -121,8 +121,9 @@ TEST_CASE("srcu 3.3: synchronize inside a reader of the same domain waits for it
     });
   });
   const Found f = every(lab);
-  CHECK(f.text() == "deadlock(srcu)@t");
-  CHECK(f.details.begin()->second == "'t' waits in synchronize_srcu(srcu) for 't' waits in synchronize_srcu(srcu)");
+  CHECK(f.text() == "api-misuse(srcu)@t, deadlock(srcu)@t");
+  CHECK(f.places.at("api-misuse(srcu)@t") == "synchronize_srcu: request");
+  CHECK(f.details.at("deadlock(srcu)@t") == "'t' waits in synchronize_srcu(srcu) for 't' waits in synchronize_srcu(srcu)");
   same = false;
   CHECK(every(lab).text().empty());
 }
@@ -343,6 +344,133 @@ TEST_CASE("srcu 3.2: once the grace period a caller needs is over it goes on, ev
     CHECK(find_event(lab, "reader", "srcu_read_unlock") != no_such_event);
   });
   CHECK(relevant > 0);
+}
+
+TEST_CASE("srcu 3.2: synchronize inside an RCU section is misuse as well, though it ends") {
+  Srcu srcu;
+  Lab lab([&](Lab& l) {
+    l.init(srcu, "srcu");
+    l.task("t", [&](Context& c) {
+      rcu_read_lock(c, l.rcu);
+      synchronize_srcu(c, srcu);
+      rcu_read_unlock(c, l.rcu);
+    });
+  });
+  CHECK(every(lab).text() == "api-misuse(srcu)@t, sleep-in-atomic(synchronize_srcu)@t");
+}
+
+TEST_CASE("srcu 3.2: synchronize_srcu_expedited waits for the same sections, and shares grace periods with the other") {
+  Srcu srcu;
+  Allocation slot, data;
+  bool wait = true;
+  Lab lab([&](Lab& l) {
+    l.init(srcu, "srcu");
+    l.init(slot, "slot", {"cleared"});
+    l.init(data, "data", {"x"});
+    l.task("reader", [&](Context& c) {
+      const auto i = srcu_read_lock(c, srcu);
+      if (get(c, slot) == 0) get(c, data);
+      srcu_read_unlock(c, srcu, i);
+    });
+    l.task("updater", [&](Context& c) {
+      set(c, slot, 1);
+      if (wait) synchronize_srcu_expedited(c, srcu);
+      kfree(c, data);
+    });
+    l.task("other", [&](Context& c) { synchronize_srcu(c, srcu); });
+  });
+  const Found f = every(lab);
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  wait = false;
+  CHECK(every(lab).text() == "use-after-free(data)@reader");
+}
+
+TEST_CASE("srcu 3.2: which grace periods are expedited: those of an idle domain, those asked for, all or none by configuration") {
+  Srcu srcu;
+  std::vector<sim::Duration> took;
+  const auto run = [&](bool ask, bool expedite, bool normal) {
+    KernelConfig config;
+    config.rcu_expedited = expedite;
+    config.rcu_normal = normal;
+    Lab lab(
+        [&](Lab& l) {
+          took.clear();
+          l.init(srcu, "srcu");
+          l.task("t", [&](Context& c) {
+            for (int i = 0; i < 2; ++i) {
+              const sim::Time begin = c.engine().local_time();
+              ask ? synchronize_srcu_expedited(c, srcu) : synchronize_srcu(c, srcu);
+              took.push_back(c.engine().now() - begin);
+            }
+          });
+        },
+        config);
+    run_timed(lab);
+    const auto brief = [](sim::Duration d) { return d < sim::millisecond; };
+    return std::pair(brief(took[0]), brief(took[1]));
+  };
+  CHECK(run(false, false, false) == std::pair(true, false));
+  CHECK(run(true, false, false) == std::pair(true, true));
+  CHECK(run(false, true, false) == std::pair(true, true));
+  for (const bool ask : {false, true})
+    for (const bool expedite : {false, true}) CHECK(run(ask, expedite, true) == std::pair(false, false));
+}
+
+TEST_CASE(
+    "srcu S16: one domain for all debugfs files: removing another file from an operation waits for itself, a domain a file does not") {
+  Srcu global, own, other;
+  enum class Form { one_for_all, other_file, own_file } form = Form::one_for_all;
+  Lab lab([&](Lab& l) {
+    l.init(global, "debugfs_srcu");
+    l.init(own, "own");
+    l.init(other, "other");
+    l.remover("T", [&](Context& c) {
+      c.kernel().removal_phase = RemovalPhase::remove;
+      Srcu& held = form == Form::one_for_all ? global : own;
+      const auto i = srcu_read_lock(c, held);
+      synchronize_srcu(c, form == Form::one_for_all ? global : form == Form::own_file ? own : other);
+      srcu_read_unlock(c, held, i);
+    });
+  });
+  CHECK(every(lab).text() == "api-misuse(debugfs_srcu)@T, deadlock(debugfs_srcu)@T, hung-remove(debugfs_srcu)@T");
+  form = Form::other_file;
+  CHECK(every(lab).text().empty());
+  form = Form::own_file;
+  CHECK(every(lab).text() == "api-misuse(own)@T, deadlock(own)@T, hung-remove(own)@T");
+}
+
+TEST_CASE("srcu 3.3: lockdep sees a section as a map held shared, a grace period as a wait for it, and neither as a lock at exit") {
+  Srcu srcu;
+  Mutex m;
+  Lab lab([&](Lab& l) {
+    l.init(srcu, "srcu");
+    l.init(m, "m");
+    l.task("reader", [&](Context& c) {
+      const auto outer = srcu_read_lock(c, srcu);
+      mutex_lock(c, m);
+      mutex_unlock(c, m);
+      srcu_read_unlock(c, srcu, outer);
+      must(c.held.empty());
+      mutex_lock(c, m);
+      synchronize_srcu(c, srcu);
+      const auto i = srcu_read_lock(c, srcu);
+      mutex_unlock(c, m);
+      must(c.held.size() == 1 && c.held[0].map && c.held[0].use == LockUse::shared);
+      static_cast<void>(i);  // never closed
+    });
+  });
+  CHECK(every(lab,
+              [&] {
+                std::vector<std::string> orders;
+                const auto text = [&](const HeldLock& h) {
+                  return lab.kernel.text(h.name) + (h.use == LockUse::exclusive ? "" : h.use == LockUse::shared ? "/shared" : "/wait");
+                };
+                for (const LockOrder& o : lab.kernel.lock_orders()) orders.push_back(text(o.held) + " " + text(o.taken));
+                CHECK(orders == std::vector<std::string>{"srcu/shared m", "m srcu/wait", "m srcu/shared"});
+              })
+            .text()
+            .empty());
 }
 
 }  // namespace unplug::model::test

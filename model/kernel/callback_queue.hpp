@@ -1,0 +1,34 @@
+// Callbacks that wait for a grace period (struct rcu_head on a list): what call_rcu() and call_srcu() share.
+//
+// Each call runs in a task of its own. Lists are not modelled: callbacks run in any order, also those of one CPU.
+#pragma once
+
+#include "unplug/model/context.hpp"
+#include "unplug/model/kernel/numbered.hpp"
+
+namespace unplug::model {
+
+struct CallbackQueue {
+  Numbered calls;  // from the call to the end of the function
+  struct Head {    // what has been queued in this execution
+    const void* callback;
+    std::uint64_t number;  // of its last call
+    std::uint32_t count;
+    TaskId task;  // that runs the last call
+  };
+  std::vector<Head> heads;
+
+  void reset(ObjectId object) {
+    calls.reset(object);
+    heads.clear();
+  }
+  // Queues `callback`, by a step that takes and gives what `s` says. The number of the call; 0: it is pending already, which is reported
+  // as misuse of `function` and ignored, or the execution is over. A function may queue its own head again.
+  std::uint64_t queue(Context& context, sim::Step s, const void* callback, NameId object, std::string_view function);
+  // Starts the task that runs the call. `callback` is its argument and has been filled in by now.
+  void start(Context& context, void* callback, NameId task_name, const StaticName& role, void (*run)(void*));
+  // The task's step when the function has returned.
+  void finished(Context& context, sim::Step s, std::uint64_t number);
+};
+
+}  // namespace unplug::model

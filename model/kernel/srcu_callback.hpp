@@ -1,0 +1,39 @@
+// SRCU callbacks and the end of a domain.
+//
+// kernel/rcu/srcutree.c, v6.18. call_srcu() runs a function after a grace period of the domain that begins after the call, from a workqueue
+// but with softirqs off: it must not sleep. srcu_barrier() waits until those queued before it have finished, and for nothing else.
+// cleanup_srcu_struct() waits neither for readers nor for grace periods: if it finds readers, callbacks, or a grace period that runs, it
+// warns and leaves the per-CPU counters behind; it flushes callbacks that run, so it may sleep. A reader that comes afterwards uses freed
+// memory. Left out: that an expedited grace period is asked for by then (its own warning), polling.
+#pragma once
+
+#include "unplug/model/kernel/callback_queue.hpp"
+#include "unplug/model/kernel/rcu.hpp"
+#include "unplug/model/kernel/srcu.hpp"
+
+namespace unplug::model {
+
+// What only these functions look at; each domain that they are called for has one.
+struct SrcuUsage {
+  CallbackQueue callbacks;
+  ObjectId running;  // word: callbacks whose functions run
+};
+// Made once the domain is (init_srcu). The counters become a lifetime of their own.
+void init_srcu_usage(Kernel& kernel, SrcuUsage& usage, Srcu& s, NameId unique_name);
+
+struct SrcuCallback {
+  NameId task_name;
+  void (*body)(Context&, void*) = nullptr;
+  void* argument = nullptr;
+  Srcu* srcu = nullptr;
+  Kernel* kernel = nullptr;
+  std::uint64_t number = 0;
+};
+// Runs `body(argument)`, in a task of its own. `callback` must stay where it is until the execution has ended. Queueing one that is still
+// pending is api-misuse (and ignored); once its function runs, that may queue it again.
+void call_srcu(Context& context, Srcu& s, SrcuCallback& callback);
+void srcu_barrier(Context& context, Srcu& s);
+// Whether the counters have been freed. If not, that is api-misuse and a leak.
+bool cleanup_srcu_struct(Context& context, Srcu& s);
+
+}  // namespace unplug::model
