@@ -12,6 +12,9 @@ namespace unplug::model {
 // How long grace periods take under strategy `timed` (quantile tables in kernel/grace_period.cpp, from measurements).
 enum class GracePeriodPreset : std::uint8_t { idle, busy, pathological };
 
+// What stands between a device's DMA and memory. lazy: unmapping leaves the IOTLB as it is until it is flushed, some time later.
+enum class Iommu : std::uint8_t { none, lazy, strict };
+
 struct KernelConfig {
   std::string version = "6.18";
   bool preempt_rcu = true;  // CONFIG_PREEMPT_RCU: an RCU reader that sleeps stretches the grace period; without, it ends the section
@@ -20,6 +23,8 @@ struct KernelConfig {
   GracePeriodPreset grace_periods = GracePeriodPreset::idle;
   std::optional<sim::Duration> grace_period;  // exact duration of every normal grace period, instead of the preset
   bool unload_grace_period = true;            // free_module() waits for one grace period before it frees text (since 4.20)
+  bool lazy_vunmap_flush = false;             // iounmap() leaves TLBs as they are; without, an access after it faults at once
+  Iommu iommu = Iommu::none;                  // what becomes of DMA to an address that was unmapped; decides what is said of it, no step
   sim::Duration step_cost = 200;              // ns of CPU time that a step takes under `timed`
 
   [[nodiscard]] sim::Duration jiffy() const { return sim::second / hz; }
