@@ -12,6 +12,9 @@ namespace unplug::model {
 // How long grace periods take under strategy `timed` (quantile tables in kernel/grace_period.cpp, from measurements).
 enum class GracePeriodPreset : std::uint8_t { idle, busy, pathological };
 
+// What stands between a device's DMA and memory. lazy: unmapping leaves the IOTLB as it is until it is flushed, some time later.
+enum class Iommu : std::uint8_t { none, lazy, strict };
+
 struct KernelConfig {
   std::string version = "6.18";
   bool preempt_rcu = true;  // CONFIG_PREEMPT_RCU: an RCU reader that sleeps stretches the grace period; without, it ends the section
@@ -25,6 +28,8 @@ struct KernelConfig {
   bool irq_is_rcu_reader = true;              // grace periods wait for softirq and hardirq handlers (since 4.20); see kernel/rcu.hpp
   bool unload_grace_period = true;            // free_module() waits for one grace period before it frees text (since 4.20)
   bool debug_shirq = false;                   // CONFIG_DEBUG_SHIRQ: free_irq() calls a shared handler once more
+  bool lazy_vunmap_flush = false;             // iounmap() leaves TLBs as they are; without, an access after it faults at once
+  Iommu iommu = Iommu::none;                  // what becomes of DMA to an address that was unmapped; decides what is said of it, no step
   sim::Duration step_cost = 200;              // ns of CPU time that a step takes under `timed`
 
   [[nodiscard]] sim::Duration jiffy() const { return sim::second / hz; }

@@ -54,7 +54,8 @@ struct KernelSite {
 };
 
 // What a lifetime is: decides the class of violation.
-enum class LifetimeKind : std::uint8_t { text, memory, mapping, region, irq, registration, binding };
+// port: a claim of I/O ports, which are used without a mapping. dma: a device's right to an address.
+enum class LifetimeKind : std::uint8_t { text, memory, mapping, region, port, dma, irq, registration, binding };
 
 struct LifetimeInfo {
   LifetimeKind kind = LifetimeKind::memory;

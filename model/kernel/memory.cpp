@@ -1,9 +1,12 @@
 #include "unplug/model/kernel/memory.hpp"
 
+#include <fmt/format.h>
+
 namespace unplug::model {
 namespace {
 
-const Operation alloc_op{.name = "kzalloc"}, free_op{.name = "kfree"};
+const Operation alloc_op{.name = "kzalloc"}, fail_op{.name = "does kzalloc fail"}, free_op{.name = "kfree"},
+    bad_free_op{.name = "kfree of a member"};
 const Operation load_plain{.name = "load", .plain = true}, load_once{.name = "READ_ONCE", .marked = true},
     load_acquire{.name = "smp_load_acquire", .sync = sim::Sync::acquire, .marked = true};
 const Operation store_plain{.name = "store", .plain = true}, store_once{.name = "WRITE_ONCE", .marked = true},
@@ -21,6 +24,7 @@ const Operation& store_operation(MemoryOrder order) {
 void init_allocation(Kernel& kernel, Allocation& a, NameId unique_name, NameId declared, LifetimeId owner, bool from_start) {
   a.name = declared;
   a.fields.clear();
+  a.embedded = false;
   a.life = kernel.new_lifetime(unique_name, LifetimeKind::memory, declared, owner, from_start);
 }
 
@@ -30,13 +34,50 @@ void add_field(Kernel& kernel, Allocation& a, NameId field, std::uint64_t initia
   a.fields.emplace_back(field, object);
 }
 
-void kzalloc(Context& context, Allocation& a) {
+void init_embedded(Allocation& member, LifetimeId life, NameId declared) {
+  member.name = declared;
+  member.fields.clear();
+  member.embedded = true;
+  member.life = life;
+}
+
+namespace {
+
+void may_sleep(Context& context, Gfp gfp) {
+  if (gfp == Gfp::kernel) context.might_sleep("kzalloc(GFP_KERNEL)");
+}
+
+void begin(Context& context, const Allocation& a) {
   sim::Step s = context.make(alloc_op);
   s.begins = a.life;
   context.engine().step(s);
 }
 
+}  // namespace
+
+void kzalloc(Context& context, Allocation& a, Gfp gfp) {
+  may_sleep(context, gfp);
+  begin(context, a);
+}
+
+bool try_kzalloc(Context& context, Allocation& a, Gfp gfp) {
+  may_sleep(context, gfp);
+  sim::Step s = context.make(fail_op);
+  s.alternatives = 2;
+  if (context.engine().choose(s) != 0 || context.aborting()) return false;
+  begin(context, a);
+  return true;
+}
+
 void kfree(Context& context, Allocation& a) {
+  if (a.embedded) {
+    context.engine().step(context.make(bad_free_op, a.life), [&](std::uint64_t&) {
+      context.kernel().report(
+          ViolationClass::api_misuse, a.name,
+          fmt::format("kfree('{}') of what is no allocation of its own: it goes with what it is in", context.kernel().text(a.name)));
+    });
+    return;
+  }
   sim::Step s = context.make(free_op);
   s.ends = a.life;
   context.engine().step(s);

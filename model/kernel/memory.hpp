@@ -1,7 +1,9 @@
 // Memory: allocations with named fields, each field a word of its own.
 //
 // kmalloc/kfree (mm/slub.c, v6.18). An allocation is a lifetime; a field access carries it as witness, kfree() ends it. Plain and marked
-// accesses are different operations: only plain ones take part in data races. Left out: sizes, slab reuse, use of uninitialised memory.
+// accesses are different operations: only plain ones take part in data races. An allocation with GFP_KERNEL may sleep, one with GFP_ATOMIC
+// may not. A member that is embedded in another allocation lives and dies with it. What a module declares static is an allocation of which
+// the module's text is the life. Caches are in slab.hpp. Left out: sizes, slab reuse, use of uninitialised memory.
 #pragma once
 
 #include <string_view>
@@ -16,6 +18,7 @@ struct Allocation {
   LifetimeId life;
   NameId name;  // as declared
   std::vector<std::pair<NameId, ObjectId>> fields;
+  bool embedded = false;  // not at the start of what kmalloc() returned: nothing to give to kfree()
 
   // The object of field `name`; none if there is no such field.
   [[nodiscard]] ObjectId field(NameId field_name) const {
@@ -32,10 +35,20 @@ void init_allocation(Kernel& kernel, Allocation& a, NameId unique_name, NameId d
 // Adds a field; before the first step or before the allocation is published.
 void add_field(Kernel& kernel, Allocation& a, NameId field, std::uint64_t initial);
 
-// kzalloc(): begins the lifetime. The caller has decided whether the allocation fails (a data choice).
-void kzalloc(Context& context, Allocation& a);
-// kfree(): ends it.
+// A member called `declared` inside `parent`, or a static object of a module (`life` its text): there as long as that is.
+void init_embedded(Allocation& member, LifetimeId life, NameId declared);
+
+enum class Gfp : std::uint8_t { kernel, atomic };
+// kzalloc(): begins the lifetime. With GFP_KERNEL it may sleep.
+void kzalloc(Context& context, Allocation& a, Gfp gfp = Gfp::kernel);
+// The same where it may fail (a data choice). false: it has, and nothing begins.
+[[nodiscard]] bool try_kzalloc(Context& context, Allocation& a, Gfp gfp = Gfp::kernel);
+// kfree(): ends it. Of an embedded member: api-misuse, and nothing ends.
 void kfree(Context& context, Allocation& a);
+// NULL is nothing to free.
+inline void kfree(Context& context, Allocation* a) {
+  if (a != nullptr) kfree(context, *a);
+}
 
 // A load of a field (plain, READ_ONCE, or smp_load_acquire/rcu_dereference).
 std::uint64_t load(Context& context, const Allocation& a, ObjectId field, MemoryOrder order);

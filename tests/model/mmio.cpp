@@ -2,6 +2,7 @@
 #include <array>
 
 #include "support.hpp"
+#include "unplug/model/kernel/presence.hpp"
 
 namespace unplug::model::test {
 
@@ -177,6 +178,256 @@ TEST_CASE("mmio: what a register returns is a choice among its values, or 0") {
   });
   CHECK(every_schedule(lab, [&] { seen.insert(values); }).executions == 3);
   CHECK(seen == std::set<std::vector<std::uint64_t>>{{0, 42, 0}, {1, 42, 0}, {0xffffffff, 42, 0}});
+}
+
+namespace {
+
+// A claimed and mapped window of a device that can be pulled.
+struct Window {
+  Region region;
+  Mapping bar;
+  Presence device;
+  void init(Lab& l) {
+    init_presence(l.kernel, device, l.name("dev"), l.name("dev"));
+    l.init(region, "region");
+    l.init(bar, region, "bar0");
+    bar.device = &device;
+  }
+  void map(Context& c) {
+    must(request_mem_region(c, bar));
+    ioremap(c, bar);
+  }
+};
+
+constexpr std::array<std::uint64_t, 2> two_values{1, 2};
+
+}  // namespace
+
+TEST_CASE("mmio 14: a device that was pulled out answers all ones, in every width, its writes vanish, and nothing crashes") {
+  CHECK(all_ones(Width::b) == 0xff);
+  CHECK(all_ones(Width::w) == 0xffff);
+  CHECK(all_ones(Width::l) == 0xffffffff);
+  CHECK(all_ones(Width::q) == 0xffffffffffffffff);
+  Window w;
+  for (const Width width : {Width::b, Width::w, Width::l, Width::q}) {
+    std::pair<std::uint64_t, std::uint64_t> got;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
+    Lab lab([&](Lab& l) {
+      w.init(l);
+      l.task("driver", [&](Context& c) {
+        w.map(c);
+        got.first = mmio_read(c, w.bar, width, two_values);
+        mmio_write(c, w.bar, width);
+        got.second = mmio_read(c, w.bar, width, {});
+      });
+      l.task("hand", [&](Context& c) { surprise_removal(c, w.device); });
+    });
+    CHECK(every_schedule(lab, [&] { seen.insert(got); }).text().empty());
+    const std::uint64_t ones = all_ones(width);
+    CHECK(seen == std::set<std::pair<std::uint64_t, std::uint64_t>>{{1, 0}, {2, 0}, {1, ones}, {2, ones}, {ones, ones}});
+  }
+}
+
+TEST_CASE("mmio 14: without a device in the mapping the accesses are what they always were, with one they are judged as before") {
+  Window w;
+  bool with = false;
+  Lab lab([&](Lab& l) {
+    w.init(l);
+    if (!with) w.bar.device = nullptr;
+    l.task("driver", [&](Context& c) {
+      w.map(c);
+      readl(c, w.bar, two_values);
+      iounmap(c, w.bar);
+      readl(c, w.bar, {});
+    });
+  });
+  std::set<std::size_t> steps;
+  Found f = every(lab, [&] { steps.insert(lab.engine.trace().events.size()); });
+  CHECK(steps == std::set<std::size_t>{5});  // the choice is the access
+  CHECK(f.text() == "use-after-unmap(bar0)@driver");
+  CHECK(f.details.begin()->second.empty());
+  with = true;
+  f = every(lab, [&] { steps.insert(lab.engine.trace().events.size()); });
+  CHECK(steps == std::set<std::size_t>{5, 6});
+  CHECK(f.text() == "use-after-unmap(bar0)@driver");
+}
+
+TEST_CASE("mmio 14: a loop that polls while a bit is set never ends on a device that was pulled out, unless it knows all ones") {
+  constexpr std::uint64_t busy = 0x80000000;
+  constexpr int bound = 6;
+  static constexpr std::array<std::uint64_t, 2> status{0, busy};
+  Window w;
+  int turns = 0;
+  bool check = false, gone = false;
+  std::set<std::pair<bool, bool>> seen;  // (gone when it began, ran into the bound)
+  Lab lab([&](Lab& l) {
+    w.init(l);
+    gone = false;
+    turns = 0;
+    l.task("driver", [&](Context& c) {
+      w.map(c);
+      gone = !is_present(c, w.device);
+      for (; turns < bound; ++turns) {
+        const std::uint64_t r = readl(c, w.bar, status);
+        if ((r & busy) == 0 || (check && r == all_ones(Width::l)) || c.aborting()) break;
+      }
+    });
+    l.task("hand", [&](Context& c) { surprise_removal(c, w.device); });
+  });
+  every(lab, [&] { seen.emplace(gone, turns == bound); });
+  CHECK(!seen.contains({true, false}));
+  CHECK(seen.contains({true, true}));
+  seen.clear();
+  check = true;
+  every(lab, [&] { seen.emplace(gone, turns == bound); });
+  CHECK(!seen.contains({true, true}));
+}
+
+TEST_CASE(
+    "mmio 14: with a lazy flush an access after iounmap may reach the device through the TLB, or what is mapped at the address since") {
+  Region region, other_region;
+  Mapping bar, other;
+  Waiter turn, back;
+  enum class Other { none, before, after_unmap, after_use, any } when = Other::none;
+  const auto make = [&](Lab& l) {
+    l.init(region, "region");
+    l.init(other_region, "other region");
+    l.init(bar, region, "bar0");
+    l.init(other, other_region, "other bar");
+    l.init(turn, "turn");
+    l.init(back, "back");
+    l.task("driver", [&](Context& c) {
+      must(request_mem_region(c, bar));
+      ioremap(c, bar);
+      if (when == Other::before) wait_for_completion(c, back);
+      iounmap(c, bar);
+      if (when == Other::after_unmap) complete(c, turn);
+      writel(c, bar);
+      writel(c, bar);
+      if (when == Other::after_use) complete(c, turn);
+      release_mem_region(c, bar);
+    });
+    if (when == Other::none) return;
+    l.task("other driver", [&](Context& c) {
+      if (when == Other::after_unmap || when == Other::after_use) wait_for_completion(c, turn);
+      must(request_mem_region(c, other));
+      ioremap(c, other);
+      if (when == Other::before) complete(c, back);
+    });
+  };
+  KernelConfig lazy;
+  lazy.lazy_vunmap_flush = true;
+  Lab strict_lab(make), lazy_lab(make, lazy);
+  for (const Other o : {Other::none, Other::before, Other::after_unmap, Other::after_use, Other::any}) {
+    when = o;
+    Found f = every(strict_lab);
+    CHECK(f.text() == "use-after-unmap(bar0)@driver");
+    CHECK(f.details.begin()->second.empty());
+    f = every(lazy_lab);
+    CHECK(f.count("use-after-unmap(bar0)@driver") == f.executions);
+    CHECK(f.details["use-after-unmap(bar0)@driver"] == "it faults, or reaches the device through a translation that is still in the TLB");
+    if (o == Other::after_unmap || o == Other::any) {
+      CHECK(f.count("region-reused(bar0)@driver") == f.executions);
+      CHECK(f.details["region-reused(bar0)@driver"] == "nothing faults where 'other bar' is mapped at its address by then");
+    } else {
+      CHECK(f.violations.size() == 1);
+    }
+  }
+}
+
+TEST_CASE("mmio 14: ports have no mapping: used after release_region it is use-after-unmap that faults nowhere, or somebody else's port") {
+  Region region;
+  Mapping ours, theirs;
+  bool other = false, early = false;
+  int releases = 1, after = 1;
+  Allocation owner;
+  Lab lab([&](Lab& l) {
+    init_region(l.kernel, region, l.name("ports"), l.name("ports"), RegionKind::port);
+    l.init(owner, "owner");
+    l.init(theirs, region, "their ports");
+    l.init(ours, region, "ports of foo", owner.life);
+    l.task("driver", [&](Context& c) {
+      if (early) port_write(c, ours, Width::b);
+      must(request_mem_region(c, ours));
+      must(!request_mem_region(c, theirs));  // -EBUSY
+      must(port_read(c, ours, Width::l, {}) == 0);
+      port_write(c, ours, Width::w);
+      for (int i = 0; i < releases; ++i) release_mem_region(c, ours);
+      if (other) must(request_mem_region(c, theirs));
+      for (int i = 0; i < after; ++i) port_write(c, ours, Width::l);
+      kfree(c, owner);
+    });
+  });
+  Found f = every(lab);
+  CHECK(f.text() == "use-after-unmap(ports of foo)@driver");
+  CHECK(f.details.begin()->second == "the ports were released, and nothing faults");
+  CHECK(f.places.begin()->second == "outl");
+  other = true;
+  CHECK(every(lab).text() == "region-reused(ports of foo)@driver");
+  after = 0;
+  CHECK(every(lab).text().empty());
+  other = false;
+  releases = 2;
+  CHECK(every(lab).text() == "double-release(ports of foo)@driver");
+  releases = 0;
+  CHECK(every(lab).text() == "leak(ports of foo)@driver");
+  releases = 1;
+  early = true;
+  CHECK(every(lab).text() == "use-before-init(ports of foo)@driver");
+}
+
+TEST_CASE("mmio 14: a port of a device that is gone answers all ones") {
+  Region region;
+  Mapping io;
+  Presence device;
+  std::set<std::uint64_t> seen;
+  std::uint64_t got = 0;
+  Lab lab([&](Lab& l) {
+    init_presence(l.kernel, device, l.name("dev"), l.name("dev"));
+    init_region(l.kernel, region, l.name("ports"), l.name("ports"), RegionKind::port);
+    l.init(io, region, "ports of foo");
+    io.device = &device;
+    l.task("driver", [&](Context& c) {
+      must(request_mem_region(c, io));
+      got = port_read(c, io, Width::b, {});
+    });
+    l.task("hand", [&](Context& c) { surprise_removal(c, device); });
+  });
+  CHECK(every(lab, [&] { seen.insert(got); }).text().empty());
+  CHECK(seen == std::set<std::uint64_t>{0, 0xff});
+}
+
+// bug-corpus S11: MMIO from an ioctl that drm_dev_enter() doesn't cover, after the unbind.
+TEST_CASE(
+    "mmio 14, S11: an ioctl that looks at nothing writes after iounmap, inside an SRCU section that the unbind waits for it does not") {
+  Region region;
+  Mapping bar;
+  Srcu srcu;
+  Allocation state;
+  bool covered = false;
+  Lab lab([&](Lab& l) {
+    l.init(region, "region");
+    l.init(bar, region, "bar0");
+    l.init(srcu, "unplug_srcu");
+    l.init(state, "state", {"unplugged"});
+    l.remover("remover", [&](Context& c) {
+      must(request_mem_region(c, bar));
+      ioremap(c, bar);
+      set(c, state, 1);  // usable
+      set(c, state, 2);  // unplugged
+      synchronize_srcu(c, srcu);
+      iounmap(c, bar);
+      release_mem_region(c, bar);
+    });
+    l.task("user", [&](Context& c) {
+      const auto index = covered ? srcu_read_lock(c, srcu) : 0;
+      if (get(c, state) == 1) writel(c, bar);
+      if (covered) srcu_read_unlock(c, srcu, index);
+    });
+  });
+  CHECK(every(lab).text() == "use-after-unmap(bar0)@user");
+  covered = true;
+  CHECK(every(lab).text().empty());
 }
 
 }  // namespace unplug::model::test
