@@ -7,8 +7,8 @@ const Operation link_op{.name = "mmap: link into i_mmap", .sync = sim::Sync::rel
     walk_op{.name = "unmap_mapping_range: walk i_mmap", .sync = sim::Sync::acquire},
     zap_op{.name = "unmap_mapping_range: clear entry, flush TLBs"}, unmap_op{.name = "munmap: clear entry, flush TLBs"},
     mapped_op{.name = "mmap: VMA appears"}, pfn_op{.name = "insert_pfn"}, dummy_op{.name = "insert dummy page"},
-    copy_op{.name = "dup_mmap: read entry"}, paste_op{.name = "dup_mmap: copy entry"}, find_op{.name = "page fault: find the VMA"},
-    translate_op{.name = "user access: translate"}, access_op{.name = "user access"};
+    copy_op{.name = "dup_mmap: lock and read entry"}, paste_op{.name = "dup_mmap: copy entry"}, copied_op{.name = "dup_mmap: unlock entry"},
+    find_op{.name = "page fault: find the VMA"}, translate_op{.name = "user access: translate"}, access_op{.name = "user access"};
 
 // The state of the entry: no VMA, no entry, to the device, to a dummy page.
 constexpr std::uint64_t unmapped = 0, none = 1, device = 2, dummy = 3, state_mask = 3, accessing = 0x100,
@@ -143,8 +143,15 @@ void dup_vma(Context& context, Vma& parent, Vma& child) {
   get_file(context, parent.file, child.file);
   context.write(mapped_op, child.pte, {}, [](std::uint64_t& word) { word = none; });
   if (!context.aborting()) link(context, child);
-  const std::uint64_t entry = context.read(copy_op, parent.pte, {}) & state_mask;
-  if (entry > none && !context.aborting()) insert(context, child, paste_op, entry);
+  // copy_page_range() holds the lock of the parent's page table meanwhile: zapping the parent, which comes first in i_mmap, waits.
+  const std::uint64_t entry = context.write(copy_op, parent.pte, {}, [](std::uint64_t& word) {
+    if ((word & state_mask) >= device) word += accessing;
+    return word & state_mask;
+  });
+  if (entry >= device && !context.aborting()) {
+    insert(context, child, paste_op, entry);
+    context.write(copied_op, parent.pte, {}, [](std::uint64_t& word) { word -= accessing; });
+  }
   if (child.opened != nullptr && !context.aborting()) child.opened(context, child, child.argument);
   if (!context.aborting()) up_write(context, parent.mm->mmap_lock);
 }
@@ -157,10 +164,9 @@ void unmap_mapping_range(Context& context, AddressSpace& mapping) {
   context.might_sleep("unmap_mapping_range");
   down_read(context, mapping.i_mmap_rwsem);
   std::vector<Vma*> todo;
-  const auto copy = [&](std::uint64_t) { todo = mapping.vmas; };
   sim::Step s = context.make(walk_op);
   s.access = {mapping.i_mmap, sim::AccessKind::read};
-  context.engine().step(s, copy);
+  context.engine().step(s, [&](std::uint64_t) { todo = mapping.vmas; });
   for (Vma* const vma : todo) {
     if (context.aborting()) return;
     clear(context, *vma, zap_op, none);
