@@ -145,11 +145,12 @@ TEST_CASE("cdev 2.1: -ENXIO without a device, and when the module of the cdev or
   });
   for (const int f : {0, 1}) {
     form = f;
-    CHECK(every(lab, [&] {
-            CHECK(word(lab, d.cdev.kobj) == 1);
-            CHECK((word(lab, (form == 0 ? d.module : d.core).object) & 0xffff) == 1);
-            CHECK((word(lab, (form == 0 ? d.core : d.module).object) & 0xffff) == 0);
-          })
+    CHECK(every(lab,
+                [&] {
+                  CHECK(word(lab, d.cdev.kobj) == 1);
+                  CHECK((word(lab, (form == 0 ? d.module : d.core).object) & 0xffff) == 1);
+                  CHECK((word(lab, (form == 0 ? d.core : d.module).object) & 0xffff) == 0);
+                })
               .text()
               .empty());
   }
@@ -171,9 +172,10 @@ TEST_CASE("cdev 2.1: an open that the driver refuses gives both references and t
       must(!file.open);
     });
   });
-  CHECK(every(lab, [&] {
-          for (const ObjectId o : {d.cdev.kobj, d.core.object, d.module.object}) CHECK(word(lab, o) == 1);
-        })
+  CHECK(every(lab,
+              [&] {
+                for (const ObjectId o : {d.cdev.kobj, d.core.object, d.module.object}) CHECK(word(lab, o) == 1);
+              })
             .text()
             .empty());
 }
@@ -195,11 +197,12 @@ TEST_CASE("cdev 2.1: opens of one inode race for its cache, and each has its own
     });
   });
   std::set<std::uint64_t> references;
-  CHECK(every(lab, [&] {
-          CHECK(word(lab, d.cdev.kobj) == 2 + (files[1].open ? 1 : 0));
-          CHECK(word(lab, d.mknod.i_cdev) == d.cdev.number);
-          references.insert(word(lab, d.cdev.kobj));
-        })
+  CHECK(every(lab,
+              [&] {
+                CHECK(word(lab, d.cdev.kobj) == 2 + (files[1].open ? 1 : 0));
+                CHECK(word(lab, d.mknod.i_cdev) == d.cdev.number);
+                references.insert(word(lab, d.cdev.kobj));
+              })
             .text()
             .empty());
   CHECK(references == std::set<std::uint64_t>{2, 3});
@@ -238,11 +241,12 @@ TEST_CASE("cdev 2.2: cdev_del neither gates nor drains the operations of open fi
       vfs_close(c, file);
     });
   });
-  CHECK(every(lab, [&] {
-          CHECK(word(lab, d.cdev.kobj) == 0);
-          CHECK(word(lab, d.mknod.i_cdev) == 0);  // purged with the kobject
-          CHECK(word(lab, d.priv.fields[0].second) == 0);
-        })
+  CHECK(every(lab,
+              [&] {
+                CHECK(word(lab, d.cdev.kobj) == 0);
+                CHECK(word(lab, d.mknod.i_cdev) == 0);  // purged with the kobject
+                CHECK(word(lab, d.priv.fields[0].second) == 0);
+              })
             .text()
             .empty());
   freed = true;
@@ -266,8 +270,8 @@ TEST_CASE("cdev 2.2: the re-open hole: through an inode that remembers the cdev 
       set(c, state, 1);
       cdev_device_del(c, d.cdev, d.node, {});
       d.put(c);
-      must(open_node(c, d.node, files[1]) == enoent);          // the node is gone
-      must(chrdev_open(c, d.mknod, files[1]) == enxio);        // this inode has never been opened, the number is gone
+      must(open_node(c, d.node, files[1]) == enoent);    // the node is gone
+      must(chrdev_open(c, d.mknod, files[1]) == enxio);  // this inode has never been opened, the number is gone
       // /proc/self/fd/N
       must(chrdev_open(c, *files[0].inode, files[2]) == (dead_check ? enxio : 0));
       vfs_close(c, files[0]);
@@ -343,20 +347,22 @@ TEST_CASE("cdev 2.2: cdev_device_del removes the node, drains attributes, then d
       sysfs_access(c, b);
     });
   });
-  CHECK(every(lab, [&] {
-          const auto at = [&](std::string_view o, unsigned n) { return find_event(lab, "driver", o, n); };
-          CHECK(at("sysfs_create_file", 2) < at("devtmpfs: node appears", 1));
-          CHECK(at("kobj_map", 1) < at("sysfs_create_file", 1));
-          CHECK(at("devtmpfs: node removed", 1) < at("kernfs_drain", 1));
-          CHECK(at("kernfs_drain", 2) < at("kobj_unmap", 1));
-        })
+  CHECK(every(lab,
+              [&] {
+                const auto at = [&](std::string_view o, unsigned n) { return find_event(lab, "driver", o, n); };
+                CHECK(at("sysfs_create_file", 2) < at("devtmpfs: node appears", 1));
+                CHECK(at("kobj_map", 1) < at("sysfs_create_file", 1));
+                CHECK(at("devtmpfs: node removed", 1) < at("kernfs_drain", 1));
+                CHECK(at("kernfs_drain", 2) < at("kobj_unmap", 1));
+              })
             .text()
             .empty());
   device_del = false;
   CHECK(every(lab).text() == "use-after-free(shown)@reader");
 }
 
-TEST_CASE("cdev 2.2, 15: a number that is taken is -EBUSY, an attribute that is there -EEXIST, deleting twice is double-release, never a leak") {
+TEST_CASE(
+    "cdev 2.2, 15: a number that is taken is -EBUSY, an attribute that is there -EEXIST, deleting twice is double-release, never a leak") {
   Driver d;
   Cdev second;
   SysfsAttribute a;
@@ -388,10 +394,11 @@ TEST_CASE("cdev 2.2, 15: a number that is taken is -EBUSY, an attribute that is 
       release_driver(c, binding, [](Context&) {});
     });
   });
-  CHECK(every(lab, [&] {
-          CHECK(word(lab, d.cdev.kobj) == 0);
-          CHECK(word(lab, d.node.there) == 0);
-        })
+  CHECK(every(lab,
+              [&] {
+                CHECK(word(lab, d.cdev.kobj) == 0);
+                CHECK(word(lab, d.node.there) == 0);
+              })
             .text()
             .empty());
   form = 1;
@@ -399,10 +406,11 @@ TEST_CASE("cdev 2.2, 15: a number that is taken is -EBUSY, an attribute that is 
   form = 2;
   CHECK(every(lab).text() == "leak(cdev)@t");
   form = 3;
-  CHECK(every(lab, [&] {
-          CHECK(word(lab, d.number.probe) == 0);
-          CHECK(word(lab, d.node.there) == 0);
-        })
+  CHECK(every(lab,
+              [&] {
+                CHECK(word(lab, d.number.probe) == 0);
+                CHECK(word(lab, d.node.there) == 0);
+              })
             .text()
             .empty());
 }

@@ -103,7 +103,8 @@ TEST_CASE("file 2.1, 17.12: close is not the last fput, who drops the last refer
   CHECK(unloads == std::set<DeleteResult>{DeleteResult::gone, DeleteResult::would_block});
 }
 
-TEST_CASE("file 2.1: both module references and the struct go exactly once, after release, and a private file takes no step for its count") {
+TEST_CASE(
+    "file 2.1: both module references and the struct go exactly once, after release, and a private file takes no step for its count") {
   Opened o;
   Lab* lab = nullptr;
   std::vector<std::string> order;
@@ -123,12 +124,13 @@ TEST_CASE("file 2.1: both module references and the struct go exactly once, afte
   });
   for (const bool yes : {true, false}) {
     counted = yes;
-    CHECK(every(l2, [&] {
-            order.clear();
-            for (const sim::Event& e : l2.engine.trace().events) order.emplace_back(e.operation->name);
-            CHECK(word(l2, o.module.object) == 1);
-            CHECK(o.releases == 1);
-          })
+    CHECK(every(l2,
+                [&] {
+                  order.clear();
+                  for (const sim::Event& e : l2.engine.trace().events) order.emplace_back(e.operation->name);
+                  CHECK(word(l2, o.module.object) == 1);
+                  CHECK(o.releases == 1);
+                })
               .text()
               .empty());
     std::vector<std::string> expected{"try_module_get", "fput", "mark", "module_put", "kfree"};
@@ -248,10 +250,11 @@ TEST_CASE("file 2.1: flush is called at each close, release once") {
       vfs_close(c, second);
     });
   });
-  CHECK(every(lab, [&] {
-          CHECK(flushes == 2);
-          CHECK(o.releases == 1);
-        })
+  CHECK(every(lab,
+              [&] {
+                CHECK(flushes == 2);
+                CHECK(o.releases == 1);
+              })
             .text()
             .empty());
 }
@@ -293,7 +296,8 @@ TEST_CASE("file: a second reference to a file that was made for one is an error 
   CHECK(out.message.find("FileParts::counted") != std::string::npos);
 }
 
-TEST_CASE("fops-swap 2.2, 13: only the pointer loaded at the start of a call matters, the swap is no drain, and with a lock and a test it is") {
+TEST_CASE(
+    "fops-swap 2.2, 13: only the pointer loaded at the start of a call matters, the swap is no drain, and with a lock and a test it is") {
   enum class Form { swap, lock, lock_and_test } form = Form::swap;
   Opened o;
   Module core;
@@ -387,10 +391,11 @@ TEST_CASE("fops-swap 2.2: the new table's module is pinned from the swap to the 
       vfs_close(c, o.file);
     });
   });
-  CHECK(every(lab, [&] {
-          CHECK(word(lab, core.object) == 1);
-          CHECK(word(lab, o.module.object) == 1);
-        })
+  CHECK(every(lab,
+              [&] {
+                CHECK(word(lab, core.object) == 1);
+                CHECK(word(lab, o.module.object) == 1);
+              })
             .text()
             .empty());
   forward = false;
@@ -429,18 +434,20 @@ TEST_CASE("file 17.8: the entry guard is around read, write, flush and release a
       vfs_close(c, o.file);
     });
   });
-  CHECK(every(lab, [&] {
-          CHECK(runs == 4);
-          CHECK(lab.kernel.operations.completed == 2);
-        })
+  CHECK(every(lab,
+              [&] {
+                CHECK(runs == 4);
+                CHECK(lab.kernel.operations.completed == 2);
+              })
             .text()
             .empty());
   fenced = true;
-  CHECK(every(lab, [&] {
-          CHECK(runs == 0);
-          CHECK(lab.kernel.operations.refused_at_entry == 2);
-          CHECK(word(lab, o.module.object) == 1);
-        })
+  CHECK(every(lab,
+              [&] {
+                CHECK(runs == 0);
+                CHECK(lab.kernel.operations.refused_at_entry == 2);
+                CHECK(word(lab, o.module.object) == 1);
+              })
             .text()
             .empty());
 }

@@ -22,8 +22,8 @@ struct Mapped {
   Vma vma, child;
   Waiter ready;
   enum class Fault { none, unchecked, checked, locked } on_fault = Fault::none;
-  bool dummy = false;   // what a fault on a dead device gives: a dummy page, or SIGBUS
-  bool insert = true;   // ->mmap puts the entry in
+  bool dummy = false;  // what a fault on a dead device gives: a dummy page, or SIGBUS
+  bool insert = true;  // ->mmap puts the entry in
   int faults = 0, opened = 0, closed = 0;
   std::set<UserAccess> seen;
   Lab* lab = nullptr;
@@ -140,17 +140,19 @@ TEST_CASE("mmap 2.3: without ->mmap -ENODEV, one that fails leaves no entry and 
   });
   for (const bool w : {false, true}) {
     without = w;
-    CHECK(every(lab, [&] {
-            CHECK(word(lab, m.file.count) == 1);
-            CHECK(word(lab, m.vma.pte) == 0);
-            CHECK(find_event(lab, "user", "unmap_mapping_range: clear entry, flush TLBs") == no_such_event);
-          })
+    CHECK(every(lab,
+                [&] {
+                  CHECK(word(lab, m.file.count) == 1);
+                  CHECK(word(lab, m.vma.pte) == 0);
+                  CHECK(find_event(lab, "user", "unmap_mapping_range: clear entry, flush TLBs") == no_such_event);
+                })
               .text()
               .empty());
   }
 }
 
-TEST_CASE("mmap 2.3, S11: an access through an entry is no call that anything could refuse, so the entry has to be zapped before the window goes") {
+TEST_CASE("mmap 2.3, S11: an access through an entry is no call that anything could refuse, so the entry has to be zapped before the "
+          "window goes") {
   Mapped m;
   bool zap = false;
   Lab lab([&](Lab& l) {
@@ -179,7 +181,8 @@ TEST_CASE("mmap 2.3, S11: an access through an entry is no call that anything co
   CHECK(both == std::set<std::set<UserAccess>>{{UserAccess::ok}, {UserAccess::ok, UserAccess::sigbus}, {UserAccess::sigbus}});
 }
 
-TEST_CASE("mmap 2.3, S11: zapping doesn't keep a fault from putting the entry back, nor waits for one, a flag that the fault tests under a lock does") {
+TEST_CASE("mmap 2.3, S11: zapping doesn't keep a fault from putting the entry back, nor waits for one, a flag that the fault tests under a "
+          "lock does") {
   Mapped m;
   bool flag_first = true;
   Lab lab([&](Lab& l) {
@@ -310,12 +313,13 @@ TEST_CASE("mmap 2.3: a fork has a VMA of its own with its own reference, and zap
       iounmap(c, m.bar);
     });
   });
-  CHECK(every(lab, [&] {
-          CHECK(m.opened == 1);
-          CHECK(m.closed == 2);
-          CHECK(word(lab, m.file.count) == 0);
-          CHECK(word(lab, m.module.object) == 1);
-        })
+  CHECK(every(lab,
+              [&] {
+                CHECK(m.opened == 1);
+                CHECK(m.closed == 2);
+                CHECK(word(lab, m.file.count) == 0);
+                CHECK(word(lab, m.module.object) == 1);
+              })
             .text()
             .empty());
   CHECK(in_child == std::set<UserAccess>{UserAccess::ok, UserAccess::sigbus});
