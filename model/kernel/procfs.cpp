@@ -14,7 +14,7 @@ const Operation list_op{.name = "proc_reg_open: list opener", .sync = sim::Sync:
     closed_op{.name = "close_pdeo: released", .sync = sim::Sync::both};
 
 constexpr std::uint64_t users_mask = 0xffffffff, there = std::uint64_t{1} << 32U, biased = std::uint64_t{1} << 33U;
-constexpr int enoent = -2, eio = -5, enomem = -12, einval = -22, enotty = -25;
+constexpr int enoent = -2, eio = -5, einval = -22, enotty = -25;
 
 const StaticName open_function{"proc_reg_open"}, rundown_function{"proc_entry_rundown"};
 
@@ -182,7 +182,7 @@ void remove_proc_entry(Context& context, ProcEntry& e) {
 int proc_open(Context& context, ProcEntry& e, File& file) {
   const Context::KernelFunction function(context, open_function);
   if (!use_pde(context, e) || context.aborting()) return enoent;
-  int result = e.real.open != nullptr ? e.real.open(context, file, e.real.open_argument) : 0;
+  const int result = e.real.open != nullptr ? e.real.open(context, file, e.real.open_argument) : 0;
   if (context.aborting()) return enoent;
   if (result == 0 && e.real.release != nullptr) {
     const bool added = context.write(list_op, e.openers, {}, [&](std::uint64_t& word) {
@@ -194,7 +194,7 @@ int proc_open(Context& context, ProcEntry& e, File& file) {
       word |= listed(place);
       return true;
     });
-    if (!added) result = enomem;
+    if (!added && !context.aborting()) context.engine().fail("more files of one proc entry are open at once than the model has places for");
   }
   if (context.aborting()) return enoent;
   unuse_pde(context, e);

@@ -407,4 +407,83 @@ TEST_CASE("chardev: a user who waits for a node that never comes is idle, and an
   CHECK(f.blocked == 0);
 }
 
+TEST_CASE("chardev S6: an open file and what it points to, which an unbind frees") {
+  enum class Form { bare, rwsem, rwsem_without_release } form = Form::bare;
+  enum class User { ioctl, close_only } user = User::ioctl;
+  Node n;
+  Allocation ec, priv;
+  Rwsem lock;
+  Waiter opened;
+  bool unload = false;
+  // The pointer to the parent's data, under the fix: read side, tested for NULL.
+  const auto with_ec = [&](Context& c, bool covered, bool write) {
+    if (covered) down_read(c, lock);
+    const bool there = !covered || get(c, priv) == 0;
+    if (there) write ? set(c, ec, 1) : static_cast<void>(get(c, ec));
+    if (covered) up_read(c, lock);
+    return there ? 0 : enodev;
+  };
+  n.open.body = [&](Context& c, File&) { return with_ec(c, form != Form::bare, true); };  // a notifier block on ec's chain
+  n.ioctl.body = [&](Context& c, File&) { return with_ec(c, form != Form::bare, false); };
+  n.release.body = [&](Context& c, File&) { return with_ec(c, form == Form::rwsem, true); };  // off the chain
+  std::set<int> ioctls;
+  std::set<DeleteResult> unloads;
+  Lab lab([&](Lab& l) {
+    n.init(l);
+    l.init(ec, "ec", {"chain"});
+    l.init(priv, "priv", {"gone"});
+    l.init(lock, "lock");
+    l.init(opened, "opened");
+    l.task("user", [&](Context& c) {
+      register_char_device(c, n.node, n.registration);
+      File file;
+      init_file(l.kernel, file);
+      must(vfs_open(c, n.node, file) == 0);
+      complete(c, opened);
+      if (user == User::ioctl) {
+        const int r = vfs_ioctl(c, file);
+        if (!c.aborting()) ioctls.insert(r);
+      }
+      vfs_close(c, file);
+    });
+    l.remover("remover", [&](Context& c) {
+      wait_for_completion(c, opened);
+      const auto remove = [&] {
+        deregister_char_device(c, n.node, n.registration);
+        if (form != Form::bare) {
+          down_write(c, lock);
+          set(c, priv, 1);
+          up_write(c, lock);
+        }
+        kfree(c, ec);
+      };
+      if (unload) {
+        unloads.insert(delete_module(c, n.module, l.rcu, remove));
+      } else {
+        remove();
+      }
+    });
+  });
+  for (const bool owner : {false, true}) {
+    n.owner = owner;  // an unbind doesn't look at the module's count
+    form = Form::bare;
+    for (const User u : {User::ioctl, User::close_only}) {
+      user = u;
+      CHECK(every(lab).text() == "use-after-free(ec)@user");
+    }
+    form = Form::rwsem_without_release;
+    CHECK(every(lab).text() == "use-after-free(ec)@user");
+    user = User::ioctl;
+    form = Form::rwsem;
+    ioctls.clear();
+    CHECK(every(lab).text().empty());
+    CHECK(ioctls == std::set<int>{0, enodev});
+  }
+  // rmmod with the file open: refused until the close, and nothing is used after its end.
+  form = Form::bare;
+  unload = true;
+  CHECK(every(lab).text() == "module-pinned(foo)@remover");
+  CHECK(unloads == std::set<DeleteResult>{DeleteResult::gone, DeleteResult::would_block});
+}
+
 }  // namespace unplug::model::test
