@@ -73,6 +73,23 @@ bool sysfs_create_file(Context& context, SysfsAttribute& a) {
 
 void sysfs_remove_file(Context& context, SysfsAttribute& a) { drain(context, a, deactivate(context, a)); }
 
+int sysfs_create_group(Context& context, std::span<SysfsAttribute* const> attributes) {
+  constexpr int eexist = -17;
+  for (std::size_t i = 0; i < attributes.size(); ++i) {
+    const bool created = sysfs_create_file(context, *attributes[i]);
+    if (context.aborting()) return eexist;
+    if (created) continue;
+    sysfs_remove_group(context, attributes.first(i));
+    return eexist;
+  }
+  return 0;
+}
+
+void sysfs_remove_group(Context& context, std::span<SysfsAttribute* const> attributes) {
+  for (SysfsAttribute* const a : attributes)
+    if (!context.aborting()) sysfs_remove_file(context, *a);
+}
+
 bool sysfs_remove_file_self(Context& context, SysfsAttribute& a) {
   put_active(context, a, break_op);
   if (context.aborting()) return false;

@@ -4,7 +4,7 @@
 namespace unplug::model::test {
 namespace {
 
-constexpr int enodev = -19;
+constexpr int enxio = -6, enodev = -19;
 
 // A driver with one character device. Its operations run in `module`, for `binding`.
 struct Node {
@@ -74,7 +74,7 @@ TEST_CASE("chardev 2.2: misc_deregister waits for an open in flight, cdev_del wa
       File file;
       init_file(l.kernel, file);
       const int result = vfs_open(c, n.node, file);
-      CHECK((result == 0 || result == enodev));
+      CHECK((result == 0 || result == (n.misc ? enodev : enxio)));
       CHECK(file.open == (result == 0));
       if (result == 0) vfs_close(c, file);
     });
@@ -273,7 +273,7 @@ TEST_CASE("chardev 2.2: an open that blocks holds up every misc open and deregis
         c.kernel().removal_phase = RemovalPhase::remove;
         File file;
         init_file(l.kernel, file);
-        must(vfs_open(c, other.node, file) == enodev);
+        must(vfs_open(c, other.node, file) == (misc ? enodev : enxio));
         ++done;
       });
     });
@@ -382,7 +382,7 @@ TEST_CASE("chardev: what became of the operations is counted: started, completed
   });
 }
 
-TEST_CASE("chardev: a user who waits for a node that never comes is idle, and an operation a driver doesn't have is -EOPNOTSUPP") {
+TEST_CASE("chardev: a user who waits for a node that never comes is idle, and an ioctl a driver doesn't have is -ENOTTY") {
   Node n;
   bool add = false;
   Lab lab([&](Lab& l) {
@@ -392,7 +392,9 @@ TEST_CASE("chardev: a user who waits for a node that never comes is idle, and an
       File file;
       init_file(l.kernel, file);
       must(vfs_open(c, n.node, file) == 0);
-      must(vfs_ioctl(c, file) == -95);
+      must(vfs_ioctl(c, file) == -25);
+      must(vfs_read(c, file) == -22);
+      must(vfs_write(c, file) == -22);
     });
     if (add) l.task("driver", [&](Context& c) { register_char_device(c, n.node, n.registration); });
   });
@@ -403,6 +405,85 @@ TEST_CASE("chardev: a user who waits for a node that never comes is idle, and an
   f = every(lab);
   CHECK(f.text().empty());
   CHECK(f.blocked == 0);
+}
+
+TEST_CASE("chardev S6: an open file and what it points to, which an unbind frees") {
+  enum class Form { bare, rwsem, rwsem_without_release } form = Form::bare;
+  enum class User { ioctl, close_only } user = User::ioctl;
+  Node n;
+  Allocation ec, priv;
+  Rwsem lock;
+  Waiter opened;
+  bool unload = false;
+  // The pointer to the parent's data, under the fix: read side, tested for NULL.
+  const auto with_ec = [&](Context& c, bool covered, bool write) {
+    if (covered) down_read(c, lock);
+    const bool there = !covered || get(c, priv) == 0;
+    if (there) write ? set(c, ec, 1) : static_cast<void>(get(c, ec));
+    if (covered) up_read(c, lock);
+    return there ? 0 : enodev;
+  };
+  n.open.body = [&](Context& c, File&) { return with_ec(c, form != Form::bare, true); };  // a notifier block on ec's chain
+  n.ioctl.body = [&](Context& c, File&) { return with_ec(c, form != Form::bare, false); };
+  n.release.body = [&](Context& c, File&) { return with_ec(c, form == Form::rwsem, true); };  // off the chain
+  std::set<int> ioctls;
+  std::set<DeleteResult> unloads;
+  Lab lab([&](Lab& l) {
+    n.init(l);
+    l.init(ec, "ec", {"chain"});
+    l.init(priv, "priv", {"gone"});
+    l.init(lock, "lock");
+    l.init(opened, "opened");
+    l.task("user", [&](Context& c) {
+      register_char_device(c, n.node, n.registration);
+      File file;
+      init_file(l.kernel, file);
+      must(vfs_open(c, n.node, file) == 0);
+      complete(c, opened);
+      if (user == User::ioctl) {
+        const int r = vfs_ioctl(c, file);
+        if (!c.aborting()) ioctls.insert(r);
+      }
+      vfs_close(c, file);
+    });
+    l.remover("remover", [&](Context& c) {
+      wait_for_completion(c, opened);
+      const auto remove = [&] {
+        deregister_char_device(c, n.node, n.registration);
+        if (form != Form::bare) {
+          down_write(c, lock);
+          set(c, priv, 1);
+          up_write(c, lock);
+        }
+        kfree(c, ec);
+      };
+      if (unload) {
+        unloads.insert(delete_module(c, n.module, l.rcu, remove));
+      } else {
+        remove();
+      }
+    });
+  });
+  for (const bool owner : {false, true}) {
+    n.owner = owner;  // an unbind doesn't look at the module's count
+    form = Form::bare;
+    for (const User u : {User::ioctl, User::close_only}) {
+      user = u;
+      CHECK(every(lab).text() == "use-after-free(ec)@user");
+    }
+    form = Form::rwsem_without_release;
+    CHECK(every(lab).text() == "use-after-free(ec)@user");
+    user = User::ioctl;
+    form = Form::rwsem;
+    ioctls.clear();
+    CHECK(every(lab).text().empty());
+    CHECK(ioctls == std::set<int>{0, enodev});
+  }
+  // rmmod with the file open: refused until the close, and nothing is used after its end.
+  form = Form::bare;
+  unload = true;
+  CHECK(every(lab).text() == "module-pinned(foo)@remover");
+  CHECK(unloads == std::set<DeleteResult>{DeleteResult::gone, DeleteResult::would_block});
 }
 
 }  // namespace unplug::model::test

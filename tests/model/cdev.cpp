@@ -1,0 +1,525 @@
+// kernel/cdev: what lies below a character device, and bugs of files that stay open (corpus S7, S19).
+#include "unplug/model/kernel/cdev.hpp"
+
+#include "support.hpp"
+
+namespace unplug::model::test {
+namespace {
+
+constexpr int enoent = -2, enxio = -6, ebusy = -16;
+
+std::uint64_t word(const Lab& lab, ObjectId object) { return lab.engine.trace().objects[object.index()].word; }
+
+// A reference count in driver memory: kref_get(), and kref_put() that answers whether it was the last.
+void kref_get(Context& c, const Allocation& a) {
+  sim::Step s = c.make(mark_op, a.life);
+  s.access = {a.fields[0].second, sim::AccessKind::write};
+  c.engine().step(s, [](std::uint64_t& w) { ++w; });
+}
+bool kref_put(Context& c, const Allocation& a) {
+  sim::Step s = c.make(mark_op, a.life);
+  s.access = {a.fields[0].second, sim::AccessKind::write};
+  return c.engine().step(s, [](std::uint64_t& w) { return --w == 0; });
+}
+
+// A driver with a cdev inside its private memory.
+struct Driver {
+  Module module, core;
+  CdevMap map;
+  DeviceNumber number;
+  DeviceNode node;
+  CharInode mknod;
+  Cdev cdev;
+  FileOperations ops;
+  FileBody open, release, ioctl;
+  Allocation priv;  // field 0: a count, from 1
+  bool fops_owner = true, cdev_owner = true;
+  int releases = 0;
+
+  void init(Lab& l, LifetimeId binding = {}) {
+    releases = 0;
+    l.init(module, "foo");
+    l.init(core, "core");
+    init_allocation(l.kernel, priv, l.name("priv"), l.name("priv"), {}, true);
+    add_field(l.kernel, priv, l.name("kref"), 1);
+    init_cdev_map(l.kernel, map);
+    init_device_number(l.kernel, map, number, l.name("dev_t"));
+    init_device_node(l.kernel, number, node, l.name("node"), l.name("node"));
+    init_char_inode(l.kernel, number, mknod, l.name("mknod"));
+    init_cdev(l.kernel, number, cdev, l.name("cdev"), l.name("cdev"), priv.life, binding);
+    ops = {};
+    ops.owner = fops_owner ? &module : nullptr;
+    const auto set = [](FileBody& b, FileOperation& operation, void*& argument) {
+      if (!b.body) return;
+      operation = FileBody::run;
+      argument = &b;
+    };
+    set(open, ops.open, ops.open_argument);
+    set(release, ops.release, ops.release_argument);
+    set(ioctl, ops.ioctl, ops.ioctl_argument);
+    cdev.ops = &ops;
+    cdev.owner = cdev_owner ? &core : nullptr;
+    cdev.parent = {};
+  }
+  // The memory that the cdev is in goes when nobody refers to it, the cdev's kobject included.
+  void parented() {
+    cdev.parent = {[](Context& c, void* d) { kref_get(c, static_cast<Driver*>(d)->priv); },
+                   [](Context& c, void* d) { static_cast<Driver*>(d)->put(c); }, this};
+  }
+  void put(Context& c) {
+    if (kref_put(c, priv) && !c.aborting()) kfree(c, priv);
+  }
+  std::uint64_t references(Context& c, const Module& m) {
+    return c.engine().step({.operation = &mark_op, .access = {m.object, sim::AccessKind::read}}, [](std::uint64_t w) { return w - 1; });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("cdev 2.1: an open file holds a reference on cdev->owner and one on fops.owner, release runs before either goes") {
+  Driver d;
+  Lab* lab = nullptr;
+  bool same = false;
+  std::set<DeleteResult> unloads;
+  d.release.body = [&](Context& c, File&) {
+    const Context::Function function(c, lab->name("foo_release"), d.module.text, {});
+    mark(c);
+    return 0;
+  };
+  Waiter opened;
+  Lab l2([&](Lab& l) {
+    lab = &l;
+    d.init(l);
+    l.init(opened, "opened");
+    if (same) {
+      d.ops.owner = nullptr;
+      d.cdev.owner = &d.module;
+    }
+    l.task("user", [&](Context& c) {
+      must(cdev_add(c, d.cdev) == 0);
+      File file;
+      init_file(l.kernel, file);
+      must(chrdev_open(c, d.mknod, file) == 0);
+      must(file.open);
+      if (!same) {
+        must(d.references(c, d.module) == 1);
+        must(d.references(c, d.core) == 1);
+      }
+      complete(c, opened);
+      vfs_close(c, file);
+    });
+    l.task("rmmod", [&](Context& c) {
+      wait_for_completion(c, opened);
+      unloads.insert(delete_module(c, d.module, l.rcu, [] {}));
+    });
+  });
+  for (const bool s : {false, true}) {
+    same = s;
+    unloads.clear();
+    const Found f = every(l2, [&] {
+      CHECK(word(l2, d.core.object) == 1);
+      CHECK(word(l2, d.cdev.kobj) == 1);
+    });
+    // One of both pins is enough for release(): cdev_put() and fops_put() come after it.
+    CHECK(!f.violations.contains("execute-after-free(foo)@user"));
+    CHECK(unloads == std::set<DeleteResult>{DeleteResult::gone, DeleteResult::would_block});
+  }
+}
+
+TEST_CASE("cdev 2.1: -ENXIO without a device, and when the module of the cdev or of the fops is GOING, and nothing is kept then") {
+  Driver d;
+  int form = 0;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("user", [&](Context& c) {
+      File file;
+      init_file(l.kernel, file);
+      must(chrdev_open(c, d.mknod, file) == enxio);
+      must(open_node(c, d.node, file) == enoent);
+      must(cdev_add(c, d.cdev) == 0);
+      try_stop_module(c, form == 0 ? d.core : d.module);
+      must(chrdev_open(c, d.mknod, file) == enxio);
+      must(!file.open);
+      must(chrdev_open(c, d.mknod, file) == enxio);
+    });
+  });
+  for (const int f : {0, 1}) {
+    form = f;
+    CHECK(every(lab,
+                [&] {
+                  CHECK(word(lab, d.cdev.kobj) == 1);
+                  CHECK((word(lab, (form == 0 ? d.module : d.core).object) & 0xffff) == 1);
+                  CHECK((word(lab, (form == 0 ? d.core : d.module).object) & 0xffff) == 0);
+                })
+              .text()
+              .empty());
+  }
+}
+
+TEST_CASE("cdev 2.1: an open that the driver refuses gives both references and the kobject back") {
+  Driver d;
+  d.open.body = [](Context& c, File&) {
+    mark(c);
+    return -12;
+  };
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("user", [&](Context& c) {
+      must(cdev_add(c, d.cdev) == 0);
+      File file;
+      init_file(l.kernel, file);
+      must(chrdev_open(c, d.mknod, file) == -12);
+      must(!file.open);
+    });
+  });
+  CHECK(every(lab,
+              [&] {
+                for (const ObjectId o : {d.cdev.kobj, d.core.object, d.module.object}) CHECK(word(lab, o) == 1);
+              })
+            .text()
+            .empty());
+}
+
+TEST_CASE("cdev 2.1: opens of one inode race for its cache, and each has its own reference") {
+  Driver d;
+  std::array<File, 2> files;
+  Lab lab([&](Lab& l) {
+    d.fops_owner = d.cdev_owner = false;
+    d.init(l);
+    for (File& f : files) init_file(l.kernel, f);
+    l.task("a", [&](Context& c) {
+      must(cdev_add(c, d.cdev) == 0);
+      must(chrdev_open(c, d.mknod, files[0]) == 0);
+    });
+    l.task("b", [&](Context& c) {
+      const int r = chrdev_open(c, d.mknod, files[1]);
+      must(r == 0 || r == enxio || c.aborting());
+    });
+  });
+  std::set<std::uint64_t> references;
+  CHECK(every(lab,
+              [&] {
+                CHECK(word(lab, d.cdev.kobj) == 2 + (files[1].open ? 1 : 0));
+                CHECK(word(lab, d.mknod.i_cdev) == d.cdev.number);
+                references.insert(word(lab, d.cdev.kobj));
+              })
+            .text()
+            .empty());
+  CHECK(references == std::set<std::uint64_t>{2, 3});
+}
+
+TEST_CASE("cdev 2.2: cdev_del neither gates nor drains the operations of open files, memory lives until the last of them") {
+  Driver d;
+  Allocation window;
+  std::set<int> ioctls;
+  bool freed = false;
+  d.ioctl.body = [&](Context& c, File&) {
+    if (freed) get(c, window);
+    get(c, d.priv);
+    return 0;
+  };
+  Waiter opened;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    d.parented();
+    l.init(window, "window", {"x"});
+    l.init(opened, "opened");
+    l.task("driver", [&](Context& c) {
+      must(cdev_add(c, d.cdev) == 0);
+      wait_for_completion(c, opened);
+      cdev_del(c, d.cdev);
+      d.put(c);  // the driver's own reference
+      if (freed) kfree(c, window);
+    });
+    l.task("user", [&](Context& c) {
+      File file;
+      init_file(l.kernel, file);
+      if (chrdev_open(c, d.mknod, file) != 0) return complete(c, opened);
+      complete(c, opened);
+      must(vfs_ioctl(c, file) == 0);
+      must(vfs_ioctl(c, file) == 0);
+      vfs_close(c, file);
+    });
+  });
+  CHECK(every(lab,
+              [&] {
+                CHECK(word(lab, d.cdev.kobj) == 0);
+                CHECK(word(lab, d.mknod.i_cdev) == 0);  // purged with the kobject
+                CHECK(word(lab, d.priv.fields[0].second) == 0);
+              })
+            .text()
+            .empty());
+  freed = true;
+  CHECK(every(lab).text() == "use-after-free(window)@user");
+}
+
+TEST_CASE("cdev 2.2: the re-open hole: through an inode that remembers the cdev an open succeeds after cdev_del, while a file is open") {
+  Driver d;
+  bool dead_check = false;
+  Allocation state;
+  d.open.body = [&](Context& c, File&) { return dead_check && get(c, state) != 0 ? enxio : 0; };
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    d.parented();
+    l.init(state, "state", {"dead"});
+    l.task("t", [&](Context& c) {
+      std::array<File, 4> files;
+      for (File& f : files) init_file(l.kernel, f);
+      must(cdev_device_add(c, d.cdev, d.node, {}) == 0);
+      must(open_node(c, d.node, files[0]) == 0);
+      set(c, state, 1);
+      cdev_device_del(c, d.cdev, d.node, {});
+      d.put(c);
+      must(open_node(c, d.node, files[1]) == enoent);    // the node is gone
+      must(chrdev_open(c, d.mknod, files[1]) == enxio);  // this inode has never been opened, the number is gone
+      // /proc/self/fd/N
+      must(chrdev_open(c, *files[0].inode, files[2]) == (dead_check ? enxio : 0));
+      vfs_close(c, files[0]);
+      vfs_close(c, files[2]);
+      must(chrdev_open(c, d.node.inode, files[3]) == enxio);  // the last file took the kobject, and that the cache
+    });
+  });
+  CHECK(every(lab, [&] { CHECK(word(lab, d.cdev.kobj) == 0); }).text().empty());
+  dead_check = true;
+  CHECK(every(lab, [&] { CHECK(word(lab, d.cdev.kobj) == 0); }).text().empty());
+}
+
+TEST_CASE("cdev 2.1, 2.2: an open by lookup or by cache races with cdev_del and with the end of the memory, and loses cleanly") {
+  Driver d;
+  bool cached = true;
+  std::set<int> results;
+  File first, file;
+  Lab lab([&](Lab& l) {
+    d.fops_owner = d.cdev_owner = false;
+    d.init(l);
+    d.parented();
+    init_file(l.kernel, first);
+    init_file(l.kernel, file);
+    l.task("driver", [&](Context& c) {
+      must(cdev_add(c, d.cdev) == 0);
+      if (cached) {
+        must(chrdev_open(c, d.mknod, first) == 0);
+        vfs_close(c, first);
+      }
+      cdev_del(c, d.cdev);
+      d.put(c);
+    });
+    l.task("user", [&](Context& c) {
+      const int r = chrdev_open(c, d.mknod, file);
+      if (!c.aborting()) results.insert(r);
+      if (r == 0) vfs_close(c, file);
+    });
+  });
+  for (const bool yes : {true, false}) {
+    cached = yes;
+    results.clear();
+    CHECK(every(lab, [&] { CHECK(word(lab, d.cdev.kobj) == 0); }).text().empty());
+    CHECK(results == std::set<int>{enxio, 0});
+  }
+}
+
+TEST_CASE("cdev 2.2: cdev_device_del removes the node, drains attributes, then deletes the cdev, cdev_del alone drains none") {
+  Driver d;
+  SysfsAttribute a, b;
+  Allocation shown;
+  bool device_del = true;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.init(shown, "shown", {"x"});
+    const auto show = [&](Context& c) {
+      get(c, shown);
+      return 0;
+    };
+    l.init(a, "a", show);
+    l.init(b, "b", show);
+    l.task("driver", [&](Context& c) {
+      const std::array<SysfsAttribute*, 2> attributes{&a, &b};
+      must(cdev_device_add(c, d.cdev, d.node, attributes) == 0);
+      if (device_del) {
+        cdev_device_del(c, d.cdev, d.node, attributes);
+      } else {
+        cdev_del(c, d.cdev);
+      }
+      kfree(c, shown);
+    });
+    l.task("reader", [&](Context& c) {
+      await_node(c, d.node);
+      sysfs_access(c, b);
+    });
+  });
+  CHECK(every(lab,
+              [&] {
+                const auto at = [&](std::string_view o, unsigned n) { return find_event(lab, "driver", o, n); };
+                CHECK(at("sysfs_create_file", 2) < at("devtmpfs: node appears", 1));
+                CHECK(at("kobj_map", 1) < at("sysfs_create_file", 1));
+                CHECK(at("devtmpfs: node removed", 1) < at("kernfs_drain", 1));
+                CHECK(at("kernfs_drain", 2) < at("kobj_unmap", 1));
+              })
+            .text()
+            .empty());
+  device_del = false;
+  CHECK(every(lab).text() == "use-after-free(shown)@reader");
+}
+
+TEST_CASE(
+    "cdev 2.2, 15: a number that is taken is -EBUSY, an attribute that is there -EEXIST, deleting twice is double-release, never a leak") {
+  Driver d;
+  Cdev second;
+  SysfsAttribute a;
+  Device device;
+  Binding binding;
+  int form = 0;
+  Lab lab([&](Lab& l) {
+    l.init(device, "dev");
+    l.init(d.module, "unused");
+    l.init(binding, device, d.module, "foo binding");
+    d.init(l, binding.life);
+    init_cdev(l.kernel, d.number, second, l.name("second"), l.name("second"), {}, {});
+    l.init(a, "a", [](Context&) { return 0; });
+    l.task("t", [&](Context& c) {
+      probe_device(c, binding, [&](Context& p) {
+        const std::array<SysfsAttribute*, 1> attributes{&a};
+        must(cdev_add(p, d.cdev) == 0);
+        must(cdev_add(p, second) == ebusy);
+        must(cdev_device_add(p, second, d.node, attributes) == ebusy);
+        if (form != 2) cdev_del(p, d.cdev);
+        if (form == 1) cdev_del(p, d.cdev);
+        if (form == 3) {
+          must(sysfs_create_file(p, a));
+          must(cdev_device_add(p, second, d.node, attributes) == -17);
+          sysfs_remove_file(p, a);
+        }
+        return true;
+      });
+      release_driver(c, binding, [](Context&) {});
+    });
+  });
+  CHECK(every(lab,
+              [&] {
+                CHECK(word(lab, d.cdev.kobj) == 0);
+                CHECK(word(lab, d.node.there) == 0);
+              })
+            .text()
+            .empty());
+  form = 1;
+  CHECK(every(lab).text() == "double-release(cdev)@t");
+  form = 2;
+  CHECK(every(lab).text() == "leak(cdev)@t");
+  form = 3;
+  CHECK(every(lab,
+              [&] {
+                CHECK(word(lab, d.number.probe) == 0);
+                CHECK(word(lab, d.node.there) == 0);
+              })
+            .text()
+            .empty());
+}
+
+TEST_CASE("cdev: one cdev_put too many is misuse") {
+  Driver d;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("t", [&](Context& c) {
+      must(cdev_get(c, d.cdev));
+      cdev_put(c, d.cdev);
+      cdev_del(c, d.cdev);  // never added: the number stays whoever's it is
+      must(!cdev_get(c, d.cdev));
+      cdev_put(c, d.cdev);
+    });
+  });
+  const Found f = every(lab);
+  CHECK(f.count("api-misuse(cdev)@t") > 0);
+  CHECK(f.count("api-misuse(foo)@t") == 0);
+}
+
+TEST_CASE("cdev S7: a cdev embedded in memory that release frees is put after that, unless the memory is the parent of its kobject") {
+  Driver d;
+  bool parent = false, close_first = false;
+  Waiter opened, closed;
+  d.open.body = [&](Context& c, File&) {
+    kref_get(c, d.priv);
+    return 0;
+  };
+  d.release.body = [&](Context& c, File&) {
+    d.put(c);
+    return 0;
+  };
+  Lab lab([&](Lab& l) {
+    d.fops_owner = d.cdev_owner = false;
+    d.init(l);
+    if (parent) d.parented();
+    l.init(opened, "opened");
+    l.init(closed, "closed");
+    l.task("driver", [&](Context& c) {
+      must(cdev_add(c, d.cdev) == 0);
+      wait_for_completion(c, close_first ? closed : opened);
+      cdev_del(c, d.cdev);
+      d.put(c);
+    });
+    l.task("user", [&](Context& c) {
+      File file;
+      init_file(l.kernel, file);
+      if (chrdev_open(c, d.mknod, file) != 0) return complete_all(c, close_first ? closed : opened);
+      complete(c, opened);
+      vfs_close(c, file);
+      complete(c, closed);
+    });
+  });
+  CHECK(every(lab).text() == "use-after-free(priv)@user");
+  close_first = true;
+  CHECK(every(lab).text().empty());
+  close_first = false;
+  parent = true;
+  CHECK(every(lab, [&] { CHECK(word(lab, d.priv.fields[0].second) == 0); }).text().empty());
+}
+
+TEST_CASE("cdev S19: removal that waits for the last close is unbounded while a file is open, and nothing to report if it is closed") {
+  Driver d;
+  Waiter released, opened;
+  enum class User { never, closes, after_removal } user = User::never;
+  Waiter removed, quit;
+  d.open.body = [&](Context& c, File&) {
+    kref_get(c, d.priv);
+    return 0;
+  };
+  d.release.body = [&](Context& c, File&) {
+    if (kref_put(c, d.priv)) complete(c, released);
+    return 0;
+  };
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.init(released, "released", Owner::driver);
+    l.init(opened, "opened");
+    l.init(removed, "removed");
+    l.init(quit, "quit", Owner::user);
+    l.task("user", [&](Context& c) {
+      must(cdev_add(c, d.cdev) == 0);
+      File file;
+      init_file(l.kernel, file);
+      must(chrdev_open(c, d.mknod, file) == 0);
+      c.engine().step({.operation = &mark_op, .access = {released.object, sim::AccessKind::read}},
+                      [&](std::uint64_t) { c.kernel().hold(released.object, c.engine().current()); });
+      complete(c, opened);
+      if (user == User::never) wait_for_completion(c, quit);
+      if (user == User::after_removal) wait_for_completion(c, removed);
+      vfs_close(c, file);
+    });
+    l.remover("remover", [&](Context& c) {
+      wait_for_completion(c, opened);
+      c.kernel().removal_phase = RemovalPhase::remove;
+      cdev_del(c, d.cdev);
+      if (kref_put(c, d.priv)) complete(c, released);
+      wait_for_completion(c, released);
+      complete(c, removed);
+    });
+  });
+  CHECK(every(lab).text() == "unbounded-remove(released)@remover");
+  user = User::closes;
+  CHECK(every(lab).text().empty());
+  user = User::after_removal;
+  const Found f = every(lab);
+  CHECK(f.count("deadlock(released)@remover") + f.count("deadlock(removed)@user") > 0);
+  CHECK(f.count("hung-remove(released)@remover") > 0);
+}
+
+}  // namespace unplug::model::test
