@@ -12,6 +12,10 @@ namespace unplug::model {
 // How long grace periods take under strategy `timed` (quantile tables in kernel/grace_period.cpp, from measurements).
 enum class GracePeriodPreset : std::uint8_t { idle, busy, pathological };
 
+// What a late call into the text of an unloaded module meets: a page fault, the filler of an executable-memory cache (x86, 6.13), or what
+// was loaded in its place. Said of a violation, never the cause of another.
+enum class FreedText : std::uint8_t { unmapped, poisoned, reused };
+
 struct KernelConfig {
   std::string version = "6.18";
   bool preempt_rcu = true;  // CONFIG_PREEMPT_RCU: an RCU reader that sleeps stretches the grace period; without, it ends the section
@@ -20,7 +24,10 @@ struct KernelConfig {
   GracePeriodPreset grace_periods = GracePeriodPreset::idle;
   std::optional<sim::Duration> grace_period;  // exact duration of every normal grace period, instead of the preset
   bool unload_grace_period = true;            // free_module() waits for one grace period before it frees text (since 4.20)
-  sim::Duration step_cost = 200;              // ns of CPU time that a step takes under `timed`
+  bool private_data_first = false;            // device_unbind_cleanup() drops private data before devres (since 7.2), not after
+  FreedText freed_text = FreedText::unmapped;
+  std::uint32_t faults = 0;       // calls that may fail for want of memory fail at most this often in one execution
+  sim::Duration step_cost = 200;  // ns of CPU time that a step takes under `timed`
 
   [[nodiscard]] sim::Duration jiffy() const { return sim::second / hz; }
 };

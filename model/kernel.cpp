@@ -37,6 +37,8 @@ void Kernel::reset() {
   remover = {};
   removal_waits.clear();
   operations = {};
+  static const StaticName faults_name{"faults"};
+  faults = config_.faults == 0 ? ObjectId{} : engine_.new_object(intern(faults_name), config_.faults);
   engine_.set_cpus(config_.cpus);
   engine_.set_default_cost(config_.step_cost);
 }

@@ -52,7 +52,7 @@ struct KernelSite {
 };
 
 // What a lifetime is: decides the class of violation.
-enum class LifetimeKind : std::uint8_t { text, memory, mapping, region, irq, registration, binding };
+enum class LifetimeKind : std::uint8_t { text, memory, mapping, region, irq, registration, binding, module_data };
 
 struct LifetimeInfo {
   LifetimeKind kind = LifetimeKind::memory;
@@ -193,6 +193,7 @@ class Kernel {
   TaskId remover;
   std::vector<RemovalWait> removal_waits;
   OperationCounts operations;
+  ObjectId faults;  // word: faults left to inject (kernel/fault.hpp); none if the configuration has none
 
  private:
   sim::Engine& engine_;

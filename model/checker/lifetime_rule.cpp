@@ -26,7 +26,8 @@ std::optional<ViolationClass> class_of(LifetimeKind kind, Fault::Kind fault, boo
   }
   const bool twice = fault == Fault::Kind::double_end;
   switch (kind) {
-    case LifetimeKind::text: return ViolationClass::execute_after_free;
+    case LifetimeKind::text:
+    case LifetimeKind::module_data: return ViolationClass::execute_after_free;
     case LifetimeKind::memory: return twice ? ViolationClass::double_free : ViolationClass::use_after_free;
     case LifetimeKind::mapping: return twice ? ViolationClass::double_release : ViolationClass::use_after_unmap;
     case LifetimeKind::region: return twice ? ViolationClass::double_release : ViolationClass::region_reused;
@@ -49,6 +50,30 @@ bool claimed_since(const Kernel& kernel, const sim::Trace& trace, const Fault& f
   return false;
 }
 
+// What a late call into text that `f.end` freed meets. The module loaded in its place is one whose loading comes after the end and not
+// after the use, by happens-before.
+std::string met_by(const Kernel& kernel, const sim::Trace& trace, const Fault& f) {
+  if (kernel.config().freed_text == FreedText::unmapped) return {};
+  if (kernel.config().freed_text == FreedText::poisoned) return "it traps on the filler of the freed text";
+  for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
+    const sim::Event& e = trace.events[i];
+    if (!e.begins || kernel.lifetime(e.begins).kind != LifetimeKind::text || !sim::past_of(trace, i)[f.end]) continue;
+    if (f.use == Fault::no_event || !sim::past_of(trace, i)[f.use])
+      return "it runs what was loaded in its place: module '" + kernel.text(kernel.lifetime(e.begins).declared) + "'";
+  }
+  return {};
+}
+
+std::string detail_of(const Kernel& kernel, const sim::Trace& trace, const Fault& f) {
+  if (f.kind == Fault::Kind::blocked_use) return "the task still sleeps there";
+  if (f.kind != Fault::Kind::use_after_end) return {};
+  switch (kernel.lifetime(f.lifetime).kind) {
+    case LifetimeKind::text: return met_by(kernel, trace, f);
+    case LifetimeKind::module_data: return "it touches the module's data";
+    default: return {};
+  }
+}
+
 }  // namespace
 
 void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vector<Fault>& faults, std::vector<Violation>& out) {
@@ -66,12 +91,11 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
     if (done) continue;
     if (*c == ViolationClass::region_reused && !claimed_since(kernel, trace, f)) continue;
     done = true;
-    Violation v{*c, life.declared, f.task, f.use, f.end, begin_of(trace, f.lifetime), {}};
+    Violation v{*c, life.declared, f.task, f.use, f.end, begin_of(trace, f.lifetime), detail_of(kernel, trace, f)};
     if (f.kind == Fault::Kind::use_before_begin) {
       v.created_by = f.end;
       v.ended_by = Violation::no_event;
     }
-    if (f.kind == Fault::Kind::blocked_use) v.detail = "the task still sleeps there";
     out.push_back(std::move(v));
   }
 }
