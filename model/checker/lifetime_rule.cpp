@@ -55,13 +55,16 @@ bool claimed_since(const Kernel& kernel, const sim::Trace& trace, const Fault& f
 std::string met_by(const Kernel& kernel, const sim::Trace& trace, const Fault& f) {
   if (kernel.config().freed_text == FreedText::unmapped) return {};
   if (kernel.config().freed_text == FreedText::poisoned) return "it traps on the filler of the freed text";
+  const std::string* module = nullptr;  // of several the first by name
   for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
     const sim::Event& e = trace.events[i];
-    if (!e.begins || kernel.lifetime(e.begins).kind != LifetimeKind::text || !sim::past_of(trace, i)[f.end]) continue;
-    if (f.use == Fault::no_event || !sim::past_of(trace, i)[f.use])
-      return "it runs what was loaded in its place: module '" + kernel.text(kernel.lifetime(e.begins).declared) + "'";
+    if (!e.begins || kernel.lifetime(e.begins).kind != LifetimeKind::text) continue;
+    const std::vector<bool> past = sim::past_of(trace, i);
+    if (!past[f.end] || (f.use != Fault::no_event && past[f.use])) continue;
+    const std::string& name = kernel.text(kernel.lifetime(e.begins).declared);
+    if (module == nullptr || name < *module) module = &name;
   }
-  return {};
+  return module == nullptr ? std::string{} : "it runs what was loaded in its place: module '" + *module + "'";
 }
 
 std::string detail_of(const Kernel& kernel, const sim::Trace& trace, const Fault& f) {

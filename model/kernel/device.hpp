@@ -53,7 +53,8 @@ void init_drvdata(Kernel& kernel, Device& d, NameId unique_name);
 void dev_set_drvdata(Context& context, Device& d, std::uint64_t value);
 std::uint64_t dev_get_drvdata(Context& context, Device& d);
 
-// One binding of a driver to a device, from probe to the end of devres. What it owns dies with it.
+// One binding of a driver to a device, from probe to the end of devres. What it owns dies with it. It is bound once: a device that is bound
+// again is so by another Binding.
 struct Binding {
   Device* device = nullptr;
   Module* module = nullptr;
