@@ -15,6 +15,10 @@ enum class GracePeriodPreset : std::uint8_t { idle, busy, pathological };
 // What stands between a device's DMA and memory. lazy: unmapping leaves the IOTLB as it is until it is flushed, some time later.
 enum class Iommu : std::uint8_t { none, lazy, strict };
 
+// What a late call into the text of an unloaded module meets: a page fault, the filler of an executable-memory cache (x86, 6.13), or what
+// was loaded in its place. Said of a violation, never the cause of another.
+enum class FreedText : std::uint8_t { unmapped, poisoned, reused };
+
 struct KernelConfig {
   std::string version = "6.18";
   bool preempt_rcu = true;  // CONFIG_PREEMPT_RCU: an RCU reader that sleeps stretches the grace period; without, it ends the section
@@ -30,7 +34,10 @@ struct KernelConfig {
   bool debug_shirq = false;                   // CONFIG_DEBUG_SHIRQ: free_irq() calls a shared handler once more
   bool lazy_vunmap_flush = false;             // iounmap() leaves TLBs as they are; without, an access after it faults at once
   Iommu iommu = Iommu::none;                  // what becomes of DMA to an address that was unmapped; decides what is said of it, no step
-  sim::Duration step_cost = 200;              // ns of CPU time that a step takes under `timed`
+  bool private_data_first = false;            // device_unbind_cleanup() drops private data before devres (since 7.2), not after
+  FreedText freed_text = FreedText::unmapped;
+  std::uint32_t faults = 0;       // calls that may fail for want of memory fail at most this often in one execution
+  sim::Duration step_cost = 200;  // ns of CPU time that a step takes under `timed`
 
   [[nodiscard]] sim::Duration jiffy() const { return sim::second / hz; }
 };

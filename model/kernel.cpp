@@ -38,6 +38,8 @@ void Kernel::reset() {
   interrupt_rcu = nullptr;
   removal_waits.clear();
   operations = {};
+  static const StaticName faults_name{"faults"};
+  faults = config_.faults == 0 ? ObjectId{} : engine_.new_object(intern(faults_name), config_.faults);
   engine_.set_cpus(config_.cpus);
   engine_.set_default_cost(config_.step_cost);
 }

@@ -55,7 +55,7 @@ struct KernelSite {
 
 // What a lifetime is: decides the class of violation.
 // port: a claim of I/O ports, which are used without a mapping. dma: a device's right to an address.
-enum class LifetimeKind : std::uint8_t { text, memory, mapping, region, port, dma, irq, registration, binding };
+enum class LifetimeKind : std::uint8_t { text, module_data, memory, mapping, region, port, dma, irq, registration, binding };
 
 struct LifetimeInfo {
   LifetimeKind kind = LifetimeKind::memory;
@@ -197,6 +197,7 @@ class Kernel {
   Rcu* interrupt_rcu = nullptr;  // the domain that interrupt handlers are readers of (rcu_watch_interrupts); null: nobody looks
   std::vector<RemovalWait> removal_waits;
   OperationCounts operations;
+  ObjectId faults;  // word: faults left to inject (kernel/fault.hpp); none if the configuration has none
 
  private:
   sim::Engine& engine_;

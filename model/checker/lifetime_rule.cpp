@@ -32,7 +32,8 @@ std::optional<ViolationClass> class_of(LifetimeKind kind, Fault::Kind fault, boo
   }
   const bool twice = fault == Fault::Kind::double_end;
   switch (kind) {
-    case LifetimeKind::text: return ViolationClass::execute_after_free;
+    case LifetimeKind::text:
+    case LifetimeKind::module_data: return ViolationClass::execute_after_free;
     case LifetimeKind::memory: return twice ? ViolationClass::double_free : ViolationClass::use_after_free;
     case LifetimeKind::mapping: return twice ? ViolationClass::double_release : ViolationClass::use_after_unmap;
     case LifetimeKind::region: return twice ? ViolationClass::double_release : ViolationClass::region_reused;
@@ -76,9 +77,28 @@ NameId mapped_since(const Kernel& kernel, const sim::Trace& trace, const Fault& 
 
 bool by_device(const sim::Trace& trace, const Fault& f) { return f.use != Fault::no_event && is_dma(*trace.events[f.use].operation); }
 
+// What a late call into text that `f.end` freed meets. The module loaded in its place is one whose loading comes after the end and not
+// after the use, by happens-before.
+std::string met_by(const Kernel& kernel, const sim::Trace& trace, const Fault& f) {
+  if (kernel.config().freed_text == FreedText::unmapped) return {};
+  if (kernel.config().freed_text == FreedText::poisoned) return "it traps on the filler of the freed text";
+  const std::string* module = nullptr;  // of several the first by name
+  for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
+    const sim::Event& e = trace.events[i];
+    if (!e.begins || kernel.lifetime(e.begins).kind != LifetimeKind::text) continue;
+    const std::vector<bool> past = sim::past_of(trace, i);
+    if (!past[f.end] || (f.use != Fault::no_event && past[f.use])) continue;
+    const std::string& name = kernel.text(kernel.lifetime(e.begins).declared);
+    if (module == nullptr || name < *module) module = &name;
+  }
+  return module == nullptr ? std::string{} : "it runs what was loaded in its place: module '" + *module + "'";
+}
+
 // What a reader can't see from class and places.
-std::string detail_of(const Kernel& kernel, LifetimeKind kind, ViolationClass c, const Fault& f) {
+std::string detail_of(const Kernel& kernel, const sim::Trace& trace, LifetimeKind kind, ViolationClass c, const Fault& f) {
   if (f.kind == Fault::Kind::blocked_use) return "the task still sleeps there";
+  if (f.kind == Fault::Kind::use_after_end && kind == LifetimeKind::text) return met_by(kernel, trace, f);
+  if (f.kind == Fault::Kind::use_after_end && kind == LifetimeKind::module_data) return "it touches the module's data";
   if (kind == LifetimeKind::mapping && c == ViolationClass::use_after_unmap && kernel.config().lazy_vunmap_flush)
     return "it faults, or reaches the device through a translation that is still in the TLB";
   if (kind == LifetimeKind::port && c == ViolationClass::use_after_unmap) return "the ports were released, and nothing faults";
@@ -127,7 +147,7 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
       c = ViolationClass::region_reused;
     if (*c == ViolationClass::region_reused && !claimed_since(kernel, trace, f)) continue;
     done = true;
-    Violation v{*c, life.declared, f.task, f.use, f.end, begin_of(trace, f.lifetime), detail_of(kernel, life.kind, *c, f)};
+    Violation v{*c, life.declared, f.task, f.use, f.end, begin_of(trace, f.lifetime), detail_of(kernel, trace, life.kind, *c, f)};
     if (f.kind == Fault::Kind::use_before_begin) {
       v.created_by = f.end;
       v.ended_by = Violation::no_event;

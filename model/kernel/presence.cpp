@@ -3,7 +3,8 @@
 namespace unplug::model {
 namespace {
 
-const Operation remove_op{.name = "surprise removal"}, look_op{.name = "is the device there"};
+const Operation remove_op{.name = "surprise removal", .sync = sim::Sync::release}, look_op{.name = "is the device there"},
+    await_op{.name = "wait for surprise removal", .sync = sim::Sync::acquire};
 
 }  // namespace
 
@@ -19,5 +20,12 @@ void surprise_removal(Context& context, Presence& p) {
 }
 
 bool is_present(Context& context, const Presence& p) { return (context.read(look_op, p.object, {}) & presence_word::there) != 0; }
+
+void await_surprise_removal(Context& context, const Presence& p) {
+  sim::Step s = context.make(await_op);
+  s.access = {p.object, sim::AccessKind::read};
+  s.guard = sim::Guard::equal(0, presence_word::there);
+  context.wait(s, {.what = "hotplug", .object = p.name, .owner = Owner::hardware, .idle = true, .sleeps = false}, [](std::uint64_t&) {});
+}
 
 }  // namespace unplug::model

@@ -42,5 +42,7 @@ void init_presence(Kernel& kernel, Presence& p, NameId unique_name, NameId decla
 void surprise_removal(Context& context, Presence& p);
 // A look at the hardware; by a register read, or by hardware about to do something.
 [[nodiscard]] bool is_present(Context& context, const Presence& p);
+// For the thread of the bus: waits until the device is gone. The wait is idle.
+void await_surprise_removal(Context& context, const Presence& p);
 
 }  // namespace unplug::model
