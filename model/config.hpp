@@ -9,8 +9,9 @@
 
 namespace unplug::model {
 
-// How long grace periods take under strategy `timed` (quantile tables in kernel/grace_period.cpp, from measurements).
-enum class GracePeriodPreset : std::uint8_t { idle, busy, pathological };
+// How long grace periods take under strategy `timed` (quantile tables in kernel/grace_period.cpp, from measurements; `idle` of two
+// CPUs).
+enum class GracePeriodPreset : std::uint8_t { idle, busy, pathological, idle_one_cpu };
 
 struct KernelConfig {
   std::string version = "6.18";

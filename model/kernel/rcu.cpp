@@ -41,6 +41,7 @@ void open_section(Context& context, Rcu& rcu, const Operation& operation) {
   context.write(operation, rcu.domain, {}, [&](std::uint64_t& word) {
     context.rcu_section = rcu.next_section++;
     rcu.open.push_back(context.rcu_section);
+    rcu.clock.opened(context.rcu_section, context.engine().local_time());
     word = oldest(rcu.open, rcu.next_section);
     context.kernel().hold(rcu.domain, me, context.rcu_section);
   });
@@ -50,6 +51,7 @@ void close_section(Context& context, Rcu& rcu, const Operation& operation) {
   const TaskId me = context.engine().current();
   context.write(operation, rcu.domain, {}, [&](std::uint64_t& word) {
     std::erase(rcu.open, context.rcu_section);
+    rcu.clock.closed(context.rcu_section);
     word = oldest(rcu.open, rcu.next_section);
     context.kernel().unhold(rcu.domain, me);
   });
