@@ -11,9 +11,9 @@ namespace unplug::cli {
 
 void add_calibrate(CLI::App& app, int& exit) {
   auto o = std::make_shared<Options>();
-  o->executions = 1000;
+  o->executions = scenarios::calibration::CalibrateOptions{}.executions;
   CLI::App* verb = app.add_subcommand("calibrate", "the model beside a measured kernel: what it predicts, and what was measured");
-  verb->add_option("--executions", o->executions, "executions of each row (default 1000)")
+  verb->add_option("--executions", o->executions, "executions of each row (default 2000)")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}));
   verb->add_option("--seed", o->seed, "seed of the campaign");
   verb->add_option("--jobs", o->jobs, "threads; the result does not depend on it (default: one per CPU)")->check(CLI::Range(0U, 1024U));

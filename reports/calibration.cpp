@@ -48,7 +48,7 @@ void write_inputs(Page& page, const std::vector<Machine>& machines) {
   page.entry("-", "how far a reader, handler or ioctl was from its end when a wait began: as measured");
 }
 
-void write_rows(Page& page, const std::vector<Row>& rows) {
+void write_rows(Page& page, const std::vector<Comparison>& rows) {
   for (std::size_t i = 0; i < rows.size();) {
     const Experiment& e = *rows[i].experiment;
     page.gap();
@@ -61,9 +61,11 @@ void write_rows(Page& page, const std::vector<Row>& rows) {
                      {{"predicted"}, true, 9},
                      {{"ratio"}, true, 5},
                      {{"verdict"}, false, 9}};
+    bool missed = false;
     for (; i < rows.size() && rows[i].experiment == &e; ++i) {
-      const Row& r = rows[i];
+      const Comparison& r = rows[i];
       const MeasuredRow& m = *r.measured;
+      missed = missed || r.verdict == Verdict::missed;
       table.rows.push_back({{{{point(e, m.at)}},
                              {{m.machine->name}},
                              {{duration(m.median)}},
@@ -74,6 +76,7 @@ void write_rows(Page& page, const std::vector<Row>& rows) {
                             {}});
     }
     page.table(table);
+    if (missed && !e.doubt.empty()) page.line(e.doubt, Style::warning, 2);
   }
 }
 
@@ -158,7 +161,7 @@ std::string write_calibration_json(const Calibration& calibration) {
                              {"there_and_back_ns", m.there_and_back},
                              {"unbind_ns", spread(m.unbind)}});
   j["rows"] = Json::array();
-  for (const Row& r : calibration.rows) {
+  for (const Comparison& r : calibration.rows) {
     const MeasuredRow& m = *r.measured;
     j["rows"].push_back({{"experiment", r.experiment->name},
                          {"machine", m.machine->name},

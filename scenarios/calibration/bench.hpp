@@ -27,6 +27,7 @@ struct Experiment {
   std::uint64_t threads = 1;  // that one wait is about
   bool unbinds = false;       // costs what an unbind costs besides
   bool kicks = false;         // the readers' remaining time is cut short
+  std::string_view doubt{};   // what is known about a row that it misses
 };
 
 class Bench final : public sim::Program {

@@ -1,6 +1,7 @@
 #include "unplug/scenarios/calibration/calibrate.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "unplug/sim/campaign.hpp"
 
@@ -40,9 +41,9 @@ Verdict judge(const Experiment& e, const MeasuredRow& row, sim::Duration predict
 // Fills in the predictions of the rows it is given.
 class Worker final : public sim::CampaignWorker {
  public:
-  Worker(const CalibrateOptions& options, std::vector<Row>& rows) : options_(options), rows_(rows) {}
+  Worker(const CalibrateOptions& options, std::vector<Comparison>& rows) : options_(options), rows_(rows) {}
   void run(std::uint64_t index) override {
-    Row& row = rows_[index];
+    Comparison& row = rows_[index];
     const MeasuredRow& m = *row.measured;
     Bench bench(*m.machine, *row.experiment, m.at, m.remaining);
     const std::uint64_t seed =
@@ -61,16 +62,16 @@ class Worker final : public sim::CampaignWorker {
 
  private:
   const CalibrateOptions& options_;
-  std::vector<Row>& rows_;  // each is written by who runs it
+  std::vector<Comparison>& rows_;  // each is written by who runs it
 };
 
-std::vector<Slope> slopes(const std::vector<Row>& rows) {
+std::vector<Slope> slopes(const std::vector<Comparison>& rows) {
   std::vector<Slope> out;
   for (std::size_t i = 0; i < rows.size();) {
-    const Row& first = rows[i];
+    const Comparison& first = rows[i];
     std::size_t end = i;
     while (end < rows.size() && rows[end].experiment == first.experiment && rows[end].measured->machine == first.measured->machine) ++end;
-    const Row& last = rows[end - 1];
+    const Comparison& last = rows[end - 1];
     if (first.experiment->axis == Experiment::Axis::count && end - i > 1) {
       Slope s{first.experiment, first.measured->machine, first.measured->at, last.measured->at};
       s.measured = static_cast<std::int64_t>(last.measured->median) - static_cast<std::int64_t>(first.measured->median);
@@ -99,7 +100,7 @@ std::string_view word(Verdict v) {
   return "";
 }
 
-std::uint64_t Calibration::count(Verdict v) const { return static_cast<std::uint64_t>(std::ranges::count(rows, v, &Row::verdict)); }
+std::uint64_t Calibration::count(Verdict v) const { return static_cast<std::uint64_t>(std::ranges::count(rows, v, &Comparison::verdict)); }
 
 std::uint64_t Calibration::slopes_missed() const { return static_cast<std::uint64_t>(std::ranges::count(slopes, false, &Slope::met)); }
 

@@ -30,7 +30,7 @@ enum class Verdict : std::uint8_t {
 [[nodiscard]] constexpr bool judged(Verdict v) { return v <= Verdict::missed; }
 [[nodiscard]] std::string_view word(Verdict v);
 
-struct Row {
+struct Comparison {
   const Experiment* experiment = nullptr;
   const MeasuredRow* measured = nullptr;
   sim::Duration p10 = 0, median = 0, p90 = 0;  // predicted
@@ -48,7 +48,7 @@ struct Slope {
 
 struct Calibration {
   std::uint64_t seed = 0, executions = 0;
-  std::vector<Row> rows;  // by experiment, machine and point
+  std::vector<Comparison> rows;  // by experiment, machine and point
   std::vector<Slope> slopes;
   std::uint64_t too_short = 0;            // rows not shown
   std::vector<std::string> not_in_model;  // experiments that were measured and aren't programmed
@@ -58,7 +58,7 @@ struct Calibration {
 };
 
 struct CalibrateOptions {
-  std::uint64_t seed = 1, executions = 1000;
+  std::uint64_t seed = 1, executions = 2000;
   unsigned jobs = 1;
 };
 // The result depends on seed and number of executions alone.

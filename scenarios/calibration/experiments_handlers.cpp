@@ -1,4 +1,6 @@
 // Waits for code that runs: work, interrupt handlers, sysfs attributes.
+#include <array>
+
 #include "unplug/model/kernel/irq.hpp"
 #include "unplug/model/kernel/sysfs.hpp"
 #include "unplug/model/kernel/workqueue.hpp"
