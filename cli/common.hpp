@@ -65,6 +65,7 @@ void add_prove(CLI::App& app, int& exit);
 void add_replay(CLI::App& app, int& exit);
 void add_verify(CLI::App& app, int& exit);
 void add_validate(CLI::App& app, int& exit);
+void add_calibrate(CLI::App& app, int& exit);
 void add_list(CLI::App& app, int& exit);
 
 }  // namespace unplug::cli

@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
   unplug::cli::add_replay(app, exit);
   unplug::cli::add_verify(app, exit);
   unplug::cli::add_validate(app, exit);
+  unplug::cli::add_calibrate(app, exit);
   unplug::cli::add_list(app, exit);
   try {
     app.parse(argc, argv);

@@ -9,8 +9,9 @@
 
 namespace unplug::model {
 
-// How long grace periods take under strategy `timed` (quantile tables in kernel/grace_period.cpp, from measurements).
-enum class GracePeriodPreset : std::uint8_t { idle, busy, pathological };
+// How long grace periods take under strategy `timed` (quantile tables in kernel/grace_period.cpp, from measurements; `idle` of two
+// CPUs).
+enum class GracePeriodPreset : std::uint8_t { idle, busy, pathological, idle_one_cpu };
 
 // What stands between a device's DMA and memory. lazy: unmapping leaves the IOTLB as it is until it is flushed, some time later.
 enum class Iommu : std::uint8_t { none, lazy, strict };

@@ -1,43 +1,69 @@
 // What grace periods cost under virtual time. Ordering is guards, everywhere; this is only when a wait ends.
 //
-// Normal RCU: a grace period begins at a call and ends on a tick, some ticks later (quantile tables for the presets, from measurements on a
-// real kernel, HZ=250: median 3.5 ticks at a random phase and 4 back to back when idle). A caller that arrives while one is running needs
-// the next one; all callers that arrive meanwhile share it. Sequential callers therefore pay each, concurrent ones share.
+// Normal RCU, as kernel/rcu/tree.c goes about it: a call is noticed by the next tick, which starts a grace period; that lasts some ticks
+// (its own tick reports a CPU that is busy, a scan one that is idle), and its callers go on with the tick after its end. Who calls before
+// it has begun shares it; who calls while it runs shares the next, which begins as it ends. So sequential callers pay each in full, and two
+// in a row for concurrent callers cost less than twice one. Readers hold it up that are inside when their CPU learns of it, one tick after
+// it began, those too that came after the call. How many ticks: quantile tables, from measurements on a real kernel, HZ=250.
 // Expedited RCU has a machinery of its own: CPUs are interrupted and answer at once, those in a reader when they leave it.
 // SRCU: without readers short; otherwise the first poll after the last reader left. Polls lie at ages 2, 4, 8, 16, 27, 38, ... ticks of the
 // grace period (srcutree.c backs off by its age, at most 10 ticks).
+// Left out: NOCB, rcu_normal_wake_from_gp (6.17), which CPU a task runs on.
 #pragma once
+
+#include <vector>
 
 #include "unplug/model/context.hpp"
 
 namespace unplug::model {
 
-// The clock of normal RCU grace periods of one execution.
+// The clock of normal RCU grace periods of one execution, and the readers inside.
 class GracePeriodClock {
  public:
+  struct Period {
+    sim::Time begin = 0, end = 0;
+    sim::Time known = 0;  // when the last CPU has learnt of it: readers that came later are none of its business
+    sim::Time over = 0;   // when its callers go on
+  };
   explicit GracePeriodClock(Kernel& kernel) : kernel_(kernel) {}
-  void reset() { current_end_ = next_end_ = 0; }
-  // When a grace period that covers a call at `now` ends. Draws from the running task's stream.
-  sim::Time end_for_call(sim::Time now);
-  // When a call whose grace period would have ended at `planned` is over, if its last reader left at `now`, early or late.
-  [[nodiscard]] sim::Time end_after_reader(sim::Time planned, sim::Time now) const;
+  void reset();
+  // The grace period that covers a call at `now`. Draws from the running task's stream.
+  const Period& for_call(sim::Time now);
+  // How many have been asked for.
+  [[nodiscard]] std::uint64_t periods() const { return periods_; }
+  // When callers go on whose grace period waited for a reader that left at `now`.
+  [[nodiscard]] sim::Time over_after_reader(sim::Time now) const;
+
+  // A read-side section opens or closes, in its task's step; `section` is its number.
+  void opened(std::uint64_t section, sim::Time now) { inside_.push_back({section, now}); }
+  void closed(std::uint64_t section);
+  // Whether a reader is inside that came at `until` or before.
+  [[nodiscard]] bool held(sim::Time until) const { return !inside_.empty() && inside_.front().since <= until; }
 
  private:
-  sim::Duration ticks(sim::Time from);
+  struct Inside {
+    std::uint64_t section;
+    sim::Time since;
+  };
   Kernel& kernel_;
-  sim::Time current_end_ = 0, next_end_ = 0;
+  Period last_;  // the latest that has been asked for
+  std::uint64_t periods_ = 0;
+  std::vector<Inside> inside_;  // in the order in which they came
 };
 
-// Timing of the end of one synchronize_rcu() that was called at `begin`.
+// Timing of the end of one synchronize_rcu(), or of the wait of a callback, that was called at `begin`.
 class RcuTiming final : public sim::Timing {
  public:
-  RcuTiming(GracePeriodClock& clock, sim::Time begin) : clock_(clock), begin_(begin), planned_(clock.end_for_call(begin)) {}
-  // Asked at `begin`, no reader was in the way.
-  sim::Time ready(sim::Time now) override { return now <= begin_ ? planned_ : clock_.end_after_reader(planned_, now); }
+  RcuTiming(GracePeriodClock& clock, sim::Time begin) : clock_(clock), period_(clock.for_call(begin)), clear_since_(begin) {}
+  sim::Time ready(sim::Time now) override;
+  // Readers that came after the call may still hold it up.
+  [[nodiscard]] bool moves() const override { return true; }
 
  private:
   const GracePeriodClock& clock_;
-  sim::Time begin_, planned_;
+  const GracePeriodClock::Period period_;
+  sim::Time clear_since_;
+  bool asked_ = false, held_ = false;
 };
 
 // Timing of the end of one synchronize_rcu_expedited() that was called at `begin`.

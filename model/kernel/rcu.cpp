@@ -50,6 +50,7 @@ void open_section(Context& context, Rcu& rcu, const Operation& operation) {
   context.rcu = &rcu;
   context.write(operation, rcu.sections.object, {}, [&](std::uint64_t& word) {
     context.rcu_section = rcu.sections.begin(word);
+    rcu.clock.opened(context.rcu_section, context.engine().local_time());
     context.kernel().hold(rcu.sections.object, me, context.rcu_section);
   });
 }
@@ -58,6 +59,7 @@ void close_section(Context& context, Rcu& rcu, const Operation& operation) {
   const TaskId me = context.engine().current();
   context.write(operation, rcu.sections.object, {}, [&](std::uint64_t& word) {
     rcu.sections.end(word, context.rcu_section);
+    rcu.clock.closed(context.rcu_section);
     context.kernel().unhold(rcu.sections.object, me);
   });
   context.rcu_section = 0;

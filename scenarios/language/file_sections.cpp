@@ -29,10 +29,11 @@ void FileCompiler::read_kernel() {
     if (const auto v = reader_.integer(n, 1, 4096, "a number of CPUs")) k.cpus = static_cast<std::uint32_t>(*v);
   }
   if (const Node n = kernel.find("grace_periods")) {
-    const auto v = reader_.text(n, "idle, busy or pathological");
-    const std::vector<std::string> names{"idle", "busy", "pathological"};
+    const auto v = reader_.text(n, "idle, busy, pathological or idle-one-cpu");
+    const std::vector<std::string> names{"idle", "busy", "pathological", "idle-one-cpu"};
     const auto found = v ? std::ranges::find(names, *v) : names.end();
-    if (v && found == names.end()) n.error(out, fmt::format("no preset '{}'", *v), "idle, busy or pathological", nearest_word(*v, names));
+    if (v && found == names.end())
+      n.error(out, fmt::format("no preset '{}'", *v), "idle, busy, pathological or idle-one-cpu", nearest_word(*v, names));
     if (v && found != names.end()) k.grace_periods = static_cast<model::GracePeriodPreset>(found - names.begin());
   }
   if (const Node n = kernel.find("grace_period")) {

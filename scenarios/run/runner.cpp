@@ -246,7 +246,7 @@ struct CellRun {
 
 std::vector<std::string> kernel_lines(const Program& p) {
   const model::KernelConfig& k = p.kernel;
-  static constexpr std::array<std::string_view, 3> presets{"idle", "busy", "pathological"};
+  static constexpr std::array<std::string_view, 4> presets{"idle", "busy", "pathological", "idle-one-cpu"};
   return {fmt::format("version {}", k.version),
           fmt::format("PREEMPT_RCU {}", k.preempt_rcu ? "y" : "n"),
           fmt::format("HZ {}", k.hz),

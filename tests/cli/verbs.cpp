@@ -51,6 +51,24 @@ TEST_CASE("run: 0 if everything is as expected, 1 if not") {
   CHECK(wrong.out.find("double-free") != std::string::npos);
 }
 
+TEST_CASE("calibrate: the table, the document, the same bytes at any number of jobs, 1 because of what is known to be missed") {
+  const Ran one = run_unplug("calibrate --executions 200 --seed 3 --jobs 1");
+  CHECK(one.code == 1);
+  CHECK(one.out.find("N synchronize_rcu() in a row") != std::string::npos);
+  CHECK(one.out.find("MISSED") != std::string::npos);
+  CHECK(run_unplug("calibrate --executions 200 --seed 3 --jobs 3").out == one.out);
+  const Ran document = run_unplug("calibrate --executions 20 --json");
+  CHECK(Json::parse(document.out)["unplug"] == "calibration/1");
+  CHECK(run_unplug("calibrate --executions 20 --json").out == document.out);
+  CHECK(run_unplug("calibrate --executions 20 --quiet").out.empty());
+  CHECK(run_unplug("calibrate --executions 0 2>&1").code == 2);
+  CHECK(run_unplug("calibrate surplus 2>&1").code == 2);
+  const Ran help = run_unplug("calibrate --help");
+  CHECK(help.code == 0);
+  for (const char* option : {"--executions", "--seed", "--jobs", "--json", "--quiet", "--color"})
+    CHECK(help.out.find(option) != std::string::npos);
+}
+
 TEST_CASE("compare writes the report") {
   Folder f("compare");
   const Ran ran = run_unplug("compare scenarios/drm-unbounded-wait.json --policy srcu-fence --executions 100 --quiet" + with_out(f));

@@ -1,0 +1,98 @@
+// Waits for code that runs: work, interrupt handlers, sysfs attributes.
+#include <array>
+
+#include "unplug/model/kernel/irq.hpp"
+#include "unplug/model/kernel/sysfs.hpp"
+#include "unplug/model/kernel/workqueue.hpp"
+#include "unplug/scenarios/calibration/experiments.hpp"
+
+namespace unplug::scenarios::calibration {
+namespace {
+
+using model::Context;
+using model::Operation;
+
+const Operation work_op{.name = "a work function sleeps", .pause = true}, show_op{.name = "show() sleeps", .pause = true},
+    handler_op{.name = "a handler computes"};
+
+constexpr sim::Duration lead = sim::millisecond;  // what runs when the wait begins has begun this long before
+
+// `stop` waits for a work function that runs, unless nothing remains of it.
+void work(Bench& b, void (*stop)(Context&, model::Work&)) {
+  auto& item = b.own<model::Work>();
+  model::init_work(b.kernel, item, b.name("work"), b.name("work"), {}, b.name("kworker"));
+  item.function = [](Context& c, void* bench) { c.sleep(work_op, lead + static_cast<Bench*>(bench)->remaining()); };
+  item.argument = &b;
+  b.task("remove", [&b, &item, stop](Context& c) {
+    b.until(c, b.begin() - lead);
+    if (b.remaining() != 0) queue_work(c, item);
+    b.start(c);
+    b.wait(c, [&] { stop(c, item); });
+    b.finish(c);
+  });
+}
+
+void cancel(Bench& b) {
+  work(b, [](Context& c, model::Work& w) { cancel_work_sync(c, w); });
+}
+void flush(Bench& b) {
+  work(b, [](Context& c, model::Work& w) { flush_work(c, w); });
+}
+
+void irq(Bench& b) {
+  auto& line = b.own<model::IrqLine>();
+  auto& action = b.own<model::IrqAction>();
+  model::init_irq_line(b.kernel, line, b.name("irq"), b.name("irq"));
+  action.name = b.name("irq action");
+  action.handler = [](Context& c, void* bench) { c.compute(handler_op, lead + static_cast<Bench*>(bench)->remaining()); };
+  action.argument = &b;
+  model::init_irq_action(b.kernel, line, action, b.name("irq action"), {});
+  b.task(
+      "hardware",
+      [&b, &line](Context& c) {
+        b.until(c, b.begin() - lead);
+        if (b.remaining() != 0) raise_irq(b.kernel, line);
+      },
+      true);
+  b.task("remove", [&b, &line, &action](Context& c) {
+    request_irq(c, line, action);
+    b.start(c);
+    b.wait(c, [&] { free_irq(c, line, action); });
+    b.finish(c);
+  });
+}
+
+void file(Bench& b) {
+  auto& attribute = b.own<model::SysfsAttribute>();
+  attribute.operation = [](Context& c, void* bench) {
+    c.sleep(show_op, lead + static_cast<Bench*>(bench)->remaining());
+    return 0;
+  };
+  attribute.argument = &b;
+  model::init_sysfs_attribute(b.kernel, attribute, b.name("attribute"), b.name("attribute"), {});
+  b.task("user", [&b, &attribute](Context& c) {
+    b.until(c, b.begin() - lead);
+    if (b.remaining() != 0) sysfs_access(c, attribute);
+  });
+  b.task("remove", [&b, &attribute](Context& c) {
+    sysfs_create_file(c, attribute);
+    b.start(c);
+    b.wait(c, [&] { sysfs_remove_file(c, attribute); });
+    b.finish(c);
+  });
+}
+
+constexpr auto length = Experiment::Axis::duration;
+
+constexpr std::array list{
+    Experiment{"cancel-work", "cancel_work_sync() of work of D that runs", length, cancel},
+    Experiment{"flush-work", "flush_workqueue() with work of D that runs", length, flush},
+    Experiment{"free-irq", "free_irq() with a hard handler of D that runs", length, irq},
+    Experiment{"remove-file", "device_remove_file() with a show() of D that runs", length, file},
+};
+
+}  // namespace
+
+std::span<const Experiment> handler_experiments() { return list; }
+
+}  // namespace unplug::scenarios::calibration
