@@ -25,7 +25,7 @@ constexpr sim::Duration mmio_cost = sim::microsecond;  // a non-posted read over
 
 bool is_port(const Mapping& m) { return m.region->kind == RegionKind::port; }
 
-sim::Step access(const Context& context, const Mapping& m, const Operation& operation) {
+sim::Step access(Context& context, const Mapping& m, const Operation& operation) {
   sim::Step s = context.make(operation, m.map);
   s.uses.add(m.claim);
   s.cost = mmio_cost;
