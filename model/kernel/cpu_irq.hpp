@@ -5,8 +5,8 @@
 // it then runs as a nested call on the task's stack, in its own Context with its own call chain, and the task goes on when it has returned.
 // With interrupts off (local_irq_disable(), a spinlock taken with spin_lock_irqsave(), a hard handler) no hard interrupt comes, with
 // softirqs off (spin_lock_bh(), local_bh_disable(), any interrupt) no softirq. That shows as an execution what a spinlock taken with
-// interrupts on does to a handler that takes it as well. No CPU is a shared object: steps of different tasks stay independent, and each task
-// has its own count. include/linux/irqflags.h, kernel/softirq.c, v6.18. Left out: tasks that share a CPU keeping each other from running;
+// interrupts on does to a handler that takes it as well. No CPU is a shared object: steps of different tasks stay independent, and each
+// task has its own count. include/linux/irqflags.h, kernel/softirq.c, v6.18. Left out: tasks that share a CPU keeping each other from running;
 // PREEMPT_RT, where handlers are threads.
 #pragma once
 

@@ -10,10 +10,9 @@ namespace {
 using namespace irq_word;
 
 const Operation request_op{.name = "request_irq", .sync = sim::Sync::release}, unlink_op{.name = "free_irq: unlink action"},
-    free_wait_op{.name = "free_irq: wait for the handler", .sync = sim::Sync::acquire},
-    stop_op{.name = "free_irq: stop the thread", .sync = sim::Sync::release},
+    free_wait_op{.name = "free_irq: wait for the handler", .sync = sim::Sync::acquire}, stop_op{.name = "free_irq: stop the thread"},
     join_op{.name = "free_irq: wait for the thread", .sync = sim::Sync::acquire};
-const Operation hard_op{.name = "synchronize_irq: wait for the handlers", .sync = sim::Sync::acquire},
+const Operation hard_op{.name = "synchronize_irq: wait for the handlers"},
     threads_op{.name = "synchronize_irq: wait for the threads", .sync = sim::Sync::acquire}, disable_op{.name = "disable_irq_nosync"},
     enable_op{.name = "enable_irq", .sync = sim::Sync::release};
 

@@ -66,17 +66,6 @@ IrqAction* take_line(Context& context, IrqLine& line, std::uint64_t& word) {
   return line.first;
 }
 
-// irq_finalize_oneshot(): not while hard handlers run, and not if they have woken the thread again.
-void unmask(Context& context, IrqLine& line, const IrqAction& action) {
-  sim::Step s = context.make(finalize_op);
-  s.access = {line.object, sim::AccessKind::write};
-  s.guard = sim::Guard::equal(0, in_progress);
-  context.wait(s, {.what = "irq thread", .object = line.name, .owner = Owner::driver, .sleeps = false, .before = thread_holder},
-               [&](std::uint64_t& word) {
-                 if ((word & run_bit(action)) == 0) word &= ~oneshot_bit(action);
-               });
-}
-
 void thread(void* argument) {
   auto& action = *static_cast<IrqAction*>(argument);
   IrqLine& line = *action.line;
@@ -99,15 +88,14 @@ void thread(void* argument) {
     });
     if (context.aborting()) return;
     if (!run) {
-      context.write(exit_op, action.thread, {}, [&](std::uint64_t& word) {
-        word = 1;
-        context.kernel().unhold(action.thread, me);
-      });
+      context.write(exit_op, action.thread, {}, [](std::uint64_t& word) { word = 1; });
       return;
     }
     action.thread_fn(context, action.argument);
     if (context.aborting()) return;
-    if (action.oneshot) unmask(context, line, action);
+    // irq_finalize_oneshot(). A masked line has woken nobody meanwhile.
+    if (action.oneshot) context.write(finalize_op, line.object, {}, [&](std::uint64_t& word) { word &= ~oneshot_bit(action); });
+    if (context.aborting()) return;
     context.write(thread_done_op, line.object, {}, [&](std::uint64_t& word) {
       word -= active_unit;
       context.kernel().unhold(line.object, me);

@@ -3,7 +3,7 @@
 namespace unplug::model {
 namespace {
 
-const Operation add_op{.name = "netif_napi_add", .sync = sim::Sync::release}, del_op{.name = "netif_napi_del"},
+const Operation add_op{.name = "netif_napi_add"}, del_op{.name = "netif_napi_del"},
     enable_op{.name = "napi_enable", .sync = sim::Sync::release}, disable_op{.name = "napi_disable: refuse schedules"},
     disable_wait_op{.name = "napi_disable: wait", .sync = sim::Sync::acquire},
     schedule_op{.name = "napi_schedule", .sync = sim::Sync::release};
@@ -44,7 +44,7 @@ void softirq(void* argument) {
     if (context.aborting()) return;
     const unsigned work = n.poll(context, n.argument, n.weight);
     if (context.aborting()) return;
-    // With budget left over the poll function has completed, or forgotten to; the napi_struct isn't touched any more. Else it is still ours.
+    // With budget left over the poll function has completed, or forgotten to: the napi_struct isn't touched any more.
     const bool full = work >= n.weight;
     context.write(polled_op, n.object, full ? n.home : LifetimeId{}, [&](std::uint64_t& word) {
       context.kernel().unhold(n.object, me);
@@ -108,7 +108,11 @@ void napi_disable(Context& context, Napi& n) {
 }
 
 bool napi_schedule(Context& context, Napi& n) {
-  return context.write(schedule_op, n.object, n.home, [](std::uint64_t& word) {
+  return context.write(schedule_op, n.object, n.home, [&](std::uint64_t& word) {
+    if (word == 0) {
+      context.kernel().report(ViolationClass::api_misuse, n.name, "napi_schedule() of one that isn't added");
+      return false;
+    }
     if ((word & disable) != 0) return false;
     if ((word & sched) != 0) {
       word |= missed;

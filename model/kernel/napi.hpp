@@ -4,7 +4,7 @@
 // with a budget. If it used less it must have said so by napi_complete_done(), after which the device may interrupt again; if it used all
 // of it, it is called again. Scheduling what is scheduled is remembered (MISSED): the poll comes once more. napi_disable() refuses new
 // schedules, waits until the instance is not scheduled and keeps it that way until napi_enable(); twice in a row, or while a poll function
-// has forgotten to complete, it never returns. netif_napi_del() waits for a grace period and stops nothing: the instance has to be disabled.
+// has forgotten to complete, it never returns. netif_napi_del() waits for a grace period and stops nothing: disable the instance first.
 // Left out: threaded and busy polling, netpoll, GRO, the list per CPU (each instance is polled by a task of its own), time slices,
 // netdev_lock().
 #pragma once
@@ -37,7 +37,8 @@ void netif_napi_del(Context& context, Napi& n);
 void napi_enable(Context& context, Napi& n);
 // Gate and drain. From its own poll function it never returns.
 void napi_disable(Context& context, Napi& n);
-// From any context. Whether it has scheduled the poll: false if it is scheduled already or disabled.
+// From any context. Whether it has scheduled the poll: false if it is scheduled already or disabled. Of one that was never added:
+// api-misuse.
 bool napi_schedule(Context& context, Napi& n);
 
 // --- For the poll function.

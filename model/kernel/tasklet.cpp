@@ -5,14 +5,12 @@
 namespace unplug::model {
 namespace {
 
-const Operation schedule_op{.name = "tasklet_schedule", .sync = sim::Sync::release},
-    lock_op{.name = "softirq takes tasklet", .sync = sim::Sync::acquire},
-    lock_here_op{.name = "softirq takes tasklet on the CPU of a task", .sync = sim::Sync::acquire},
+const Operation schedule_op{.name = "tasklet_schedule", .sync = sim::Sync::release}, lock_op{.name = "softirq takes tasklet"},
+    lock_here_op{.name = "softirq takes tasklet on the CPU of a task"},
     clear_op{.name = "tasklet no longer scheduled", .sync = sim::Sync::acquire},
     unlock_op{.name = "tasklet function finished", .sync = sim::Sync::release};
 const Operation disable_op{.name = "tasklet_disable: count"}, disable_wait_op{.name = "tasklet_disable: wait", .sync = sim::Sync::acquire},
-    enable_op{.name = "tasklet_enable", .sync = sim::Sync::release},
-    kill_op{.name = "tasklet_kill: wait until it is not scheduled", .sync = sim::Sync::acquire},
+    enable_op{.name = "tasklet_enable", .sync = sim::Sync::release}, kill_op{.name = "tasklet_kill: wait until it is not scheduled"},
     kill_wait_op{.name = "tasklet_kill: wait for the function", .sync = sim::Sync::acquire};
 
 // The word: bit 0 TASKLET_STATE_SCHED, bit 1 TASKLET_STATE_RUN, bit 2 on the list of the softirq, from bit 3 how often it is disabled.

@@ -21,8 +21,8 @@ struct Tasklet {
   void* argument = nullptr;
   Kernel* kernel = nullptr;
 };
-// tasklet_setup(): makes the tasklet and the softirq that runs it, a daemon task called `task_name`. The function is set before. The Tasklet
-// must stay where it is until the execution has ended.
+// tasklet_setup(): makes the tasklet and the softirq that runs it, a daemon task called `task_name`. The function is set before. The
+// Tasklet must stay where it is until the execution has ended.
 void init_tasklet(Kernel& kernel, Tasklet& t, NameId unique_name, NameId declared, LifetimeId home, NameId task_name);
 
 void tasklet_schedule(Context& context, Tasklet& t);

@@ -385,4 +385,58 @@ TEST_CASE("interrupts on a CPU 0: one that the line cannot take, or of a device 
   CHECK(runs == std::set<int>{1, 2});
 }
 
+TEST_CASE("interrupts on a CPU 0: a tasklet that runs on one CPU is not run on another as well, scheduled again or not") {
+  Tasklet tasklet;
+  CpuInterrupts interrupts;
+  int inside = 0, runs = 0;
+  std::set<int> all;
+  Lab lab([&](Lab& l) {
+    inside = runs = 0;
+    tasklet.function = Lab::Call<void>::run;
+    tasklet.argument = l.keep<void>([&](Context& c) {
+      must(++inside == 1);
+      ++runs;
+      mark(c);
+      --inside;
+    });
+    init_tasklet(l.kernel, tasklet, l.name("tasklet"), l.name("tasklet"), {}, l.name("softirq tasklet"));
+    l.task("driver", [&](Context& c) {
+      tasklet_schedule(c, tasklet);
+      tasklet_schedule(c, tasklet);
+      interrupts.sources = {tasklet_on_this_cpu(tasklet, 1)};
+      c.interrupts = &interrupts;
+      mark(c);
+      c.interrupts = nullptr;
+    });
+  });
+  CHECK(every(lab, [&] { all.insert(runs); }).text().empty());
+  CHECK(all == std::set<int>{1, 2});
+}
+
+TEST_CASE("interrupts on a CPU 0: no data race between who requests one and its handler there") {
+  Cpu cpu;
+  Allocation data;
+  Lab lab([&](Lab& l) {
+    l.init(data, "data", {"x"});
+    cpu.device.hard = [&](Context& c) {
+      get(c, data, 0, MemoryOrder::plain);
+      return IrqReturn::handled;
+    };
+    cpu.init(l);
+    l.task("probe", [&](Context& c) {
+      set(c, data, 1, 0, MemoryOrder::plain);
+      request_irq(c, cpu.line, cpu.device.action);
+    });
+    l.task("user", [&](Context& c) {
+      cpu.interrupts.sources = {irq_on_this_cpu(cpu.here, 1)};
+      c.interrupts = &cpu.interrupts;
+      mark(c);
+      c.interrupts = nullptr;
+    });
+  });
+  bool ran = false;
+  CHECK(every(lab, [&] { ran |= cpu.device.hards > 0; }).text().empty());
+  CHECK(ran);
+}
+
 }  // namespace unplug::model::test

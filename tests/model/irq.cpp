@@ -223,17 +223,21 @@ TEST_CASE("irq S9: freeing under a lock that the handler takes deadlocks") {
 TEST_CASE("irq 11: who frees an interrupt that is freed already waits for nobody: the handler may still run") {
   Device1 d;
   Allocation late;
+  Waiter requested;
   bool second_frees = true;
   Lab lab([&](Lab& l) {
     d.init(l);
     l.init(late, "late", {"x"});
+    l.init(requested, "requested");
     d.extra = [&](Context& c) { get(c, late); };
     l.task("driver", [&](Context& c) {
       request_irq(c, d.line, d.action);
+      complete(c, requested);
       free_irq(c, d.line, d.action);
     });
     if (second_frees) {
       l.task("second", [&](Context& c) {
+        wait_for_completion(c, requested);
         free_irq(c, d.line, d.action);
         kfree(c, late);
       });

@@ -1,4 +1,6 @@
 // kernel/irq_flow: threads of interrupts.
+#include <algorithm>
+
 #include "irq_device.hpp"
 
 namespace unplug::model::test {
@@ -172,6 +174,7 @@ TEST_CASE("threaded irq 11: free_irq does not wait for a sharer's thread, which 
   f = every(lab);
   CHECK(f.text() == "deadlock(irq)@irq thread port");
   CHECK(f.places.begin()->second == "synchronize_irq: wait for the threads");
+  CHECK(f.details.begin()->second.find("'irq thread port' waits in synchronize_irq(irq) for 'irq thread port'") != std::string::npos);
 }
 
 TEST_CASE("threaded irq 11: IRQ_WAKE_THREAD without a thread is api-misuse") {
@@ -185,6 +188,106 @@ TEST_CASE("threaded irq 11: IRQ_WAKE_THREAD without a thread is api-misuse") {
     l.hardware(line);
   });
   CHECK(every(lab).text() == "api-misuse(irq)@hardware");
+}
+
+TEST_CASE("threaded irq 11: no data race from the handler to the thread, on to the next interrupt, and to who has freed or disabled it") {
+  IrqLine line;
+  IrqDevice d;
+  Allocation data;
+  bool disable = false;
+  Lab lab([&](Lab& l) {
+    l.init(line, "irq");
+    l.init(data, "data", {"handed on", "by the thread"});
+    d.hard = [&](Context& c) {
+      if (d.action.oneshot) set(c, data, 1, 1, MemoryOrder::plain);
+      if (d.hards == 1) set(c, data, 1, 0, MemoryOrder::plain);
+      return IrqReturn::wake_thread;
+    };
+    d.thread = [&](Context& c) {
+      get(c, data, 0, MemoryOrder::plain);
+      set(c, data, 2, 1, MemoryOrder::plain);
+    };
+    d.init(l, line, "d");
+    l.task("driver", [&](Context& c) {
+      request_irq(c, line, d.action);
+      if (disable) {
+        disable_irq(c, line);
+      } else {
+        free_irq(c, line, d.action);
+      }
+      set(c, data, 3, 1, MemoryOrder::plain);
+    });
+    l.hardware(line, 2);
+  });
+  for (const bool oneshot : {false, true})
+    for (const bool and_disable : {false, true}) {
+      d.action.oneshot = oneshot;
+      disable = and_disable;
+      CHECK(every(lab).text().empty());
+    }
+}
+
+TEST_CASE("free_irq and synchronize_irq 11: what they wait for first is the handlers: not what the threads of the line wait for") {
+  IrqLine line;
+  IrqDevice stuck, threaded;
+  Waiter user, ready;
+  Mutex lock;
+  bool free = true;
+  Lab lab([&](Lab& l) {
+    l.init(line, "irq");
+    l.init(lock, "lock");
+    l.init(user, "user", Owner::user);
+    l.init(ready, "ready");
+    stuck.action.shared = threaded.action.shared = true;
+    threaded.hard = wakes;
+    threaded.thread = [&](Context& c) {
+      mutex_lock(c, lock);
+      mutex_unlock(c, lock);
+    };
+    stuck.hard = [&](Context& c) {
+      wait_for_completion(c, user);  // stands for polling hardware for ever
+      return IrqReturn::handled;
+    };
+    threaded.init(l, line, "threaded");
+    stuck.init(l, line, "stuck");
+    l.task("driver", [&](Context& c) {
+      request_irq(c, line, threaded.action);
+      request_irq(c, line, stuck.action);
+      mutex_lock(c, lock);
+      complete(c, ready);
+      if (free) {
+        free_irq(c, line, stuck.action);
+      } else {
+        synchronize_irq(c, line);
+      }
+      mutex_unlock(c, lock);
+    });
+    l.engine.spawn(
+        "hardware",
+        [&] {
+          Context c(l.kernel, ContextKind::process);
+          wait_for_completion(c, ready);
+          raise_irq(l.kernel, line);
+        },
+        true);
+  });
+  for (const bool f : {true, false}) {
+    free = f;
+    bool waits = false;
+    every(lab, [&] {
+      const auto& tasks = lab.engine.trace().tasks;
+      const auto driver = std::ranges::find(tasks, lab.name("driver"), &sim::TaskRecord::name);
+      REQUIRE(driver != tasks.end());
+      if (driver->end != sim::TaskRecord::End::blocked || threaded.threads == 0 || stuck.hard_inside == 0) return;
+      if (driver->pending_operation->name == "synchronize_irq: wait for the threads") return;  // a true deadlock
+      waits = true;
+      Checker checker;
+      std::vector<Violation> violations;
+      checker.judge(lab.kernel, lab.engine.trace(), violations);
+      for (const Violation& v : violations) CHECK(v.violation_class == ViolationClass::sleep_in_atomic);
+    });
+    CHECK(waits);
+  }
 }
 
 }  // namespace unplug::model::test

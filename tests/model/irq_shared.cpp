@@ -395,4 +395,38 @@ TEST_CASE("irq 11: a device that is gone raises nothing, what it has raised stil
   CHECK(late.contains(1));
 }
 
+TEST_CASE("shared irq 11: no data race between who requests while the handlers run and its handler, nor after nobody cared") {
+  IrqLine line;
+  IrqDevice first, later;
+  Allocation data;
+  Lab lab([&](Lab& l) {
+    l.init(line, "irq");
+    line.level = true;
+    l.init(data, "data", {"x"});
+    first.action.shared = later.action.shared = true;
+    first.hard = not_mine;
+    later.hard = [&](Context& c) {
+      set(c, data, 1, 0, MemoryOrder::plain);
+      return IrqReturn::none;
+    };
+    first.init(l, line, "first");
+    later.init(l, line, "later");
+    l.task("driver", [&](Context& c) {
+      request_irq(c, line, first.action);
+      set(c, data, 2, 0, MemoryOrder::plain);
+      request_irq(c, line, later.action);
+      free_irq(c, line, later.action);
+      set(c, data, 3, 0, MemoryOrder::plain);
+    });
+    l.hardware(line, 1);
+  });
+  bool while_running = false;
+  CHECK(every(lab, [&] {
+          const std::size_t came = find_event(lab, "hardware", "interrupt arrives"),
+                            requested = find_event(lab, "driver", "request_irq", 2);
+          while_running |= later.hards > 0 && came < requested;
+        }).text() == "api-misuse(irq)@hardware");
+  CHECK(while_running);
+}
+
 }  // namespace unplug::model::test

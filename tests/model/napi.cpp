@@ -96,7 +96,7 @@ TEST_CASE("napi 11: with all its budget used it is polled again, at most as ofte
 
 TEST_CASE("napi_disable 11: waits for the poll, refuses schedules meanwhile, without it the softirq polls freed memory") {
   Poller p;
-  bool disable = true;
+  bool disable = true, del = true;
   Lab lab([&](Lab& l) {
     p.init(l, 1);
     l.task("driver", [&](Context& c) {
@@ -104,15 +104,62 @@ TEST_CASE("napi_disable 11: waits for the poll, refuses schedules meanwhile, wit
       napi_enable(c, p.napi);
       napi_schedule(c, p.napi);
       if (disable) napi_disable(c, p.napi);
-      if (disable) netif_napi_del(c, p.napi);
+      if (del) netif_napi_del(c, p.napi);
       kfree(c, p.home);
     });
   });
   Found f = every(lab);
   CHECK(f.text().empty());
   CHECK(f.blocked == 0);
+  del = false;
+  CHECK(every(lab).text().empty());  // the softirq touches it no more when the poll function has completed
   disable = false;
   CHECK(every(lab).text() == "use-after-free(home)@softirq napi");
+}
+
+TEST_CASE("napi_disable 11: from when it refuses schedules none is accepted or remembered, and a full poll isn't repeated, enabled all is "
+          "as before") {
+  Poller p;
+  Waiter ready;
+  bool accepted = false, last = false, refused = false, alone = false;
+  int polls = 0;
+  Lab lab([&](Lab& l) {
+    p.init(l, 1);
+    l.init(ready, "ready");
+    l.task("driver", [&](Context& c) {
+      netif_napi_add(c, p.napi);
+      napi_enable(c, p.napi);
+      napi_schedule(c, p.napi);
+      complete(c, ready);
+      napi_disable(c, p.napi);
+      mark(c);
+      polls = p.polls;
+      napi_enable(c, p.napi);
+      last = napi_schedule(c, p.napi);
+    });
+    l.task("interrupt", [&](Context& c) {
+      wait_for_completion(c, ready);
+      accepted = napi_schedule(c, p.napi);
+    });
+  });
+  const Found f = every(lab, [&] {
+    const std::size_t begins = find_event(lab, "driver", "napi_disable: refuse schedules"),
+                      ends = find_event(lab, "driver", "napi_disable: wait"), other = find_event(lab, "interrupt", "napi_schedule"),
+                      full = find_event(lab, "softirq napi", "napi polled");
+    if (begins < other && other < ends) {
+      refused = true;
+      CHECK(!accepted);
+      CHECK(last);
+      if (begins < full) {
+        alone = true;
+        CHECK(polls == 1);
+      }
+    }
+  });
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  CHECK(refused);
+  CHECK(alone);
 }
 
 TEST_CASE("napi_disable 11: a poll function that forgets to complete, or twice in a row, and it never returns") {
@@ -271,6 +318,43 @@ TEST_CASE("napi 11: no data race from who schedules to the poll, from a poll to 
     });
   });
   CHECK(every(lab).text().empty());
+}
+
+TEST_CASE("napi 11: after a full poll the softirq puts it back on the list: a poll function may not free it") {
+  Poller p;
+  Lab lab([&](Lab& l) {
+    p.extra = [&](Context& c) { kfree(c, p.home); };
+    p.exceeds = 4;
+    p.init(l);
+    l.task("driver", [&](Context& c) {
+      netif_napi_add(c, p.napi);
+      napi_enable(c, p.napi);
+      napi_schedule(c, p.napi);
+      napi_disable(c, p.napi);
+    });
+  });
+  const Found f = sample(lab, 200);
+  CHECK(f.count("use-after-free(home)@softirq napi") > 0);
+  CHECK(f.places.at("use-after-free(home)@softirq napi") == "napi polled");
+}
+
+TEST_CASE("napi 11: no data race from who enables it to a poll that somebody else schedules, who comes before it is added is misuse") {
+  Poller p;
+  Allocation ring;
+  Lab lab([&](Lab& l) {
+    l.init(ring, "ring", {"x"});
+    p.extra = [&](Context& c) { get(c, ring, 0, MemoryOrder::plain); };
+    p.init(l);
+    l.task("driver", [&](Context& c) {
+      netif_napi_add(c, p.napi);
+      set(c, ring, 2, 0, MemoryOrder::plain);
+      napi_enable(c, p.napi);
+    });
+    l.task("interrupt", [&](Context& c) { napi_schedule(c, p.napi); });
+  });
+  int polls = 0;
+  CHECK(every(lab, [&] { polls += p.polls; }).text() == "api-misuse(napi)@interrupt");
+  CHECK(polls > 0);
 }
 
 }  // namespace unplug::model::test
