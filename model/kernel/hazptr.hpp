@@ -2,11 +2,11 @@
 //
 // RFC by Boqun Feng, v1 and v2 of June 2025, not merged as of v6.18. One slot a CPU: shazptr_acquire() stores the pointer in it if it is
 // empty; nested inside another section it makes the slot a wildcard, which stands for every pointer until the outermost section clears it.
-// synchronize_shazptr() waits until no slot holds the pointer, or the wildcard, that did when it came; not for readers of other pointers.
-// Readers run with preemption off: they must not sleep. A pointer that was loaded before it was protected has to be looked at again after.
-// Here a slot belongs to a task (whoever holds it keeps its CPU), and is numbered among the readers of what it holds; a slot that turns from
-// a pointer to the wildcard counts for both until it is cleared. Left out: handlers that find the slot of who they interrupt, groups of CPUs
-// and the scanning thread, busy waiting.
+// synchronize_shazptr() waits until no slot holds the pointer, or the wildcard, that did when it came; not for readers of others.
+// Readers run with preemption off: they must not sleep. A pointer that was loaded before it was protected has to be looked at again
+// after. Here a slot belongs to a task (whoever holds it keeps its CPU), and is numbered among the readers of what it holds; a slot that
+// turns from a pointer to the wildcard counts for both until it is cleared. Left out: handlers that find the slot of who they interrupt,
+// groups of CPUs and the scanning thread, busy waiting.
 #pragma once
 
 #include "unplug/model/context.hpp"

@@ -2,11 +2,11 @@
 //
 // lib/percpu-refcount.c, v6.18. Alive, get and put add to per-CPU counters that nobody sums; the shared count is biased, so nothing reaches
 // 0. percpu_ref_kill() marks the reference dead, after which percpu_ref_tryget_live() fails; get and tryget go on succeeding (tryget until
-// the count is 0). A grace period of RCU later (get and put look at the mark and count inside one read-side section) a callback adds the
-// counters to the shared count and calls `confirm`: from then on nobody can have missed the mark. Whoever puts the last reference calls
+// the count is 0). A grace period of RCU later (get and put look at the mark and count in one read-side section) a callback adds
+// the counters to the shared count and calls `confirm`: from then on nobody can have missed the mark. Whoever puts the last reference calls
 // `release`, inside a read-side section. No grace period is implied between kill and release: in atomic mode there is none.
-// The sections of get and put around two instructions are no sections of the domain here, to everybody's relief who explores: the mark knows
-// who has looked at it and not counted yet, and the callback, after its grace period, waits for them, which is all that they are good for.
+// The sections of get and put, two instructions long, are no sections of the domain here, which would cost two steps each and a word that
+// all share: the mark knows who has looked at it and not counted yet, and the callback, after its grace period, waits for them.
 // Left out: the per-CPU counters one by one (their sum is in the word of the mark), percpu_ref_switch_lock, switching modes alone, reinit
 // and resurrect.
 #pragma once
