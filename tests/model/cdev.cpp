@@ -208,6 +208,39 @@ TEST_CASE("cdev 2.1: opens of one inode race for its cache, and each has its own
   CHECK(references == std::set<std::uint64_t>{2, 3});
 }
 
+TEST_CASE("cdev 2.1: opens that looked up different cdevs under one number end up with the one that the inode remembers") {
+  Driver d;
+  Cdev second;
+  std::array<File, 2> files;
+  std::set<std::uint64_t> remembered;
+  Lab lab([&](Lab& l) {
+    d.fops_owner = d.cdev_owner = false;
+    d.init(l);
+    init_cdev(l.kernel, d.number, second, l.name("second"), l.name("second"), {}, {});
+    second.ops = &d.ops;
+    for (File& f : files) init_file(l.kernel, f);
+    l.task("driver", [&](Context& c) {
+      must(cdev_add(c, d.cdev) == 0);
+      cdev_del(c, d.cdev);
+      must(cdev_add(c, second) == 0);
+    });
+    for (std::size_t i = 0; i < 2; ++i) l.task(i == 0 ? "a" : "b", [&, i](Context& c) { chrdev_open(c, d.mknod, files[i]); });
+  });
+  const Found f = sample(lab, 3'000, "random", [&] {
+    std::map<Cdev*, std::uint64_t> open{{&d.cdev, 0}, {&second, 0}};
+    for (const File& x : files) {
+      if (!x.open) continue;
+      CHECK(x.cdev->number == word(lab, d.mknod.i_cdev));
+      ++open[x.cdev];
+    }
+    CHECK(word(lab, d.cdev.kobj) == open[&d.cdev]);
+    CHECK(word(lab, second.kobj) == 1 + open[&second]);
+    if (files[0].open && files[1].open) remembered.insert(word(lab, d.mknod.i_cdev));
+  });
+  CHECK(f.text().empty());
+  CHECK(remembered == std::set<std::uint64_t>{1, 2});
+}
+
 TEST_CASE("cdev 2.2: cdev_del neither gates nor drains the operations of open files, memory lives until the last of them") {
   Driver d;
   Allocation window;
@@ -424,6 +457,7 @@ TEST_CASE("cdev: one cdev_put too many is misuse") {
       cdev_put(c, d.cdev);
       cdev_del(c, d.cdev);  // never added: the number stays whoever's it is
       must(!cdev_get(c, d.cdev));
+      must(d.references(c, d.core) == 0);
       cdev_put(c, d.cdev);
     });
   });
