@@ -68,7 +68,7 @@ const GracePeriodClock::Period& GracePeriodClock::for_call(sim::Time now) {
   std::uint64_t drawn = kernel_.engine().draw(sim::Stream::duration, sum);
   std::size_t i = 0;
   for (; drawn >= choices[i].weight; ++i) drawn -= choices[i].weight;
-  // Beside the tick that starts it and the one that ends the wait. A scan takes two ticks of these if a timer of one jiffy stands before it.
+  // Beside the tick that starts it and the one that ends the wait. A scan takes two of these if a timer of one jiffy stands before it.
   const std::uint64_t ticks = choices[i].ticks - 2, scans = ticks / 2;
   last_.begin = std::max(noticed, last_.end);
   last_.known = last_.begin + jiffy;
@@ -93,7 +93,7 @@ sim::Time RcuTiming::ready(sim::Time now) {
   asked_ = true;
   if (clock_.held(period_.known)) {
     held_ = true;
-    // Asked again when it leaves. The guard waits for no reader that came after the call, so if that one waits for the caller, it ends here.
+    // Asked again when it leaves. The guard waits for no reader that came after the call: if that one waits for the caller, this ends it.
     return std::max(period_.over, now) + stall;
   }
   if (held_ && now > period_.known) clear_since_ = now;

@@ -51,7 +51,7 @@ class Bench final : public sim::Program {
   [[nodiscard]] sim::Time begin() const { return begin_; }
   // What then remains of the reader, handler or ioctl, in this execution.
   [[nodiscard]] sim::Duration remaining() const { return remaining_; }
-  [[nodiscard]] sim::Random& random() { return random_; }
+  [[nodiscard]] sim::Random& draws() { return random_; }
   model::NameId name(std::string_view text) { return kernel.intern(text); }
   // An object that lives until the next execution.
   template <class T, class... Arguments> T& own(Arguments&&... arguments) {

@@ -118,7 +118,7 @@ void fence(Bench& b, std::uint64_t threads, bool kick) {
   Waiter& waiter = b.own<Waiter>();
   model::init_waiter(b.kernel, waiter, b.name("waiter"), b.name("waiter"), {}, model::Owner::driver);
   for (std::uint64_t i = 0; i < threads; ++i) {
-    const sim::Duration left = i == 0 ? b.remaining() : b.random().below(b.remaining() + 1);
+    const sim::Duration left = i == 0 ? b.remaining() : b.draws().below(b.remaining() + 1);
     b.task(fmt::format("ioctl.{}", i), [&b, &srcu, &waiter, left, kick](Context& c) {
       b.until(c, b.begin() - lead);
       const auto index = srcu_read_lock(c, srcu);

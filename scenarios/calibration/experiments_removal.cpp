@@ -72,7 +72,7 @@ void unbind_with(Bench& b, std::uint64_t windows, Bench::Body remove, Bench::Bod
     model::init_region(b.kernel, regions[i], region, region);
     model::init_mapping(b.kernel, mappings[i], regions[i], window, window, binding.life);
   }
-  const sim::Duration besides = b.machine().unbind.draw(b.random());
+  const sim::Duration besides = b.machine().unbind.draw(b.draws());
   b.task("unbind", [&b, &binding, &mappings, besides, remove = std::move(remove), release = std::move(release)](Context& c) {
     probe_device(c, binding, [&](Context& context) {
       for (model::Mapping& m : mappings) {

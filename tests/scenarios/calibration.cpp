@@ -54,7 +54,7 @@ TEST_CASE("calibration: N calls in a row cost N grace periods, on one CPU 3 jiff
     const Outcome two = run("rcu-sequential", machine("two-cpus"), n);
     CHECK(two.least_periods == n);
     CHECK(two.most_periods == n);
-    CHECK(two.median() > (4 * n - 1) * jiffy);
+    CHECK(two.median() > (39 * n - 10) * jiffy / 10);
     CHECK(two.median() < (4 * n + 1) * jiffy);
   }
 }
@@ -71,14 +71,20 @@ TEST_CASE("calibration: N callers at once cost one or two grace periods, never m
       CHECK(o.median() < 7 * jiffy);
     }
   }
-  CHECK(run("rcu-concurrent", machine("one-cpu"), 64).most_periods == 2);
+  // One CPU: 64 are started before the grace-period thread has its turn; every one of them costs a switch there and one back.
+  const Outcome one = run("rcu-concurrent", machine("one-cpu"), 64);
+  CHECK(one.most_periods == 1);
+  CHECK(one.median() > run("rcu-concurrent", machine("one-cpu"), 1).median() + 63 * 2 * machine("one-cpu").there_and_back);
+  // Two: the later they are woken, the likelier a tick has come between.
+  CHECK(run("rcu-concurrent", machine("two-cpus"), 64).most_periods == 2);
 }
 
-TEST_CASE("calibration: call_rcu() and one rcu_barrier() cost one grace period with any number of callbacks") {
+TEST_CASE("calibration: call_rcu() and one rcu_barrier() cost what one costs, with any number of callbacks") {
   for (const Machine& m : measured().machines) {
     const Outcome few = run("rcu-callbacks", m, 1), many = run("rcu-callbacks", m, 64);
     CHECK(few.most_periods == 1);
-    CHECK(many.most_periods == 1);
+    CHECK(many.least_periods == 1);
+    CHECK(many.most_periods <= 2);  // where a tick comes between
     CHECK(many.median() < few.median() + sim::millisecond);
   }
 }
