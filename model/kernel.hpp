@@ -72,6 +72,8 @@ struct WaitInfo {
   bool idle = false;     // nothing to do: a worker without work, an interrupt that never comes, a user waiting for a device node
   bool returns = false;  // idle, but on a stack that leads back into the code that sleeps: that has to be there still
   bool sleeps = true;
+  bool expires = false;               // its timeout ends it: who still waits at the end has been chosen not to get there (wait_limits.hpp)
+  bool interruptible = false;         // a signal from user space ends it, whoever holds what it waits for
   std::uint64_t before = UINT64_MAX;  // only holders with a lower number are waited for: readers that came before the grace period
 };
 
@@ -109,6 +111,8 @@ struct HeldLock {
   NameId name;
   LockUse use = LockUse::exclusive;
   bool map = false;
+  bool unchecked = false;  // lockdep_set_novalidate_class(): no order of it is kept
+  bool told = false;       // reported as held where it should have been let go
 };
 
 // One lock taken, or waited for, under another: what lockdep makes its graph of.
@@ -117,6 +121,7 @@ struct LockOrder {
   TaskId task;
   SiteId site;  // where `taken` was to be taken
   FrameId frame;
+  std::uint32_t position = 0;  // how long the trace was; the task's next step is the one that takes it, or begins to
 };
 
 // When removal passed its milestones, and how it went. Virtual times; no_time where not reached.

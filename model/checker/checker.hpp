@@ -48,9 +48,13 @@ void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
 void race_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 // Spinlocks that an interrupt takes, and somebody else with that interrupt on: a deadlock on one CPU.
 void irq_lock_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
+// Cycles in the order in which locks are taken under one another, whether or not this execution deadlocked on them.
+void lock_cycle_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 
 // Whether the wait that `task` is blocked in can only be ended by user space or hardware, directly or through what it waits for.
 [[nodiscard]] bool ends_outside(const Kernel& kernel, const sim::Trace& trace, TaskId task);
+// Whether a task waits at the end whose timeout would end that: the execution goes on from there in another one (wait_limits.hpp).
+[[nodiscard]] bool unfinished(const Kernel& kernel, const sim::Trace& trace);
 
 // The event that began `lifetime`, or Violation::no_event.
 [[nodiscard]] std::uint32_t begin_of(const sim::Trace& trace, LifetimeId lifetime);

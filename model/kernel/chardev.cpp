@@ -19,7 +19,10 @@ int call(Context& context, File& file, FileOperation operation, void* argument, 
   context.at(enter);
   entered = guard.enter(context, token);
   if (!entered || context.aborting()) return enodev;
-  const int result = operation(context, file, argument);
+  const int result = [&] {
+    const Context::Call run(context, "a file operation");
+    return operation(context, file, argument);
+  }();
   if (context.aborting()) return result;
   context.at(exit);
   guard.exit(context, token);

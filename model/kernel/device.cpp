@@ -32,6 +32,7 @@ void init_device(Kernel& kernel, Device& d, NameId unique_name, NameId declared)
   d.driver = kernel.engine().new_object(unique_name, 0);
   d.name = declared;
   init_mutex(kernel, d.lock, kernel.engine().names().child(unique_name, lock, 1), kernel.intern(lock), {});
+  d.lock.unchecked = true;
 }
 
 void init_binding(Kernel& kernel, Binding& b, Device& device, Module& module, NameId unique_name, NameId declared, std::uint64_t number) {

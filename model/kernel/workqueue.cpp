@@ -32,7 +32,10 @@ void worker(void* argument) {
       context.kernel().hold(w.object, me);
     });
     if (context.aborting()) return;
-    w.function(context, w.argument);
+    {
+      const Context::Call call(context, "a work function");
+      w.function(context, w.argument);
+    }
     if (context.aborting()) return;
     // The work_struct is not touched any more (the function may have freed it): no home.
     context.write(done_op, w.object, {}, [&](std::uint64_t& word) {
