@@ -190,6 +190,14 @@ class Kernel {
   // Kept once for each task, pair of objects and uses: where it first came to it.
   void note_lock_order(const LockOrder& order);
   [[nodiscard]] const std::vector<LockOrder>& lock_orders() const { return lock_orders_; }
+  // Something promised that has to be kept by the end: `lost` tells by the final word of `object` that it will not be. For init functions.
+  struct Promise {
+    ObjectId object;
+    NameId name;
+    bool (*lost)(std::uint64_t word);
+  };
+  void note_promise(const Promise& promise) { promises_.push_back(promise); }
+  [[nodiscard]] const std::vector<Promise>& promises() const { return promises_; }
   void count_refusal(bool torn, SiteId site);
   [[nodiscard]] const std::map<std::pair<bool, SiteId>, std::uint64_t>& refusals() const { return refusals_; }
 
@@ -223,6 +231,7 @@ class Kernel {
   std::vector<Waiting> waiting_;
   std::vector<Report> reports_;
   std::vector<LockOrder> lock_orders_;
+  std::vector<Promise> promises_;
   std::map<std::pair<bool, SiteId>, std::uint64_t> refusals_;
 };
 

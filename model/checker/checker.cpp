@@ -22,6 +22,7 @@ void Checker::judge(const Kernel& kernel, const sim::Trace& trace, std::vector<V
   lifetime_rule(kernel, trace, faults_, out);
   wait_rule(kernel, trace, out);
   leak_rule(kernel, trace, out);
+  lost_work_rule(kernel, trace, out);
   race_rule(kernel, trace, out);
   irq_lock_rule(kernel, trace, out);
   lock_cycle_rule(kernel, trace, out);
