@@ -189,7 +189,7 @@ std::vector<FirstFailure> first_failures(unsigned campaigns, std::uint64_t limit
           strategy->begin(e);
           c.engine.run(*c.world, *strategy, e);
           std::vector<model::Violation> violations;
-          scenarios::judge(*c.world, checker, c.engine.trace(), false, violations);
+          scenarios::judge(*c.world, checker, c.engine.trace(), {}, false, violations);
           for (const model::Violation& v : violations)
             if (!model::info(v.violation_class).note) seen.emplace(model::info(v.violation_class).name, i + 1);
         }

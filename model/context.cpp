@@ -87,11 +87,26 @@ Context::Function::Function(Context& context, NameId function, LifetimeId text, 
   context.binding_ = binding;
 }
 
+Context::Call::Call(Context& context, std::string_view what) : context_(context), what_(what) {
+  for (const HeldLock& h : context.held) held_.push_back(h.object);
+}
+
 Context::Function::~Function() {
   context_.frame_ = frame_;
   context_.text_ = text_;
   context_.binding_ = binding_;
   context_.at(site_);
+}
+
+Context::Call::~Call() {
+  if (context_.aborting()) return;
+  Kernel& k = context_.kernel_;
+  for (HeldLock& h : context_.held) {
+    const bool before = std::ranges::find(held_, h.object) != held_.end();
+    if (before || h.map || h.told) continue;
+    k.report(ViolationClass::leak, h.name, fmt::format("{} returns with lock '{}' held", what_, k.text(h.name)));
+    h.told = true;
+  }
 }
 
 void Context::at(SiteId site) {
@@ -101,7 +116,9 @@ void Context::at(SiteId site) {
 
 void Context::lock_acquire(ObjectId object, NameId name, LockUse use) {
   if (aborting()) return;
-  for (const HeldLock& h : held) kernel_.note_lock_order({h, {object, name, use}, engine().current(), site_, frame_});
+  const auto position = static_cast<std::uint32_t>(engine().trace().events.size());
+  for (const HeldLock& h : held)
+    if (!h.unchecked) kernel_.note_lock_order({h, {object, name, use}, engine().current(), site_, frame_, position});
 }
 
 bool Context::lock_release(ObjectId object) {
@@ -113,8 +130,11 @@ bool Context::lock_release(ObjectId object) {
 
 void Context::finish() {
   if (aborting()) return;
-  for (const HeldLock& h : held)
-    if (!h.map) kernel_.report(ViolationClass::leak, h.name, fmt::format("lock '{}' is still held", kernel_.text(h.name)));
+  for (HeldLock& h : held) {
+    if (h.map || h.told) continue;
+    kernel_.report(ViolationClass::leak, h.name, fmt::format("lock '{}' is still held", kernel_.text(h.name)));
+    h.told = true;
+  }
   static const StaticName irqs{"local_irq_disable"}, softirqs{"local_bh_disable"};
   if (irqs_off) kernel_.report(ViolationClass::leak, kernel_.intern(irqs), "interrupts are still off");
   if (softirqs_off > 0) kernel_.report(ViolationClass::leak, kernel_.intern(softirqs), "softirqs are still off");

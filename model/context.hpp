@@ -89,6 +89,20 @@ class Context {
    public:
     KernelFunction(Context& context, const StaticName& function) : Function(context, context.kernel_.intern(function), {}, {}) {}
   };
+  // Around a driver's code that the kernel calls and that has to let go of what it takes: a file operation, a work function, a handler. A
+  // lock that it has taken and returns with is a leak; told once, and there, not where the task ends. `what`: static text.
+  class Call {
+   public:
+    Call(Context& context, std::string_view what);
+    ~Call();
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    Context& context_;
+    std::string_view what_;
+    std::vector<ObjectId> held_;  // before
+  };
 
   // Where the next steps are.
   void at(SiteId site);

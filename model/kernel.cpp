@@ -31,6 +31,7 @@ void Kernel::reset() {
   waiting_.clear();
   reports_.clear();
   lock_orders_.clear();
+  promises_.clear();
   refusals_.clear();
   removal = {};
   removal_phase = RemovalPhase::none;

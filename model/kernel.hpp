@@ -75,6 +75,8 @@ struct WaitInfo {
   bool idle = false;     // nothing to do: a worker without work, an interrupt that never comes, a user waiting for a device node
   bool returns = false;  // idle, but on a stack that leads back into the code that sleeps: that has to be there still
   bool sleeps = true;
+  bool expires = false;               // its timeout ends it: who still waits at the end has been chosen not to get there (wait_limits.hpp)
+  bool interruptible = false;         // a signal from user space ends it, whoever holds what it waits for
   std::uint64_t before = UINT64_MAX;  // only holders with a lower number are waited for: readers that came before the grace period
 };
 
@@ -112,6 +114,8 @@ struct HeldLock {
   NameId name;
   LockUse use = LockUse::exclusive;
   bool map = false;
+  bool unchecked = false;  // lockdep_set_novalidate_class(): no order of it is kept
+  bool told = false;       // reported as held where it should have been let go
 };
 
 // One lock taken, or waited for, under another: what lockdep makes its graph of.
@@ -120,6 +124,7 @@ struct LockOrder {
   TaskId task;
   SiteId site;  // where `taken` was to be taken
   FrameId frame;
+  std::uint32_t position = 0;  // how long the trace was; the task's next step is the one that takes it, or begins to
 };
 
 // When removal passed its milestones, and how it went. Virtual times; no_time where not reached.
@@ -188,6 +193,14 @@ class Kernel {
   // Kept once for each task, pair of objects and uses: where it first came to it.
   void note_lock_order(const LockOrder& order);
   [[nodiscard]] const std::vector<LockOrder>& lock_orders() const { return lock_orders_; }
+  // Something promised that has to be kept by the end: `lost` tells by the final word of `object` that it will not be. For init functions.
+  struct Promise {
+    ObjectId object;
+    NameId name;
+    bool (*lost)(std::uint64_t word);
+  };
+  void note_promise(const Promise& promise) { promises_.push_back(promise); }
+  [[nodiscard]] const std::vector<Promise>& promises() const { return promises_; }
   void count_refusal(bool torn, SiteId site);
   [[nodiscard]] const std::map<std::pair<bool, SiteId>, std::uint64_t>& refusals() const { return refusals_; }
 
@@ -223,6 +236,7 @@ class Kernel {
   std::vector<Waiting> waiting_;
   std::vector<Report> reports_;
   std::vector<LockOrder> lock_orders_;
+  std::vector<Promise> promises_;
   std::map<std::pair<bool, SiteId>, std::uint64_t> refusals_;
 };
 

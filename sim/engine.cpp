@@ -43,7 +43,8 @@ void Engine::refuse_step(const Step& s) {
                    fmt::format("task '{}' took {} steps, at '{}': does it loop on a value that nothing changes any more?",
                                names_.text(t.spec.name), t.steps, s.operation->name)});
   } else {
-    const char* what = s.access.kind == AccessKind::none          ? "has a guard but no access"
+    const char* what = s.timeout != nullptr                       ? "has a timeout, and is no data choice or awaits nothing that exists"
+                       : s.access.kind == AccessKind::none        ? "has a guard but no access"
                        : s.access.object.index() >= object_count_ ? "accesses an object that does not exist"
                                                                   : "is a data choice and accesses an object";
     fail(fmt::format("step '{}' {}", s.operation->name, what));
@@ -52,7 +53,13 @@ void Engine::refuse_step(const Step& s) {
 }
 
 bool Engine::well_formed(const Step& s) const {
-  return s.access.kind == AccessKind::none ? s.guard.trivial() : s.access.object.index() < object_count_ && s.alternatives <= 1;
+  return s.access.kind == AccessKind::none
+             ? s.guard.trivial() && (s.timeout == nullptr || (s.alternatives > 1 && s.timeout->object.index() < object_count_))
+             : s.access.object.index() < object_count_ && s.alternatives <= 1 && s.timeout == nullptr;
+}
+
+void Engine::await_change(Task& task, Object& o) {
+  o.waiters.insert(std::ranges::upper_bound(o.waiters, task.self, {}, &Task::self), &task);
 }
 
 void Engine::announce(Task& task, const Step& s) {
@@ -61,11 +68,13 @@ void Engine::announce(Task& task, const Step& s) {
   task.pending_since = task.free_at;
   if (!s.guard.trivial()) {
     Object& o = objects_[s.access.object.index()];
-    o.waiters.insert(std::ranges::upper_bound(o.waiters, task.self, {}, &Task::self), &task);
+    await_change(task, o);
     if (!s.guard.holds(o.word)) {
       disable(task);
       return;
     }
+  } else if (s.timeout != nullptr) [[unlikely]] {
+    await_change(task, objects_[s.timeout->object.index()]);
   }
   ready_from(task, task.free_at);
   enabled_.put(view_of(task));
@@ -75,7 +84,10 @@ void Engine::announce(Task& task, const Step& s) {
 void Engine::ready_from(Task& task, Time at) {
   const Step& s = *task.pending;
   task.ready_at = s.timing == nullptr ? at : s.timing->ready(at);
+  if (s.timeout != nullptr && !comes_true(*s.timeout)) task.ready_at = std::max(task.ready_at, s.timeout->until);
 }
+
+bool Engine::comes_true(const Timeout& t) const { return t.guard.holds(objects_[t.object.index()].word); }
 
 TaskView Engine::view_of(const Task& task) const {
   const Access& access = task.pending->access;
@@ -98,7 +110,8 @@ void Engine::wake(const Object& o, Duration sleep) {
   for (Task* const t : o.waiters) {
     const bool holds = t->pending->guard.holds(word);
     if (holds == enabled_.has(t->self)) {
-      if (!holds || t->pending->timing == nullptr || !t->pending->timing->moves()) continue;
+      const Step& s = *t->pending;
+      if (!holds || (s.timeout == nullptr && (s.timing == nullptr || !s.timing->moves()))) continue;
       ready_from(*t, std::max(t->free_at, done));
       enabled_.put(view_of(*t));
     } else if (holds) {
@@ -167,7 +180,9 @@ Engine::Task* Engine::consult(TaskId last) {
   Task& t = *tasks_[next.index()];
   t.granted_choice = 0;
   if (const std::uint32_t bound = t.pending->alternatives; bound > 1) {
-    t.granted_choice = strategy_->choose({next, t.spec.name, t.choices, t.pending->operation}, bound);
+    ChoicePoint point{next, t.spec.name, t.choices, t.pending->operation};
+    if (t.pending->timeout != nullptr) point.told = comes_true(*t.pending->timeout) ? 0 : 1;
+    t.granted_choice = strategy_->choose(point, bound);
     if (t.granted_choice >= bound) return cut();
     ++t.choices;
   }
@@ -223,6 +238,10 @@ Engine::Object& Engine::grant(Task& task) {
     if (!s.guard.trivial()) o.waiters.erase(std::ranges::lower_bound(o.waiters, task.self, {}, &Task::self));
   } else {
     o.word = 0;
+    if (s.timeout != nullptr) [[unlikely]] {
+      std::vector<Task*>& waiters = objects_[s.timeout->object.index()].waiters;
+      waiters.erase(std::ranges::lower_bound(waiters, task.self, {}, &Task::self));
+    }
   }
   if (s.alternatives > 1) task.choice_hash = combine(task.choice_hash, combine(task.steps, task.granted_choice));
   ++task.steps;

@@ -175,7 +175,7 @@ class Engine {
     std::uint64_t word = 0;
     std::uint64_t order_hash = 0, reads_hash = 0;
     NameId name;
-    std::vector<Task*> waiters;  // tasks whose pending step has a guard on this object, enabled or not, sorted by id
+    std::vector<Task*> waiters;  // tasks whose pending step has a guard or a timeout on this object, enabled or not, sorted by id
   };
 
   static void task_entry(void* argument);
@@ -187,6 +187,7 @@ class Engine {
   void refuse_step(const Step& s);
   [[nodiscard, gnu::always_inline]] inline bool well_formed(const Step& s) const;
   [[gnu::always_inline]] inline void announce(Task& task, const Step& s);
+  [[gnu::always_inline]] static inline void await_change(Task& task, Object& o);
   void schedule(TaskId last);
   [[gnu::always_inline]] inline Task* consult(TaskId last);
   [[gnu::always_inline]] inline Object& grant(Task& task);
@@ -214,6 +215,7 @@ class Engine {
   };
   void wake(const Object& written, Duration sleep);
   [[gnu::always_inline]] inline void ready_from(Task& task, Time at);
+  [[nodiscard]] bool comes_true(const Timeout& t) const;
   [[nodiscard, gnu::always_inline]] inline TaskView view_of(const Task& task) const;
   void disable(const Task& task);
   void queue_for_cpus();

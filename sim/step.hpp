@@ -62,6 +62,14 @@ class Witnesses {
   std::uint32_t size_ = 0;
 };
 
+// Of a data choice between what a wait is for (0) and its time being up (1): the choice has no access and falls either way, but under virtual
+// time it is made when the guard holds or the time has come, whichever is first, and falls so.
+struct Timeout {
+  ObjectId object;
+  Guard guard{};  // over the word of `object`
+  Time until = 0;
+};
+
 struct Step {
   const Operation* operation = nullptr;
   // Each member has an initialiser, so that a step can be written with the members that matter alone (no -Wmissing-field-initializers).
@@ -73,6 +81,7 @@ struct Step {
   Duration cost = 0;               // CPU time the step takes; holds a CPU under `timed`
   Duration sleep = 0;              // after it, the task is not eligible for this long
   Timing* timing = nullptr;
+  const Timeout* timeout = nullptr;  // of a data choice; valid until the step has been taken
 };
 
 }  // namespace unplug::sim

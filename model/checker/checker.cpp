@@ -22,8 +22,10 @@ void Checker::judge(const Kernel& kernel, const sim::Trace& trace, std::vector<V
   lifetime_rule(kernel, trace, faults_, out);
   wait_rule(kernel, trace, out);
   leak_rule(kernel, trace, out);
+  lost_work_rule(kernel, trace, out);
   race_rule(kernel, trace, out);
   irq_lock_rule(kernel, trace, out);
+  lock_cycle_rule(kernel, trace, out);
   for (const Report& r : kernel.reports())
     out.push_back({r.violation_class, r.object, r.task, event_of(trace, r), Violation::no_event, Violation::no_event, r.detail});
 }

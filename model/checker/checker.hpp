@@ -24,10 +24,18 @@ struct Violation {
   std::string detail;  // what a reader can't see from class and places; may be empty
 };
 
+// A task that ran into its bound of steps, going round where nothing changes any more.
+void livelock_rule(const Kernel& kernel, const sim::Trace& trace, TaskId task, std::vector<Violation>& out);
+
 class Checker {
  public:
   // Appends what is wrong with the execution that has just ended on `kernel`'s engine, in a fixed order. Cut executions must not be given.
   void judge(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
+  // The same of one that ended because `task` ran into its bound of steps: appends a livelock if it would have gone on for ever, and nothing
+  // if that was just a bound. Of what it did before, nothing is said.
+  static void judge_bound(const Kernel& kernel, const sim::Trace& trace, TaskId task, std::vector<Violation>& out) {
+    livelock_rule(kernel, trace, task, out);
+  }
 
  private:
   sim::LifetimeJudge lifetimes_;
@@ -42,15 +50,21 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
                    std::vector<Violation>& out);
 // Tasks that wait for ever: deadlock, hung-remove, unbounded-remove.
 void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
-// What an ended owner created and nobody released; work promised and not done.
+// What an ended owner created and nobody released.
 void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
+// Work promised, and neither done nor taken back.
+void lost_work_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 // Plain accesses unordered by synchronisation.
 void race_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 // Spinlocks that an interrupt takes, and somebody else with that interrupt on: a deadlock on one CPU.
 void irq_lock_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
+// Cycles in the order in which locks are taken under one another, whether or not this execution deadlocked on them.
+void lock_cycle_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 
 // Whether the wait that `task` is blocked in can only be ended by user space or hardware, directly or through what it waits for.
 [[nodiscard]] bool ends_outside(const Kernel& kernel, const sim::Trace& trace, TaskId task);
+// Whether a task waits at the end whose timeout would end that: the execution goes on from there in another one (wait_limits.hpp).
+[[nodiscard]] bool unfinished(const Kernel& kernel, const sim::Trace& trace);
 
 // The event that began `lifetime`, or Violation::no_event.
 [[nodiscard]] std::uint32_t begin_of(const sim::Trace& trace, LifetimeId lifetime);

@@ -9,7 +9,9 @@ namespace unplug::model {
 namespace {
 
 // Whether an interrupt of kind `by` can hit the CPU of somebody who holds a lock that he took like this.
-bool interrupted(const SpinlockUse& held, ContextKind by) {
+bool interrupted(const SpinlockUse& held, const SpinlockUse& interrupt) {
+  const ContextKind by = interrupt.from;
+  if (interrupt.tried) return false;  // it doesn't spin
   if (by == ContextKind::hardirq) return held.from != ContextKind::hardirq && held.off != SpinlockOff::interrupts;
   return by == ContextKind::softirq && held.from == ContextKind::process && held.off == SpinlockOff::nothing;
 }
@@ -25,7 +27,7 @@ void irq_lock_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Vi
   std::map<std::uint32_t, std::vector<Use>> by_object;  // mostly empty
   for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
     const sim::Event& e = trace.events[i];
-    if (const SpinlockUse how = spinlock_use(*e.operation); how.taken) by_object[e.access.object.index()].push_back({i, how});
+    if (const SpinlockUse how = spinlock_use(*e.operation, e.before); how.taken) by_object[e.access.object.index()].push_back({i, how});
   }
   // Of each object one, named by what doesn't depend on the order of independent steps: the holder with the least task name, then ordinal.
   const auto before = [&](const Use& a, const Use& b) {
@@ -37,7 +39,7 @@ void irq_lock_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Vi
     const Use *holder = nullptr, *interrupt = nullptr;
     for (const Use& held : uses)
       for (const Use& by : uses) {
-        if (!interrupted(held.how, by.how.from)) continue;
+        if (!interrupted(held.how, by.how)) continue;
         if (holder == nullptr || before(held, *holder) || (holder->event == held.event && before(by, *interrupt))) {
           holder = &held;
           interrupt = &by;

@@ -5,6 +5,7 @@
 namespace unplug::model {
 
 void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out) {
+  if (unfinished(kernel, trace)) return;  // who sleeps may still release it
   const std::size_t n = trace.lifetimes.size();
   std::vector<std::uint32_t> begun(n, Violation::no_event), ended(n, Violation::no_event);
   for (std::uint32_t i = 0; i < trace.events.size(); ++i) {

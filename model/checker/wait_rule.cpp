@@ -20,6 +20,7 @@ class WaitGraph {
       const sim::TaskRecord& r = trace.tasks[i];
       if (r.end != sim::TaskRecord::End::blocked || r.pending.kind == sim::AccessKind::none) continue;
       const WaitInfo* wait = kernel.waiting(TaskId{i});
+      if (wait != nullptr && (wait->expires || wait->interruptible)) continue;  // it ends without them
       std::vector<TaskId>& to = edges_[i];
       for (const Kernel::Holder& h : kernel.holders(r.pending.object))
         if ((wait == nullptr || h.number < wait->before) && std::ranges::find(to, h.task) == to.end()) to.push_back(h.task);
@@ -72,12 +73,25 @@ class WaitGraph {
 
 // How a chain of waits ends.
 struct Root {
-  enum class Kind : std::uint8_t { cycle, outside, nobody } kind = Kind::nobody;
+  enum class Kind : std::uint8_t { cycle, outside, nobody, time } kind = Kind::nobody;
   Owner owner = Owner::driver;
   std::vector<TaskId> chain;  // from the task asked about to the one that decides; of a cycle, to the first that comes again
 };
 
-// A cycle decides (no enabled task can end it), its own before another; then a wait that nobody will end; then somebody outside.
+}  // namespace
+
+bool unfinished(const Kernel& kernel, const sim::Trace& trace) {
+  for (std::uint32_t i = 0; i < trace.tasks.size(); ++i) {
+    const WaitInfo* wait = is_blocked(trace, TaskId{i}) ? kernel.waiting(TaskId{i}) : nullptr;
+    if (wait != nullptr && wait->expires) return true;
+  }
+  return false;
+}
+
+namespace {
+
+// A cycle decides (no enabled task can end it), its own before another; then a wait that nobody will end; then somebody outside. Where a
+// timeout has yet to end some wait, nobody can say what nobody will end.
 Root find_root(const WaitGraph& graph, const Kernel& kernel, const sim::Trace& trace, TaskId task) {
   const std::vector<WaitGraph::Reached> list = graph.reach(task);
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -92,8 +106,9 @@ Root find_root(const WaitGraph& graph, const Kernel& kernel, const sim::Trace& t
     const TaskId t = list[i].task;
     if (!graph.waited_for(t).empty()) continue;
     const WaitInfo* wait = is_blocked(trace, t) ? kernel.waiting(t) : nullptr;
+    if (wait != nullptr && wait->expires) return {Root::Kind::time, Owner::driver, {}};
     if (wait == nullptr || (wait->owner != Owner::user && wait->owner != Owner::hardware))
-      return {Root::Kind::nobody, Owner::driver, WaitGraph::path_to(list, i)};
+      return {unfinished(kernel, trace) ? Root::Kind::time : Root::Kind::nobody, Owner::driver, WaitGraph::path_to(list, i)};
     if (outside.chain.empty()) outside = {Root::Kind::outside, wait->owner, WaitGraph::path_to(list, i)};
   }
   return outside;
@@ -131,6 +146,7 @@ void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
     if (wait == nullptr || wait->idle) continue;
     if (!graph) graph.emplace(kernel, trace);
     const Root root = find_root(*graph, kernel, trace, t);
+    if (root.kind == Root::Kind::time) continue;
     const bool removing = t == kernel.remover && kernel.removal_phase != RemovalPhase::none;
     Violation v{ViolationClass::deadlock,     wait->object, t, Violation::no_event, Violation::no_event, Violation::no_event,
                 describe(kernel, trace, root)};

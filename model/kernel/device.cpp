@@ -156,6 +156,7 @@ void init_device(Kernel& kernel, Device& d, NameId unique_name, NameId declared)
   d.driver = kernel.engine().new_object(unique_name, 0);
   d.name = declared;
   init_mutex(kernel, d.lock, kernel.engine().names().child(unique_name, lock, 1), kernel.intern(lock), {});
+  d.lock.unchecked = true;
   // Member by member: what the vectors have room for is kept.
   d.home = {};
   d.bindings.clear();

@@ -32,6 +32,7 @@ Remover deactivate(Context& context, SysfsAttribute& a) {
 void drain(Context& context, SysfsAttribute& a, Remover remover) {
   if (remover == Remover::none || context.aborting()) return;
   const bool first = remover == Remover::first;
+  context.lock_acquire(a.object, a.name, LockUse::wait);
   sim::Step s = context.make(first ? drain_op : second_op);
   s.access = {a.object, first ? sim::AccessKind::write : sim::AccessKind::read};
   s.guard = sim::Guard::equal(0, active_mask);
@@ -41,11 +42,18 @@ void drain(Context& context, SysfsAttribute& a, Remover remover) {
   });
 }
 
+// From an effect. kn->dep_map is only ever tried for reading, so that it comes under nothing; others come under it.
+void hold_active(Context& context, const SysfsAttribute& a) {
+  context.kernel().hold(a.object, context.engine().current());
+  context.lock_hold({a.object, a.name, LockUse::shared, true});
+}
+
 void put_active(Context& context, SysfsAttribute& a, const Operation& operation) {
   const TaskId me = context.engine().current();
   context.write(operation, a.object, {}, [&](std::uint64_t& word) {
     --word;
     context.kernel().unhold(a.object, me);
+    context.lock_release(a.object);
   });
 }
 
@@ -116,23 +124,24 @@ bool sysfs_remove_file_self(Context& context, SysfsAttribute& a) {
 void sysfs_break_active_protection(Context& context, SysfsAttribute& a) { put_active(context, a, break_op); }
 
 void sysfs_unbreak_active_protection(Context& context, SysfsAttribute& a) {
-  const TaskId me = context.engine().current();
   context.write(unbreak_op, a.object, {}, [&](std::uint64_t& word) {
     ++word;
-    context.kernel().hold(a.object, me);
+    hold_active(context, a);
   });
 }
 
 int sysfs_access(Context& context, SysfsAttribute& a) {
-  const TaskId me = context.engine().current();
   const bool active = context.write(get_op, a.object, {}, [&](std::uint64_t& word) {
     if ((word & (there | removing)) != there) return false;
     ++word;
-    context.kernel().hold(a.object, me);
+    hold_active(context, a);
     return true;
   });
   if (!active || context.aborting()) return enodev;
-  const int result = a.operation(context, a.argument);
+  const int result = [&] {
+    const Context::Call call(context, "an attribute's operation");
+    return a.operation(context, a.argument);
+  }();
   if (context.aborting()) return enodev;
   put_active(context, a, put_op);
   return result;

@@ -23,6 +23,14 @@ bool take_off(std::uint64_t& word) {
   return was;
 }
 
+// Calls its function. Whether an hrtimer is queued again.
+bool expired(Context& context, Timer& t) {
+  const Context::Call call(context, "a timer function");
+  if (t.hr_function != nullptr) return t.hr_function(context, t.argument);
+  t.function(context, t.argument);
+  return false;
+}
+
 void runner(void* argument) {
   auto& t = *static_cast<Timer*>(argument);
   const bool hr = t.hr_function != nullptr;
@@ -41,14 +49,10 @@ void runner(void* argument) {
                  [&](std::uint64_t& word) {
                    word = (word & ~pending) | running;
                    context.kernel().hold(t.object, me);
+                   if (!hr) context.lock_hold({t.object, t.name, LockUse::exclusive, true});
                  });
     if (context.aborting()) return;
-    bool again = false;
-    if (hr) {
-      again = t.hr_function(context, t.argument);
-    } else {
-      t.function(context, t.argument);
-    }
+    const bool again = expired(context, t);
     if (context.aborting()) return;
     // A timer_list is not touched any more (the function may have freed it); an hrtimer is, and is put back if asked for.
     context.write(hr ? hr_done_op : done_op, t.object, hr ? t.home : LifetimeId{}, [&](std::uint64_t& word) {
@@ -58,6 +62,7 @@ void runner(void* argument) {
         t.expiry.at = context.engine().local_time() + t.interval;
       }
       context.kernel().unhold(t.object, me);
+      if (!hr) context.lock_release(t.object);
     });
     rcu_irq_exit(context);
     context.finish();
@@ -68,6 +73,7 @@ void runner(void* argument) {
 bool take_off_when_idle(Context& context, Timer& t, const Operation& operation, std::string_view what, std::uint64_t mark) {
   if (context.kind() == ContextKind::hardirq)
     context.kernel().report(ViolationClass::api_misuse, t.name, std::string(what) + "() in hard interrupt context", Shown::next);
+  if (t.hr_function == nullptr) context.lock_acquire(t.object, t.name, LockUse::wait);  // lockdep has no map for hrtimers
   sim::Step s = context.make(operation, t.home);
   s.access = {t.object, sim::AccessKind::write};
   s.guard = sim::Guard::equal(0, running);

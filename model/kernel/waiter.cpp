@@ -5,9 +5,36 @@ namespace {
 
 const Operation complete_op{.name = "complete", .sync = sim::Sync::release},
     complete_all_op{.name = "complete_all", .sync = sim::Sync::release}, wait_op{.name = "wait_for_completion", .sync = sim::Sync::acquire},
-    fence_wait_op{.name = "dma_fence_wait", .sync = sim::Sync::acquire}, shoot_op{.name = "wake with error", .sync = sim::Sync::release};
+    fence_wait_op{.name = "dma_fence_wait", .sync = sim::Sync::acquire}, shoot_op{.name = "wake with error", .sync = sim::Sync::release},
+    reinit_op{.name = "reinit_completion"}, try_op{.name = "try_wait_for_completion", .sync = sim::Sync::acquire},
+    done_op{.name = "completion_done", .sync = sim::Sync::acquire};
 
 constexpr std::uint64_t shot = std::uint64_t{1} << 63U, all = 0x7fffffff, count_mask = all;
+
+// What a waiter that is awake finds and takes.
+bool consume(std::uint64_t& word) {
+  if ((word & count_mask) == 0) return false;
+  if ((word & count_mask) != all) --word;
+  return true;
+}
+
+struct Kind {
+  const Operation& operation;
+  sim::AccessKind access;
+};
+const Kind completion{wait_op, sim::AccessKind::write}, fence{fence_wait_op, sim::AccessKind::read};
+
+Waited wait(Context& context, const Waiter& w, const Kind& kind, std::string_view what, const WaitLimits& limits) {
+  sim::Step s = context.make(kind.operation, w.home);
+  s.access = {w.object, kind.access};
+  s.guard = sim::Guard::not_equal(0);
+  WaitEnd end = WaitEnd::done;
+  return limited_wait(context, s, {what, w.name, w.owner}, limits, end, [&](std::uint64_t& word) {
+    if (kind.access == sim::AccessKind::write ? consume(word) : (word & count_mask) != 0) return Waited::completed;
+    if ((word & shot) != 0) return Waited::shot_down;
+    return end == WaitEnd::expired ? Waited::expired : Waited::interrupted;
+  });
+}
 
 }  // namespace
 
@@ -25,22 +52,38 @@ void complete_all(Context& context, Waiter& w) {
   context.write(complete_all_op, w.object, w.home, [](std::uint64_t& word) { word = (word & shot) | all; });
 }
 
-bool wait_for_completion(Context& context, Waiter& w) {
-  sim::Step s = context.make(wait_op, w.home);
-  s.access = {w.object, sim::AccessKind::write};
-  s.guard = sim::Guard::not_equal(0);
-  return context.wait(s, {"wait_for_completion", w.name, w.owner}, [](std::uint64_t& word) {
-    if ((word & count_mask) == 0) return false;
-    if ((word & count_mask) != all) --word;
-    return true;
-  });
+void reinit_completion(Context& context, Waiter& w) {
+  context.write(reinit_op, w.object, w.home, [](std::uint64_t& word) { word &= shot; });
 }
 
-bool dma_fence_wait(Context& context, Waiter& w) {
-  sim::Step s = context.make(fence_wait_op, w.home);
-  s.access = {w.object, sim::AccessKind::read};
-  s.guard = sim::Guard::not_equal(0);
-  return context.wait(s, {"dma_fence_wait", w.name, w.owner}, [](std::uint64_t& word) { return (word & count_mask) != 0; });
+bool try_wait_for_completion(Context& context, Waiter& w) { return context.write(try_op, w.object, w.home, consume); }
+
+bool completion_done(Context& context, const Waiter& w) { return (context.read(done_op, w.object, w.home) & count_mask) != 0; }
+
+bool wait_for_completion(Context& context, Waiter& w) {
+  return wait(context, w, completion, "wait_for_completion", {}) == Waited::completed;
+}
+
+Waited wait_for_completion_timeout(Context& context, Waiter& w, sim::Duration timeout) {
+  return wait(context, w, completion, "wait_for_completion_timeout", {Signals::none, timeout});
+}
+
+Waited wait_for_completion_interruptible(Context& context, Waiter& w) {
+  return wait(context, w, completion, "wait_for_completion_interruptible", {Signals::interruptible, {}});
+}
+
+Waited wait_for_completion_interruptible_timeout(Context& context, Waiter& w, sim::Duration timeout) {
+  return wait(context, w, completion, "wait_for_completion_interruptible_timeout", {Signals::interruptible, timeout});
+}
+
+Waited wait_for_completion_killable(Context& context, Waiter& w) {
+  return wait(context, w, completion, "wait_for_completion_killable", {Signals::killable, {}});
+}
+
+bool dma_fence_wait(Context& context, Waiter& w) { return wait(context, w, fence, "dma_fence_wait", {}) == Waited::completed; }
+
+Waited dma_fence_wait_timeout(Context& context, Waiter& w, Signals signals, sim::Duration timeout) {
+  return wait(context, w, fence, "dma_fence_wait_timeout", {signals, timeout});
 }
 
 void shoot_down(Context& context, Waiter& w) {

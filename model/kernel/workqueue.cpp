@@ -32,7 +32,10 @@ void worker(void* argument) {
       context.kernel().hold(w.object, me);
     });
     if (context.aborting()) return;
-    w.function(context, w.argument);
+    {
+      const Context::Call call(context, "a work function");
+      w.function(context, w.argument);
+    }
     if (context.aborting()) return;
     // The work_struct is not touched any more (the function may have freed it): no home.
     context.write(done_op, w.object, {}, [&](std::uint64_t& word) {
@@ -68,6 +71,8 @@ void init_work(Kernel& kernel, Work& w, NameId unique_name, NameId declared, Lif
   w.name = declared;
   w.home = home;
   w.kernel = &kernel;
+  // PENDING, but not on the queue, and no timer is left to put it there: nobody will, and nobody can queue it again.
+  kernel.note_promise({w.object, declared, [](std::uint64_t word) { return (word & (pending | linked)) == pending; }});
   kernel.spawn(task_name, kernel.intern(role), worker, &w, true);
 }
 

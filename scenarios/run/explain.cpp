@@ -82,8 +82,7 @@ struct Explainer::Impl {
     const sim::ExecutionInfo info{index, seed, &engine.names()};
     if (!strategy.begin(info)) return {};
     sim::Outcome o = engine.run(world, strategy, info);
-    if (o.kind == sim::Outcome::Kind::completed || o.kind == sim::Outcome::Kind::blocked)
-      judge(world, checker, engine.trace(), strategy.obeys_time(), violations);
+    judge(world, checker, engine.trace(), o, strategy.obeys_time(), violations);
     return o;
   }
   const model::Violation* find(const std::string& signature) {
@@ -129,7 +128,11 @@ struct Explainer::Impl {
     const bool as_it_was = v->violation_class == model::ViolationClass::slow_remove;
     const bool pair = v->event != model::Violation::no_event && v->ended_by != model::Violation::no_event && v->event != v->ended_by &&
                       v->violation_class != model::ViolationClass::data_race;
+    // The step after which it was cut has to come last: the bound ends the execution there.
+    const bool endless = std::ranges::any_of(t.tasks, [](const sim::TaskRecord& r) { return r.end == sim::TaskRecord::End::cut; });
+    const std::size_t last = t.events.size() - 1;
     const sim::Schedule schedule = as_it_was ? sim::schedule_of(t)
+                                   : endless ? sim::canonical_schedule(t, engine.names(), last, last)
                                    : pair    ? sim::canonical_schedule(t, engine.names(), v->ended_by, v->event)
                                              : sim::canonical_schedule(t, engine.names());
     const std::uint64_t fingerprint = t.fingerprint;

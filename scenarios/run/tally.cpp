@@ -73,19 +73,28 @@ void Tally::merge(const Tally& o) {
   unite(overlapped, o.overlapped);
 }
 
-void judge(World& world, model::Checker& checker, const sim::Trace& trace, bool timed, std::vector<model::Violation>& out) {
+bool judge(World& world, model::Checker& checker, const sim::Trace& trace, const sim::Outcome& outcome, bool timed,
+           std::vector<model::Violation>& out) {
+  using Kind = sim::Outcome::Kind;
+  if (outcome.kind == Kind::step_bound) {
+    const std::size_t before = out.size();
+    model::Checker::judge_bound(world.kernel(), trace, outcome.task, out);
+    return out.size() != before;
+  }
+  if (outcome.kind != Kind::completed && outcome.kind != Kind::blocked) return false;
   checker.judge(world.kernel(), trace, out);
   const model::RemovalRecord& r = world.kernel().removal;
   const auto bound = world.program().remove_bound;
-  if (!timed || !bound || r.unbind_done == model::RemovalRecord::no_time || r.unbind_done - r.unplug <= *bound) return;
+  if (!timed || !bound || r.unbind_done == model::RemovalRecord::no_time || r.unbind_done - r.unplug <= *bound) return true;
   for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
     const sim::LifetimeId ended = trace.events[i].ends;
     if (!ended || world.kernel().lifetime(ended).kind != model::LifetimeKind::binding) continue;
     out.push_back({model::ViolationClass::slow_remove, world.kernel().lifetime(ended).declared, trace.events[i].task, i,
                    model::Violation::no_event, model::Violation::no_event,
                    fmt::format("unbind took {} ns, the bound is {} ns", r.unbind_done - r.unplug, *bound)});
-    return;
+    break;
   }
+  return true;
 }
 
 void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outcome& outcome) {
@@ -94,7 +103,7 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   if (outcome.kind == Kind::failed) throw std::runtime_error(outcome.message);
   ++tally_.executions;
   world_.count_coverage(trace);
-  if (outcome.kind == Kind::step_bound || outcome.kind == Kind::cut) {
+  if (!judge(world_, checker_, trace, outcome, timed_, violations_)) {
     ++tally_.cut;
     if (std::tie(index, outcome.message) < std::tie(tally_.cut_index, tally_.cut_message)) {
       tally_.cut_index = index;
@@ -102,7 +111,6 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
     }
     return;
   }
-  judge(world_, checker_, trace, timed_, violations_);
   seen_.clear();
   for (const model::Violation& v : violations_) seen_.push_back(signature_of(trace, v));
   std::sort(seen_.begin(), seen_.end());

@@ -45,8 +45,7 @@ void walk(const Scenario& s, const VerifyOptions& options, unsigned rounds, cons
               const sim::Outcome outcome = engine.run(world, *strategy, info);
               if (round < rounds) continue;
               std::vector<model::Violation> violations;
-              if (outcome.kind == sim::Outcome::Kind::completed || outcome.kind == sim::Outcome::Kind::blocked)
-                judge(world, checker, engine.trace(), strategy->obeys_time(), violations);
+              judge(world, checker, engine.trace(), outcome, strategy->obeys_time(), violations);
               const std::string what =
                   fmt::format("{} | {} | {} | {} | {} | execution {}", s.name, s.members[m].name, s.forms[f], policy.name, name, i);
               if (!visit(what, lines_of(world, engine.trace(), outcome, violations))) return;

@@ -17,6 +17,8 @@ class Dpor::Walk final : public Strategy {
   bool begin(const ExecutionInfo& /*info*/) override {
     at_ = 0;
     redundant_ = false;
+    running_ = {};
+    in_a_row_ = 0;
     return true;
   }
   TaskId pick(std::span<const TaskView> enabled, TaskId /*current*/) override {
@@ -75,6 +77,8 @@ class Dpor::Walk final : public Strategy {
   TaskId follow(std::span<const TaskView> enabled, const Move& m) {
     ++at_;
     choice_ = m.label.choice;
+    in_a_row_ = m.label.task == running_ ? in_a_row_ + 1 : 1;
+    running_ = m.label.task;
     for (const TaskView& v : enabled)
       if (v.name == m.label.task && choice_ < std::max(v.alternatives(), 1U)) return v.id;
     diverged_ = fmt::format("step {}: '{}' could go on here before and cannot now", at_, engine_.names().text(m.label.task));
@@ -112,7 +116,11 @@ class Dpor::Walk final : public Strategy {
   }
   // Any step that is not asleep will do.
   bool branch(Node& n, std::span<const TaskView> enabled) {
+    return (in_a_row_ >= options_.fair_after && branch(n, enabled, running_)) || branch(n, enabled, {});
+  }
+  bool branch(Node& n, std::span<const TaskView> enabled, NameId except) {
     for (const TaskView& v : enabled) {
+      if (except && v.name == except) continue;
       for (std::uint32_t c = 0; c < std::max(v.alternatives(), 1U); ++c) {
         if (asleep(n, {v.name, c})) continue;
         trees_.append(n.branches, {{v.name, c}, touch_of(v)});
@@ -147,6 +155,8 @@ class Dpor::Walk final : public Strategy {
   std::size_t depth_ = 0, at_ = 0;
   WakeupTrees::Index handed_down_ = WakeupTrees::none;  // for the node below the last
   std::uint32_t choice_ = 0;
+  NameId running_;  // who took the last step, and how many without a break
+  std::uint32_t in_a_row_ = 0;
   bool redundant_ = false;
   std::string diverged_;
   std::vector<Move> sequence_;

@@ -1,5 +1,5 @@
 // `timed`: a discrete-event simulation. The enabled task with the earliest eligible time goes first, ties broken by the seed; a data choice
-// falls by the seed. The only strategy under which latencies mean anything.
+// falls by the seed, or as time tells if it has a timeout. The only strategy under which latencies mean anything.
 #include <algorithm>
 
 #include "unplug/sim/strategies/draws.hpp"
@@ -30,7 +30,9 @@ class TimedStrategy final : public Strategy {
       if (v.eligible == earliest && skip-- == 0) return v.id;
     return enabled[0].id;
   }
-  std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override { return draws_.choose(point, bound); }
+  std::uint32_t choose(const ChoicePoint& point, std::uint32_t bound) override {
+    return point.told && *point.told < bound ? *point.told : draws_.choose(point, bound);
+  }
   [[nodiscard]] std::string describe() const override { return "timed"; }
   [[nodiscard]] bool obeys_time() const override { return true; }
 

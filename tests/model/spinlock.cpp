@@ -69,7 +69,7 @@ TEST_CASE("spinlock: unlocked by who doesn't hold it is misuse, two in opposite 
   });
   CHECK(every(lab).text() == "api-misuse(s)@a");
   misuse = false;
-  CHECK(every(lab).text() == "deadlock(s)@b, deadlock(t)@a");
+  CHECK(every(lab).text() == "deadlock(s)@b, deadlock(t)@a, lock-cycle(s)@b");
 }
 
 TEST_CASE("spinlock: the unlock has to be the one that goes with the lock") {
@@ -127,6 +127,73 @@ TEST_CASE("spinlock: a lock that an interrupt takes needs interrupts off, one th
     CAPTURE(static_cast<int>(r.off));
     CHECK(every(lab).text() == (r.bad ? deadlock : ""));
   }
+}
+
+TEST_CASE("spin_trylock: gets it or doesn't, never waits, and who got it may not sleep") {
+  Spinlock s;
+  Mutex m;
+  int got = 0;
+  std::set<int> seen;
+  bool sleeps = false;
+  Lab lab([&](Lab& l) {
+    got = 0;
+    l.init(s, "lock");
+    l.init(m, "m");
+    for (const auto* n : {"a", "b"})
+      l.task(n, [&](Context& c) {
+        const bool mine = spin_trylock(c, s, SpinlockOff::softirqs);
+        if (!mine) return;
+        ++got;
+        if (sleeps) {
+          mutex_lock(c, m);
+          mutex_unlock(c, m);
+        }
+        mark(c);
+        spin_unlock(c, s, SpinlockOff::softirqs);
+      });
+  });
+  const Found f = every(lab, [&] { seen.insert(got); });
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  CHECK(seen == std::set<int>{1, 2});
+  sleeps = true;
+  CHECK(every(lab).text() == "sleep-in-atomic(mutex_lock)@a, sleep-in-atomic(mutex_lock)@b");
+}
+
+TEST_CASE("spin_trylock: holds as spin_lock does, so that an interrupt may spin on it, but spins in none itself") {
+  Spinlock s;
+  bool holder_tries = true, interrupt_tries = false, fails = false;
+  SpinlockOff off = SpinlockOff::nothing;
+  Lab lab([&](Lab& l) {
+    l.init(s, "lock");
+    l.task("holder", [&](Context& c) {
+      if (fails) spin_lock(c, s, SpinlockOff::interrupts);
+      const bool got = holder_tries ? spin_trylock(c, s, off) : (spin_lock(c, s, off), true);
+      if (got) spin_unlock(c, s, off);
+      if (fails) spin_unlock(c, s, SpinlockOff::interrupts);
+    });
+    l.task(
+        "interrupt",
+        [&](Context& c) {
+          const bool got = interrupt_tries ? spin_trylock(c, s) : (spin_lock(c, s), true);
+          if (got) spin_unlock(c, s);
+        },
+        ContextKind::hardirq);
+  });
+  CHECK(every(lab).count("deadlock(lock)@holder") > 0);
+  off = SpinlockOff::softirqs;
+  CHECK(every(lab).count("deadlock(lock)@holder") > 0);
+  off = SpinlockOff::interrupts;
+  CHECK(every(lab).text().empty());
+  off = SpinlockOff::nothing;
+  interrupt_tries = true;
+  CHECK(every(lab).text().empty());
+  holder_tries = false;
+  CHECK(every(lab).text().empty());
+  // What is not got is not held.
+  holder_tries = fails = true;
+  interrupt_tries = false;
+  CHECK(every(lab).text().empty());
 }
 
 }  // namespace unplug::model::test

@@ -136,7 +136,7 @@ TEST_CASE("sysfs: holding a lock that an operation takes, while it drains, is a 
     });
     l.task("reader", [&](Context& c) { sysfs_access(c, a.node); });
   });
-  CHECK(every(lab).text() == "deadlock(attr)@driver, deadlock(lock)@reader");
+  CHECK(every(lab).text() == "deadlock(attr)@driver, deadlock(lock)@reader, lock-cycle(attr)@driver");
 }
 
 TEST_CASE("sysfs: an operation that breaks its protection is not waited for") {

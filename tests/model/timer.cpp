@@ -198,7 +198,7 @@ TEST_CASE("timer_delete_sync 10: from its own function, or holding what that wai
       complete(c, held);
     });
   });
-  CHECK(every(lab).text() == "deadlock(timer)@softirq timer");
+  CHECK(every(lab).text() == "deadlock(timer)@softirq timer, lock-cycle(timer)@softirq timer");
   own = false;
   const Found f = every(lab);
   CHECK(f.count("sleep-in-atomic(wait_for_completion)@softirq timer") > 0);

@@ -180,3 +180,28 @@ TEST_CASE("nothing that an unwound task does reaches the trace") {
   CHECK(e.trace().objects.size() == 1);
   CHECK(e.trace().lifetimes.empty());
 }
+
+TEST_CASE("a timeout of what is no data choice, or that awaits what does not exist") {
+  Engine e;
+  int form = 0;
+  Lambda p([&](Engine& eng) {
+    const ObjectId x = eng.new_object(eng.own_name("x"));
+    eng.spawn("t", [&, x] {
+      const Timeout timeout{form == 0 ? ObjectId{7} : x, {}, 5};
+      Step s{.operation = &nothing, .alternatives = form == 1 ? 1U : 2U};
+      if (form == 2) {
+        s.alternatives = 1;
+        s.access = {x, AccessKind::read};
+      }
+      s.timeout = &timeout;
+      eng.step(s);
+    });
+  });
+  for (form = 0; form < 3; ++form) {
+    const Outcome o = run(e, p, "random");
+    CHECK(o.kind == Outcome::Kind::failed);
+    CHECK(o.message == "step 'nothing' has a timeout, and is no data choice or awaits nothing that exists");
+  }
+  form = 3;
+  CHECK(run(e, p, "random").kind == Outcome::Kind::completed);
+}

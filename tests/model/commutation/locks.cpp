@@ -40,6 +40,33 @@ std::uint64_t locks_and_memory(Covered& covered) {
 }
 const CommutationLab locks_and_memory_lab{"locks and memory", 500, locks_and_memory};
 
+std::uint64_t other_ways(Covered& covered) {
+  Mutex m;
+  Rwsem s;
+  Allocation own;
+  Lab lab([&](Lab& l) {
+    bystander(l, own);
+    l.init(m, "m");
+    l.init(s, "s");
+    for (const auto* name : {"a", "b"})
+      l.task(name, [&](Context& c) {
+        if (mutex_lock_interruptible(c, m)) mutex_unlock(c, m);
+        down_write(c, s);
+        downgrade_write(c, s);
+        up_read(c, s);
+      });
+    for (const auto* name : {"c", "d"})
+      l.task(name, [&](Context& c) {
+        if (down_read_trylock(c, s)) up_read(c, s);
+        if (down_write_killable(c, s)) up_write(c, s);
+        if (down_write_trylock(c, s)) up_write(c, s);
+        if (down_read_interruptible(c, s)) up_read(c, s);
+      });
+  });
+  return commute(lab, 60, 6, covered);
+}
+const CommutationLab other_ways_lab{"locks tried, interrupted and downgraded", 300, other_ways};
+
 std::uint64_t spinlocks(Covered& covered) {
   Spinlock s;
   Allocation own, guarded;
@@ -56,6 +83,7 @@ std::uint64_t spinlocks(Covered& covered) {
               spin_lock(c, s, off);
               set(c, guarded, 1);
               spin_unlock(c, s, off);
+              if (spin_trylock(c, s, off)) spin_unlock(c, s, off);
             }
           },
           kind);

@@ -184,3 +184,33 @@ TEST_CASE("dpor: a broken rule of the engine ends the exploration with its messa
   CHECK(r.kind == Dpor::Result::Kind::failed);
   CHECK(r.message == "on purpose");
 }
+
+TEST_CASE("dpor: who polls what another is to write is left for the other in the end, so that they meet") {
+  Engine e(EngineLimits{.steps_per_task = 60});
+  Lambda p([](Engine& eng) {
+    const ObjectId x = eng.new_object(eng.own_name("x"));
+    eng.spawn("poller", [&eng, x] {
+      while (read(eng, x) == 0 && !eng.aborting()) {
+      }
+    });
+    eng.spawn("writer", [&eng, x] { write(eng, x, 1); });
+  });
+  for (const Mode mode : {Mode::optimal, Mode::source}) {
+    DporOptions o;
+    o.mode = mode;
+    o.fair_after = 10;
+    std::set<std::uint32_t> polls;
+    Dpor::Result r = Dpor::explore(e, p, o, [&](const Outcome&) {
+      polls.insert(e.trace().tasks[0].steps);
+      return true;
+    });
+    CHECK(r.kind == Dpor::Result::Kind::complete);
+    CHECK(r.executions == 11);  // it is written after none of the polls, or after 1 .. 10
+    CHECK(polls.size() == 11);
+    CHECK(r.step_bound == 0);
+    o.fair_after = 100;
+    r = Dpor::explore(e, p, o, [](const Outcome&) { return true; });
+    CHECK(r.executions == 1);
+    CHECK(r.step_bound == 1);
+  }
+}

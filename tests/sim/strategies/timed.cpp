@@ -1,6 +1,8 @@
 // `timed`: the earliest task goes first. Virtual time, CPUs and waits as a discrete-event simulation has them.
 #include <algorithm>
 #include <map>
+#include <set>
+#include <vector>
 
 #include "sim/support.hpp"
 
@@ -275,4 +277,88 @@ TEST_CASE("CPUs and default cost are of one execution: the next program starts f
   run(e, plain, "timed");
   CHECK(times(e, e.names()) == alone);
   CHECK(e.trace().end_time == 10);
+}
+
+TEST_CASE("timed: a choice with a timeout falls when what is awaited comes or the time is up, whichever is first, and others draw it") {
+  struct Result {
+    std::uint32_t choice;
+    Time at;
+    bool operator==(const Result&) const = default;
+  };
+  Result result{};
+  Duration after = 0;
+  bool taken_back = false;
+  Engine e;
+  Lambda p([&](Engine& eng) {
+    const ObjectId x = eng.new_object(eng.own_name("x"));
+    eng.spawn("waiter", [&, x] {
+      work(eng, 3);
+      const Timeout timeout{x, Guard::equal(1), eng.local_time() + 50};
+      Step s{.operation = &pick_one, .alternatives = 2};
+      s.timeout = &timeout;
+      const std::uint32_t choice = eng.choose(s);
+      result = {choice, eng.local_time()};
+    });
+    eng.spawn("writer", [&, x] {
+      rest(eng, after);
+      write(eng, x, 2);
+      write(eng, x, 1);
+      if (taken_back) write(eng, x, 0);
+    });
+  });
+  for (std::uint64_t seed = 1; seed < 30; ++seed) {
+    after = 20;
+    CHECK(run(e, p, "timed", seed).kind == Outcome::Kind::completed);
+    CHECK(result == Result{0, 20});
+    after = 1;  // it is there before it is awaited
+    run(e, p, "timed", seed);
+    CHECK(result == Result{0, 3});
+    after = 200;
+    run(e, p, "timed", seed);
+    CHECK(result == Result{1, 53});
+  }
+  // What comes and goes at one instant may be missed.
+  taken_back = true;
+  after = 20;
+  std::set<Time> ends;
+  for (std::uint64_t seed = 1; seed < 60; ++seed) {
+    run(e, p, "timed", seed);
+    CHECK(result.choice == (result.at == 20 ? 0 : 1));
+    ends.insert(result.at);
+  }
+  CHECK(ends == std::set<Time>{20, 53});
+  taken_back = false;
+  std::set<std::uint32_t> drawn;
+  for (std::uint64_t seed = 1; seed < 60; ++seed) {
+    run(e, p, "random", seed);
+    drawn.insert(result.choice);
+  }
+  CHECK(drawn == std::set<std::uint32_t>{0, 1});
+}
+
+TEST_CASE("timed: a timeout is of one choice, not of what its task awaits later") {
+  std::vector<Time> times_seen;
+  Engine e;
+  Lambda p([&](Engine& eng) {
+    times_seen.clear();
+    const ObjectId x = eng.new_object(eng.own_name("x"));
+    eng.spawn("waiter", [&, x] {
+      for (int i = 0; i < 2; ++i) {
+        const Timeout timeout{x, Guard::equal(1), eng.local_time() + 50};
+        Step s{.operation = &pick_one, .alternatives = 2};
+        s.timeout = &timeout;
+        eng.choose(s);
+        times_seen.push_back(eng.local_time());
+        rest(eng, 7);
+      }
+    });
+    eng.spawn("writer", [&, x] {
+      for (int i = 0; i < 12; ++i) {
+        rest(eng, 10);
+        write(eng, x, 2);
+      }
+    });
+  });
+  run(e, p, "timed");
+  CHECK(times_seen == std::vector<Time>{50, 107});
 }
