@@ -37,6 +37,7 @@ void Kernel::reset() {
   remover = {};
   removal_waits.clear();
   operations = {};
+  works.clear();
   engine_.set_cpus(config_.cpus);
   engine_.set_default_cost(config_.step_cost);
 }

@@ -25,6 +25,8 @@ using sim::ObjectId;
 using sim::SiteId;
 using sim::TaskId;
 
+struct Work;
+
 // A place in driver or kernel text, as signatures and reports name it.
 struct Site {
   std::string function;  // "foo_ioctl"
@@ -193,6 +195,7 @@ class Kernel {
   TaskId remover;
   std::vector<RemovalWait> removal_waits;
   OperationCounts operations;
+  std::vector<Work*> works;  // every work item, in the order in which they were made: for what waits for a queue that all share
 
  private:
   sim::Engine& engine_;

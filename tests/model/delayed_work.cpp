@@ -54,7 +54,7 @@ TEST_CASE("delayed work 9: without a delay it is queued at once, a flush runs it
     d.init(l);
     l.task("a", [&](Context& c) {
       queue_delayed_work(c, d.work, delay);
-      flush ? flush_delayed_work(c, d.work) : static_cast<void>(cancel_delayed_work_sync(c, d.work));
+      flush ? flush_delayed_work(c, d.work) : cancel_delayed_work_sync(c, d.work);
       done = c.engine().local_time();
     });
   });
