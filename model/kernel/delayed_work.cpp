@@ -34,8 +34,8 @@ void enqueue(Context& context, Work& w, const Operation& operation) {
 
 void timer_fn(Context& context, void* argument) { enqueue(context, static_cast<DelayedWork*>(argument)->work, insert_op); }
 
-// try_to_grab_pending(), until it succeeds. Where the item was; if the timer had it, PENDING is still set. `claim`: PENDING, if the caller keeps
-// it, so that nobody queues the item meanwhile.
+// try_to_grab_pending(), until it succeeds. Where the item was; if the timer had it, PENDING is still set. `claim`: PENDING, if the caller
+// keeps it, so that nobody queues the item meanwhile.
 enum class Grabbed : std::uint8_t { nothing, timer, queue };
 Grabbed grab(Context& context, DelayedWork& w, std::uint64_t claim) {
   if (timer_delete(context, w.timer)) return Grabbed::timer;
@@ -43,8 +43,8 @@ Grabbed grab(Context& context, DelayedWork& w, std::uint64_t claim) {
   const auto look = [&](std::uint64_t& word) { return work_steps::look(w.work, word, claim); };
   Look::Found found = work_steps::take_back(context, w.work, context.write(grab_op, w.work.object, w.work.home, look), claim);
   while (found == Look::Found::timer && !context.aborting()) {
-    // Somebody is between PENDING and the timer, or the timer between expiring and the queue (-EAGAIN). The kernel spins through both tries;
-    // here the second try waits instead for the item to arrive on the queue, as if the cancelling had come first or last.
+    // Somebody is between PENDING and the timer, or the timer between expiring and the queue (-EAGAIN). The kernel spins through both
+    // tries; here the second try waits instead for the item to arrive on the queue, as if the cancelling had come first or last.
     if (timer_delete_sync(context, w.timer)) return Grabbed::timer;
     if (context.aborting()) break;
     sim::Step s = context.make(grab_wait_op, w.work.home);

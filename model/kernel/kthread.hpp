@@ -1,12 +1,13 @@
 // Kernel threads of a driver.
 //
-// kernel/kthread.c, v6.18. kthread_create() leaves the thread asleep: that takes no step here, init_kthread() has made it. It runs its function
-// from the moment it is woken; kthread_stop() sets KTHREAD_SHOULD_STOP, wakes it and waits until the function has returned; stopped before
-// it got that far, it never calls it and answers -EINTR. Nothing else ends it, and it holds no reference to its module: its text is safe only
-// if somebody stops it. task_struct dies with the thread unless a reference was taken (kthread_stop() takes one for itself), so stopping a
-// thread that may have returned by itself is a use after free. A thread that sleeps for a condition sets its state, looks at the condition and
-// calls schedule(), in this order: a wake-up between looking and setting the state is lost. kthread_stop() has no lock of its own; until
-// 2.6.2x it held a global mutex while it waited, so that threads that stop each other deadlocked. Left out: kthread_park(), affinity, signals.
+// kernel/kthread.c, v6.18. kthread_create() leaves the thread asleep: that takes no step here, init_kthread() has made it. It runs its
+// function from the moment it is woken; kthread_stop() sets KTHREAD_SHOULD_STOP, wakes it and waits until the function has returned;
+// stopped before it got that far, it never calls it and answers -EINTR. Nothing else ends it, and it holds no reference to its module: its
+// text is safe only if somebody stops it. task_struct dies with the thread unless a reference was taken (kthread_stop() takes one for
+// itself), so stopping a thread that may have returned by itself is a use after free. A thread that sleeps for a condition sets its state,
+// looks at the condition and calls schedule(), in this order: a wake-up between looking and setting the state is lost. kthread_stop() has
+// no lock of its own; until 2008 it held a global mutex while it waited, so that threads that stop each other deadlocked. Left out:
+// kthread_park(), affinity, signals.
 #pragma once
 
 #include "unplug/model/context.hpp"

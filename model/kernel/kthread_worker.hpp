@@ -1,13 +1,14 @@
 // kthread workers: one thread with a list of works, for who needs a thread of its own.
 //
-// kernel/kthread.c, v6.18. All that worker->lock guards is one object here, the works' own state included; a step on it is what is done under
-// the lock. A work is off the list before its function is called: it may be queued again meanwhile, and may free itself. Flushing puts a work
-// of its own behind the one it waits for. kthread_cancel_work_sync() takes a work off the list, waits for it if it runs, and refuses queueing
-// meanwhile, but not afterwards. kthread_destroy_worker() flushes, stops the thread, and warns if something was queued in between; the thread
-// does nothing once it is told to stop, whatever is on the list. Nothing refuses queueing on a worker that is gone.
-// A delayed work is armed after it went on the list of delayed ones; the kernel does both under the lock, so that here one that is cancelled in
-// between leaves a timer that finds nothing to do. Flushing a work whose timer is armed waits for ever: the flush goes on the delayed list
-// (by reading). Left out: a work used with several workers (refused, with a report), freezing, binding to a CPU, creation that fails.
+// kernel/kthread.c, v6.18. All that worker->lock guards is one object here, the works' own state included; a step on it is what is done
+// under the lock. A work is off the list before its function is called: it may be queued again meanwhile, and may free itself. Flushing
+// puts a work of its own behind the one it waits for. kthread_cancel_work_sync() takes a work off the list, waits for it if it runs, and
+// refuses queueing meanwhile, but not afterwards. kthread_destroy_worker() flushes, stops the thread, and warns if something was queued in
+// between; the thread does nothing once it is told to stop, whatever is on the list. Nothing refuses queueing on a worker that is gone.
+// A delayed work is armed after it went on the list of delayed ones; the kernel does both under the lock, so that here one that is
+// cancelled in between leaves a timer that finds nothing to do. Flushing a work whose timer is armed waits for ever: the flush goes on the
+// delayed list (by reading). Left out: a work used with several workers (refused, with a report), freezing, binding to a CPU, creation that
+// fails.
 #pragma once
 
 #include "unplug/model/kernel/timer.hpp"
@@ -32,8 +33,8 @@ struct KthreadWorker {
   unsigned delayed = 0;  // on the list of delayed works
   bool stop = false;
 };
-// Makes the worker and its thread, a daemon task called `task_name`. `home`: memory that it is embedded in (kthread_init_worker()); none: it
-// has its own, which `owner` has to see freed before it ends. The KthreadWorker must stay where it is until the execution has ended.
+// Makes the worker and its thread, a daemon task called `task_name`. `home`: memory that it is embedded in (kthread_init_worker()); none:
+// it has its own, which `owner` has to see freed before it ends. The KthreadWorker must stay where it is until the execution has ended.
 void init_kthread_worker(Kernel& kernel, KthreadWorker& worker, NameId unique_name, NameId declared, LifetimeId home, LifetimeId owner,
                          NameId task_name);
 

@@ -19,7 +19,8 @@ struct Look {
 };
 // From the effect of a step on the item. `claim`: PENDING, if the caller keeps it, so that nobody queues the item meanwhile.
 Look look(Work& w, std::uint64_t& word, std::uint64_t claim);
-// Goes on from there as try_to_grab_pending() does, until the item has been taken back (stolen) or there is nothing to take (nothing, timer).
+// Goes on from there as try_to_grab_pending() does, until the item has been taken back (stolen) or there is nothing to take (nothing,
+// timer).
 Look::Found take_back(Context& context, Work& w, Look l, std::uint64_t claim);
 
 // From the effect of a step on the item: promises it to `q`, and answers its number. insert() keeps the promise, next.

@@ -5,10 +5,10 @@
 
 namespace unplug::model::work_word {
 
-// Bit 0 PENDING: somebody has promised that the function will run. Bit 1: it runs. Bit 2: the item's own worker may take it. Bit 3: it is on
-// the list of a queue with few workers, or on its way there. PENDING without one of the two means that a timer is to queue it, or, with bit
-// 12, that a queue that drains would not have it: then nobody ever will. Bits 4..11 disable depth. Bits 16..39 instances queued, bits 40..63
-// how many of them, from the first, have finished or been taken back: only the last one queued can still be waiting.
+// Bit 0 PENDING: somebody has promised that the function will run. Bit 1: it runs. Bit 2: the item's own worker may take it. Bit 3: it is
+// on the list of a queue with few workers, or on its way there. PENDING without one of the two means that a timer is to queue it, or, with
+// bit 12, that a queue that drains would not have it: then nobody ever will. Bits 4..11 disable depth. Bits 16..39 instances queued, bits
+// 40..63 how many of them, from the first, have finished or been taken back: only the last one queued can still be waiting.
 inline constexpr std::uint64_t pending = 1, running = 2, linked = 4, listed = 8, disable_unit = 0x10, disable_mask = 0xff0,
                                dropped = 0x1000, queued_unit = 0x10000, count_mask = 0xffffff, queued_shift = 16, done_shift = 40;
 

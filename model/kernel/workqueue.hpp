@@ -3,8 +3,8 @@
 // kernel/workqueue.c, v6.18. queue_work() never fails for memory: false means "already pending" or "disabled". The worker clears PENDING
 // before it calls the function, so an item can be queued again while it runs; it never runs twice at once. cancel_work_sync() steals a
 // pending instance, refuses re-queueing only while it waits, and waits for the running one; disable_work_sync() (6.10) keeps refusing.
-// A work item holds no module, device or queue reference. Queues of a driver's own are in workqueue_struct.hpp; which one an item goes to is
-// said each time it is queued. Each item has a worker of its own, for the system's queue and for others without a limit. Left out: CPU
+// A work item holds no module, device or queue reference. Queues of a driver's own are in workqueue_struct.hpp; which one an item goes to
+// is said each time it is queued. Each item has a worker of its own, for the system's queue and for others without a limit. Left out: CPU
 // locality (queue_work_on()), BH queues, the limit of 1024 works at once.
 #pragma once
 

@@ -27,8 +27,8 @@ const Operation alloc_op{.name = "alloc_workqueue", .sync = sim::Sync::release},
     flush_wait_op{.name = "flush_workqueue: wait", .sync = sim::Sync::acquire}, drain_op{.name = "drain_workqueue: begin"},
     drained_op{.name = "drain_workqueue: empty?", .sync = sim::Sync::acquire};
 
-// The word. Bit 0: an item is being taken back. Bits 1..7: the worker that is to take the head of the list; 0: nothing to take, or nobody free.
-// Bits 16..39: how many items have been queued. Bits 40..63: how many of them, from the first, are not under way any more.
+// The word. Bit 0: an item is being taken back. Bits 1..7: the worker that is to take the head of the list; 0: nothing to take, or nobody
+// free. Bits 16..39: how many items have been queued. Bits 40..63: how many of them, from the first, are not under way any more.
 constexpr std::uint64_t locked = 1, go_unit = 2, go_mask = 0xfe, serial_mask = 0xffffff;
 constexpr unsigned serial_shift = 16, oldest_shift = 40;
 

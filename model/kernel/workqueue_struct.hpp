@@ -1,11 +1,11 @@
 // Queues of a driver's own: with a number of workers, ordered, or without a limit.
 //
 // kernel/workqueue.c, v6.18. What the kernel does under pool->lock on a queue is one step on the queue's object here, and what it does to
-// the work_struct in the same breath a step on the item. Queueing: PENDING is set on the item (test_and_set_bit, before the lock), then it goes
-// on the list, or is dropped. A worker: takes the head of the list, then clears PENDING, runs the function, and counts out. Taking a pending
-// item back: takes it off the list if it is still there; until PENDING is cleared, too, no worker takes anything (a lock bit). So what was in
-// the list when a worker looked is run, what was taken off is not, and the only thing that can be seen of the steps is PENDING for a
-// little longer, by somebody whom that tells the truth: it will run.
+// the work_struct in the same breath a step on the item. Queueing: PENDING is set on the item (test_and_set_bit, before the lock), then it
+// goes on the list, or is dropped. A worker: takes the head of the list, then clears PENDING, runs the function, and counts out. Taking a
+// pending item back: takes it off the list if it is still there; until PENDING is cleared, too, no worker takes anything (a lock bit). So
+// what was in the list when a worker looked is run, what was taken off is not, and the only thing that can be seen of the steps is PENDING
+// for a little longer, by somebody whom that tells the truth: it will run.
 // - At most max_active items run or are next; those behind wait, in the order of their queueing. An item that still runs is not run by a
 //   second worker, but counts. max_active 1 is an ordered queue (alloc_ordered_workqueue()).
 // - Without a limit, an item's own worker takes it, as on the system's queue.
@@ -13,9 +13,9 @@
 // - A queue that drains takes only what is queued from works that it runs. What others queue is dropped, with a warning: PENDING stays set,
 //   queue_work() says true, later ones say false, nobody ever runs it, and cancelling it spins for ever (the kernel clears PENDING there in
 //   7.x). destroy_workqueue() drains and frees; timers of delayed works stay armed and queue onto freed memory.
-// Left out: pools shared by queues, per-CPU order (a bounded queue here is FIFO as a whole), rescuers, freezing, attributes, the "still busy"
-// warning of destroy_workqueue() (nothing gets past the drain); an item that is still running from one queue and queued on another holds up a
-// worker of that until it has finished.
+// Left out: pools shared by queues, per-CPU order (a bounded queue here is FIFO as a whole), rescuers, freezing, attributes, the "still
+// busy" warning of destroy_workqueue() (nothing gets past the drain); an item that is still running from one queue and queued on another
+// holds up a worker of that until it has finished.
 #pragma once
 
 #include "unplug/model/kernel/workqueue.hpp"

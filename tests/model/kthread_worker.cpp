@@ -1,52 +1,10 @@
 // kernel/kthread: workers, their works, and what waits for them.
-#include "unplug/model/kernel/kthread_worker.hpp"
-
-#include "support.hpp"
+#include "kthread_worker_fixture.hpp"
 
 namespace unplug::model::test {
-namespace {
-
-// A worker and one work, delayed or not, and what its function has seen.
-struct Fixture {
-  KthreadWorker worker;
-  KthreadDelayedWork delayed;
-  KthreadWork& work = delayed.work;
-  KthreadWork other;
-  Allocation home;
-  int runs = 0, inside = 0, others = 0;
-  std::string order;
-  Lab::Body extra, other_extra;  // in the middle of the functions
-  void init(Lab& l, LifetimeId embedded = {}, LifetimeId owner = {}) {
-    runs = inside = others = 0;
-    order.clear();
-    l.init(home, "home", {"x"});
-    init_kthread_worker(l.kernel, worker, l.name("worker"), l.name("worker"), embedded, owner, l.name("kthread worker"));
-    set_function(l, work, [this](Context& c) {
-      must(++inside == 1);
-      ++runs;
-      order += 'w';
-      get(c, home);
-      if (extra) extra(c);
-      --inside;
-    });
-    set_function(l, other, [this](Context& c) {
-      ++others;
-      order += 'o';
-      if (other_extra) other_extra(c);
-    });
-    init_kthread_delayed_work(l.kernel, delayed, worker, l.name("work"), home.life, l.name("work timer"), l.name("softirq work"));
-    init_kthread_work(other, worker, l.name("other"), {});
-  }
-  static void set_function(Lab& l, KthreadWork& w, Lab::Body body) {
-    w.function = Lab::Call<void>::run;
-    w.argument = l.keep<void>(std::move(body));
-  }
-};
-
-}  // namespace
 
 TEST_CASE("kthread_queue_work 13: queued once it runs once, false means it was queued already, one at a time and in order") {
-  Fixture x;
+  WorkerFixture x;
   Allocation home;
   int accepted = 0;
   std::set<std::string> seen;
@@ -74,7 +32,7 @@ TEST_CASE("kthread_queue_work 13: queued once it runs once, false means it was q
 }
 
 TEST_CASE("kthread_queue_work 13: off the list before its function is called: queued while it runs it runs again, never twice at once") {
-  Fixture x;
+  WorkerFixture x;
   int accepted = 0;
   std::uint64_t while_running = 0;
   Lab lab([&](Lab& l) {
@@ -96,7 +54,7 @@ TEST_CASE("kthread_queue_work 13: off the list before its function is called: qu
 }
 
 TEST_CASE("kthread_queue_work 13: with a second worker, or on one that does not exist yet, it is misuse") {
-  Fixture x;
+  WorkerFixture x;
   KthreadWorker second;
   bool run = true;
   Lab lab([&](Lab& l) {
@@ -114,7 +72,7 @@ TEST_CASE("kthread_queue_work 13: with a second worker, or on one that does not 
 }
 
 TEST_CASE("kthread_flush_work 13: waits for the instance that is queued or runs, not for what is behind it, not for a later one") {
-  Fixture x;
+  WorkerFixture x;
   std::uint64_t unfinished = 0, idle = 0;
   bool queue = true;
   Lab lab([&](Lab& l) {
@@ -162,7 +120,7 @@ TEST_CASE("kthread_flush_work 13: waits for the instance that is queued or runs,
 }
 
 TEST_CASE("kthread_flush_worker 13: waits for all that was queued before, and for nothing that is queued later") {
-  Fixture x;
+  WorkerFixture x;
   std::uint64_t later = 0;
   Lab lab([&](Lab& l) {
     x.extra = [&](Context& c) {
@@ -186,7 +144,7 @@ TEST_CASE("kthread_flush_worker 13: waits for all that was queued before, and fo
 }
 
 TEST_CASE("kthread_cancel_work_sync 13: takes it off the list, waits for it if it runs, and then its memory may go") {
-  Fixture x;
+  WorkerFixture x;
   bool cancel = true, was = false;
   std::set<std::pair<bool, int>> seen;
   Lab lab([&](Lab& l) {
@@ -207,7 +165,7 @@ TEST_CASE("kthread_cancel_work_sync 13: takes it off the list, waits for it if i
 }
 
 TEST_CASE("kthread_cancel_work_sync 13: a work that queues itself is refused meanwhile, somebody who queues it afterwards is not") {
-  Fixture x;
+  WorkerFixture x;
   bool third_party = false, gone = false;
   int late = 0;
   std::uint64_t refused = 0;
@@ -235,7 +193,7 @@ TEST_CASE("kthread_cancel_work_sync 13: a work that queues itself is refused mea
 }
 
 TEST_CASE("kthread_cancel_work_sync 13: two at once, both return, and it can be queued again") {
-  Fixture x;
+  WorkerFixture x;
   Lab lab([&](Lab& l) {
     x.extra = [](Context& c) { mark(c); };
     x.init(l);
@@ -254,7 +212,7 @@ TEST_CASE("kthread_cancel_work_sync 13: two at once, both return, and it can be 
 }
 
 TEST_CASE("kthread_worker 13: cancelling or flushing a work from inside itself, or the worker from a work on it, waits for ever") {
-  Fixture x;
+  WorkerFixture x;
   int form = 0;
   Lab lab([&](Lab& l) {
     x.extra = [&](Context& c) {
@@ -282,7 +240,7 @@ TEST_CASE("kthread_worker 13: cancelling or flushing a work from inside itself, 
 }
 
 TEST_CASE("kthread_cancel_work_sync 13: holding a lock that the function takes deadlocks") {
-  Fixture x;
+  WorkerFixture x;
   Mutex m;
   Lab lab([&](Lab& l) {
     l.init(m, "lock");
@@ -304,127 +262,10 @@ TEST_CASE("kthread_cancel_work_sync 13: holding a lock that the function takes d
   CHECK(f.blocked < f.executions);
 }
 
-TEST_CASE("kthread_destroy_worker 13: runs what is queued, ends the thread, frees the worker, and who queues later touches it") {
-  Fixture x;
-  bool late = false;
-  Lab lab([&](Lab& l) {
-    x.init(l);
-    l.task("a", [&](Context& c) {
-      kthread_run_worker(c, x.worker);
-      kthread_queue_work(c, x.worker, x.work);
-      kthread_destroy_worker(c, x.worker);
-      if (late) kthread_queue_work(c, x.worker, x.work);
-      if (!late) kfree(c, x.home);
-    });
-  });
-  const Found f = every(lab, [&] { CHECK(x.runs == 1); });
-  CHECK(f.text().empty());
-  CHECK(f.blocked == 0);
-  late = true;
-  CHECK(every(lab, [&] { CHECK(x.runs == 1); }).text() == "use-after-free(worker)@a");
-}
-
-TEST_CASE("kthread_destroy_worker 13: what comes between its flush and its end stays queued, with a warning") {
-  Fixture x;
-  Waiter made;
-  Lab lab([&](Lab& l) {
-    l.init(made, "made");
-    x.init(l);
-    l.task("a", [&](Context& c) {
-      kthread_run_worker(c, x.worker);
-      complete(c, made);
-      kthread_destroy_worker(c, x.worker);
-    });
-    l.task("b", [&](Context& c) {
-      wait_for_completion(c, made);
-      kthread_queue_work(c, x.worker, x.other);
-    });
-  });
-  const Found f = every(lab);
-  CHECK(f.count("api-misuse(worker)@a") > 0);
-  CHECK(f.details.at("api-misuse(worker)@a") == "kthread_destroy_worker() with works still queued");
-  CHECK(f.count("use-after-free(worker)@b") > 0);
-  CHECK(f.violations.size() == 2);
-
-  // A delayed one counts, and its timer then touches what is gone.
-  Lab armed([&](Lab& l) {
-    x.init(l);
-    l.task("a", [&](Context& c) {
-      kthread_run_worker(c, x.worker);
-      kthread_queue_delayed_work(c, x.worker, x.delayed, 10);
-      kthread_destroy_worker(c, x.worker);
-    });
-  });
-  CHECK(every(armed).text() == "api-misuse(worker)@a, use-after-free(worker)@softirq work");
-}
-
-TEST_CASE("kthread_stop 13: a worker that is stopped and not flushed leaves what is queued, one that is not stopped is a leak") {
-  Fixture x;
-  Allocation home;
-  bool flush = false;
-  std::set<int> runs;
-  Lab lab([&](Lab& l) {
-    l.init(home, "driver");
-    x.init(l, home.life);
-    l.task("a", [&](Context& c) {
-      kthread_run_worker(c, x.worker);
-      kthread_queue_work(c, x.worker, x.work);
-      if (flush) kthread_flush_worker(c, x.worker);
-      kthread_stop(c, x.worker);
-      kfree(c, home);
-    });
-  });
-  CHECK(every(lab, [&] { runs.insert(x.runs); }).text().empty());
-  CHECK(runs == std::set<int>{0, 1});
-  flush = true;
-  runs.clear();
-  CHECK(every(lab, [&] { runs.insert(x.runs); }).text().empty());
-  CHECK(runs == std::set<int>{1});
-
-  Device d;
-  Module m;
-  Binding b;
-  bool destroy = false;
-  Lab left([&](Lab& l) {
-    l.init(d, "dev");
-    l.init(m, "foo");
-    l.init(b, d, m, "foo");
-    x.init(l, {}, b.life);
-    l.task("driver", [&](Context& c) {
-      probe_device(c, b, [&](Context& p) {
-        kthread_run_worker(p, x.worker);
-        return true;
-      });
-      release_driver(c, b, [&](Context& r) {
-        if (destroy) kthread_destroy_worker(r, x.worker);
-      });
-    });
-  });
-  CHECK(every(left).text() == "leak(worker)@driver");
-  destroy = true;
-  CHECK(every(left).text().empty());
-}
-
-TEST_CASE("kthread_stop 13: a worker that was never started ends without doing anything") {
-  Fixture x;
-  Allocation home;
-  Lab lab([&](Lab& l) {
-    l.init(home, "driver");
-    x.init(l, home.life);
-    l.task("a", [&](Context& c) {
-      kthread_queue_work(c, x.worker, x.work);
-      kthread_stop(c, x.worker);
-    });
-  });
-  const Found f = every(lab, [&] { CHECK(x.runs == 0); });
-  CHECK(f.text().empty());
-  CHECK(f.blocked == 0);
-}
-
 TEST_CASE("kthread_worker 13: what was written before it was queued its function sees, and what it wrote who waited") {
   for (const int form : {0, 1, 2, 3, 4}) {
     CAPTURE(form);
-    Fixture x;
+    WorkerFixture x;
     Allocation data;
     Lab lab([&](Lab& l) {
       l.init(data, "data", {"in", "out"});
@@ -449,101 +290,8 @@ TEST_CASE("kthread_worker 13: what was written before it was queued its function
   }
 }
 
-TEST_CASE("kthread_worker 13: delayed, it is cancelled wherever it is, and with its timer, then memory may go") {
-  for (const sim::Duration delay : {sim::Duration{0}, sim::Duration{10}}) {
-    CAPTURE(delay);
-    for (const int form : {0, 1, 2, 3}) {
-      CAPTURE(form);
-      Fixture x;
-      bool was = false;
-      std::set<std::pair<bool, int>> seen;
-      Lab lab([&](Lab& l) {
-        x.init(l);
-        l.task("a", [&](Context& c) {
-          kthread_run_worker(c, x.worker);
-          must(kthread_queue_delayed_work(c, x.worker, x.delayed, delay) || c.aborting());
-          if (form == 0) was = kthread_cancel_delayed_work_sync(c, x.delayed);
-          if (form == 1) was = kthread_cancel_work_sync(c, x.work);
-          if (form == 2) was = kthread_mod_delayed_work(c, x.worker, x.delayed, 20);
-          if (form == 3) was = kthread_mod_delayed_work(c, x.worker, x.delayed, 0);
-          if (form < 2) kfree(c, x.home);
-        });
-      });
-      const Found f = every(lab, [&] { seen.insert({was, x.runs}); });
-      CHECK(f.blocked == 0);
-      using Seen = std::set<std::pair<bool, int>>;
-      if (form == 1 && delay != 0) {
-        CHECK(f.text() == "use-after-free(home)@softirq work");  // the timer survives
-      } else {
-        CHECK(f.text().empty());
-      }
-      // The timer that finds it being cancelled takes it off its list, and cancelling then finds nothing.
-      if (form < 2) CHECK(seen == (form == 0 && delay != 0 ? Seen{{true, 0}, {false, 0}, {false, 1}} : Seen{{true, 0}, {false, 1}}));
-      if (form >= 2) CHECK(seen == (delay != 0 ? Seen{{true, 1}, {false, 1}, {false, 2}} : Seen{{true, 1}, {false, 2}}));
-    }
-  }
-}
-
-TEST_CASE("kthread_worker 13: delayed, queued twice it runs once, and who queues it while it is cancelled is refused") {
-  Fixture x;
-  int accepted = 0, taken = 0;
-  Lab lab([&](Lab& l) {
-    accepted = taken = 0;
-    x.init(l);
-    l.task("a", [&](Context& c) {
-      kthread_run_worker(c, x.worker);
-      accepted += kthread_queue_delayed_work(c, x.worker, x.delayed, 10) ? 1 : 0;
-      accepted += kthread_queue_delayed_work(c, x.worker, x.delayed, 10) ? 1 : 0;
-    });
-  });
-  std::set<int> runs;
-  CHECK(every(lab,
-              [&] {
-                CHECK(x.runs == accepted);
-                runs.insert(x.runs);
-              })
-            .text()
-            .empty());
-  CHECK(runs == std::set<int>{1, 2});
-
-  bool gone = false;
-  int late = 0;
-  Lab self([&](Lab& l) {
-    gone = false;
-    x.extra = [&](Context& c) {
-      if (gone) ++late;
-      if (x.runs < 2) kthread_queue_delayed_work(c, x.worker, x.delayed, 5);
-    };
-    x.init(l);
-    l.task("a", [&](Context& c) {
-      kthread_run_worker(c, x.worker);
-      kthread_queue_delayed_work(c, x.worker, x.delayed, 5);
-      kthread_cancel_delayed_work_sync(c, x.delayed);
-      gone = true;
-      must(c.aborting() || x.work.canceling == 0);
-    });
-  });
-  CHECK(every(self).text().empty());
-  CHECK(late == 0);
-}
-
-TEST_CASE("kthread_flush_work 13: of one whose timer is armed it never returns") {
-  Fixture x;
-  Lab lab([&](Lab& l) {
-    x.init(l);
-    l.task("a", [&](Context& c) {
-      kthread_run_worker(c, x.worker);
-      kthread_queue_delayed_work(c, x.worker, x.delayed, 10);
-      kthread_flush_work(c, x.work);
-    });
-  });
-  const Found f = every(lab);
-  CHECK(f.blocked > 0);
-  CHECK(f.blocked < f.executions);
-}
-
 TEST_CASE("kthread_worker 13: queueing is allowed anywhere, waiting sleeps, a function that keeps a lock leaks it") {
-  Fixture x;
+  WorkerFixture x;
   Mutex m;
   Lab lab([&](Lab& l) {
     l.init(m, "m");
@@ -562,7 +310,7 @@ TEST_CASE("kthread_worker 13: queueing is allowed anywhere, waiting sleeps, a fu
 }
 
 TEST_CASE("kthread_worker 13: a work may free the memory it is embedded in") {
-  Fixture x;
+  WorkerFixture x;
   Lab lab([&](Lab& l) {
     x.extra = [&](Context& c) { kfree(c, x.home); };
     x.init(l);
