@@ -13,6 +13,8 @@ namespace unplug::model {
 struct Rcu;
 struct CpuInterrupts;
 struct HazptrTarget;
+struct Work;
+struct Workqueue;
 
 enum class ContextKind : std::uint8_t { process, softirq, hardirq };
 
@@ -124,6 +126,9 @@ class Context {
     HazptrTarget* target = nullptr;
     std::uint64_t number = 0, wildcard = 0;
   } hazptr;
+  // The work item whose function runs here, and the queue that it came from (none: the system's).
+  Work* work = nullptr;
+  Workqueue* workqueue = nullptr;
   // --- lockdep's view (kernel/locking/lockdep.c), for "a lock held at exit" and for cycles that no execution has to run into.
   // Before a step that takes `object` or waits for it, whether it then has to wait or not (trylocks aside): keeps under what it came.
   void lock_acquire(ObjectId object, NameId name, LockUse use);

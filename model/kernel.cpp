@@ -41,6 +41,7 @@ void Kernel::reset() {
   operations = {};
   static const StaticName faults_name{"faults"};
   faults = config_.faults == 0 ? ObjectId{} : engine_.new_object(intern(faults_name), config_.faults);
+  works.clear();
   engine_.set_cpus(config_.cpus);
   engine_.set_default_cost(config_.step_cost);
 }

@@ -26,6 +26,7 @@ using sim::SiteId;
 using sim::TaskId;
 
 struct Rcu;
+struct Work;
 
 // A place in driver or kernel text, as signatures and reports name it.
 struct Site {
@@ -211,6 +212,7 @@ class Kernel {
   std::vector<RemovalWait> removal_waits;
   OperationCounts operations;
   ObjectId faults;  // word: faults left to inject (kernel/fault.hpp); none if the configuration has none
+  std::vector<Work*> works;  // every work item, in the order in which they were made: for what waits for a queue that all share
 
  private:
   sim::Engine& engine_;

@@ -8,9 +8,27 @@ const Operation run_op{.name = "kthread_run", .sync = sim::Sync::release}, start
     sleep_op{.name = "kthread: schedule()", .sync = sim::Sync::acquire}, exit_op{.name = "kthread exits", .sync = sim::Sync::release},
     put_op{.name = "kthread: task_struct freed"}, get_op{.name = "get_task_struct"},
     stop_op{.name = "kthread_stop: tell", .sync = sim::Sync::release}, wait_op{.name = "kthread_stop: wait", .sync = sim::Sync::acquire},
-    done_op{.name = "kthread_stop: put_task_struct"};
+    done_op{.name = "kthread_stop: put_task_struct"}, wake_op{.name = "wake_up_process", .sync = sim::Sync::both},
+    state_op{.name = "set_current_state", .sync = sim::Sync::both}, schedule_op{.name = "schedule", .sync = sim::Sync::acquire};
 
-constexpr std::uint64_t woken = 1, should_stop = 2, returned = 4;
+constexpr std::uint64_t woken = 1, should_stop = 2, returned = 4, asleep = 8;
+constexpr int eintr = -4;
+
+// do_exit() with what kthread_stop() will answer.
+void exit_thread(Context& context, Kthread& t, int result) {
+  context.finish();
+  bool pinned = false;
+  context.write(exit_op, t.object, {}, [&](std::uint64_t& word) {
+    word |= returned;
+    t.result = result;
+    pinned = t.pinned;
+    context.kernel().unhold(t.object, context.engine().current());
+  });
+  if (pinned || context.aborting()) return;  // who pinned it frees it
+  sim::Step put = context.make(put_op);
+  put.ends = t.task;
+  context.engine().step(put);
+}
 
 void thread(void* argument) {
   auto& t = *static_cast<Kthread*>(argument);
@@ -20,22 +38,14 @@ void thread(void* argument) {
   start.access = {t.object, sim::AccessKind::write};
   start.guard = sim::Guard::equal(woken, woken);
   const WaitInfo info{.what = "kthread", .object = t.name, .owner = Owner::driver, .idle = true, .sleeps = false};
-  context.wait(start, info, [&](std::uint64_t&) { context.kernel().hold(t.object, me); });
-  if (context.aborting()) return;
-  const int result = t.function(context, t.argument);
-  if (context.aborting()) return;
-  context.finish();
-  bool pinned = false;
-  context.write(exit_op, t.object, {}, [&](std::uint64_t& word) {
-    word |= returned;
-    t.result = result;
-    pinned = t.pinned;
-    context.kernel().unhold(t.object, me);
+  bool stopped = false;
+  context.wait(start, info, [&](std::uint64_t& word) {
+    context.kernel().hold(t.object, me);
+    stopped = (word & should_stop) != 0;
   });
-  if (pinned || context.aborting()) return;  // who pinned it frees it
-  sim::Step put = context.make(put_op);
-  put.ends = t.task;
-  context.engine().step(put);
+  if (context.aborting()) return;
+  const int result = stopped ? eintr : t.function(context, t.argument);
+  if (!context.aborting() && !t.exited) exit_thread(context, t, result);
 }
 
 }  // namespace
@@ -48,12 +58,45 @@ void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declare
   t.task = kernel.new_lifetime(kernel.engine().names().child(unique_name, task_struct, 1), LifetimeKind::memory, declared, {}, true);
   t.kernel = &kernel;
   t.result = 0;
-  t.pinned = false;
+  t.pinned = t.exited = t.told = false;
   kernel.spawn(task_name, kernel.intern(role), thread, &t, true);
 }
 
 void kthread_run(Context& context, Kthread& t) {
   context.write(run_op, t.object, {}, [](std::uint64_t& word) { word |= woken; });
+}
+
+void wake_up_process(Context& context, Kthread& t) {
+  context.write(wake_op, t.object, t.task, [](std::uint64_t& word) { word = (word | woken) & ~asleep; });
+}
+
+void set_current_state(Context& context, Kthread& t, TaskState state) {
+  context.write(state_op, t.object, {}, [&](std::uint64_t& word) {
+    t.told = (word & should_stop) != 0;
+    word = state == TaskState::running ? word & ~asleep : word | asleep;
+  });
+}
+
+void schedule(Context& context, Kthread& t) {
+  sim::Step s = context.make(schedule_op);
+  s.access = {t.object, sim::AccessKind::read};
+  s.guard = sim::Guard::equal(0, asleep);
+  // Somebody already waits for it to end: then it does not sleep for want of work.
+  context.wait(s, {.what = "schedule", .object = t.name, .owner = Owner::driver, .idle = !t.told, .returns = true}, [](std::uint64_t&) {});
+}
+
+void kthread_exit(Context& context, Kthread& t, int result) {
+  static const StaticName name{"kthread_exit"};
+  const Context::KernelFunction function(context, name);
+  t.exited = true;
+  exit_thread(context, t, result);
+}
+
+void module_put_and_kthread_exit(Context& context, Kthread& t, Module* m, int result) {
+  static const StaticName name{"module_put_and_kthread_exit"};
+  const Context::KernelFunction function(context, name);
+  module_put(context, m);
+  if (!context.aborting()) kthread_exit(context, t, result);
 }
 
 bool kthread_should_stop(Context& context, Kthread& t) { return (context.read(should_op, t.object, {}) & should_stop) != 0; }
@@ -72,7 +115,7 @@ void kthread_get(Context& context, Kthread& t) {
 int kthread_stop(Context& context, Kthread& t) {
   bool first = false;
   context.write(stop_op, t.object, t.task, [&](std::uint64_t& word) {
-    word |= should_stop;
+    word = (word | should_stop | woken) & ~asleep;
     // get_task_struct(), by whoever comes first; a thread that has returned is beyond that.
     first = !t.pinned && (word & returned) == 0;
     t.pinned = true;

@@ -5,7 +5,9 @@
 namespace unplug::scenarios {
 namespace {
 
-template <auto function> std::uint32_t arm(Frame& f, const Instruction& i, std::uint32_t next) {
+using Arm = bool (*)(model::Context&, model::DelayedWork&, sim::Duration);
+
+template <Arm function> std::uint32_t arm(Frame& f, const Instruction& i, std::uint32_t next) {
   if (!f.world.within_limit(i)) return next;
   model::DelayedWork* w = delayed_work(f, i);
   if (w == nullptr) return next;

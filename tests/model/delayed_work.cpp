@@ -1,4 +1,6 @@
 // kernel/workqueue: work that a timer puts on the queue, wherever cancelling meets it.
+#include <algorithm>
+
 #include "support.hpp"
 
 namespace unplug::model::test {
@@ -54,7 +56,7 @@ TEST_CASE("delayed work 9: without a delay it is queued at once, a flush runs it
     d.init(l);
     l.task("a", [&](Context& c) {
       queue_delayed_work(c, d.work, delay);
-      flush ? flush_delayed_work(c, d.work) : static_cast<void>(cancel_delayed_work_sync(c, d.work));
+      flush ? flush_delayed_work(c, d.work) : cancel_delayed_work_sync(c, d.work);
       done = c.engine().local_time();
     });
   });
@@ -215,6 +217,33 @@ TEST_CASE("disable_work 9: refuses what comes later and takes back what is pendi
   CHECK(every(lab, [&] { CHECK(refused); }).text() == "use-after-free(home)@kworker work");
   sync = true;
   CHECK(every(lab, [&] { CHECK(refused); }).text().empty());
+}
+
+TEST_CASE("delayed work 9: who cancels it under a lock waits for the map its function runs under, who only takes it back does not") {
+  Delayed d;
+  Mutex outside;
+  int form = 0;
+  Lab lab([&](Lab& l) {
+    l.init(outside, "outside");
+    d.init(l);
+    l.task("a", [&](Context& c) {
+      mutex_lock(c, outside);
+      if (form == 0) cancel_delayed_work_sync(c, d.work);
+      if (form == 1) disable_delayed_work_sync(c, d.work);
+      if (form == 2) flush_delayed_work(c, d.work);
+      if (form == 3) cancel_delayed_work(c, d.work);
+      mutex_unlock(c, outside);
+    });
+  });
+  for (form = 0; form < 4; ++form) {
+    CAPTURE(form);
+    every(lab, [&] {
+      const auto& orders = lab.kernel.lock_orders();
+      CHECK(std::any_of(orders.begin(), orders.end(), [&](const LockOrder& o) {
+              return o.held.object == outside.object && o.taken.object == d.work.work.object && o.taken.use == LockUse::wait;
+            }) == (form != 3));
+    });
+  }
 }
 
 }  // namespace unplug::model::test

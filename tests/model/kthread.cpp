@@ -7,11 +7,13 @@ TEST_CASE("kthread_stop: tells the thread, waits until it has returned, answers 
   Kthread t;
   Allocation priv;
   int result = 0, rounds = 0;
-  bool stop = true;
+  bool stop = true, started = false;
   Lab lab([&](Lab& l) {
     result = rounds = 0;
+    started = false;
     l.init(priv, "priv", {"x"});
     l.init(t, "poll", [&](Context& c) {
+      started = true;
       while (rounds < 3 && !kthread_should_stop(c, t)) {
         get(c, priv);
         ++rounds;
@@ -25,7 +27,7 @@ TEST_CASE("kthread_stop: tells the thread, waits until it has returned, answers 
       kfree(c, priv);
     });
   });
-  CHECK(every(lab, [&] { CHECK(result == 5); }).text().empty());
+  CHECK(every(lab, [&] { CHECK(result == (started ? 5 : -4)); }).text().empty());
   stop = false;
   CHECK(every(lab).text() == "use-after-free(priv)@kthread poll");
 }
@@ -41,7 +43,8 @@ TEST_CASE("kthread_stop: a thread that may have returned by itself is gone, unle
     l.task("driver", [&](Context& c) {
       if (keep) kthread_get(c, t);
       kthread_run(c, t);
-      must(kthread_stop(c, t) == 1 || c.aborting());
+      const int result = kthread_stop(c, t);
+      must(result == 1 || result == -4 || c.aborting());
     });
   });
   CHECK(every(lab).text() == "use-after-free(once)@driver");
@@ -95,6 +98,262 @@ TEST_CASE("kthread: it holds no module: left running, its text goes from under i
   CHECK(every(lab).count("execute-after-free(foo)@kthread poll") > 0);
   stop = true;
   CHECK(every(lab).text().empty());
+}
+
+TEST_CASE("kthread_stop: a thread that was created and not woken, or not in time, never calls its function and answers -EINTR") {
+  Kthread t;
+  int result = 0, calls = 0;
+  bool wake = false;
+  std::set<std::pair<int, int>> seen;
+  Lab lab([&](Lab& l) {
+    calls = 0;
+    l.init(t, "poll", [&](Context& c) {
+      ++calls;
+      kthread_wait_to_stop(c, t);
+      return 7;
+    });
+    l.task("driver", [&](Context& c) {
+      if (wake) wake_up_process(c, t);
+      result = kthread_stop(c, t);
+    });
+  });
+  const Found f = every(lab, [&] { seen.insert({calls, result}); });
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  CHECK(seen == std::set<std::pair<int, int>>{{0, -4}});
+  wake = true;
+  seen.clear();
+  CHECK(every(lab, [&] { seen.insert({calls, result}); }).text().empty());
+  CHECK(seen == std::set<std::pair<int, int>>{{0, -4}, {1, 7}});
+}
+
+TEST_CASE("schedule: a wake-up between looking at the condition and setting the state is lost, the other way round it is not") {
+  Kthread t;
+  Allocation condition;
+  Waiter done;
+  bool right = true;
+  Lab lab([&](Lab& l) {
+    l.init(condition, "condition", {"x"});
+    l.init(done, "done");
+    l.init(t, "poll", [&](Context& c) {
+      while (!c.aborting()) {
+        if (right) set_current_state(c, t, TaskState::interruptible);
+        if (get(c, condition) != 0) break;
+        if (!right) set_current_state(c, t, TaskState::interruptible);
+        schedule(c, t);
+      }
+      set_current_state(c, t, TaskState::running);
+      schedule(c, t);  // only a yield now
+      complete(c, done);
+      return 0;
+    });
+    l.task("driver", [&](Context& c) {
+      kthread_get(c, t);
+      kthread_run(c, t);
+      set(c, condition, 1);
+      wake_up_process(c, t);
+      wait_for_completion(c, done);
+    });
+  });
+  const Found f = every(lab);
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  right = false;
+  CHECK(every(lab).text() == "deadlock(done)@driver");
+}
+
+TEST_CASE("schedule: the same with kthread_stop, which then waits for a thread that sleeps") {
+  Kthread t;
+  bool right = true;
+  Lab lab([&](Lab& l) {
+    l.init(t, "poll", [&](Context& c) {
+      while (!c.aborting()) {
+        if (right) set_current_state(c, t, TaskState::interruptible);
+        if (kthread_should_stop(c, t)) break;
+        if (!right) set_current_state(c, t, TaskState::interruptible);
+        schedule(c, t);
+      }
+      return 0;
+    });
+    l.task("driver", [&](Context& c) {
+      kthread_run(c, t);
+      kthread_stop(c, t);
+    });
+  });
+  const Found f = every(lab);
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  right = false;
+  CHECK(every(lab).text() == "deadlock(poll)@kthread poll");
+}
+
+TEST_CASE("schedule: a thread that is never stopped sleeps for want of work, in the text of its module") {
+  Kthread t;
+  Module m;
+  bool unload = false;
+  Lab lab([&](Lab& l) {
+    l.init(m, "foo");
+    l.init(t, "poll", [&](Context& c) {
+      const Context::Function function(c, c.kernel().intern("poll_fn"), m.text, {});
+      set_current_state(c, t, TaskState::interruptible);
+      schedule(c, t);
+      return 0;
+    });
+    l.task("driver", [&](Context& c) {
+      kthread_run(c, t);
+      if (unload) delete_module(c, m, l.rcu, [] {});
+    });
+  });
+  CHECK(every(lab).text().empty());
+  unload = true;
+  CHECK(every(lab).text() == "execute-after-free(foo)@kthread poll");
+}
+
+TEST_CASE("wake_up_process: on a thread that may have returned it is a use after free, and what was written before it the thread sees") {
+  Kthread t;
+  Allocation data;
+  bool keep = false;
+  std::uint64_t woken = 0;
+  Lab lab([&](Lab& l) {
+    l.init(data, "data", {"x"});
+    l.init(t, "poll", [&](Context& c) {
+      get(c, data, 0, MemoryOrder::plain);
+      set_current_state(c, t, TaskState::interruptible);
+      schedule(c, t);
+      get(c, data, 0, MemoryOrder::plain);
+      if (!c.aborting()) ++woken;
+      return 0;
+    });
+    l.task("driver", [&](Context& c) {
+      if (keep) kthread_get(c, t);
+      set(c, data, 1, 0, MemoryOrder::plain);
+      wake_up_process(c, t);
+      wake_up_process(c, t);
+      wake_up_process(c, t);
+    });
+  });
+  CHECK(every(lab).text() == "use-after-free(poll)@driver");
+  keep = true;
+  CHECK(every(lab).text().empty());
+  CHECK(woken > 0);
+  Allocation late;
+  Lab second([&](Lab& l) {
+    l.init(late, "late", {"x"});
+    l.init(t, "poll", [&](Context& c) {
+      set_current_state(c, t, TaskState::interruptible);
+      schedule(c, t);
+      get(c, late, 0, MemoryOrder::plain);
+      return 0;
+    });
+    l.task("driver", [&](Context& c) {
+      kthread_get(c, t);
+      kthread_run(c, t);
+      set(c, late, 1, 0, MemoryOrder::plain);
+      wake_up_process(c, t);
+    });
+  });
+  CHECK(every(second).text().empty());
+}
+
+TEST_CASE("module_put_and_kthread_exit: the thread ends in text that stays, where module_put and return do not") {
+  Kthread t;
+  Module m;
+  bool by_helper = true;
+  int result = 0;
+  Lab lab([&](Lab& l) {
+    l.init(m, "foo");
+    l.init(t, "once", [&](Context& c) {
+      const Context::Function function(c, c.kernel().intern("once_fn"), m.text, {});
+      mark(c);
+      if (by_helper) {
+        module_put_and_kthread_exit(c, t, &m, 3);
+      } else {
+        module_put(c, &m);
+        mark(c);
+      }
+      return 3;
+    });
+    l.task("driver", [&](Context& c) {
+      if (!try_module_get(c, &m)) return;
+      kthread_get(c, t);
+      kthread_run(c, t);
+      delete_module(c, m, l.rcu, [] {});
+    });
+    l.task("other", [&](Context& c) { delete_module(c, m, l.rcu, [] {}); });
+  });
+  Found f = every(lab, [&] { result = t.result; });
+  CHECK(result == 3);
+  CHECK(f.count("execute-after-free(foo)@kthread once") == 0);
+  by_helper = false;
+  CHECK(every(lab).count("execute-after-free(foo)@kthread once") > 0);
+}
+
+TEST_CASE("kthread_exit: ends the thread from within, with what kthread_stop then answers, and a lock it still has is a leak") {
+  Kthread t;
+  Mutex m;
+  bool lock = false;
+  int result = 0;
+  Lab lab([&](Lab& l) {
+    l.init(m, "m");
+    l.init(t, "once", [&](Context& c) {
+      if (lock) mutex_lock(c, m);
+      kthread_exit(c, t, 4);
+      return 5;
+    });
+    l.task("driver", [&](Context& c) {
+      kthread_get(c, t);
+      kthread_run(c, t);
+      result = kthread_stop(c, t);
+    });
+  });
+  CHECK(every(lab, [&] { CHECK((result == 4 || result == -4)); }).text().empty());
+  lock = true;
+  CHECK(every(lab).text() == "leak(m)@kthread once");
+}
+
+TEST_CASE("S13: threads that stop each other under one lock of kthread_stop deadlock, in two stages, or without the lock, they do not") {
+  enum class Form { global_lock, two_stages, today } form = Form::global_lock;
+  Kthread b, inner;
+  Mutex stop_lock;
+  Waiter done;
+  Allocation wind_down;
+  Lab lab([&](Lab& l) {
+    l.init(stop_lock, "kthread_stop_lock");
+    l.init(done, "done");
+    l.init(wind_down, "flag", {"x"});
+    // kthread_stop() as it was until 2008.
+    const auto stop = [&](Context& c, Kthread& t) {
+      if (form != Form::today) mutex_lock(c, stop_lock);
+      kthread_stop(c, t);
+      if (form != Form::today) mutex_unlock(c, stop_lock);
+    };
+    l.init(inner, "inner", [&](Context& c) {
+      kthread_wait_to_stop(c, inner);
+      return 0;
+    });
+    l.init(b, "b", [&, stop](Context& c) {
+      if (form != Form::two_stages) kthread_wait_to_stop(c, b);
+      stop(c, inner);
+      complete(c, done);
+      kthread_wait_to_stop(c, b);
+      return 0;
+    });
+    l.task("rmmod", [&, stop](Context& c) {
+      kthread_run(c, inner);
+      kthread_run(c, b);
+      if (form == Form::two_stages) wait_for_completion(c, done);
+      stop(c, b);
+      if (form == Form::global_lock) kthread_stop(c, inner);  // should b never have begun
+    });
+  });
+  CHECK(every(lab).text() == "deadlock(b)@rmmod, deadlock(kthread_stop_lock)@kthread b");
+  form = Form::two_stages;
+  Found f = every(lab);
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  form = Form::today;
+  f = every(lab);
+  CHECK(f.text().empty());
 }
 
 }  // namespace unplug::model::test

@@ -1,4 +1,6 @@
 // kernel/workqueue: one item, its PENDING bit, and the ways to be rid of it.
+#include <algorithm>
+
 #include "support.hpp"
 
 namespace unplug::model::test {
@@ -388,6 +390,132 @@ TEST_CASE("work 9: queueing is allowed anywhere, the sync calls sleep, a functio
         ContextKind::hardirq);
   });
   CHECK(every(lab).text() == "leak(m)@kworker work, sleep-in-atomic(cancel_work_sync)@irq");
+}
+
+TEST_CASE("flush_scheduled_work 9: waits for every item on the system's queue, not for what is queued later, not for one that is gone") {
+  Item a, b;
+  Allocation gone;
+  Work old;
+  std::uint64_t later = 0;
+  Lab lab([&](Lab& l) {
+    a.extra = [](Context& c) { mark(c); };
+    a.init(l);
+    l.init(gone, "gone");
+    l.init(
+        old, "old", [](Context&) {}, gone.life);
+    l.init(b.work, "other", [&](Context&) { ++b.runs; }, {});
+    b.runs = 0;
+    l.task("a", [&](Context& c) {
+      queue_work(c, old);
+      cancel_work_sync(c, old);
+      kfree(c, gone);
+      queue_work(c, a.work);
+      flush_scheduled_work(c);
+      must(c.aborting() || (a.runs >= 1 && a.inside == 0));
+      mark(c);
+      if (!c.aborting() && b.runs == 0) ++later;
+      kfree(c, a.home);
+    });
+    l.task("b", [&](Context& c) { queue_work(c, b.work); });
+  });
+  const Found f = sample(lab, 2'000);
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  CHECK(later > 0);
+}
+
+TEST_CASE("flush_scheduled_work 9 (c), (e): from an item on the queue it waits for itself, it may sleep, and sees what the items wrote") {
+  Item i;
+  Allocation data;
+  int form = 0;
+  Lab lab([&](Lab& l) {
+    l.init(data, "data", {"x"});
+    i.extra = [&](Context& c) {
+      if (form == 0) flush_scheduled_work(c);
+      if (form == 2) set(c, data, 1, 0, MemoryOrder::plain);
+    };
+    i.init(l);
+    l.task(
+        "a",
+        [&](Context& c) {
+          queue_work(c, i.work);
+          if (form != 0) flush_scheduled_work(c);
+          if (form == 2) get(c, data, 0, MemoryOrder::plain);
+        },
+        form == 1 ? ContextKind::softirq : ContextKind::process);
+  });
+  CHECK(every(lab).text() == "deadlock(work)@kworker work");
+  form = 1;
+  CHECK(every(lab).count("sleep-in-atomic(flush_scheduled_work)@a") > 0);
+  form = 2;
+  CHECK(every(lab).text().empty());
+}
+
+TEST_CASE("work 9: flush_work says whether it waited, and a function knows whose it is") {
+  Item i;
+  Work* inside = nullptr;
+  Work* outside = nullptr;
+  bool idle = true;
+  Lab lab([&](Lab& l) {
+    i.extra = [&](Context& c) { inside = current_work(c); };
+    i.init(l);
+    l.task("a", [&](Context& c) {
+      outside = current_work(c);
+      idle = !flush_work(c, i.work);
+      queue_work(c, i.work);
+      const bool waited = flush_work(c, i.work);
+      const bool again = flush_work(c, i.work);
+      must(!again);
+      must(c.aborting() || waited == (find_event(lab, "a", "flush_work: wait") != no_such_event));
+    });
+  });
+  CHECK(every(lab,
+              [&] {
+                CHECK(idle);
+                CHECK(inside == &i.work);
+                CHECK(outside == nullptr);
+              })
+            .text()
+            .empty());
+}
+
+TEST_CASE("work 9: lockdep's map: a function runs under its item's, and who waits for the item waits for that, pending or not") {
+  Item i;
+  Mutex inside, outside;
+  bool clean = true;
+  int form = 0;
+  Lab lab([&](Lab& l) {
+    l.init(inside, "inside");
+    l.init(outside, "outside");
+    i.extra = [&](Context& c) {
+      clean = clean && c.held.size() == 1;
+      mutex_lock(c, inside);
+      mutex_unlock(c, inside);
+    };
+    i.init(l);
+    l.task("a", [&](Context& c) {
+      queue_work(c, i.work);
+      mutex_lock(c, outside);
+      if (form == 0) flush_work(c, i.work);
+      if (form == 1) cancel_work_sync(c, i.work);
+      if (form == 2) disable_work_sync(c, i.work);
+      if (form == 3) flush_scheduled_work(c);
+      if (form == 4) cancel_work(c, i.work);
+      mutex_unlock(c, outside);
+    });
+  });
+  const auto order = [&](ObjectId held, ObjectId taken, LockUse use) {
+    return std::any_of(lab.kernel.lock_orders().begin(), lab.kernel.lock_orders().end(),
+                       [&](const LockOrder& o) { return o.held.object == held && o.taken.object == taken && o.taken.use == use; });
+  };
+  for (form = 0; form < 5; ++form) {
+    CAPTURE(form);
+    every(lab, [&] {
+      CHECK(order(outside.object, i.work.object, LockUse::wait) == (form != 4));
+      if (i.runs != 0) CHECK(order(i.work.object, inside.object, LockUse::exclusive));
+    });
+  }
+  CHECK(clean);
 }
 
 }  // namespace unplug::model::test

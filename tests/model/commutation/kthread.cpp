@@ -4,7 +4,7 @@ namespace unplug::model::test {
 namespace {
 
 std::uint64_t threads(Covered& covered) {
-  Kthread stopped, alone;
+  Kthread stopped, alone, sleeper;
   Allocation own;
   Lab lab([&](Lab& l) {
     bystander(l, own);
@@ -15,6 +15,16 @@ std::uint64_t threads(Covered& covered) {
     l.init(alone, "alone", [&](Context& c) {
       mark(c);
       return 0;
+    });
+    l.init(sleeper, "sleeper", [&](Context& c) {
+      for (int i = 0; i < 2; ++i) {
+        set_current_state(c, sleeper, TaskState::interruptible);
+        schedule(c, sleeper);
+      }
+      return 0;
+    });
+    l.task("waker", [&](Context& c) {
+      for (int i = 0; i < 4; ++i) wake_up_process(c, sleeper);
     });
     l.task("driver", [&](Context& c) {
       kthread_run(c, stopped);
