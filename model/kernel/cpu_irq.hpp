@@ -1,13 +1,13 @@
 // Interrupts on the CPU of a task: they stop the task between two of its steps, whatever it holds.
 //
 // Usually an interrupt is a task of its own, on another CPU (irq.hpp, tasklet.hpp). A task that is given CpuInterrupts is interrupted
-// itself: before each of its steps, while interrupts are on there, a data choice says whether one comes, at most as often as the list says;
-// it then runs as a nested call on the task's stack, in its own Context with its own call chain, and the task goes on when it has returned.
-// With interrupts off (local_irq_disable(), a spinlock taken with spin_lock_irqsave(), a hard handler) no hard interrupt comes, with
-// softirqs off (spin_lock_bh(), local_bh_disable(), any interrupt) no softirq. That shows as an execution what a spinlock taken with
+// itself: before each of its steps, while interrupts are on there, a data choice says whether one comes, at most as often as the list
+// says; it then runs as a nested call on the task's stack, in its own Context with its own call chain, and the task goes on when it has
+// returned. With interrupts off (local_irq_disable(), a spinlock taken with spin_lock_irqsave(), a hard handler) no hard interrupt comes,
+// with softirqs off (spin_lock_bh(), local_bh_disable(), any interrupt) no softirq. That shows as an execution what a spinlock taken with
 // interrupts on does to a handler that takes it as well. No CPU is a shared object: steps of different tasks stay independent, and each
-// task has its own count. include/linux/irqflags.h, kernel/softirq.c, v6.18. Left out: tasks that share a CPU keeping each other from running;
-// PREEMPT_RT, where handlers are threads.
+// task has its own count. include/linux/irqflags.h, kernel/softirq.c, v6.18. Left out: tasks that share a CPU keeping each other from
+// running; PREEMPT_RT, where handlers are threads.
 #pragma once
 
 #include "unplug/model/context.hpp"
