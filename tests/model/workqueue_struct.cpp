@@ -190,6 +190,32 @@ TEST_CASE("workqueue 9: an item that still runs is not run by a second worker, b
   CHECK(every(lab, [&] { CHECK(x.runs == 2); }).text().empty());
 }
 
+TEST_CASE("workqueue 9: an item that still runs from another queue is waited for") {
+  for (const unsigned kind : queue_kinds) {
+    CAPTURE(kind);
+    Workqueue q;
+    QueueItem i;
+    int accepted = 0;
+    Lab lab([&](Lab& l) {
+      accepted = 0;
+      init(l, q, "wq", kind);
+      i.extra = [](Context& c) { mark(c); };
+      i.init(l);
+      l.task("a", [&](Context& c) {
+        accepted += queue_work(c, i.work) ? 1 : 0;
+        accepted += queue_work(c, q, i.work) ? 1 : 0;
+        flush_work(c, i.work);
+        must(c.aborting() || i.runs == accepted);
+        accepted += queue_work(c, i.work) ? 1 : 0;
+        flush_workqueue(c, q);
+      });
+    });
+    const Found f = every(lab, [&] { CHECK(i.runs == accepted); });
+    CHECK(f.text().empty());
+    CHECK(f.blocked == 0);
+  }
+}
+
 TEST_CASE("workqueue 9: an item may free the memory it is embedded in") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);

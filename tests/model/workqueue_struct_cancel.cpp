@@ -170,6 +170,36 @@ TEST_CASE("cancel_work_sync 9: what it takes from an ordered queue it takes from
   CHECK(seen.size() == 2);
 }
 
+TEST_CASE("cancel_work 9: what is taken from an ordered queue is not pending any more for who runs behind it") {
+  Workqueue q;
+  Work x, y, last;
+  int runs = 0, stolen = 0;
+  bool accepted = true;
+  Lab lab([&](Lab& l) {
+    runs = stolen = 0;
+    accepted = true;
+    init(l, q, "wq", 1);
+    l.init(x, "x", [&](Context&) { ++runs; });
+    l.init(y, "y", [&](Context&) { ++runs; });
+    l.init(last, "last", [&](Context& c) {
+      for (Work* w : {&x, &y}) accepted = (queue_work(c, q, *w) || c.aborting()) && accepted;
+    });
+    l.task("producer", [&](Context& c) {
+      for (Work* w : {&x, &y, &last}) must(queue_work(c, q, *w) || c.aborting());
+      stolen += cancel_work(c, x) ? 1 : 0;
+    });
+    l.task("canceller", [&](Context& c) { stolen += cancel_work(c, y) ? 1 : 0; });
+  });
+  std::set<int> seen;
+  const Found f = sample(lab, 3'000, "random", [&] {
+    CHECK(accepted);
+    CHECK(runs + stolen == 4);
+    seen.insert(stolen);
+  });
+  CHECK(f.text().empty());
+  CHECK(seen == std::set<int>{0, 1, 2});
+}
+
 TEST_CASE("cancel_work_sync 9: handles an item that queues itself, not somebody who queues it right after, disable_work_sync does") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
