@@ -230,7 +230,7 @@ TEST_CASE("percpu_ref 13: a put too many shows when the counters are summed") {
 TEST_CASE("percpu_ref 13: exit frees the counters: after release clean, before it a use after free, while it is switched misuse") {
   Ref r;
   Waiter released;
-  bool wait = true;
+  bool wait = true, kill = true;
   std::set<bool> live;
   Lab lab([&](Lab& l) {
     l.init(released, "released");
@@ -241,7 +241,7 @@ TEST_CASE("percpu_ref 13: exit frees the counters: after release clean, before i
       if (got) percpu_ref_put(c, r.ref);
     });
     l.task("remove", [&](Context& c) {
-      percpu_ref_kill(c, r.ref);
+      if (kill) percpu_ref_kill(c, r.ref);
       if (wait) wait_for_completion(c, released);
       percpu_ref_exit(c, r.ref);
       must(!percpu_ref_tryget_live(c, r.ref));  // looks at no counter
@@ -249,7 +249,9 @@ TEST_CASE("percpu_ref 13: exit frees the counters: after release clean, before i
   });
   CHECK(every(lab).text().empty());
   CHECK(live == std::set<bool>{false, true});
-  wait = false;
+  wait = kill = false;  // as where init has gone half way: nobody can get in any more
+  CHECK(every(lab).text() == "use-after-free(ref)@user");
+  kill = true;
   CHECK(every(lab).text() == "api-misuse(ref)@remove, use-after-free(ref)@ref/switch#1, use-after-free(ref)@user");
 }
 
