@@ -3,8 +3,8 @@
 // kernel/locking/spinlock.c, v6.18, not PREEMPT_RT. Holding one forbids sleeping (sleep-in-atomic). A lock that an interrupt takes has to
 // be taken with interrupts off everywhere else (spin_lock_irqsave), one that a softirq takes with softirqs off (spin_lock_bh): or the
 // interrupt may hit the CPU that holds it and spin for ever. Tasks run on CPUs of their own here, so that no execution shows it; the
-// checker tells it from who took the lock how, as lockdep does (irq_lock_rule.cpp): an interrupt that only tries does not spin. Left out: ticket
-// order, raw spinlocks, nesting annotations.
+// checker tells it from who took the lock how, as lockdep does (irq_lock_rule.cpp): an interrupt that only tries does not spin. Left out:
+// ticket order, raw spinlocks, nesting annotations.
 #pragma once
 
 #include "unplug/model/context.hpp"
