@@ -21,6 +21,10 @@
 
 namespace unplug::scenarios {
 
+// No task of a scenario needs so many steps. Who takes more goes round somewhere; and where somebody polls, an exhaustive search visits an
+// execution for each number of times. What replays an execution has to have the same bound.
+inline constexpr sim::EngineLimits engine_limits{.steps_per_task = 20'000};
+
 class World;
 
 // An allocation of the world, by number.

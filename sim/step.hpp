@@ -62,8 +62,8 @@ class Witnesses {
   std::uint32_t size_ = 0;
 };
 
-// Of a data choice between what a wait is for (0) and its time being up (1): the choice has no access and falls either way, but under virtual
-// time it is made when the guard holds or the time has come, whichever is first, and falls so.
+// Of a data choice between what a wait is for (0) and its time being up (1): the choice has no access and falls either way, but under
+// virtual time it is made when the guard holds or the time has come, whichever is first, and falls so.
 struct Timeout {
   ObjectId object;
   Guard guard{};  // over the word of `object`

@@ -31,8 +31,8 @@ class Checker {
  public:
   // Appends what is wrong with the execution that has just ended on `kernel`'s engine, in a fixed order. Cut executions must not be given.
   void judge(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
-  // The same of one that ended because `task` ran into its bound of steps: appends a livelock if it would have gone on for ever, and nothing
-  // if that was just a bound. Of what it did before, nothing is said.
+  // The same of one that ended because `task` ran into its bound of steps: appends a livelock if it would have gone on for ever, and
+  // nothing if that was just a bound. Of what it did before, nothing is said.
   static void judge_bound(const Kernel& kernel, const sim::Trace& trace, TaskId task, std::vector<Violation>& out) {
     livelock_rule(kernel, trace, task, out);
   }

@@ -1,10 +1,10 @@
 // Loops that nothing will end: a driver that polls a register until a bit goes away, on a device that is gone and answers all ones.
 //
-// A task that has run into its bound of steps has been repeating some of them, the same in every respect, the values that they found included,
-// while every other task had ended, waits for what no such loop brings, or repeats likewise. Steps are all that is looked at: a loop that
-// counts in a local variable looks the same, as long as the bound is shorter than it. What could still fall otherwise ends a loop: if a data
-// choice is in it, or somebody else could go on who was never chosen, the bound was just a bound. All this is read off the steps of each task
-// and the order of those that conflict, so that it is the same for every linearisation.
+// A task that has run into its bound of steps has been repeating some of them, the same in every respect, the values that they found
+// included, while every other task had ended, waits for what no such loop brings, or repeats likewise. Steps are all that is looked at: a
+// loop that counts in a local variable looks the same, as long as the bound is shorter than it. What could still fall otherwise ends a
+// loop: if a data choice is in it, or somebody else could go on who was never chosen, the bound was just a bound. All this is read off the
+// steps of each task and the order of those that conflict, so that it is the same for every linearisation.
 #include <algorithm>
 #include <optional>
 #include <tuple>

@@ -1,9 +1,9 @@
 // What lockdep makes of the order of locks: a graph of what was taken, or waited for, under what, and a warning for each cycle in it.
 //
 // kernel/locking/lockdep.c, v6.18. Locks of one declared name are one class, as those of one lock_class_key are. The running of what others
-// can wait for (a work function, a timer, an attribute's operation, an SRCU read-side section) is a class as well. Readers that can be inside
-// each other (SRCU, attributes) don't close a cycle with one another; readers of an rwsem do, as a waiting writer keeps them out. The graph is
-// of one execution, and does not ask who can run beside whom, nor what else was held each time.
+// can wait for (a work function, a timer, an attribute's operation, an SRCU read-side section) is a class as well. Readers that can be
+// inside each other (SRCU, attributes) don't close a cycle with one another; readers of an rwsem do, as a waiting writer keeps them out.
+// The graph is of one execution, and does not ask who can run beside whom, nor what else was held each time.
 #include <algorithm>
 #include <set>
 

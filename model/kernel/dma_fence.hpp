@@ -1,10 +1,10 @@
 // Fences with callbacks.
 //
-// drivers/dma-buf/dma-fence.c, v6.18. A fence is signalled once, for ever. Who signals it runs its callbacks, in its own context and under the
-// fence's lock, which is whatever spinlock the creator of the fence gave it: a callback must not sleep, nor take that lock. Adding and removing
-// callbacks take it too, so that a callback that could not be removed has run to its end. Nothing keeps the memory or the text of a callback
-// alive but removing it. Waiting and the fence's word are those of waiter.hpp. Left out: references to fences, enable_signaling(), errors,
-// timestamps, deadlines, fence arrays and chains.
+// drivers/dma-buf/dma-fence.c, v6.18. A fence is signalled once, for ever. Who signals it runs its callbacks, in its own context and under
+// the fence's lock, which is whatever spinlock the creator of the fence gave it: a callback must not sleep, nor take that lock. Adding and
+// removing callbacks take it too, so that a callback that could not be removed has run to its end. Nothing keeps the memory or the text of
+// a callback alive but removing it. Waiting and the fence's word are those of waiter.hpp. Left out: references to fences,
+// enable_signaling(), errors, timestamps, deadlines, fence arrays and chains.
 #pragma once
 
 #include <vector>

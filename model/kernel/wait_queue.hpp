@@ -1,12 +1,12 @@
 // Wait queues: sleeping until somebody says that it is worth looking again.
 //
-// include/linux/wait.h, kernel/sched/wait.c, v6.18. A wake-up says nothing about any condition: who sleeps looks at it before and after, and who
-// changes it and doesn't wake leaves him asleep. prepare_to_wait() puts the task on the queue and into its sleeping state, so that a wake-up
-// from then on ends the schedule() that follows, whenever that comes: look at the condition in between, and none is lost; look before, and one
-// can be. wake_up_interruptible() passes over who sleeps uninterruptibly. A wake-up takes an entry off the queue (autoremove_wake_function()),
-// finish_wait() touches the queue only if the entry is still on it; but wait_event() prepares again before it looks, so that its queue has to
-// outlive the wake-up. poll() keeps its entry on the queue until it returns, wake-ups or not.
-// `owner` says who can end a wait. Left out: exclusive waiters, wake-ups of the task itself (wake_up_process(), kthread_stop()), epoll.
+// include/linux/wait.h, kernel/sched/wait.c, v6.18. A wake-up says nothing about any condition: who sleeps looks at it before and after,
+// and who changes it and doesn't wake leaves him asleep. prepare_to_wait() puts the task on the queue and into its sleeping state, so that
+// a wake-up from then on ends the schedule() that follows, whenever that comes: look at the condition in between, and none is lost; look
+// before, and one can be. wake_up_interruptible() passes over who sleeps uninterruptibly. A wake-up takes an entry off the queue
+// (autoremove_wake_function()), finish_wait() touches the queue only if the entry is still on it; but wait_event() prepares again before it
+// looks, so that its queue has to outlive the wake-up. poll() keeps its entry on the queue until it returns, wake-ups or not. `owner` says
+// who can end a wait. Left out: exclusive waiters, wake-ups of the task itself (wake_up_process(), kthread_stop()), epoll.
 #pragma once
 
 #include <functional>

@@ -2,9 +2,9 @@
 //
 // struct completion: kernel/sched/completion.c, v6.18 (complete() lets one waiter go, complete_all() all). struct dma_fence:
 // drivers/dma-buf/dma-fence.c, v6.18 (signalled once, for ever). `owner` says who can end the wait; a fence that user space controls may
-// never signal. shoot_down() is what a driver does at removal so that its waiters become bounded: they return with an error.
-// A wait with a timeout, or one that a signal ends, is chosen to end so or to be done (wait_limits.hpp); the kernel looks once more either way,
-// and who finds it completed consumes that. Callbacks of fences are in dma_fence.hpp. Left out: wait-queue ordering.
+// never signal. shoot_down() is what a driver does at removal so that its waiters become bounded: they return with an error. A wait with a
+// timeout, or one that a signal ends, is chosen to end so or to be done (wait_limits.hpp); the kernel looks once more either way, and who
+// finds it completed consumes that. Callbacks of fences are in dma_fence.hpp. Left out: wait-queue ordering.
 #pragma once
 
 #include "unplug/model/kernel/wait_limits.hpp"
@@ -30,8 +30,8 @@ bool completion_done(Context& context, const Waiter& w);
 // Waits. true: completed; false: shot down.
 bool wait_for_completion(Context& context, Waiter& w);
 bool dma_fence_wait(Context& context, Waiter& w);
-// How a wait that can end in other ways ended. The kernel says: how much time was left, 0, -ERESTARTSYS; and, shot down, what the driver has
-// its waiters answer.
+// How a wait that can end in other ways ended. The kernel says: how much time was left, 0, -ERESTARTSYS; and, shot down, what the driver
+// has its waiters answer.
 enum class Waited : std::uint8_t { shot_down, completed, expired, interrupted };
 Waited wait_for_completion_timeout(Context& context, Waiter& w, sim::Duration timeout);
 Waited wait_for_completion_interruptible(Context& context, Waiter& w);

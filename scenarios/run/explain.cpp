@@ -150,7 +150,7 @@ struct Explainer::Impl {
     return e;
   }
 
-  sim::Engine engine;
+  sim::Engine engine{engine_limits};
   World world;
   model::Checker checker;
   std::vector<model::Violation> violations;

@@ -37,7 +37,7 @@ class CellWorker final : public sim::CampaignWorker {
   void deliver() override { into_.merge(gatherer_.finish()); }
 
  private:
-  sim::Engine engine_;
+  sim::Engine engine_{engine_limits};
   World world_;
   std::unique_ptr<sim::Strategy> strategy_;
   Gatherer gatherer_;

@@ -28,7 +28,7 @@ struct SearchBench {
     gatherer.add(index, engine.trace(), outcome);
     if (progress && ++taken % 1024 == 0) progress(taken);
   }
-  sim::Engine engine;
+  sim::Engine engine{engine_limits};
   World world;
   Gatherer gatherer;
   std::uint64_t taken = 0;

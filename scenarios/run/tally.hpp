@@ -83,8 +83,8 @@ class Gatherer {
   std::size_t many_fingerprints_ = 1U << 20U;  // above, those that are there twice are dropped
 };
 
-// Everything that is wrong with the execution that has just ended in `world`: the checker's violations, and slow-remove if `timed`. false: it
-// was cut, and there is nothing to say about it.
+// Everything that is wrong with the execution that has just ended in `world`: the checker's violations, and slow-remove if `timed`. false:
+// it was cut, and there is nothing to say about it.
 bool judge(World& world, model::Checker& checker, const sim::Trace& trace, const sim::Outcome& outcome, bool timed,
            std::vector<model::Violation>& out);
 

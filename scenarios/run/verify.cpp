@@ -33,7 +33,7 @@ void walk(const Scenario& s, const VerifyOptions& options, unsigned rounds, cons
     for (std::size_t f = 0; f < s.forms.size(); ++f) {
       for (const PolicyFile& policy : s.policies) {
         for (const std::string& name : options.strategies) {
-          sim::Engine engine;
+          sim::Engine engine(engine_limits);
           World world(s.program(m, f), policy.spec, engine);
           model::Checker checker;
           for (unsigned round = 1; round <= rounds; ++round) {

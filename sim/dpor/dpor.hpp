@@ -29,8 +29,8 @@ struct DporOptions {
   std::uint64_t seed = 0;                     // of the random streams: durations, phases
   std::uint64_t max_executions = UINT64_MAX;  // traces, after which it stops
   std::size_t max_wakeup_nodes = 1'000'000;   // above: Result::Kind::memory
-  // A task that has taken so many steps in a row while others could is left for one of them where the choice is free: who polls what they are
-  // to write would otherwise run into its bound first, and never be seen to meet them.
+  // A task that has taken so many steps in a row while others could is left for one of them where the choice is free: who polls what they
+  // are to write would otherwise run into its bound first, and never be seen to meet them.
   std::uint32_t fair_after = 1000;
   const std::atomic<bool>* stop = nullptr;  // once it is true, it stops
 };
