@@ -293,10 +293,8 @@ TEST_CASE("mmap 2.3: munmap waits for faults under way, a fault that comes too l
 TEST_CASE("mmap 2.3: a fork has a VMA of its own with its own reference, and zapping finds it however they meet") {
   Mapped m;
   std::set<UserAccess> in_child;
-  Waiter forked;
   Lab lab([&](Lab& l) {
     m.init(l);
-    l.init(forked, "forked");
     l.task("user", [&](Context& c) {
       m.open(c);
       must(vfs_mmap(c, m.file, m.mapping, m.vma) == 0);
@@ -321,6 +319,7 @@ TEST_CASE("mmap 2.3: a fork has a VMA of its own with its own reference, and zap
                 CHECK(m.closed == 2);
                 CHECK(word(lab, m.file.count) == 0);
                 CHECK(word(lab, m.module.object) == 1);
+                for (const ObjectId gone : {m.vma.pte, m.child.pte}) CHECK(word(lab, gone) == 0);
               })
             .text()
             .empty());

@@ -200,6 +200,51 @@ TEST_CASE("poll 17.12: a poll in flight holds the file, close by another thread 
   CHECK(released_by == std::set<std::string>{"user", "closer"});
 }
 
+TEST_CASE("poll 17.12: the entries of a sleeping poll hold the file by themselves, release runs in the task that polls") {
+  Polled p;
+  Waiter registered, closed;
+  std::set<std::string> released_by;
+  p.release.body = [&](Context& c, File&) {
+    mark(c);
+    must(p.queue.tables.empty());
+    released_by.insert(c.kernel().text(c.engine().current_name()));
+    return 0;
+  };
+  struct Argument {
+    Polled* polled;
+    Waiter* registered;
+  } argument{&p, &registered};
+  Lab lab([&](Lab& l) {
+    p.init(l, Owner::driver);
+    l.init(registered, "registered");
+    l.init(closed, "closed");
+    p.ops.poll = [](Context& c, File& f, PollTable& t, void* a) {
+      auto& arg = *static_cast<Argument*>(a);
+      const std::uint32_t mask = Polled::poll(c, f, t, arg.polled);
+      complete(c, *arg.registered);
+      return mask;
+    };
+    p.ops.poll_argument = &argument;
+    l.task("user", [&](Context& c) {
+      p.open(c);
+      p.wait(c);
+    });
+    l.task("closer", [&](Context& c) {
+      wait_for_completion(c, registered);
+      File theirs = p.file;
+      vfs_close(c, theirs);
+      complete(c, closed);
+    });
+    l.task("driver", [&](Context& c) {
+      wait_for_completion(c, closed);
+      set(c, p.state, 1, 0);
+      wake_up_poll(c, p.queue);
+    });
+  });
+  CHECK(every(lab, [&] { CHECK(word(lab, p.file.count) == 0); }).text().empty());
+  CHECK(released_by == std::set<std::string>{"user"});
+}
+
 TEST_CASE(
     "poll: without ->poll a file is readable and writable, a refused entry is EPOLLERR, and one ready file keeps poll from sleeping") {
   Polled p, q;

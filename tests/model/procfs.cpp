@@ -287,7 +287,7 @@ TEST_CASE("procfs: removal from its own operation, or from its own release, or u
   });
   CHECK(every(lab).text() == "deadlock(entry)@user");
   form = Form::release;
-  CHECK(every(lab).text() == "deadlock(entry)@user");
+  CHECK(every(lab).details.at("deadlock(entry)@user") == "'user' waits in close_pdeo(entry) for 'user' waits in close_pdeo(entry)");
   form = Form::under_lock;
   CHECK(every(lab).text() == "deadlock(entry)@remover, deadlock(lock)@user");
 }
