@@ -211,7 +211,7 @@ class Kernel {
   Rcu* interrupt_rcu = nullptr;  // the domain that interrupt handlers are readers of (rcu_watch_interrupts); null: nobody looks
   std::vector<RemovalWait> removal_waits;
   OperationCounts operations;
-  ObjectId faults;  // word: faults left to inject (kernel/fault.hpp); none if the configuration has none
+  ObjectId faults;           // word: faults left to inject (kernel/fault.hpp); none if the configuration has none
   std::vector<Work*> works;  // every work item, in the order in which they were made: for what waits for a queue that all share
 
  private:

@@ -2,9 +2,9 @@
 //
 // fs/char_dev.c (chrdev_open, cdev_del), drivers/char/misc.c (misc_open, misc_deregister), v6.18. open looks the device up, takes a
 // reference on the module that fops.owner names, calls the driver. Removing the name gates open() and nothing else: files stay open, and
-// their operations callable. misc_open() holds misc_mtx while the driver's open() runs: misc_deregister() waits for opens in flight, and one
-// open that blocks holds up every misc open and deregistration; cdev_del() waits for nobody. Every operation runs between enter() and exit()
-// of the policy's entry guard, whose code lives in a core module.
+// their operations callable. misc_open() holds misc_mtx while the driver's open() runs: misc_deregister() waits for opens in flight, and
+// one open that blocks holds up every misc open and deregistration; cdev_del() waits for nobody. Every operation runs between enter() and
+// exit() of the policy's entry guard, whose code lives in a core module.
 // A device here is no more than its name. What lies below a cdev (its kobject, the caches in inodes, the second module reference by
 // cdev->owner, the re-open hole) is in cdev.hpp; what becomes of the open file, in file.hpp.
 #pragma once

@@ -1,11 +1,11 @@
 // debugfs files: descriptors that outlive what they show, and the proxy in front of it.
 //
-// fs/debugfs/file.c (debugfs_file_get, full_proxy_*, open_proxy_open) and fs/debugfs/inode.c (debugfs_remove, __debugfs_file_removed), v6.18.
-// Every operation takes a use of the file for as long as it runs: removed, it fails with -EIO, poll with EPOLLHUP, open with -ENOENT.
-// debugfs_remove() takes the file away and waits until nobody uses it, not for open descriptors. Their ->release() is always forwarded,
-// removed or not, and its text has to be there: open takes fops_get() (-ENXIO: the module is unloading and has not removed the file). Files
-// made by debugfs_create_file_unsafe() have the reference on the module, and no protection after open. Removing a file from its own
-// operation waits for itself.
+// fs/debugfs/file.c (debugfs_file_get, full_proxy_*, open_proxy_open) and fs/debugfs/inode.c (debugfs_remove, __debugfs_file_removed),
+// v6.18. Every operation takes a use of the file for as long as it runs: removed, it fails with -EIO, poll with EPOLLHUP, open with
+// -ENOENT. debugfs_remove() takes the file away and waits until nobody uses it, not for open descriptors. Their ->release() is always
+// forwarded, removed or not, and its text has to be there: open takes fops_get() (-ENXIO: the module is unloading and has not removed the
+// file). Files made by debugfs_create_file_unsafe() have the reference on the module, and no protection after open. Removing a file from
+// its own operation waits for itself.
 // Left out: the lazy allocation of the use count, cancellations, directories, lockdown, seq_file.
 #pragma once
 

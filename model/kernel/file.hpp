@@ -4,9 +4,9 @@
 // A descriptor, its duplicates, one that fork() left with a child, a message in flight (SCM_RIGHTS), a file registered with io_uring, a VMA
 // and an operation in flight are all the same: references, counted in one word. Whoever drops the last one runs __fput() in its own task,
 // after the operation it was in (task work): ->release(), then cdev_put(), then fops_put(), then the struct is freed. So close() is the end
-// of a file only if nobody else has one. An operation calls what f_op names when it begins; replacing f_op meanwhile changes nothing for it.
-// A file that only one task refers to has a count that nobody can tell from 1: it takes no steps (FileParts says which files need them).
-// Left out: fput() outside of process context (delayed_fput), f_pos and its lock, fasync, O_PATH, leases.
+// of a file only if nobody else has one. An operation calls what f_op names when it begins; replacing f_op meanwhile changes nothing for
+// it. A file that only one task refers to has a count that nobody can tell from 1: it takes no steps (FileParts says which files need
+// them). Left out: fput() outside of process context (delayed_fput), f_pos and its lock, fasync, O_PATH, leases.
 #pragma once
 
 #include "unplug/model/kernel/memory.hpp"

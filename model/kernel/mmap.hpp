@@ -5,8 +5,8 @@
 // nothing can refuse, so what it maps has to be there; if not, the driver's ->fault decides: it puts an entry in (of the device, or of a
 // dummy page), or SIGBUS. It runs under the reader's side of mmap_lock, in the task that faulted.
 // unmap_mapping_range() takes away the entries of every VMA of an address space, and flushes TLBs: it waits for accesses that are being
-// made by a CPU that very moment, not for faults under way, and keeps nobody from faulting the entry in again: a flag that ->fault tests under
-// a lock or SRCU has to be set before. munmap() waits for faults (mmap_lock).
+// made by a CPU that very moment, not for faults under way, and keeps nobody from faulting the entry in again: a flag that ->fault tests
+// under a lock or SRCU has to be set before. munmap() waits for faults (mmap_lock).
 // One entry stands for all of a mapping. Left out: per-VMA locks, private mappings and their copies, huge pages, mremap, mlock, exec.
 #pragma once
 

@@ -3,9 +3,9 @@
 // fs/select.c (do_poll, __pollwait, poll_freewait), fs/eventpoll.c (ep_insert, ep_poll_callback, ep_remove, eventpoll_release),
 // kernel/sched/wait.c (wake_up_poll, wake_up_pollfree), v6.18. ->poll calls poll_wait() for each queue that can wake, then says what is
 // ready. poll(2) holds a reference on each file while it sleeps, and takes its entries off the queues when it returns: the queues have to
-// be there until then, however it was woken. An epoll holds no reference on the file and leaves its entry on the queue until the file's last
-// reference goes (eventpoll_release(), before ->release()) or EPOLL_CTL_DEL: a queue that dies earlier, with a device or a thread, has to
-// throw the entries off first: wake_up_pollfree(), and free the queue after a grace period of RCU.
+// be there until then, however it was woken. An epoll holds no reference on the file and leaves its entry on the queue until the file's
+// last reference goes (eventpoll_release(), before ->release()) or EPOLL_CTL_DEL: a queue that dies earlier, with a device or a thread,
+// has to throw the entries off first: wake_up_pollfree(), and free the queue after a grace period of RCU.
 // Removal has to wake: who sleeps on a queue of a device that is gone sleeps on. A wake tells nobody why: ->poll is asked again, and has
 // to answer EPOLLHUP | EPOLLERR. Left out: timeouts and signals, exclusive and edge-triggered entries, nested epolls, io_uring's poll.
 #pragma once

@@ -1,9 +1,9 @@
 // procfs entries: removal that ends open files by itself.
 //
 // fs/proc/inode.c (use_pde, unuse_pde, proc_entry_rundown, close_pdeo, proc_reg_*) and fs/proc/generic.c (remove_proc_entry), v6.18. Every
-// operation counts itself in for as long as it runs; no open file pins the module. remove_proc_entry() shuts the gate (a bias on the count),
-// waits for operations in flight, and then calls ->proc_release of every file still open itself: after it no code of the module runs on
-// behalf of the entry, and a later close() finds nothing to do. A close() that comes at the same time as removal waits for it where
+// operation counts itself in for as long as it runs; no open file pins the module. remove_proc_entry() shuts the gate (a bias on the
+// count), waits for operations in flight, and then calls ->proc_release of every file still open itself: after it no code of the module
+// runs on behalf of the entry, and a later close() finds nothing to do. A close() that comes at the same time as removal waits for it where
 // removal is releasing its file, and removal waits for a close() that is releasing. After removal: read, write and mmap -EIO, ioctl
 // -ENOTTY, lseek -EINVAL, open -ENOENT, poll what a file without ->poll answers.
 // Removing the entry from its own operation, or holding a lock that one takes, never returns. Left out: directories, permanent entries,

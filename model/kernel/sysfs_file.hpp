@@ -1,10 +1,10 @@
 // Descriptors of sysfs attributes: what an open file is good for once the attribute has gone.
 //
-// fs/kernfs/file.c (kernfs_fop_open, _read_iter, _poll, _mmap, kernfs_vma_fault, kernfs_notify, kernfs_drain_open_files), v6.18. An open file
-// pins the node and nothing else: neither the module nor the binding. Each operation takes the active reference for as long as it runs, a
-// fault of a mapped binary attribute as well: after removal they answer -ENODEV, EPOLLERR | EPOLLPRI, SIGBUS. Removal drains, and then
-// takes the mappings of binary attributes away. It does not wake a poll(2) that sleeps: kernfs_drain_open_files() looks at mappings and at
-// files with ->release, and at nothing else; the poll sleeps on memory of the open file. sysfs_notify() wakes.
+// fs/kernfs/file.c (kernfs_fop_open, _read_iter, _poll, _mmap, kernfs_vma_fault, kernfs_notify, kernfs_drain_open_files), v6.18. An open
+// file pins the node and nothing else: neither the module nor the binding. Each operation takes the active reference for as long as it
+// runs, a fault of a mapped binary attribute as well: after removal they answer -ENODEV, EPOLLERR | EPOLLPRI, SIGBUS. Removal drains, and
+// then takes the mappings of binary attributes away. It does not wake a poll(2) that sleeps: kernfs_drain_open_files() looks at mappings
+// and at files with ->release, and at nothing else; the poll sleeps on memory of the open file. sysfs_notify() wakes.
 // Left out: buffers and seq_file, ->release of kernfs files, vm_ops->open; a mapping with vm_ops->close is refused, as there.
 #pragma once
 

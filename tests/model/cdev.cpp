@@ -1,83 +1,9 @@
-// kernel/cdev: what lies below a character device, and bugs of files that stay open (corpus S7, S19).
-#include "unplug/model/kernel/cdev.hpp"
-
-#include "support.hpp"
+// kernel/cdev: what lies below a character device.
+#include "model/cdev_driver.hpp"
 
 namespace unplug::model::test {
-namespace {
-
-constexpr int enoent = -2, enxio = -6, ebusy = -16;
-
-std::uint64_t word(const Lab& lab, ObjectId object) { return lab.engine.trace().objects[object.index()].word; }
-
-// A reference count in driver memory: kref_get(), and kref_put() that answers whether it was the last.
-void kref_get(Context& c, const Allocation& a) {
-  sim::Step s = c.make(mark_op, a.life);
-  s.access = {a.fields[0].second, sim::AccessKind::write};
-  c.engine().step(s, [](std::uint64_t& w) { ++w; });
-}
-bool kref_put(Context& c, const Allocation& a) {
-  sim::Step s = c.make(mark_op, a.life);
-  s.access = {a.fields[0].second, sim::AccessKind::write};
-  return c.engine().step(s, [](std::uint64_t& w) { return --w == 0; });
-}
-
-// A driver with a cdev inside its private memory.
-struct Driver {
-  Module module, core;
-  CdevMap map;
-  DeviceNumber number;
-  DeviceNode node;
-  CharInode mknod;
-  Cdev cdev;
-  FileOperations ops;
-  FileBody open, release, ioctl;
-  Allocation priv;  // field 0: a count, from 1
-  bool fops_owner = true, cdev_owner = true;
-  int releases = 0;
-
-  void init(Lab& l, LifetimeId binding = {}) {
-    releases = 0;
-    l.init(module, "foo");
-    l.init(core, "core");
-    init_allocation(l.kernel, priv, l.name("priv"), l.name("priv"), {}, true);
-    add_field(l.kernel, priv, l.name("kref"), 1);
-    init_cdev_map(l.kernel, map);
-    init_device_number(l.kernel, map, number, l.name("dev_t"));
-    init_device_node(l.kernel, number, node, l.name("node"), l.name("node"));
-    init_char_inode(l.kernel, number, mknod, l.name("mknod"));
-    init_cdev(l.kernel, number, cdev, l.name("cdev"), l.name("cdev"), priv.life, binding);
-    ops = {};
-    ops.owner = fops_owner ? &module : nullptr;
-    const auto set = [](FileBody& b, FileOperation& operation, void*& argument) {
-      if (!b.body) return;
-      operation = FileBody::run;
-      argument = &b;
-    };
-    set(open, ops.open, ops.open_argument);
-    set(release, ops.release, ops.release_argument);
-    set(ioctl, ops.ioctl, ops.ioctl_argument);
-    cdev.ops = &ops;
-    cdev.owner = cdev_owner ? &core : nullptr;
-    cdev.parent = {};
-  }
-  // The memory that the cdev is in goes when nobody refers to it, the cdev's kobject included.
-  void parented() {
-    cdev.parent = {[](Context& c, void* d) { kref_get(c, static_cast<Driver*>(d)->priv); },
-                   [](Context& c, void* d) { static_cast<Driver*>(d)->put(c); }, this};
-  }
-  void put(Context& c) {
-    if (kref_put(c, priv) && !c.aborting()) kfree(c, priv);
-  }
-  std::uint64_t references(Context& c, const Module& m) {
-    return c.engine().step({.operation = &mark_op, .access = {m.object, sim::AccessKind::read}}, [](std::uint64_t w) { return w - 1; });
-  }
-};
-
-}  // namespace
-
 TEST_CASE("cdev 2.1: an open file holds a reference on cdev->owner and one on fops.owner, release runs before either goes") {
-  Driver d;
+  CdevDriver d;
   Lab* lab = nullptr;
   bool same = false;
   std::set<DeleteResult> unloads;
@@ -127,7 +53,7 @@ TEST_CASE("cdev 2.1: an open file holds a reference on cdev->owner and one on fo
 }
 
 TEST_CASE("cdev 2.1: -ENXIO without a device, and when the module of the cdev or of the fops is GOING, and nothing is kept then") {
-  Driver d;
+  CdevDriver d;
   int form = 0;
   Lab lab([&](Lab& l) {
     d.init(l);
@@ -157,7 +83,7 @@ TEST_CASE("cdev 2.1: -ENXIO without a device, and when the module of the cdev or
 }
 
 TEST_CASE("cdev 2.1: an open that the driver refuses gives both references and the kobject back") {
-  Driver d;
+  CdevDriver d;
   d.open.body = [](Context& c, File&) {
     mark(c);
     return -12;
@@ -181,7 +107,7 @@ TEST_CASE("cdev 2.1: an open that the driver refuses gives both references and t
 }
 
 TEST_CASE("cdev 2.1: opens of one inode race for its cache, and each has its own reference") {
-  Driver d;
+  CdevDriver d;
   std::array<File, 2> files;
   Lab lab([&](Lab& l) {
     d.fops_owner = d.cdev_owner = false;
@@ -209,7 +135,7 @@ TEST_CASE("cdev 2.1: opens of one inode race for its cache, and each has its own
 }
 
 TEST_CASE("cdev 2.1: opens that looked up different cdevs under one number end up with the one that the inode remembers") {
-  Driver d;
+  CdevDriver d;
   Cdev second;
   std::array<File, 2> files;
   std::set<std::uint64_t> remembered;
@@ -242,7 +168,7 @@ TEST_CASE("cdev 2.1: opens that looked up different cdevs under one number end u
 }
 
 TEST_CASE("cdev 2.2: cdev_del neither gates nor drains the operations of open files, memory lives until the last of them") {
-  Driver d;
+  CdevDriver d;
   Allocation window;
   std::set<int> ioctls;
   bool freed = false;
@@ -287,7 +213,7 @@ TEST_CASE("cdev 2.2: cdev_del neither gates nor drains the operations of open fi
 }
 
 TEST_CASE("cdev 2.2: the re-open hole: through an inode that remembers the cdev an open succeeds after cdev_del, while a file is open") {
-  Driver d;
+  CdevDriver d;
   bool dead_check = false;
   Allocation state;
   d.open.body = [&](Context& c, File&) { return dead_check && get(c, state) != 0 ? enxio : 0; };
@@ -318,7 +244,7 @@ TEST_CASE("cdev 2.2: the re-open hole: through an inode that remembers the cdev 
 }
 
 TEST_CASE("cdev 2.1, 2.2: an open by lookup or by cache races with cdev_del and with the end of the memory, and loses cleanly") {
-  Driver d;
+  CdevDriver d;
   bool cached = true;
   std::set<int> results;
   File first, file;
@@ -352,7 +278,7 @@ TEST_CASE("cdev 2.1, 2.2: an open by lookup or by cache races with cdev_del and 
 }
 
 TEST_CASE("cdev 2.2: cdev_device_del removes the node, drains attributes, then deletes the cdev, cdev_del alone drains none") {
-  Driver d;
+  CdevDriver d;
   SysfsAttribute a, b;
   Allocation shown;
   bool device_del = true;
@@ -396,7 +322,7 @@ TEST_CASE("cdev 2.2: cdev_device_del removes the node, drains attributes, then d
 
 TEST_CASE(
     "cdev 2.2, 15: a number that is taken is -EBUSY, an attribute that is there -EEXIST, deleting twice is double-release, never a leak") {
-  Driver d;
+  CdevDriver d;
   Cdev second;
   SysfsAttribute a;
   Device device;
@@ -449,7 +375,7 @@ TEST_CASE(
 }
 
 TEST_CASE("cdev: one cdev_put too many is misuse") {
-  Driver d;
+  CdevDriver d;
   Lab lab([&](Lab& l) {
     d.init(l);
     l.task("t", [&](Context& c) {
@@ -464,96 +390,6 @@ TEST_CASE("cdev: one cdev_put too many is misuse") {
   const Found f = every(lab);
   CHECK(f.count("api-misuse(cdev)@t") > 0);
   CHECK(f.count("api-misuse(foo)@t") == 0);
-}
-
-TEST_CASE("cdev S7: a cdev embedded in memory that release frees is put after that, unless the memory is the parent of its kobject") {
-  Driver d;
-  bool parent = false, close_first = false;
-  Waiter opened, closed;
-  d.open.body = [&](Context& c, File&) {
-    kref_get(c, d.priv);
-    return 0;
-  };
-  d.release.body = [&](Context& c, File&) {
-    d.put(c);
-    return 0;
-  };
-  Lab lab([&](Lab& l) {
-    d.fops_owner = d.cdev_owner = false;
-    d.init(l);
-    if (parent) d.parented();
-    l.init(opened, "opened");
-    l.init(closed, "closed");
-    l.task("driver", [&](Context& c) {
-      must(cdev_add(c, d.cdev) == 0);
-      wait_for_completion(c, close_first ? closed : opened);
-      cdev_del(c, d.cdev);
-      d.put(c);
-    });
-    l.task("user", [&](Context& c) {
-      File file;
-      init_file(l.kernel, file);
-      if (chrdev_open(c, d.mknod, file) != 0) return complete_all(c, close_first ? closed : opened);
-      complete(c, opened);
-      vfs_close(c, file);
-      complete(c, closed);
-    });
-  });
-  CHECK(every(lab).text() == "use-after-free(priv)@user");
-  close_first = true;
-  CHECK(every(lab).text().empty());
-  close_first = false;
-  parent = true;
-  CHECK(every(lab, [&] { CHECK(word(lab, d.priv.fields[0].second) == 0); }).text().empty());
-}
-
-TEST_CASE("cdev S19: removal that waits for the last close is unbounded while a file is open, and nothing to report if it is closed") {
-  Driver d;
-  Waiter released, opened;
-  enum class User { never, closes, after_removal } user = User::never;
-  Waiter removed, quit;
-  d.open.body = [&](Context& c, File&) {
-    kref_get(c, d.priv);
-    return 0;
-  };
-  d.release.body = [&](Context& c, File&) {
-    if (kref_put(c, d.priv)) complete(c, released);
-    return 0;
-  };
-  Lab lab([&](Lab& l) {
-    d.init(l);
-    l.init(released, "released", Owner::driver);
-    l.init(opened, "opened");
-    l.init(removed, "removed");
-    l.init(quit, "quit", Owner::user);
-    l.task("user", [&](Context& c) {
-      must(cdev_add(c, d.cdev) == 0);
-      File file;
-      init_file(l.kernel, file);
-      must(chrdev_open(c, d.mknod, file) == 0);
-      c.engine().step({.operation = &mark_op, .access = {released.object, sim::AccessKind::read}},
-                      [&](std::uint64_t) { c.kernel().hold(released.object, c.engine().current()); });
-      complete(c, opened);
-      if (user == User::never) wait_for_completion(c, quit);
-      if (user == User::after_removal) wait_for_completion(c, removed);
-      vfs_close(c, file);
-    });
-    l.remover("remover", [&](Context& c) {
-      wait_for_completion(c, opened);
-      c.kernel().removal_phase = RemovalPhase::remove;
-      cdev_del(c, d.cdev);
-      if (kref_put(c, d.priv)) complete(c, released);
-      wait_for_completion(c, released);
-      complete(c, removed);
-    });
-  });
-  CHECK(every(lab).text() == "unbounded-remove(released)@remover");
-  user = User::closes;
-  CHECK(every(lab).text().empty());
-  user = User::after_removal;
-  const Found f = every(lab);
-  CHECK(f.count("deadlock(released)@remover") + f.count("deadlock(removed)@user") > 0);
-  CHECK(f.count("hung-remove(released)@remover") > 0);
 }
 
 }  // namespace unplug::model::test
