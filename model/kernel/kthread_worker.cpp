@@ -36,7 +36,7 @@ void refresh(const KthreadWorker& worker, std::uint64_t& word) {
 }
 
 // A step under worker->lock.
-sim::Step under_lock(const Context& context, const Operation& operation, const KthreadWorker& worker, LifetimeId home = {}) {
+sim::Step under_lock(Context& context, const Operation& operation, const KthreadWorker& worker, LifetimeId home = {}) {
   sim::Step s = context.make(operation, home);
   s.uses.add(worker.life);
   s.access = {worker.object, sim::AccessKind::write};

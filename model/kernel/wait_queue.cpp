@@ -21,7 +21,7 @@ sim::Guard woken(const WaitEntry& e) {
   return sim::Guard::at_least((e.seen & mask_of(e)) + unit, mask_of(e));
 }
 
-sim::Step step_on(const Context& context, const WaitQueue& q, const Operation& operation, LifetimeId home) {
+sim::Step step_on(Context& context, const WaitQueue& q, const Operation& operation, LifetimeId home) {
   sim::Step s = context.make(operation, home);
   s.access = {q.object, sim::AccessKind::read};
   return s;

@@ -142,7 +142,7 @@ bool take_off_list(Context& context, Workqueue& q, Work& w, std::uint64_t number
   return !context.aborting();
 }
 
-sim::Step on_queue(const Context& context, const Operation& operation, Workqueue& q, LifetimeId home = {}) {
+sim::Step on_queue(Context& context, const Operation& operation, Workqueue& q, LifetimeId home = {}) {
   sim::Step s = context.make(operation, home);
   s.uses.add(q.life);
   s.access = {q.object, sim::AccessKind::write};
