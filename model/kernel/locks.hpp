@@ -2,7 +2,7 @@
 //
 // Mutex: kernel/locking/mutex.c, v6.18: lock, trylock, unlock by the owner only, lock until a signal arrives. Fairness, spinning and
 // hand-over are left out: who of several waiters goes on is a choice.
-// Rwsem: kernel/locking/rwsem.c, v6.18: a waiting writer blocks new readers (so a nested down_read() can deadlock), and keeps a trylock from
+// Rwsem: kernel/locking/rwsem.c, v6.18: a waiting writer blocks new readers (so a nested down_read() can deadlock), and keeps trylocks from
 // reading. Owner tracking of readers is left out, and that readers who queued before a waiting writer go in when a writer downgrades.
 // A signal ends a wait with -EINTR, but who finds the lock free takes it all the same (wait_limits.hpp).
 #pragma once
