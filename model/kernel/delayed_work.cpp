@@ -119,6 +119,7 @@ void init_delayed_work(Kernel& kernel, DelayedWork& w, NameId unique_name, NameI
   w.timer.hr_function = nullptr;
   w.timer.argument = &w;
   init_timer(kernel, w.timer, timer_name, declared, home, timer_task);
+  w.timer.map = timer_name;  // a class of its own: who waits for the timer doesn't wait for the work
 }
 
 bool queue_delayed_work(Context& context, DelayedWork& w, sim::Duration delay) {

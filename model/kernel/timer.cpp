@@ -49,7 +49,7 @@ void runner(void* argument) {
                  [&](std::uint64_t& word) {
                    word = (word & ~pending) | running;
                    context.kernel().hold(t.object, me);
-                   if (!hr) context.lock_hold({t.object, t.name, LockUse::exclusive, true});
+                   if (!hr) context.lock_hold({t.object, t.map, LockUse::exclusive, true});
                  });
     if (context.aborting()) return;
     const bool again = expired(context, t);
@@ -73,7 +73,7 @@ void runner(void* argument) {
 bool take_off_when_idle(Context& context, Timer& t, const Operation& operation, std::string_view what, std::uint64_t mark) {
   if (context.kind() == ContextKind::hardirq)
     context.kernel().report(ViolationClass::api_misuse, t.name, std::string(what) + "() in hard interrupt context", Shown::next);
-  if (t.hr_function == nullptr) context.lock_acquire(t.object, t.name, LockUse::wait);  // lockdep has no map for hrtimers
+  if (t.hr_function == nullptr) context.lock_acquire(t.object, t.map, LockUse::wait);  // lockdep has no map for hrtimers
   sim::Step s = context.make(operation, t.home);
   s.access = {t.object, sim::AccessKind::write};
   s.guard = sim::Guard::equal(0, running);
@@ -88,7 +88,7 @@ bool take_off_when_idle(Context& context, Timer& t, const Operation& operation, 
 void init_timer(Kernel& kernel, Timer& t, NameId unique_name, NameId declared, LifetimeId home, NameId task_name) {
   static const StaticName softirq{"timer softirq"}, hardirq{"hrtimer interrupt"};
   t.object = kernel.engine().new_object(unique_name, 0);
-  t.name = declared;
+  t.name = t.map = declared;
   t.home = home;
   t.kernel = &kernel;
   t.expiry.at = 0;

@@ -23,6 +23,7 @@ class Expiry final : public sim::Timing {
 struct Timer {
   ObjectId object;  // word: see timer.cpp
   NameId name;
+  NameId map;                                      // the class of its running, for lockdep; its name
   LifetimeId home;                                 // memory that the timer is embedded in
   void (*function)(Context&, void*) = nullptr;     // of a timer_list
   bool (*hr_function)(Context&, void*) = nullptr;  // of an hrtimer: whether it is queued again (HRTIMER_RESTART)

@@ -378,6 +378,26 @@ TEST_CASE("lock-cycle 10: once the function has returned, nothing is under the t
             .empty());
 }
 
+TEST_CASE("lock-cycle 9: taking delayed work back without waiting for it is no wait for its function, though it may wait for its timer") {
+  DelayedWork w;
+  Mutex m;
+  Lab lab([&](Lab& l) {
+    l.init(m, "m");
+    l.init(w, "poll", [&](Context& c) { nested(c, m); });
+    l.task("driver", [&](Context& c) {
+      queue_delayed_work(c, w, 1);
+      mutex_lock(c, m);
+      cancel_delayed_work(c, w);
+      mutex_unlock(c, m);
+    });
+  });
+  bool waited = false;
+  CHECK(every(lab, [&] {
+          for (const LockOrder& o : lab.kernel.lock_orders()) waited = waited || o.taken.object == w.timer.object;
+        }).text().empty());
+  CHECK(waited);
+}
+
 TEST_CASE("lock-cycle 17: device_lock, which parents and children nest, is in no cycle") {
   Device parent, child;
   Mutex m;
