@@ -66,8 +66,8 @@ inline void writel(Context& context, const Mapping& m) { mmio_write(context, m, 
 std::uint64_t port_read(Context& context, const Mapping& m, Width width, std::span<const std::uint64_t> values);
 void port_write(Context& context, const Mapping& m, Width width);
 
-// For device_register.cpp: one access to the device's word. The read waits until nothing is on its way to the device; `found` and `post` are
-// run by the step if the device answers. false: it does not.
+// For device_register.cpp: one access to the device's word. The read waits until nothing is on its way to the device; `found` and `post`
+// are run by the step if the device answers. false: it does not.
 bool read_device(Context& context, const Mapping& m, const Presence& device, Width width, const std::function<void()>& found);
 void write_device(Context& context, const Mapping& m, const Presence& device, Width width, const std::function<void(std::uint64_t&)>& post);
 

@@ -6,7 +6,8 @@
 // held; pci_reset_function() restores the configuration, D0 after D3cold leaves that to the driver.
 // pci_request_regions() claims all BARs or none; pci_iomap() is ioremap() and asks for no claim.
 // pci_dev_is_disconnected() is what the hotplug driver has said, which comes after the device has gone.
-// Left out: memory decoding (a device answers before it is enabled), bridges, the lock of pci_reset_function(), errors of pci_enable_device().
+// Left out: memory decoding (a device answers before it is enabled), bridges, the lock of pci_reset_function(), errors of
+// pci_enable_device().
 #pragma once
 
 #include "unplug/model/kernel/device_register.hpp"
