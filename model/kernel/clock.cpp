@@ -144,7 +144,7 @@ void pm_runtime_put_sync(Context& context, RuntimePm& p) {
 
 void pm_runtime_disable(Context& context, RuntimePm& p) {
   context.might_sleep("pm_runtime_disable");
-  context.write(pm_disable_op, p.object, {}, [](std::uint64_t& word) { word = (word & ~asked) | disabled; });
+  context.write(pm_disable_op, p.object, {}, [](std::uint64_t& word) { word |= disabled; });
 }
 
 }  // namespace unplug::model

@@ -52,7 +52,7 @@ bool pm_runtime_get_sync(Context& context, RuntimePm& p);
 void pm_runtime_put(Context& context, RuntimePm& p);
 // The last one suspends; may sleep.
 void pm_runtime_put_sync(Context& context, RuntimePm& p);
-// Takes back what was asked for; from here on the state stays as it is. May sleep.
+// From here on the state stays as it is, whatever was asked for before. May sleep.
 void pm_runtime_disable(Context& context, RuntimePm& p);
 
 }  // namespace unplug::model

@@ -13,10 +13,7 @@ void init_presence(Kernel& kernel, Presence& p, NameId unique_name, NameId decla
 }
 
 void surprise_removal(Context& context, Presence& p) {
-  context.write(remove_op, p.object, {}, [&](std::uint64_t& word) {
-    word = 0;
-    p.posted.clear();
-  });
+  context.write(remove_op, p.object, {}, [](std::uint64_t& word) { word = 0; });
 }
 
 bool is_present(Context& context, const Presence& p) { return (context.read(look_op, p.object, {}) & presence_word::there) != 0; }
