@@ -144,6 +144,50 @@ TEST_CASE("grace period 4.3: who calls before the tick shares, who calls after i
   run_timed(lab);
 }
 
+TEST_CASE("grace period 4.3: who comes while one runs waits for its end, however long that takes, and then for one in full") {
+  KernelConfig config;
+  config.grace_periods = GracePeriodPreset::pathological;
+  Lab lab(
+      [&](Lab& l) {
+        l.task("t", [&](Context& c) {
+          GracePeriodClock rcu(l.kernel);
+          mark(c);
+          const GracePeriodClock::Period first = rcu.for_call(1), second = rcu.for_call(2 * jiffy);
+          must(first.begin == jiffy);
+          must(first.over == first.end + jiffy);
+          must(first.end >= 24 * jiffy);
+          must(second.begin == first.end);
+          must(second.end >= second.begin + 23 * jiffy);
+        });
+      },
+      config);
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) run_timed(lab, seed);
+}
+
+TEST_CASE("grace period 4.3: a reader that an execution left inside is not in the way of the next execution") {
+  bool stays = true;
+  sim::Time end = 0;
+  Waiter never;
+  Lab lab([&](Lab& l) {
+    l.init(never, "never");
+    if (stays)
+      l.task("reader", [&](Context& c) {
+        rcu_read_lock(c, l.rcu);
+        wait_for_completion(c, never);
+      });
+    l.task("updater", [&](Context& c) {
+      c.sleep(nap, sim::millisecond);
+      synchronize_rcu(c, l.rcu);
+      end = c.engine().now();
+    });
+  });
+  run_timed(lab);
+  CHECK(end == 0);
+  stays = false;
+  run_timed(lab);
+  CHECK(end <= 7 * jiffy);
+}
+
 TEST_CASE("grace period 4.3: a reader that comes after the call holds it up if it is inside when its CPU learns of the grace period") {
   KernelConfig config;
   config.grace_periods = GracePeriodPreset::idle_one_cpu;
