@@ -248,7 +248,7 @@ TEST_CASE("debugfs S16: with one SRCU domain for all files, removing another fil
       srcu_read_unlock(c, mine, index);
     });
   });
-  CHECK(every(lab).text() == "deadlock(debugfs_srcu)@writer");
+  CHECK(every(lab).text() == "api-misuse(debugfs_srcu)@writer, deadlock(debugfs_srcu)@writer, lock-cycle(debugfs_srcu)@writer");
   per_file = true;
   CHECK(every(lab).text().empty());
 }

@@ -186,7 +186,7 @@ TEST_CASE(
   CHECK(every(lab, [&] { seen.insert({result, d.order}); }).text().empty());
   CHECK(seen == std::set<std::pair<int, std::string>>{{0, "10"}, {enodev, "10"}});
   self = true;
-  CHECK(every(lab).text() == "deadlock(unbind)@writer");
+  CHECK(every(lab).text() == "deadlock(unbind)@writer, lock-cycle(unbind)@writer");
 }
 
 TEST_CASE(

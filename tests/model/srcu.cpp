@@ -121,7 +121,7 @@ TEST_CASE("srcu 3.3: synchronize inside a reader of the same domain waits for it
     });
   });
   const Found f = every(lab);
-  CHECK(f.text() == "api-misuse(srcu)@t, deadlock(srcu)@t");
+  CHECK(f.text() == "api-misuse(srcu)@t, deadlock(srcu)@t, lock-cycle(srcu)@t");
   CHECK(f.places.at("api-misuse(srcu)@t") == "synchronize_srcu: request");
   CHECK(f.details.at("deadlock(srcu)@t") == "'t' waits in synchronize_srcu(srcu) for 't' waits in synchronize_srcu(srcu)");
   same = false;
@@ -142,7 +142,7 @@ TEST_CASE("srcu 3.3: readers of two domains that each synchronize the other's de
     l.task("y", [&, body](Context& c) { body(c, b, a); });
   });
   const Found f = every(lab);
-  CHECK(f.text() == "deadlock(a)@y, deadlock(b)@x");
+  CHECK(f.text() == "deadlock(a)@y, deadlock(b)@x, lock-cycle(a)@y");
   CHECK(f.blocked < f.executions);
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("srcu 3.3: a mutex taken inside a section and held across synchronize 
       if (across) mutex_unlock(c, m);
     });
   });
-  CHECK(every(lab).text() == "deadlock(m)@reader, deadlock(srcu)@updater");
+  CHECK(every(lab).text() == "deadlock(m)@reader, deadlock(srcu)@updater, lock-cycle(m)@reader");
   across = false;
   CHECK(every(lab).text().empty());
 }
@@ -433,11 +433,12 @@ TEST_CASE(
       srcu_read_unlock(c, held, i);
     });
   });
-  CHECK(every(lab).text() == "api-misuse(debugfs_srcu)@T, deadlock(debugfs_srcu)@T, hung-remove(debugfs_srcu)@T");
+  CHECK(every(lab).text() ==
+        "api-misuse(debugfs_srcu)@T, deadlock(debugfs_srcu)@T, hung-remove(debugfs_srcu)@T, lock-cycle(debugfs_srcu)@T");
   form = Form::other_file;
   CHECK(every(lab).text().empty());
   form = Form::own_file;
-  CHECK(every(lab).text() == "api-misuse(own)@T, deadlock(own)@T, hung-remove(own)@T");
+  CHECK(every(lab).text() == "api-misuse(own)@T, deadlock(own)@T, hung-remove(own)@T, lock-cycle(own)@T");
 }
 
 TEST_CASE("srcu 3.3: lockdep sees a section as a map held shared, a grace period as a wait for it, and neither as a lock at exit") {
@@ -460,17 +461,15 @@ TEST_CASE("srcu 3.3: lockdep sees a section as a map held shared, a grace period
       static_cast<void>(i);  // never closed
     });
   });
-  CHECK(every(lab,
-              [&] {
-                std::vector<std::string> orders;
-                const auto text = [&](const HeldLock& h) {
-                  return lab.kernel.text(h.name) + (h.use == LockUse::exclusive ? "" : h.use == LockUse::shared ? "/shared" : "/wait");
-                };
-                for (const LockOrder& o : lab.kernel.lock_orders()) orders.push_back(text(o.held) + " " + text(o.taken));
-                CHECK(orders == std::vector<std::string>{"srcu/shared m", "m srcu/wait", "m srcu/shared"});
-              })
-            .text()
-            .empty());
+  const Found f = every(lab, [&] {
+    std::vector<std::string> orders;
+    const auto text = [&](const HeldLock& h) {
+      return lab.kernel.text(h.name) + (h.use == LockUse::exclusive ? "" : h.use == LockUse::shared ? "/shared" : "/wait");
+    };
+    for (const LockOrder& o : lab.kernel.lock_orders()) orders.push_back(text(o.held) + " " + text(o.taken));
+    CHECK(orders == std::vector<std::string>{"srcu/shared m", "m srcu/wait", "m srcu/shared"});
+  });
+  CHECK(f.text() == "lock-cycle(m)@reader");
 }
 
 }  // namespace unplug::model::test

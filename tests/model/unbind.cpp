@@ -251,7 +251,7 @@ TEST_CASE("device 1.1.4, 12: an attribute of the driver that unbinds its own dev
       sysfs_access(c, w.attribute);
     });
   });
-  CHECK(every(lab).text() == "deadlock(self)@user");
+  CHECK(every(lab).text() == "deadlock(self)@user, lock-cycle(self)@user");
 }
 
 TEST_CASE("device 1.1, 7.2: before 7.2 devres finds private data alive, since then what a devres callback still uses of it is gone") {

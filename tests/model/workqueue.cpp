@@ -265,7 +265,7 @@ TEST_CASE("work 9 (b): cancelling, disabling or flushing an item from inside its
   for (form = 0; form < 3; ++form) {
     CAPTURE(form);
     const Found f = every(lab);
-    CHECK(f.text() == "deadlock(work)@kworker work");
+    CHECK(f.text() == "deadlock(work)@kworker work, lock-cycle(work)@kworker work");
     const std::string call = form == 0 ? "cancel_work_sync" : form == 1 ? "disable_work_sync" : "flush_work";
     CHECK(f.details.begin()->second == "'kworker work' waits in " + call + "(work) for 'kworker work' waits in " + call + "(work)");
   }
@@ -294,7 +294,7 @@ TEST_CASE(
     });
   });
   const Found f = every(lab);
-  CHECK(f.text() == "deadlock(lock)@kworker work, deadlock(work)@remove");
+  CHECK(f.text() == "deadlock(lock)@kworker work, deadlock(work)@remove, lock-cycle(lock)@kworker work");
   CHECK(
       f.details.at("deadlock(work)@remove") ==
       "'remove' waits in cancel_work_sync(work) for 'kworker work' waits in mutex_lock(lock) for 'remove' waits in cancel_work_sync(work)");

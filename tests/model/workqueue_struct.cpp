@@ -127,7 +127,7 @@ TEST_CASE("flush_work 9 (d): a work stuck behind you on an ordered queue deadloc
     });
   });
   const Found f = every(lab);
-  CHECK(f.text() == "deadlock(second)@kworker wq");
+  CHECK(f.text() == "deadlock(second)@kworker wq, lock-cycle(wq)@kworker wq");
   CHECK(f.details.begin()->second == "'kworker wq' waits in flush_work(second) for 'kworker wq' waits in flush_work(second)");
   CHECK(f.blocked < f.executions);  // not yet queued, or queued after it was looked for
   for (const unsigned n : {2U, 0U}) {
@@ -155,7 +155,7 @@ TEST_CASE("workqueue 9 (c): flushing, draining or destroying the queue from a wo
       const Found f = every(lab);
       const std::string who = worker_of(kind);
       const std::string call = form == 0 ? "flush_workqueue" : form == 1 ? "drain_workqueue" : "destroy_workqueue";
-      CHECK(f.text() == "deadlock(wq)@" + who);
+      CHECK(f.text() == "deadlock(wq)@" + who + ", lock-cycle(wq)@" + who);
       CHECK(f.details.begin()->second == "'" + who + "' waits in " + call + "(wq) for '" + who + "' waits in " + call + "(wq)");
     }
   }
@@ -362,15 +362,15 @@ TEST_CASE("S10: flushing a shared queue under rtnl waits for somebody else's wor
       if (!flush) kfree(c, phy);
     });
   });
-  CHECK(every(lab).text() == "deadlock(events)@ifdown, deadlock(rtnl)@kworker events");
+  CHECK(every(lab).text() == "deadlock(events)@ifdown, deadlock(rtnl)@kworker events, lock-cycle(events)@ifdown");
   shared = true;
-  CHECK(every(lab).text() == "deadlock(linkwatch)@ifdown, deadlock(rtnl)@kworker linkwatch");
+  CHECK(every(lab).text() == "deadlock(linkwatch)@ifdown, deadlock(rtnl)@kworker linkwatch, lock-cycle(linkwatch)@ifdown");
   flush = false;
   CHECK(every(lab).text().empty());
   shared = false;
   CHECK(every(lab).text().empty());
   takes = true;
-  CHECK(every(lab).text() == "deadlock(phy work)@ifdown, deadlock(rtnl)@kworker events");
+  CHECK(every(lab).text() == "deadlock(phy work)@ifdown, deadlock(rtnl)@kworker events, lock-cycle(phy work)@ifdown");
 }
 
 }  // namespace unplug::model::test

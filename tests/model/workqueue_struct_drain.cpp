@@ -98,14 +98,14 @@ TEST_CASE(
       CHECK(runs == 0);
     };
     Found f = sample(lab, 1'500, "random", visit);
-    CHECK(f.text() == "api-misuse(wq)@outside");
+    CHECK(f.text() == "api-misuse(wq)@outside, lost-work(dropped)@outside");
     CHECK(f.details.begin()->second == "cannot queue 'dropped' on wq 'wq', which is being drained");
     CHECK(f.count("api-misuse(wq)@outside") == drops);
     CHECK(f.blocked == 0);
     form = 1;
     drops = 0;
     f = sample(lab, 1'500, "random", visit);
-    CHECK(f.text() == "api-misuse(wq)@outside, deadlock(dropped)@outside");
+    CHECK(f.text() == "api-misuse(wq)@outside, deadlock(dropped)@outside, lost-work(dropped)@outside");
     CHECK(f.details.at("deadlock(dropped)@outside") == "'outside' waits in try_to_grab_pending(dropped), which nobody will end");
     CHECK(f.count("deadlock(dropped)@outside") == f.count("api-misuse(wq)@outside"));
   }
@@ -129,7 +129,7 @@ TEST_CASE("drain_workqueue 9: chained means queued by a work on this queue, not 
   });
   CHECK(every(lab, [&] { CHECK(runs == 1); }).text().empty());
   same = false;
-  CHECK(every(lab).text() == "api-misuse(wq)@kworker other");
+  CHECK(every(lab).text() == "api-misuse(wq)@kworker other, lost-work(next)@kworker other");
 }
 
 TEST_CASE("drain_workqueue 9: it takes works again afterwards, and two may drain at once") {
@@ -205,7 +205,7 @@ TEST_CASE("destroy_workqueue 9: runs what is queued, then its memory is gone, an
     CHECK(every(lab, [&] { CHECK(i.runs == 1); }).text().empty());
     late = true;
     const Found f = every(lab, [&] { CHECK(i.runs == 1); });
-    CHECK(f.text() == "api-misuse(wq)@a, use-after-free(wq)@a");
+    CHECK(f.text() == "api-misuse(wq)@a, lost-work(work)@a, use-after-free(wq)@a");
     CHECK(f.places.at("use-after-free(wq)@a") == "insert_work");
   }
 }
@@ -219,7 +219,7 @@ TEST_CASE("destroy_workqueue 9: who queues while it is destroyed is too late or 
     l.task("a", [&](Context& c) { destroy_workqueue(c, q); });
     l.task("b", [&](Context& c) { queue_work(c, q, i.work); });
   });
-  CHECK(every(lab).text() == "api-misuse(wq)@b, use-after-free(wq)@b");
+  CHECK(every(lab).text() == "api-misuse(wq)@b, lost-work(work)@b, use-after-free(wq)@b");
 
   for (const int calls : {0, 1, 2, 3, 4}) {
     CAPTURE(calls);

@@ -55,7 +55,7 @@ TEST_CASE("flush_scheduled_work 9 (c), (e): from an item on the queue it waits f
         },
         form == 1 ? ContextKind::softirq : ContextKind::process);
   });
-  CHECK(every(lab).text() == "deadlock(work)@kworker work");
+  CHECK(every(lab).text() == "deadlock(work)@kworker work, lock-cycle(work)@kworker work");
   form = 1;
   CHECK(every(lab).count("sleep-in-atomic(flush_scheduled_work)@a") > 0);
   form = 2;

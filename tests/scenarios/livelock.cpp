@@ -74,7 +74,7 @@ TEST_CASE("livelock: an ioctl that polls what nobody changes is found, with any 
     CHECK(c.evidence.kind == Evidence::Kind::sampled);
     REQUIRE(c.violations.size() == 1);
     const Finding& f = c.violations.front();
-    CHECK(f.signature == "livelock(priv.ready): user foo_ioctl/READ_ONCE");
+    CHECK(f.signature == "livelock(priv.ready): user foo_ioctl/READ_ONCE#1");
     CHECK(f.message.find("goes round for ever in READ_ONCE") != std::string::npos);
     CHECK(f.count > 0);
     CHECK(f.count <= c.executions);

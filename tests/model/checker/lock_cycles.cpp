@@ -392,9 +392,12 @@ TEST_CASE("lock-cycle 9: taking delayed work back without waiting for it is no w
     });
   });
   bool waited = false;
-  CHECK(every(lab, [&] {
-          for (const LockOrder& o : lab.kernel.lock_orders()) waited = waited || o.taken.object == w.timer.object;
-        }).text().empty());
+  CHECK(every(lab,
+              [&] {
+                for (const LockOrder& o : lab.kernel.lock_orders()) waited = waited || o.taken.object == w.timer.object;
+              })
+            .text()
+            .empty());
   CHECK(waited);
 }
 
