@@ -61,19 +61,21 @@ TEST_CASE("rcu 4.2: a grace period waits for timer functions, interrupt handlers
       u.free_after_grace_period(c, l.rcu, expedited);
     });
   };
-  for (const auto& [w, task] : {std::pair(Who::softirq, "softirq timer"), std::pair(Who::hardirq, "hardirq hrtimer"),
-                                std::pair(Who::interrupt, "hardware"), std::pair(Who::after_call_rcu, "callback")}) {
-    CAPTURE(task);
-    who = w;
+  struct Case {
+    Who who;
+    std::string task;
+  };
+  for (const Case& k : {Case{Who::softirq, "softirq timer"}, Case{Who::hardirq, "hardirq hrtimer"}, Case{Who::interrupt, "hardware"},
+                        Case{Who::after_call_rcu, "callback"}}) {
+    CAPTURE(k.task);
+    who = k.who;
     for (const bool e : {false, true}) {
       expedited = e;
       Lab lab(make, config_of(true));
-      const Found f = every(lab);
-      CHECK(f.text().empty());
-      CHECK(f.blocked == (who == Who::interrupt ? f.blocked : 0));
+      CHECK(every(lab).text().empty());
     }
     Lab old(make, config_of(false));
-    CHECK(every(old).text() == "use-after-free(data)@" + std::string(task));
+    CHECK(every(old).text() == "use-after-free(data)@" + k.task);
   }
 }
 
@@ -239,11 +241,9 @@ TEST_CASE("rcu S3: the tail of cpu5wdt's timer: masked by the grace period of fr
           const Context::Function function(c, l.name("cpu5wdt_trigger"), m.text, {});
           spin_lock(c, lock);
           use(c, port.life);
-          if (get(c, data, 0) != 0) {
-            if (get(c, data, 1) == 0) {
-              set(c, data, 1, 1);
-              mod_timer(c, timer, 1);
-            }
+          if (get(c, data, 0) != 0 && get(c, data, 1) == 0) {
+            set(c, data, 1, 1);
+            mod_timer(c, timer, 1);
           } else {
             complete(c, stop);
           }
@@ -263,10 +263,8 @@ TEST_CASE("rcu S3: the tail of cpu5wdt's timer: masked by the grace period of fr
       });
     });
   };
-  struct Kernels {
-    bool unload_grace_period, irq_is_rcu_reader;
-  };
-  for (const auto [gp, readers] : {Kernels{true, true}, Kernels{true, false}, Kernels{false, true}, Kernels{false, false}}) {
+  for (const int kernel : {0, 1, 2, 3}) {
+    const bool gp = (kernel & 1) != 0, readers = (kernel & 2) != 0;
     CAPTURE(gp);
     CAPTURE(readers);
     KernelConfig config = config_of(readers);
@@ -278,7 +276,6 @@ TEST_CASE("rcu S3: the tail of cpu5wdt's timer: masked by the grace period of fr
     const std::uint64_t hits = f.count("execute-after-free(cpu5wdt)@softirq timer");
     CHECK((hits > 0) == !(gp && readers));
     f.violations.erase("execute-after-free(cpu5wdt)@softirq timer");
-    f.violations.erase("deadlock(stop)@user and rmmod");  // the timer had run out by itself: left to the driver
     CHECK(f.text().empty());
     fixed = true;
     CHECK(every(lab).text().empty());
