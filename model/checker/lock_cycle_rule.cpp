@@ -56,7 +56,7 @@ class Cycles {
     for (std::size_t first = 0; first < edges_.size(); ++first) {
       std::vector<std::size_t> cycle = shortest(first);
       if (cycle.empty()) continue;
-      std::ranges::rotate(cycle, std::ranges::min_element(cycle));  // edges are sorted by what is held
+      std::rotate(cycle.begin(), std::min_element(cycle.begin(), cycle.end()), cycle.end());  // edges are sorted by what is held
       std::vector<NameId> names;
       for (const std::size_t e : cycle) names.push_back(edges_[e]->held.name);
       if (!said.insert(names).second) continue;

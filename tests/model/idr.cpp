@@ -33,7 +33,8 @@ TEST_CASE("id tables: the lowest free id of a range, found until it is removed, 
   Table t;
   for (const bool xa : {false, true})
     CHECK(alone(t, [&](Context& c) {
-            auto& [ids, o] = t;
+            auto& ids = t.ids;
+            auto& o = t.objects;
             const auto alloc = [&](Allocation* a, int start, int end) {
               return xa ? xa_alloc(c, ids, a, start, end) : idr_alloc(c, ids, a, start, end);
             };

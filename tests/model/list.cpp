@@ -161,7 +161,6 @@ TEST_CASE("lists: an entry whose memory was freed is touched when a neighbour co
 TEST_CASE("lists: a list head and an entry that were freed, used by add and empty") {
   Items items;
   Allocation home;
-  ListEntry late;
   int what = 0;
   Lab lab([&](Lab& l) {
     items.init(l);

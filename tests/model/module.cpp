@@ -214,7 +214,6 @@ TEST_CASE(
     "module 1.4.7: data dies after the text: what only touches a static variable is in time until then, and touches dead data after it") {
   Module m;
   Allocation variable;
-  Waiter done;
   Lab lab([&](Lab& l) {
     l.init(m, "foo");
     init_module_data(l.kernel, m, l.name("foo.data"), true);
