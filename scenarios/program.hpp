@@ -4,14 +4,18 @@
 // looked at while executions run.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "unplug/model/config.hpp"
 #include "unplug/model/context.hpp"
+#include "unplug/scenarios/kinds.hpp"
 #include "unplug/sim/time.hpp"
 
 namespace unplug::scenarios {
@@ -22,69 +26,55 @@ struct Instruction;
 // Executes one instruction and answers where to go on: an index into the function's code. `next` is the index after the instruction.
 using Execute = std::uint32_t (*)(Frame& frame, const Instruction& instruction, std::uint32_t next);
 
-// What a name stands for. Each kind has its own numbering inside a binding.
-enum class EntityKind : std::uint8_t {
-  none,
-  allocation,
-  field,
-  mutex,
-  rwsem,
-  spinlock,
-  srcu,
-  completion,
-  fence,
-  work,
-  delayed_work,
-  timer,
-  hrtimer,
-  kthread,
-  attribute,
-  irq,
-  mapping,
-  chardev  // the last: see entity_kinds
-};
-inline constexpr std::size_t entity_kinds = static_cast<std::size_t>(EntityKind::chardev) + 1;
-[[nodiscard]] std::string_view name(EntityKind kind);
-// Whether a thing of this kind calls a function of the driver, which its declaration names.
-[[nodiscard]] bool has_function(EntityKind kind);
-
 // What an instruction works on.
 struct Operand {
   enum class Kind : std::uint8_t {
     none,
     entity,  // entity `index` of kind `entity`, of the frame's binding
     member,  // through the pointer in local `local`: the member called `name`
+    local,   // memory: the pointer in local `local`
     file     // file.private_data of the operation's file
   };
   Kind kind = Kind::none;
   EntityKind entity = EntityKind::none;
   std::uint32_t index = 0;  // entity
   std::uint32_t field = 0;  // entity == field: number of the field in allocation `index`
-  std::uint32_t local = 0;  // member
+  std::uint32_t local = 0;  // member, local
   std::string name;         // member: the last component; else as written, for messages
 };
 
-// Where a value comes from.
-struct Value {
+// A constant, or what a local holds.
+struct Term {
   enum class Kind : std::uint8_t { constant, local, pointer } kind = Kind::constant;
-  std::uint64_t constant = 0;  // pointer: number of the allocation
+  std::uint64_t constant = 0;  // pointer: number of the declared memory
   std::uint32_t local = 0;
 };
 
-struct Condition {
-  enum class Op : std::uint8_t { equal, not_equal, less, greater } op = Op::not_equal;
-  std::uint32_t local = 0;
-  std::uint64_t value = 0;
-  [[nodiscard]] bool holds(std::uint64_t v) const {
-    switch (op) {
-      case Op::equal: return v == value;
-      case Op::not_equal: return v != value;
-      case Op::less: return v < value;
-      case Op::greater: return v > value;
-    }
-    return false;
-  }
+// Where a value comes from: a term, or two of them.
+struct Value {
+  enum class Op : std::uint8_t { none, plus, minus, bits_and, bits_or } op = Op::none;
+  Term left{}, right{};
 };
+
+// A comparison of a local with a term; numbers have a sign (errors are negative).
+struct Condition {
+  enum class Op : std::uint8_t { equal, not_equal, less, greater, at_most, at_least } op = Op::not_equal;
+  std::uint32_t local = 0;
+  Term right;
+};
+
+[[nodiscard]] inline bool holds(Condition::Op op, std::uint64_t left, std::uint64_t right) {
+  const auto a = static_cast<std::int64_t>(left), b = static_cast<std::int64_t>(right);
+  switch (op) {
+    case Condition::Op::equal: return a == b;
+    case Condition::Op::not_equal: return a != b;
+    case Condition::Op::less: return a < b;
+    case Condition::Op::greater: return a > b;
+    case Condition::Op::at_most: return a <= b;
+    case Condition::Op::at_least: return a >= b;
+  }
+  return false;
+}
 
 inline constexpr std::uint32_t no_local = UINT32_MAX, no_target = UINT32_MAX, no_site = UINT32_MAX;
 // Jumps there leave the function.
@@ -92,21 +82,23 @@ inline constexpr std::uint32_t end_of_function = UINT32_MAX - 1;
 
 struct Instruction {
   Execute execute = nullptr;
-  Operand operand;
+  Operand operand, second;  // second: a key of kind `thing`
   Value value;
   Condition condition;
-  std::uint32_t to = no_local;             // local that receives the result
-  std::uint32_t other = no_local;          // a second local (an index, ...)
-  std::uint32_t target = no_target;        // where a jump, a refusal or an error goes
-  std::uint32_t depth = 0;                 // number of `use` scopes open at the target
-  std::uint32_t function = UINT32_MAX;     // a function by number
-  std::uint32_t site = no_site;            // number in Program::sites; none: takes no step
-  std::uint32_t limit = UINT32_MAX;        // at_most
-  std::uint32_t number = 0;                // of this instruction among those with a limit
-  sim::Duration duration = 0, spread = 0;  // a time between duration and duration + spread
-  std::vector<std::uint64_t> values;       // what a register read may return
-  std::uint8_t flags = 0;                  // verb-specific
-  bool acts = false;                       // driver code has begun to act once it has run
+  std::uint32_t to = no_local;                             // local that receives the result
+  std::uint32_t other = no_local;                          // a second local (an index, ...)
+  std::uint32_t target = no_target;                        // where a jump, a refusal or an error goes
+  std::uint32_t depth = 0;                                 // number of `use` scopes open at the target
+  std::uint32_t function = UINT32_MAX;                     // a function by number
+  std::uint32_t site = no_site;                            // number in Program::sites; none: takes no step
+  std::uint32_t limit = UINT32_MAX;                        // at_most
+  std::uint32_t number = 0;                                // of this instruction among those with a limit
+  sim::Duration duration = 0, spread = 0;                  // a time between duration and duration + spread
+  std::vector<std::uint64_t> values;                       // what a register read may return
+  std::vector<std::pair<std::uint32_t, Value>> arguments;  // of a call: (local there, its value)
+  std::uint64_t amount = 0;                                // a key of kind `number` or `words`
+  std::uint8_t flags = 0;                                  // verb-specific
+  bool acts = false;                                       // driver code has begun to act once it has run
 };
 
 struct Function {
@@ -135,9 +127,28 @@ struct EntitySpec {
   std::uint32_t allocation = UINT32_MAX;
   std::vector<FieldSpec> fields;              // allocation
   std::uint32_t function = UINT32_MAX;        // of what calls one: has_function()
-  model::Owner owner = model::Owner::driver;  // completion, fence
-  bool managed = false;                       // irq: devm
-  bool misc = false;                          // chardev
+  model::Owner owner = model::Owner::driver;  // who ends waits for it
+  std::uint8_t flags = 0;                     // of the verb that declares it
+  // What else the declaration says, by key: numbers (words and flags are bits), functions, things it refers to.
+  std::vector<std::pair<std::string_view, std::uint64_t>> numbers;
+  std::vector<std::pair<std::string_view, std::uint32_t>> functions;
+  std::vector<std::pair<std::string_view, Operand>> things;
+
+  [[nodiscard]] std::uint64_t number(std::string_view key, std::uint64_t otherwise = 0) const { return find(numbers, key, otherwise); }
+  // UINT32_MAX: it has none.
+  [[nodiscard]] std::uint32_t function_of(std::string_view key) const { return find(functions, key, UINT32_MAX); }
+  // Null: it refers to none.
+  [[nodiscard]] const Operand* thing(std::string_view key) const {
+    const auto found = std::ranges::find(things, key, &std::pair<std::string_view, Operand>::first);
+    return found == things.end() ? nullptr : &found->second;
+  }
+
+ private:
+  template <class T> static T find(const std::vector<std::pair<std::string_view, T>>& list, std::string_view key, T otherwise) {
+    for (const auto& [k, v] : list)
+      if (k == key) return v;
+    return otherwise;
+  }
 };
 
 struct TaskSpec {

@@ -18,19 +18,19 @@ void Frame::leave_scopes(std::uint32_t depth) {
   }
 }
 
-int World::call(model::Context& context, std::uint32_t number, BindingInstance* binding, model::File* file, TaskState* task,
-                sim::LifetimeId runs_for) {
+int World::call(model::Context& context, std::uint32_t number, const Caller& caller) {
   const Function& f = program_->functions[number];
-  const model::Context::Function function(context, function_names_[number], f.driver ? binding->module->text : sim::LifetimeId{},
-                                          f.driver ? runs_for : sim::LifetimeId{});
-  Frame frame(*this, context, binding, file);
-  frame.task = task;
+  const model::Context::Function function(context, function_names_[number], f.driver ? caller.binding->module->text : sim::LifetimeId{},
+                                          f.driver ? caller.runs_for : sim::LifetimeId{});
+  Frame frame(*this, context, caller.binding, caller.file, caller.self);
+  frame.task = caller.task;
+  for (const auto& [local, value] : caller.arguments) frame.locals[local] = value;
   std::uint32_t pc = 0;
   while (pc < f.code.size() && !context.aborting()) {
     const Instruction& i = f.code[pc];
     if (i.site != no_site) context.at(sites_[i.site]);
     pc = i.execute(frame, i, pc + 1);
-    if (i.acts && file != nullptr) file->acted = true;
+    if (i.acts && caller.file != nullptr) caller.file->acted = true;
   }
   frame.leave_scopes(0);
   if (f.driver && !context.aborting()) {
@@ -41,31 +41,31 @@ int World::call(model::Context& context, std::uint32_t number, BindingInstance* 
   return frame.result;
 }
 
-int World::enter(model::Context& context, const BindingInstance::Callback& c, model::File* file) {
+int World::enter(model::Context& context, const Callback& c, model::File* file) {
   const std::size_t number = calls_.size();
   calls_.push_back({c.function, from_here()});
-  const int result = call(context, c.function, c.binding, file, nullptr, c.binding->binding.life);
+  const int result = call(context, c.function, {.binding = c.binding, .file = file, .self = c.self, .runs_for = c.binding->binding.life});
   if (!context.aborting()) calls_[number].when.last = here();
   return result;
 }
 
 int World::file_operation(model::Context& context, model::File& file, void* argument) {
-  const auto& c = *static_cast<BindingInstance::Callback*>(argument);
+  const auto& c = *static_cast<Callback*>(argument);
   return c.binding->world->enter(context, c, &file);
 }
 
 int World::result_entry(model::Context& context, void* argument) {
-  const auto& c = *static_cast<BindingInstance::Callback*>(argument);
+  const auto& c = *static_cast<Callback*>(argument);
   return c.binding->world->enter(context, c, nullptr);
 }
 
 bool World::restart_entry(model::Context& context, void* argument) {
-  const auto& c = *static_cast<BindingInstance::Callback*>(argument);
+  const auto& c = *static_cast<Callback*>(argument);
   return c.binding->world->enter(context, c, nullptr) == 1;  // HRTIMER_RESTART
 }
 
 void World::callback_entry(model::Context& context, void* argument) {
-  const auto& c = *static_cast<BindingInstance::Callback*>(argument);
+  const auto& c = *static_cast<Callback*>(argument);
   c.binding->world->enter(context, c, nullptr);
 }
 
@@ -75,7 +75,7 @@ void World::user_entry(void* argument) {
   model::Context context(w.kernel_, model::ContextKind::process);
   if (t.spec->first_node != UINT32_MAX) model::await_device_node(context, w.chardevs_[t.spec->first_node]);
   if (context.aborting()) return;
-  w.call(context, t.spec->function, w.bindings_[0].get(), nullptr, &t, {});
+  w.call(context, t.spec->function, {.binding = w.bindings_[0].get(), .task = &t});
   context.finish();
 }
 
@@ -92,7 +92,7 @@ void World::hardware_entry(void* argument) {
 }
 
 void World::probe(model::Context& context, BindingInstance& b) {
-  model::probe_device(context, b.binding, [&](model::Context& c) { return call(c, program_->probe, &b, nullptr, nullptr, {}) == 0; });
+  model::probe_device(context, b.binding, [&](model::Context& c) { return call(c, program_->probe, {.binding = &b}) == 0; });
 }
 
 void World::probe_entry(void* argument) {
@@ -105,7 +105,7 @@ void World::probe_entry(void* argument) {
 void World::remove_driver(model::Context& context, BindingInstance& b) {
   model::release_driver(context, b.binding, [&](model::Context& c) {
     removals_.push_back(from_here());
-    if (program_->remove != UINT32_MAX) call(c, program_->remove, &b, nullptr, nullptr, {});
+    if (program_->remove != UINT32_MAX) call(c, program_->remove, {.binding = &b});
   });
   if (!context.aborting() && !removals_.empty()) removals_.back().last = std::min(removals_.back().last, here());
 }
@@ -141,7 +141,7 @@ void World::remover_entry(void* argument) {
           }
           if (context.aborting()) return;
           k.removal_phase = model::RemovalPhase::module_exit;
-          if (w.program_->exit != UINT32_MAX) w.call(context, w.program_->exit, &b, nullptr, nullptr, {});
+          if (w.program_->exit != UINT32_MAX) w.call(context, w.program_->exit, {.binding = &b});
           context.at(barrier_site);
           b.policy->exit_barrier().at_exit(context, w.rcu_);
           k.removal_phase = model::RemovalPhase::module_free;
@@ -172,7 +172,27 @@ void World::remover_entry(void* argument) {
 }
 
 model::Allocation* World::allocation(Handle handle) {
-  return handle == 0 || handle > allocations_.size() ? nullptr : &allocations_[handle - 1];
+  if (handle == 0) return nullptr;
+  if (handle <= allocations_.size()) return &allocations_[handle - 1];
+  Instance* const made = instance(handle);
+  return made == nullptr ? nullptr : &made->memory;
+}
+
+Instance* World::instance(Handle handle) {
+  for (std::size_t i = instance_count_; i-- > 0;)
+    if (instances_[i].handle == handle) return &instances_[i];
+  return nullptr;
+}
+
+Instance& World::new_instance(BindingInstance& b, std::uint32_t allocation) {
+  if (instance_count_ == instances_.size()) instances_.emplace_back();
+  Instance& made = instances_[instance_count_++];
+  made.binding = &b;
+  made.allocation = allocation;
+  const sim::NameId unique = engine_.own_name(program_->of(EntityKind::allocation)[allocation].name);
+  made.handle = engine_.names().hash(unique) | Handle{1} << 63U;
+  lay_out(made, unique);
+  return made;
 }
 
 bool World::within_limit(const Instruction& i) {
@@ -184,9 +204,9 @@ bool World::within_limit(const Instruction& i) {
   return true;
 }
 
-void World::report_null(const Instruction& i) {
-  kernel_.report(model::ViolationClass::null_deref, kernel_.intern(i.operand.name),
-                 fmt::format("'{}' is reached through a pointer that is NULL", i.operand.name));
+void World::report_null(const Operand& o) {
+  kernel_.report(model::ViolationClass::null_deref, kernel_.intern(o.name),
+                 fmt::format("'{}' is reached through a pointer that is NULL", o.name));
 }
 
 model::RcuCallback& World::new_callback(BindingInstance& b, std::uint32_t function) {
@@ -194,7 +214,7 @@ model::RcuCallback& World::new_callback(BindingInstance& b, std::uint32_t functi
   model::RcuCallback& c = rcu_callbacks_[rcu_callback_count_++];
   c.task_name = engine_.own_name("rcu callback");
   c.body = &World::callback_entry;
-  c.argument = &b.callbacks[function];
+  c.argument = &b.file_callbacks[function];
   return c;
 }
 

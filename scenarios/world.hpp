@@ -7,16 +7,15 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "unplug/model/kernel/chardev.hpp"
-#include "unplug/model/kernel/delayed_work.hpp"
-#include "unplug/model/kernel/kthread.hpp"
-#include "unplug/model/kernel/spinlock.hpp"
-#include "unplug/model/kernel/srcu.hpp"
-#include "unplug/model/kernel/sysfs.hpp"
 #include "unplug/model/policy.hpp"
 #include "unplug/scenarios/program.hpp"
+#include "unplug/scenarios/things.hpp"
 #include "unplug/sim/engine.hpp"
 
 namespace unplug::scenarios {
@@ -24,11 +23,6 @@ namespace unplug::scenarios {
 // No task of a scenario needs so many steps. Who takes more goes round somewhere; and where somebody polls, an exhaustive search visits an
 // execution for each number of times. What replays an execution has to have the same bound.
 inline constexpr sim::EngineLimits engine_limits{.steps_per_task = 20'000};
-
-class World;
-
-// An allocation of the world, by number.
-using Handle = std::uint64_t;  // 0: NULL
 
 // One binding of the driver: every declared thing, once.
 struct BindingInstance {
@@ -38,26 +32,20 @@ struct BindingInstance {
   model::Module* module = nullptr;
   std::unique_ptr<model::Policy> policy;
   model::Sources sources;
-  std::deque<model::Mutex> mutexes;
-  std::deque<model::Rwsem> rwsems;
-  std::deque<model::Spinlock> spinlocks;
-  std::deque<model::Srcu> srcus;
-  std::deque<model::Waiter> completions, fences;
-  std::deque<model::Work> works;
-  std::deque<model::DelayedWork> delayed_works;
-  std::deque<model::Timer> timers, hrtimers;
-  std::deque<model::Kthread> kthreads;
-  std::deque<model::SysfsAttribute> attributes;
-  std::deque<model::IrqAction> irqs;
-  std::deque<model::Mapping> mappings;
-  std::vector<model::Resource> resources;         // one per mapping
-  std::deque<model::Registration> registrations;  // one per chardev
-  struct Callback {                               // arguments of work functions and handlers
-    BindingInstance* binding = nullptr;
-    std::uint32_t function = 0;
-  };
-  std::deque<Callback> callbacks;
-  std::uint32_t first_allocation = 0;  // handles of declared allocations are consecutive
+  ThingTable things;
+  std::vector<model::Resource> resources;  // one per mapping
+  std::deque<Callback> file_callbacks;     // by function: of file operations and RCU callbacks, which belong to no thing
+  std::deque<Callback> callbacks;          // of things
+  std::uint32_t first_allocation = 0;      // handles of declared allocations are consecutive
+};
+
+// Memory that was allocated in the course of an execution, and the things that are embedded in it.
+struct Instance {
+  BindingInstance* binding = nullptr;
+  std::uint32_t allocation = 0;  // as declared
+  Handle handle = 0;
+  model::Allocation memory;
+  ThingTable things;  // numbered among those of one kind that are embedded in this memory
 };
 
 // One call of a function: locals, open `use` scopes, where it belongs.
@@ -65,12 +53,13 @@ class Frame {
  public:
   static constexpr std::size_t max_locals = 32, max_scopes = 8;
 
-  Frame(World& w, model::Context& c, BindingInstance* b, model::File* f) : world(w), context(c), binding(b), file(f) {}
+  Frame(World& w, model::Context& c, BindingInstance* b, model::File* f, Handle s) : world(w), context(c), binding(b), file(f), self(s) {}
 
   World& world;
   model::Context& context;
   BindingInstance* binding;  // of the entry point; tasks outside the driver: the first
   model::File* file;         // of the operation, if there is one
+  Handle self;               // memory that what called the function is embedded in; 0: none
   std::array<std::uint64_t, max_locals> locals{};
   struct Scope {
     model::Resource* resource;
@@ -116,17 +105,40 @@ class World final : public sim::Program {
   [[nodiscard]] model::Mapping& other_claim(std::uint32_t i) { return other_claims_[i]; }
   [[nodiscard]] BindingInstance& binding(std::uint32_t i) { return *bindings_[i]; }
   // --- For verbs.
-  // Runs function `number` to its end and answers its result. `runs_for`: the binding whose end makes this code run too late; none for
-  // probe, remove and exit, which are ordered with it by the driver core.
-  int call(model::Context& context, std::uint32_t number, BindingInstance* binding, model::File* file, TaskState* task,
-           sim::LifetimeId runs_for);
+  // Where a function is called from, and for whom.
+  struct Caller {
+    BindingInstance* binding = nullptr;
+    model::File* file = nullptr;
+    TaskState* task = nullptr;
+    Handle self = 0;
+    sim::LifetimeId runs_for{};  // the binding whose end makes this code run too late; none for probe, remove and exit, which are ordered
+                                 // with it by the driver core
+    std::span<const std::pair<std::uint32_t, std::uint64_t>> arguments{};  // (local, value)
+  };
+  // Runs function `number` to its end and answers its result.
+  int call(model::Context& context, std::uint32_t number, const Caller& caller);
+  // Calls driver code as the kernel does.
+  int enter(model::Context& context, const Callback& callback, model::File* file);
   // The allocation behind a pointer; null for NULL.
   [[nodiscard]] model::Allocation* allocation(Handle handle);
-  Handle declared_allocation(const BindingInstance& b, std::uint32_t index) const { return b.first_allocation + index + 1; }
+  // Memory that the execution has made; null if the pointer is none to such.
+  [[nodiscard]] Instance* instance(Handle handle);
+  static Handle declared_allocation(const BindingInstance& b, std::uint32_t index) { return b.first_allocation + index + 1; }
+  // Lays out one more piece of the declared memory, for an allocation to begin.
+  Instance& new_instance(BindingInstance& b, std::uint32_t allocation);
+  // Entry points for what calls driver code; the argument is a Callback.
+  static void callback_entry(model::Context& context, void* argument);
+  static int result_entry(model::Context& context, void* argument);
+  static bool restart_entry(model::Context& context, void* argument);  // of an hrtimer: its function's result is HRTIMER_RESTART or not
+  static int file_operation(model::Context& context, model::File& file, void* argument);
+  // A name in binding `b`.
+  sim::NameId unique(const BindingInstance& b, const std::string& name);
+  // The claim of whichever binding or driver has region `i`; what makes mappings.
+  [[nodiscard]] model::Region& region(std::uint32_t i) { return regions_[i]; }
   // Counts one more execution of an instruction with a limit by the running task; false: it has had its number.
   bool within_limit(const Instruction& i);
   // The pointer that was followed is NULL, or points to something without such a member.
-  void report_null(const Instruction& i);
+  void report_null(const Operand& o);
   // A callback of call_rcu() that will run `function` of `binding`.
   model::RcuCallback& new_callback(BindingInstance& b, std::uint32_t function);
 
@@ -154,24 +166,16 @@ class World final : public sim::Program {
   // Where the execution is: an interval begins, or ends, here.
   [[nodiscard]] std::uint32_t here() const { return static_cast<std::uint32_t>(engine_.trace().events.size()); }
   [[nodiscard]] Interval from_here() const { return {engine_.current(), here(), UINT32_MAX}; }
-  // Calls driver code as the kernel does.
-  int enter(model::Context& context, const BindingInstance::Callback& callback, model::File* file);
   void setup_binding(BindingInstance& b);
+  void setup_files(BindingInstance& b);
   void setup_tasks();
-  void setup_entities(BindingInstance& b);
-  static int file_operation(model::Context& context, model::File& file, void* argument);
-  static bool restart_entry(model::Context& context, void* argument);  // of an hrtimer: its function's result is HRTIMER_RESTART or not
-  static int result_entry(model::Context& context, void* argument);    // of kernel threads and attributes
-  static void callback_entry(model::Context& context, void* argument);
+  void lay_out(Instance& instance, sim::NameId unique);
   static void user_entry(void* argument);
   static void hardware_entry(void* argument);
   static void probe_entry(void* argument);
   static void remover_entry(void* argument);
   void remove_driver(model::Context& context, BindingInstance& b);
   void probe(model::Context& context, BindingInstance& b);
-  sim::LifetimeId home(const BindingInstance& b, const EntitySpec& e);
-  sim::NameId unique(const BindingInstance& b, const std::string& name);
-  sim::NameId task_name(std::string_view what, const BindingInstance& b, const EntitySpec& e);  // "kworker priv.work"
 
   std::shared_ptr<const scenarios::Program> program_;
   sim::Engine& engine_;
@@ -192,6 +196,8 @@ class World final : public sim::Program {
   std::deque<model::Mapping> other_claims_;  // one per region
   std::vector<std::unique_ptr<BindingInstance>> bindings_;
   std::deque<model::Allocation> allocations_;
+  std::deque<Instance> instances_;  // those in use come first
+  std::size_t instance_count_ = 0;
   std::deque<TaskState> tasks_;
   std::deque<model::RcuCallback> rcu_callbacks_;
   std::uint32_t rcu_callback_count_ = 0;

@@ -1,4 +1,6 @@
 // A World before its first step: everything that the program declares, laid out anew for each execution.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "unplug/scenarios/world.hpp"
@@ -11,6 +13,9 @@ template <class T> void resize(std::deque<T>& d, std::size_t n) {
   while (d.size() < n) d.emplace_back();
   while (d.size() > n) d.pop_back();
 }
+
+// Memory and fields are laid out apart.
+constexpr std::size_t first_listed = static_cast<std::size_t>(EntityKind::field) + 1;
 
 }  // namespace
 
@@ -46,10 +51,6 @@ sim::NameId World::unique(const BindingInstance& b, const std::string& name) {
   return engine_.names().child(kernel_.intern(name), part, b.number + 1);
 }
 
-sim::LifetimeId World::home(const BindingInstance& b, const EntitySpec& e) {
-  return e.allocation == UINT32_MAX ? sim::LifetimeId{} : allocations_[b.first_allocation + e.allocation].life;
-}
-
 void World::setup(sim::Engine&) {
   kernel_.reset();
   model::init_rcu(kernel_, rcu_);
@@ -64,7 +65,7 @@ void World::setup(sim::Engine&) {
   const auto& chardevs = program_->of(EntityKind::chardev);
   for (std::size_t i = 0; i < chardevs.size(); ++i) {
     const sim::NameId n = kernel_.intern(chardevs[i].name);
-    model::init_char_device(kernel_, chardevs_[i], n, n, chardevs[i].misc ? &misc_mtx_ : nullptr);
+    model::init_char_device(kernel_, chardevs_[i], n, n, chardevs[i].flags != 0 ? &misc_mtx_ : nullptr);
   }
   const auto& irqs = program_->of(EntityKind::irq);
   for (std::size_t i = 0; i < irqs.size(); ++i) {
@@ -82,6 +83,7 @@ void World::setup(sim::Engine&) {
   const auto& allocations = program_->of(EntityKind::allocation);
   resize(allocations_, allocations.size() * bindings_.size());
   rcu_callback_count_ = 0;
+  instance_count_ = 0;
   calls_.clear();
   removals_.clear();
   files_open_.clear();
@@ -100,106 +102,47 @@ void World::setup_binding(BindingInstance& b) {
     model::init_allocation(kernel_, a, unique(b, allocations[i].name), kernel_.intern(allocations[i].name), b.binding.life, false);
     for (const FieldSpec& f : allocations[i].fields) model::add_field(kernel_, a, kernel_.intern(f.name), f.initial);
   }
-  setup_entities(b);
-
+  b.sources = {};
+  b.callbacks.clear();
+  b.resources.resize(program_->of(EntityKind::mapping).size());
+  resize(b.file_callbacks, program_->functions.size());
+  for (std::uint32_t i = 0; i < b.file_callbacks.size(); ++i) b.file_callbacks[i] = {&b, i};
+  for (std::size_t k = first_listed; k < entity_kinds; ++k) {
+    const auto kind = static_cast<EntityKind>(k);
+    const auto& specs = program_->of(kind);
+    ThingList& list = b.things.of(kind);
+    list.resize(specs.size());
+    for (std::uint32_t i = 0; i < specs.size(); ++i) {
+      const EntitySpec& e = specs[i];
+      const bool embedded = e.allocation != UINT32_MAX;
+      list.lay_out(i, {*this, kernel_, b, e, i, unique(b, e.name), kernel_.intern(e.name),
+                       embedded ? allocations_[b.first_allocation + e.allocation].life : sim::LifetimeId{}, b.callbacks,
+                       embedded ? declared_allocation(b, e.allocation) : 0, false});
+    }
+  }
   b.policy->init(kernel_, rcu_, unique(b, "policy"), b.resources);
   b.binding.before_devres = [&b](model::Context& c) { b.policy->resource().before_devres(c, b.resources); };
-
-  const auto& chardevs = program_->of(EntityKind::chardev);
-  resize(b.registrations, chardevs.size());
-  resize(b.callbacks, program_->functions.size());
-  for (std::uint32_t i = 0; i < b.callbacks.size(); ++i) b.callbacks[i] = {&b, i};
-  for (std::size_t i = 0; i < chardevs.size(); ++i) {
-    model::Registration& r = b.registrations[i];
-    r = {};
-    r.binding = &b.binding;
-    r.policy = b.policy.get();
-    switch (program_->owner) {
-      case FopsOwner::null: break;
-      case FopsOwner::module: r.owner = b.module; break;
-      case FopsOwner::policy: r.owner = b.policy->pin().pinned(*b.module); break;
-    }
-    const auto set = [&](std::uint32_t function, model::FileOperation& op, void*& argument) {
-      if (function == UINT32_MAX) return;
-      op = &World::file_operation;
-      argument = &b.callbacks[function];
-    };
-    set(program_->open, r.open, r.open_argument);
-    set(program_->ioctl, r.ioctl, r.ioctl_argument);
-    set(program_->release, r.release, r.release_argument);
-    model::init_registration(kernel_, chardevs_[i], r, unique(b, chardevs[i].name), b.binding.life);
-  }
 }
 
-sim::NameId World::task_name(std::string_view what, const BindingInstance& b, const EntitySpec& e) {
-  return kernel_.intern(b.number == 0 ? fmt::format("{} {}", what, e.name) : fmt::format("{} {} #{}", what, e.name, b.number + 1));
-}
-
-void World::setup_entities(BindingInstance& b) {
-  const auto each = [&](EntityKind kind, auto& list, auto&& init) {
+void World::lay_out(Instance& made, sim::NameId name) {
+  const EntitySpec& memory = program_->of(EntityKind::allocation)[made.allocation];
+  const sim::NameId declared = kernel_.intern(memory.name);
+  model::init_allocation(kernel_, made.memory, name, declared, made.binding->binding.life, false);
+  for (const FieldSpec& f : memory.fields) model::add_field(kernel_, made.memory, kernel_.intern(f.name), f.initial);
+  for (std::size_t k = first_listed; k < entity_kinds; ++k) {
+    const auto kind = static_cast<EntityKind>(k);
     const auto& specs = program_->of(kind);
-    resize(list, specs.size());
-    for (std::size_t i = 0; i < specs.size(); ++i) init(list[i], specs[i], unique(b, specs[i].name), kernel_.intern(specs[i].name));
-  };
-  b.sources = {};
-  resize(b.callbacks, program_->functions.size());
-  each(EntityKind::mutex, b.mutexes,
-       [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_mutex(kernel_, x, u, d, home(b, e)); });
-  each(EntityKind::rwsem, b.rwsems, [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_rwsem(kernel_, x, u, d, home(b, e)); });
-  each(EntityKind::spinlock, b.spinlocks,
-       [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_spinlock(kernel_, x, u, d, home(b, e)); });
-  each(EntityKind::srcu, b.srcus, [&](auto& x, const EntitySpec& e, auto u, auto d) { model::init_srcu(kernel_, x, u, d, home(b, e)); });
-  const auto waiter = [&](auto& x, const EntitySpec& e, auto u, auto d) {
-    model::init_waiter(kernel_, x, u, d, home(b, e), e.owner);
-    b.sources.waiters.push_back(&x);
-  };
-  each(EntityKind::completion, b.completions, waiter);
-  each(EntityKind::fence, b.fences, waiter);
-  each(EntityKind::work, b.works, [&](model::Work& x, const EntitySpec& e, auto u, auto d) {
-    x.function = &World::callback_entry;
-    x.argument = &b.callbacks[e.function];
-    model::init_work(kernel_, x, u, d, home(b, e), task_name("kworker", b, e));
-    b.sources.works.push_back(&x);
-  });
-  each(EntityKind::delayed_work, b.delayed_works, [&](model::DelayedWork& x, const EntitySpec& e, auto u, auto d) {
-    x.work.function = &World::callback_entry;
-    x.work.argument = &b.callbacks[e.function];
-    model::init_delayed_work(kernel_, x, u, d, home(b, e), task_name("kworker", b, e), unique(b, e.name + " timer"),
-                             task_name("softirq", b, e));
-  });
-  each(EntityKind::timer, b.timers, [&](model::Timer& x, const EntitySpec& e, auto u, auto d) {
-    x.function = &World::callback_entry;
-    x.argument = &b.callbacks[e.function];
-    model::init_timer(kernel_, x, u, d, home(b, e), task_name("softirq", b, e));
-  });
-  each(EntityKind::hrtimer, b.hrtimers, [&](model::Timer& x, const EntitySpec& e, auto u, auto d) {
-    x.hr_function = &World::restart_entry;
-    x.argument = &b.callbacks[e.function];
-    model::init_timer(kernel_, x, u, d, home(b, e), task_name("hardirq", b, e));
-  });
-  each(EntityKind::kthread, b.kthreads, [&](model::Kthread& x, const EntitySpec& e, auto u, auto d) {
-    x.function = &World::result_entry;
-    x.argument = &b.callbacks[e.function];
-    model::init_kthread(kernel_, x, u, d, task_name("kthread", b, e));
-  });
-  each(EntityKind::attribute, b.attributes, [&](model::SysfsAttribute& x, const EntitySpec& e, auto u, auto d) {
-    x.operation = &World::result_entry;
-    x.argument = &b.callbacks[e.function];
-    model::init_sysfs_attribute(kernel_, x, u, d, b.binding.life);
-  });
-  each(EntityKind::irq, b.irqs, [&](model::IrqAction& x, const EntitySpec& e, auto u, auto) {
-    x.handler = &World::callback_entry;
-    x.argument = &b.callbacks[e.function];
-    const auto i = static_cast<std::size_t>(&e - program_->of(EntityKind::irq).data());
-    model::init_irq_action(kernel_, irq_lines_[i], x, u, b.binding.life);
-    b.sources.irqs.push_back({&irq_lines_[i], &x});
-  });
-  b.resources.resize(program_->of(EntityKind::mapping).size());
-  each(EntityKind::mapping, b.mappings, [&](model::Mapping& x, const EntitySpec& e, auto u, auto d) {
-    const auto i = static_cast<std::size_t>(&e - program_->of(EntityKind::mapping).data());
-    model::init_mapping(kernel_, x, regions_[i], u, d, b.binding.life);
-    b.resources[i] = {&x, {}, d};
-  });
+    const auto here = [&](const EntitySpec& e) { return e.allocation == made.allocation; };
+    const auto count = static_cast<std::size_t>(std::ranges::count_if(specs, here));
+    if (count == 0) continue;
+    ThingList& list = made.things.of(kind);
+    list.resize(count);
+    std::size_t n = 0;
+    for (std::uint32_t i = 0; i < specs.size(); ++i)
+      if (here(specs[i]))
+        list.lay_out(n++, {*this, kernel_, *made.binding, specs[i], i, kernel_.member(name, kernel_.intern(specs[i].member)),
+                           kernel_.intern(specs[i].name), made.memory.life, made.binding->callbacks, made.handle, true});
+  }
 }
 
 void World::setup_tasks() {

@@ -89,6 +89,11 @@ class FileCompiler {
   void declare(Node steps);
   void declare_step(Node step);
   void declare_one(const Verb& verb, Node step, Node operand);
+  void declare_keys(const Verb& verb, Node step, EntitySpec& spec);
+  // What a key of kind `words` says: bits by the order of the choices.
+  [[nodiscard]] std::uint64_t word_bits(const KeySpec& key, Node n) const;
+  // Locals that calls in `steps` give to functions.
+  void find_parameters(Node steps);
   void read_run();
   void read_task(const std::string& name, Node task);
   [[nodiscard]] bool in_form(Node step) const;
@@ -103,6 +108,16 @@ class FileCompiler {
   std::map<std::string, std::uint32_t> function_numbers_;
   std::vector<std::string> function_names_;
   std::map<std::string, Node> function_nodes_;
+  std::map<std::string, std::vector<std::string>> parameters_;  // of functions, in the order in which calls name them
+  struct Reference {                                            // of a declaration to another thing, looked up when all are known
+    EntityKind kind;
+    std::uint32_t index;
+    std::string_view key;
+    EntityKind to;
+    Node at;
+  };
+  std::vector<Reference> references_;
+  void resolve_references();
 };
 
 // Compiles the steps of one function. Verbs with a compile function of their own use the public part.
@@ -133,8 +148,10 @@ class FunctionCompiler {
   // An operand of the kind, by name; reports what is wrong with it.
   std::optional<Operand> entity(Node n, EntityKind kind);
   std::optional<Operand> field(Node n);
+  std::optional<Operand> memory(Node n);
   std::optional<Value> value(Node n);
   std::optional<Condition> condition(Node n);
+  std::optional<Term> term(const std::string& word);  // quietly
   std::optional<std::uint32_t> function(Node n) { return file_.function(n); }
 
   // Jumps: `index`'s target becomes the label. Resolved at the end of the function.
@@ -159,6 +176,7 @@ class FunctionCompiler {
   // Of a step that could not be understood: what is inside it is looked at all the same.
   void abandon(Node n);
   void generic(const Verb& verb, Node step, Node operand);
+  void arguments(Node n, std::uint32_t index);
   bool read_key(const Verb& verb, const KeySpec& key, Node value, std::uint32_t index);
   void finish();
 

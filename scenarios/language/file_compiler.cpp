@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 
 namespace unplug::scenarios {
@@ -16,7 +17,11 @@ std::shared_ptr<Program> FileCompiler::compile() {
   program_->bindings = 1 + static_cast<std::uint32_t>(std::ranges::count(variant_.removal, RemovalStage::insmod));
   read_kernel();
   list_functions();
-  for (const std::string& name : function_names_) declare(function_nodes_[name]);
+  for (const std::string& name : function_names_) {
+    declare(function_nodes_[name]);
+    find_parameters(function_nodes_[name]);
+  }
+  resolve_references();
   program_->entities = entities_.specs;
   program_->functions.resize(function_names_.size());
   for (const std::string& name : function_names_) {
@@ -158,8 +163,8 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
       owner.error(out, fmt::format("nobody called '{}' ends a wait", *who), "driver, core, other driver, hardware or user",
                   nearest_word(*who, names));
   }
-  spec.managed = verb.flags != 0 && verb.entity == EntityKind::irq;
-  spec.misc = verb.flags != 0 && verb.entity == EntityKind::chardev;
+  spec.flags = verb.flags;
+  declare_keys(verb, step, spec);
   auto& list = entities_.specs[static_cast<std::size_t>(verb.entity)];
   entities_.by_name[*text] = {verb.entity, static_cast<std::uint32_t>(list.size()), operand.position()};
   if (verb.entity == EntityKind::mapping) {
@@ -179,6 +184,83 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
     }
   }
   list.push_back(std::move(spec));
+}
+
+void FileCompiler::declare_keys(const Verb& verb, Node step, EntitySpec& spec) {
+  for (const KeySpec& key : verb.keys) {
+    const Node n = step.find(key.name);
+    if (!n) continue;
+    switch (key.kind) {
+      case KeyKind::number:
+        if (const auto v = reader_.integer(n, 0, INT64_MAX, key.meaning))
+          spec.numbers.emplace_back(key.name, static_cast<std::uint64_t>(*v));
+        break;
+      case KeyKind::words: spec.numbers.emplace_back(key.name, word_bits(key, n)); break;
+      case KeyKind::function:
+        if (key.name != "fn")
+          if (const auto f = function(n)) spec.functions.emplace_back(key.name, *f);
+        break;
+      case KeyKind::thing:
+        references_.push_back({verb.entity, static_cast<std::uint32_t>(entities_.specs[static_cast<std::size_t>(verb.entity)].size()),
+                               key.name, key.entity, n});
+        break;
+      default: break;
+    }
+  }
+}
+
+std::uint64_t FileCompiler::word_bits(const KeySpec& key, Node n) const {
+  std::vector<std::string> choices;
+  for (std::size_t at = 0; at < key.choices.size();) {
+    const std::size_t end = std::min(key.choices.find(' ', at), key.choices.size());
+    choices.emplace_back(key.choices.substr(at, end - at));
+    at = end + 1;
+  }
+  std::uint64_t bits = 0;
+  const auto one = [&](Node w) {
+    const auto text = reader_.text(w, fmt::format("one of: {}", join(choices)));
+    if (!text) return;
+    const auto found = std::ranges::find(choices, *text);
+    if (found == choices.end()) {
+      w.error(reader_.out(), fmt::format("no '{}' among the {}", *text, key.name), fmt::format("one of: {}", join(choices)),
+              nearest_word(*text, choices));
+    } else {
+      bits |= std::uint64_t{1} << (found - choices.begin());
+    }
+  };
+  if (!n.is(Node::Kind::array)) one(n);
+  for (std::size_t i = 0; n.is(Node::Kind::array) && i < n.size(); ++i) one(n.at(i));
+  return bits;
+}
+
+void FileCompiler::resolve_references() {
+  for (const Reference& r : references_) {
+    const auto text = reader_.text(r.at, fmt::format("the name of a {}", name(r.to)));
+    if (!text || entities_.lost.contains(*text)) continue;
+    const auto found = entities_.by_name.find(*text);
+    if (found != entities_.by_name.end() && found->second.kind == r.to) {
+      entities_.specs[static_cast<std::size_t>(r.kind)][r.index].things.emplace_back(
+          r.key, Operand{Operand::Kind::entity, r.to, found->second.index, 0, 0, *text});
+      continue;
+    }
+    std::vector<std::string> names;
+    for (const auto& [k, e] : entities_.by_name)
+      if (e.kind == r.to) names.push_back(k);
+    r.at.error(reader_.out(), fmt::format("no {} '{}'", name(r.to), *text), declared_by(r.to), nearest_word(*text, names));
+  }
+}
+
+void FileCompiler::find_parameters(Node n) {
+  if (n.is(Node::Kind::array))
+    for (std::size_t i = 0; i < n.size(); ++i) find_parameters(n.at(i));
+  if (!n.is(Node::Kind::object)) return;
+  const Node call = n.find("call"), with = n.find("with");
+  if (call.is(Node::Kind::string) && with.is(Node::Kind::object)) {
+    auto& names = parameters_[std::string(call.string())];
+    for (std::size_t i = 0; i < with.size(); ++i)
+      if (std::ranges::find(names, with.key(i)) == names.end()) names.emplace_back(with.key(i));
+  }
+  for (const std::string_view block : {"do", "else"}) find_parameters(n.find(block));
 }
 
 }  // namespace unplug::scenarios

@@ -24,6 +24,7 @@ std::uint32_t jump(Frame& frame, const Instruction& i, std::uint32_t) {
 FunctionCompiler::FunctionCompiler(FileCompiler& file, std::string name, bool driver, Node) : file_(file) {
   function_.name = std::move(name);
   function_.driver = driver;
+  for (const std::string& parameter : file_.parameters_[function_.name]) local_named(parameter, true);
 }
 
 std::uint32_t FunctionCompiler::run(Node list, std::optional<std::uint32_t> number) {
@@ -225,6 +226,9 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
       break;
     }
     case OperandKind::local: i.other = local(at, false); break;
+    case OperandKind::memory:
+      if (auto o = memory(at)) i.operand = *o;
+      break;
     case OperandKind::function:
       if (const auto f = function(at)) i.function = *f;
       break;
@@ -242,7 +246,21 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
     if (const Node v = step.find(key.name)) read_key(verb, key, v, index);
 }
 
-bool FunctionCompiler::read_key(const Verb&, const KeySpec& key, Node v, std::uint32_t index) {
+void FunctionCompiler::arguments(Node n, std::uint32_t index) {
+  if (!n.is(Node::Kind::object)) {
+    n.error(out(), fmt::format("found {}", Node::kind_name(n.kind())), "an object: locals of the function called, and their values");
+    return;
+  }
+  if (at(index).function == UINT32_MAX) return;
+  const auto& names = file_.parameters_[file_.function_names_[at(index).function]];
+  for (std::size_t i = 0; i < n.size(); ++i) {
+    const auto found = std::ranges::find(names, n.key(i));
+    if (const auto v = value(n.at(i)); v && found != names.end())
+      at(index).arguments.emplace_back(static_cast<std::uint32_t>(found - names.begin()), *v);
+  }
+}
+
+bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, std::uint32_t index) {
   switch (key.kind) {
     case KeyKind::to: at(index).to = local(v, true); break;
     case KeyKind::local: at(index).other = local(v, false); break;
@@ -265,6 +283,15 @@ bool FunctionCompiler::read_key(const Verb&, const KeySpec& key, Node v, std::ui
         at(index).spread = d->second;
       }
       break;
+    case KeyKind::number:
+      if (const auto n = reader().integer(v, 0, INT64_MAX, key.meaning)) at(index).amount = static_cast<std::uint64_t>(*n);
+      break;
+    case KeyKind::words: at(index).amount = file_.word_bits(key, v); break;
+    case KeyKind::thing:
+      if (verb.operand == OperandKind::declaration) break;  // read when it was declared
+      if (auto o = entity(v, key.entity)) at(index).second = *o;
+      break;
+    case KeyKind::arguments: arguments(v, index); break;
     case KeyKind::fields:
     case KeyKind::registers:
     case KeyKind::owner:

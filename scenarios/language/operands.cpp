@@ -95,38 +95,12 @@ std::optional<Operand> FunctionCompiler::field(Node n) {
   return {};
 }
 
-std::optional<Value> FunctionCompiler::value(Node raw) {
-  const Node n = reader().value(raw);
-  if (n.is(Node::Kind::integer)) {
-    if (n.integer() < 0) {
-      raw.error(out(), fmt::format("{} is negative", n.integer()), "an integer from 0");
-      return {};
-    }
-    return Value{Value::Kind::constant, static_cast<std::uint64_t>(n.integer()), 0};
-  }
-  if (n.is(Node::Kind::null)) return Value{};
-  const auto text = reader().text(raw, "an integer, a local variable, or the name of declared memory");
-  if (!text) return {};
-  if (*text == "NULL") return Value{};
-  if (const auto l = locals_.find(*text); l != locals_.end()) return Value{Value::Kind::local, 0, l->second};
-  if (const auto e = entities().by_name.find(*text); e != entities().by_name.end() && e->second.kind == EntityKind::allocation)
-    return Value{Value::Kind::pointer, e->second.index, 0};
-  std::vector<std::string> names;
-  for (const auto& [k, v] : locals_) names.push_back(k);
-  for (const auto& [k, e] : entities().by_name)
-    if (e.kind == EntityKind::allocation) names.push_back(k);
-  if (entities().lost.contains(*text)) return {};
-  raw.error(out(), fmt::format("'{}' is no value", *text), "an integer, NULL, a local variable, or the name of declared memory",
-            nearest_word(*text, names));
-  return {};
-}
+namespace {
 
-std::optional<Condition> FunctionCompiler::condition(Node n) {
-  const auto text = reader().text(n, "a condition: \"dead\", \"!p\", \"isr == 0\", \"n < 3\"");
-  if (!text) return {};
+std::vector<std::string> split_words(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
-  for (const char c : *text + " ") {
+  for (const char c : text) {
     if (c != ' ') {
       word += c;
     } else if (!word.empty()) {
@@ -134,6 +108,64 @@ std::optional<Condition> FunctionCompiler::condition(Node n) {
       word.clear();
     }
   }
+  if (!word.empty()) words.push_back(std::move(word));
+  return words;
+}
+
+std::optional<std::uint64_t> number(std::string_view word) {
+  const bool negative = word.starts_with('-');
+  const std::string_view digits = word.substr(negative ? 1 : 0);
+  if (digits.empty() || digits.size() > 17 || !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return {};
+  std::int64_t n = 0;
+  for (const char c : digits) n = n * 10 + (c - '0');
+  return static_cast<std::uint64_t>(negative ? -n : n);
+}
+
+}  // namespace
+
+std::optional<Term> FunctionCompiler::term(const std::string& word) {
+  if (word == "NULL") return Term{};
+  if (const auto n = number(word)) return Term{Term::Kind::constant, *n, 0};
+  if (const auto l = locals_.find(word); l != locals_.end()) return Term{Term::Kind::local, 0, l->second};
+  if (const auto e = entities().by_name.find(word); e != entities().by_name.end() && e->second.kind == EntityKind::allocation)
+    return Term{Term::Kind::pointer, e->second.index, 0};
+  return {};
+}
+
+std::optional<Value> FunctionCompiler::value(Node raw) {
+  const Node n = reader().value(raw);
+  if (n.is(Node::Kind::integer)) return Value{.left = {Term::Kind::constant, static_cast<std::uint64_t>(n.integer()), 0}};
+  if (n.is(Node::Kind::null)) return Value{};
+  const auto text = reader().text(raw, "an integer, a local variable, or the name of declared memory");
+  if (!text) return {};
+  std::string unknown = *text;
+  if (const auto t = term(*text)) return Value{.left = *t};
+  const std::vector<std::string> words = split_words(*text);
+  if (words.size() == 3) {
+    static constexpr std::array<std::pair<std::string_view, Value::Op>, 4> ops{
+        {{"+", Value::Op::plus}, {"-", Value::Op::minus}, {"&", Value::Op::bits_and}, {"|", Value::Op::bits_or}}};
+    for (const auto& [symbol, op] : ops) {
+      if (words[1] != symbol) continue;
+      const auto left = term(words[0]), right = term(words[2]);
+      if (left && right) return Value{op, *left, *right};
+      unknown = left ? words[2] : words[0];
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& [k, v] : locals_) names.push_back(k);
+  for (const auto& [k, e] : entities().by_name)
+    if (e.kind == EntityKind::allocation) names.push_back(k);
+  if (entities().lost.contains(unknown)) return {};
+  raw.error(out(), fmt::format("'{}' is no value", unknown),
+            "an integer, NULL, a local variable, the name of declared memory, or two of them with +, -, & or |",
+            nearest_word(unknown, names));
+  return {};
+}
+
+std::optional<Condition> FunctionCompiler::condition(Node n) {
+  const auto text = reader().text(n, "a condition: \"dead\", \"!p\", \"isr == 0\", \"n < 3\"");
+  if (!text) return {};
+  const std::vector<std::string> words = split_words(*text);
   Condition c;
   std::string name = words.empty() ? "" : words[0];
   const bool bare = words.size() == 1;
@@ -143,19 +175,23 @@ std::optional<Condition> FunctionCompiler::condition(Node n) {
   }
   bool good = bare;
   if (words.size() == 3) {
-    const std::array<std::pair<std::string_view, Condition::Op>, 4> ops{
-        {{"==", Condition::Op::equal}, {"!=", Condition::Op::not_equal}, {"<", Condition::Op::less}, {">", Condition::Op::greater}}};
+    static constexpr std::array<std::pair<std::string_view, Condition::Op>, 6> ops{{{"==", Condition::Op::equal},
+                                                                                    {"!=", Condition::Op::not_equal},
+                                                                                    {"<", Condition::Op::less},
+                                                                                    {">", Condition::Op::greater},
+                                                                                    {"<=", Condition::Op::at_most},
+                                                                                    {">=", Condition::Op::at_least}}};
     for (const auto& [symbol, op] : ops) {
       if (words[1] != symbol) continue;
       c.op = op;
-      good = words[2] == "NULL" ||
-             (!words[2].empty() && words[2].size() < 18 && std::ranges::all_of(words[2], [](char d) { return d >= '0' && d <= '9'; }));
-      if (good && words[2] != "NULL") c.value = std::stoull(words[2]);
+      const auto right = term(words[2]);
+      good = right.has_value() || entities().lost.contains(words[2]);
+      if (right) c.right = *right;
     }
   }
   if (!good) {
     n.error(out(), fmt::format("'{}' is not a condition", *text),
-            "LOCAL, !LOCAL, or LOCAL OP NUMBER with ==, !=, < or > (NULL is 0); conditions read locals only");
+            "LOCAL, !LOCAL, or LOCAL OP VALUE with ==, !=, <, <=, > or >= and a number, NULL or a local; conditions read locals only");
     return {};
   }
   c.local = local_named(name, false);
@@ -168,6 +204,14 @@ std::optional<Condition> FunctionCompiler::condition(Node n) {
     return {};
   }
   return c;
+}
+
+std::optional<Operand> FunctionCompiler::memory(Node n) {
+  const auto text = reader().text(n, "declared memory, or a local that points to some");
+  if (!text) return {};
+  if (const auto l = locals_.find(*text); l != locals_.end())
+    return Operand{Operand::Kind::local, EntityKind::allocation, 0, 0, l->second, *text};
+  return entity(n, EntityKind::allocation);
 }
 
 std::uint32_t FunctionCompiler::descriptor(Node n, bool create) {

@@ -24,6 +24,7 @@ enum class OperandKind : std::uint8_t {
   field,        // "priv.dead", "p.dead", "file.private_data"
   reg,          // a register: "bar0.CTRL"
   local,        // a local variable
+  memory,       // declared memory, or a local that points to some
   function,     // a function of the file
   duration,     // "10ms", "1ms..5ms"
   custom        // the verb's own compile function reads it
@@ -40,6 +41,10 @@ enum class KeyKind : std::uint8_t {
   registers,  // object: names and the values a read may return
   owner,      // who can end a wait
   at_most,    // positive integer
+  number,     // integer from 0: Instruction::amount, or EntitySpec::numbers of a declaration
+  words,      // a word or words out of KeySpec::choices, as bits: likewise
+  thing,      // a declared thing of KeySpec::entity: Instruction::second, or EntitySpec::things
+  arguments,  // object: locals of the function called, and values
   duration,   // "10ms", "1ms..5ms": Instruction::duration and ::spread
   custom      // read by the verb's own compile function
 };
@@ -49,6 +54,8 @@ struct KeySpec {
   KeyKind kind;
   bool required;
   std::string_view meaning;
+  EntityKind entity = EntityKind::none;  // thing
+  std::string_view choices = {};         // words, separated by spaces, in the order of their bits
 };
 
 // Where a verb may stand.

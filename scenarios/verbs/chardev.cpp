@@ -6,12 +6,12 @@ namespace unplug::scenarios {
 namespace {
 
 std::uint32_t do_register(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::register_char_device(f.context, f.world.chardev(i.operand.index), f.binding->registrations[i.operand.index]);
+  model::register_char_device(f.context, f.world.chardev(i.operand.index), f.binding->things.get<EntityKind::chardev>(i.operand.index));
   return next;
 }
 
 std::uint32_t do_deregister(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::deregister_char_device(f.context, f.world.chardev(i.operand.index), f.binding->registrations[i.operand.index]);
+  model::deregister_char_device(f.context, f.world.chardev(i.operand.index), f.binding->things.get<EntityKind::chardev>(i.operand.index));
   return next;
 }
 
@@ -39,7 +39,30 @@ Verb device(std::string_view name, bool declares, std::uint8_t misc, std::string
   return v;
 }
 
+void lay_out(model::Registration& r, const ThingSetup& s) {
+  const Program& p = s.world.program();
+  r = {};
+  r.binding = &s.binding.binding;
+  r.policy = s.binding.policy.get();
+  switch (p.owner) {
+    case FopsOwner::null: break;
+    case FopsOwner::module: r.owner = s.binding.module; break;
+    case FopsOwner::policy: r.owner = s.binding.policy->pin().pinned(*s.binding.module); break;
+  }
+  const auto set = [&](std::uint32_t function, model::FileOperation& op, void*& argument) {
+    if (function == UINT32_MAX) return;
+    op = &World::file_operation;
+    argument = &s.binding.file_callbacks[function];
+  };
+  set(p.open, r.open, r.open_argument);
+  set(p.ioctl, r.ioctl, r.ioctl_argument);
+  set(p.release, r.release, r.release_argument);
+  model::init_registration(s.kernel, s.world.chardev(s.index), r, s.unique, s.binding.binding.life);
+}
+
 }  // namespace
+
+template <> std::unique_ptr<ThingList> make_things<EntityKind::chardev>() { return things<EntityKind::chardev>(lay_out); }
 
 std::vector<Verb> chardev_verbs() {
   Verb get, put;

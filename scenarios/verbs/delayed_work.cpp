@@ -1,4 +1,5 @@
 // Delayed work.
+#include "unplug/model/kernel/delayed_work.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
@@ -9,7 +10,7 @@ using Arm = bool (*)(model::Context&, model::DelayedWork&, sim::Duration);
 
 template <Arm function> std::uint32_t arm(Frame& f, const Instruction& i, std::uint32_t next) {
   if (!f.world.within_limit(i)) return next;
-  model::DelayedWork* w = delayed_work(f, i);
+  model::DelayedWork* w = thing<EntityKind::delayed_work>(f, i);
   if (w == nullptr) return next;
   const bool answer = function(f.context, *w, drawn_duration(f, i));
   set_local(f, i, answer ? 1 : 0);
@@ -23,7 +24,15 @@ constexpr KeySpec was{"to", KeyKind::to, false, "local that receives 1 or 0, as 
 constexpr VerbFamily family{EntityKind::delayed_work,
                             "ordered and bounded queues, CPU locality, cancel_work_sync() on the work_struct inside"};
 
+void lay_out(model::DelayedWork& w, const ThingSetup& s) {
+  w.work.function = &World::callback_entry;
+  w.work.argument = s.callback();
+  model::init_delayed_work(s.kernel, w, s.unique, s.declared, s.home, s.task_name("kworker"), s.part("timer"), s.task_name("softirq"));
+}
+
 }  // namespace
+
+template <> std::unique_ptr<ThingList> make_things<EntityKind::delayed_work>() { return things<EntityKind::delayed_work>(lay_out); }
 
 std::vector<Verb> delayed_work_verbs() {
   return {
@@ -35,13 +44,13 @@ std::vector<Verb> delayed_work_verbs() {
       alias("schedule_delayed_work", "queue_delayed_work"),
       family.on_thing("mod_delayed_work", arm<model::mod_delayed_work>, {delay, was, at_most}, "mod_delayed_work, v6.18",
                       "the same, wherever the item was before"),
-      family.on_thing("cancel_delayed_work", on<delayed_work, model::cancel_delayed_work>, {was}, "cancel_delayed_work, v6.18",
+      family.on_thing("cancel_delayed_work", on<EntityKind::delayed_work, model::cancel_delayed_work>, {was}, "cancel_delayed_work, v6.18",
                       "takes it from the timer or the queue; does not wait for the function"),
-      family.on_thing("cancel_delayed_work_sync", on<delayed_work, model::cancel_delayed_work_sync>, {was},
+      family.on_thing("cancel_delayed_work_sync", on<EntityKind::delayed_work, model::cancel_delayed_work_sync>, {was},
                       "cancel_delayed_work_sync, v6.18", "the same, and waits for the function; later queueing is allowed"),
-      family.on_thing("disable_delayed_work_sync", on<delayed_work, model::disable_delayed_work_sync>, {was},
+      family.on_thing("disable_delayed_work_sync", on<EntityKind::delayed_work, model::disable_delayed_work_sync>, {was},
                       "disable_delayed_work_sync, v6.18", "the same, and queueing is refused from then on"),
-      family.on_thing("flush_delayed_work", on<delayed_work, model::flush_delayed_work>, {}, "flush_delayed_work, v6.18",
+      family.on_thing("flush_delayed_work", on<EntityKind::delayed_work, model::flush_delayed_work>, {}, "flush_delayed_work, v6.18",
                       "queues it now if the timer has it, and waits for it"),
   };
 }

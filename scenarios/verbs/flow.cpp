@@ -53,19 +53,18 @@ std::uint32_t do_policy(Frame& f, const Instruction&, std::uint32_t next) {
 }
 
 std::uint32_t do_branch(Frame& f, const Instruction& i, std::uint32_t next) {  // to the target unless the condition holds
-  return i.condition.holds(f.locals[i.condition.local]) ? next : i.target;
+  return holds(f, i.condition) ? next : i.target;
 }
 
 std::uint32_t do_goto_if(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (i.condition.local != no_local && !i.condition.holds(f.locals[i.condition.local])) return next;
+  if (i.condition.local != no_local && !holds(f, i.condition)) return next;
   f.leave_scopes(i.depth);
   return i.target;
 }
 
 std::uint32_t do_return_if(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (i.condition.local != no_local && !i.condition.holds(f.locals[i.condition.local])) return next;
-  f.result = i.value.kind == Value::Kind::local ? static_cast<int>(f.locals[i.value.local])
-                                                : static_cast<int>(static_cast<std::int64_t>(i.value.constant));
+  if (i.condition.local != no_local && !holds(f, i.condition)) return next;
+  f.result = static_cast<int>(static_cast<std::int64_t>(value(f, i)));
   return end_of_function;
 }
 
@@ -75,8 +74,22 @@ std::uint32_t do_jump(Frame& f, const Instruction& i, std::uint32_t) {
 }
 
 std::uint32_t do_call(Frame& f, const Instruction& i, std::uint32_t next) {
-  const int r = f.world.call(f.context, i.function, f.binding, f.file, f.task, f.context.binding());
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> arguments;
+  for (const auto& [to, from] : i.arguments) arguments.emplace_back(to, value(f, from));
+  const int r = f.world.call(
+      f.context, i.function,
+      {.binding = f.binding, .file = f.file, .task = f.task, .self = f.self, .runs_for = f.context.binding(), .arguments = arguments});
   set_local(f, i, static_cast<std::uint64_t>(static_cast<std::int64_t>(r)));
+  return next;
+}
+
+std::uint32_t do_let(Frame& f, const Instruction& i, std::uint32_t next) {
+  f.locals[i.to] = value(f, i);
+  return next;
+}
+
+std::uint32_t do_container_of(Frame& f, const Instruction& i, std::uint32_t next) {
+  set_local(f, i, f.self);
   return next;
 }
 
@@ -119,9 +132,9 @@ std::optional<std::uint64_t> result(FunctionCompiler& c, Node n) {
 
 void read_result(FunctionCompiler& c, Node n, Instruction& i) {
   if (n.is(Node::Kind::string) && c.has_local(std::string(n.string()))) {
-    i.value = {Value::Kind::local, 0, c.local(n, false)};
+    i.value.left = {Term::Kind::local, 0, c.local(n, false)};
   } else if (const auto r = result(c, n)) {
-    i.value.constant = *r;
+    i.value.left.constant = *r;
   }
 }
 
@@ -231,6 +244,32 @@ void compile_repeat(FunctionCompiler& c, const Verb&, Node step, Node operand) {
   }
 }
 
+void compile_let(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
+  Instruction i;
+  i.execute = verb.execute;
+  if (const auto v = c.value(step.find("value"))) i.value = *v;
+  i.to = c.local(operand, true);
+  if (i.to != no_local) c.emit(std::move(i));
+}
+
+// A check that the function can be called for such a thing; which one it was called for is known when it runs.
+void compile_container_of(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
+  const auto text = c.reader().text(operand, "a member of declared memory: \"priv.work\"");
+  if (!text) return;
+  const auto found = c.entities().by_name.find(*text);
+  if (text->find('.') == std::string::npos || (found == c.entities().by_name.end() && !c.entities().lost.contains(*text))) {
+    std::vector<std::string> names;
+    for (const auto& [name, e] : c.entities().by_name)
+      if (name.find('.') != std::string::npos) names.push_back(name);
+    operand.error(c.out(), fmt::format("no member '{}'", *text), "a thing that is embedded in declared memory, and calls this function",
+                  nearest_word(*text, names));
+  }
+  Instruction i;
+  i.execute = verb.execute;
+  if (const Node to = step.find("to")) i.to = c.local(to, true);
+  c.emit(std::move(i));
+}
+
 void compile_maybe(FunctionCompiler& c, const Verb& verb, Node step, Node) {
   Instruction i;
   i.execute = verb.execute;
@@ -277,7 +316,8 @@ std::vector<Verb> flow_verbs() {
   call.name = "call";
   call.operand = OperandKind::function;
   call.execute = do_call;
-  call.keys = {{"to", KeyKind::to, false, "local that receives its result"}};
+  call.keys = {{"with", KeyKind::arguments, false, "values of locals that it starts with: {\"p\": \"priv\"}"},
+               {"to", KeyKind::to, false, "local that receives its result"}};
   call.acts = false;
   call.summary = "calls another function of the file";
   return {
@@ -295,6 +335,11 @@ std::vector<Verb> flow_verbs() {
       flow("label", nullptr, compile_label, {}, "where a goto or an else goes"),
       in_driver(flow("return", nullptr, compile_return, {}, "leaves the function with a result")),
       in_driver(call),
+      flow("let", do_let, compile_let, {{"value", KeyKind::custom, true, "a number, a local, or two of them with +, -, & or |"}},
+           "sets a local; not a step"),
+      in_driver(flow("container_of", do_container_of, compile_container_of,
+                     {{"to", KeyKind::custom, true, "local that receives the pointer"}},
+                     "in what a work item, timer, ... calls: the memory that it is embedded in")),
       flow("repeat", nullptr, compile_repeat, {body, {"as", KeyKind::custom, false, "name of the loop variable, for \"$name\" inside"}},
            "unrolls steps; counts from 0"),
       flow("maybe", do_maybe, compile_maybe, {body}, "a choice: the steps happen or they don't"),

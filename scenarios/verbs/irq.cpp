@@ -8,7 +8,7 @@ namespace {
 std::uint32_t do_request(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::StaticName release{"devm free_irq"};
   model::IrqLine& line = f.world.irq_line(i.operand.index);
-  model::IrqAction& action = f.binding->irqs[i.operand.index];
+  model::IrqAction& action = f.binding->things.get<EntityKind::irq>(i.operand.index);
   if (!model::request_irq(f.context, line, action)) return otherwise(f, i, next);
   if (i.flags != 0 && !f.aborting())
     model::devres_add(f.context, f.binding->binding,
@@ -18,7 +18,7 @@ std::uint32_t do_request(Frame& f, const Instruction& i, std::uint32_t next) {
 
 std::uint32_t do_free(Frame& f, const Instruction& i, std::uint32_t next) {
   model::IrqLine& line = f.world.irq_line(i.operand.index);
-  model::IrqAction& action = f.binding->irqs[i.operand.index];
+  model::IrqAction& action = f.binding->things.get<EntityKind::irq>(i.operand.index);
   // devm_free_irq() warns and returns if the node is gone.
   if (i.flags != 0 && !model::devres_remove(f.context, f.binding->binding, &action)) return next;
   model::free_irq(f.context, line, action);
@@ -40,7 +40,17 @@ Verb verb(std::string_view name, bool declares, Execute execute, std::uint8_t ma
   return v;
 }
 
+void lay_out(model::IrqAction& a, const ThingSetup& s) {
+  model::IrqLine& line = s.world.irq_line(s.index);
+  a.handler = &World::callback_entry;
+  a.argument = s.callback();
+  model::init_irq_action(s.kernel, line, a, s.unique, s.binding.binding.life);
+  s.binding.sources.irqs.push_back({&line, &a});
+}
+
 }  // namespace
+
+template <> std::unique_ptr<ThingList> make_things<EntityKind::irq>() { return things<EntityKind::irq>(lay_out); }
 
 std::vector<Verb> irq_verbs() {
   return {

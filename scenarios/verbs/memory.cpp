@@ -20,9 +20,17 @@ std::uint32_t do_store(Frame& f, const Instruction& i, std::uint32_t next) {
   return next;
 }
 
+// What an allocation makes: the binding's one, or with a local to receive the pointer a new one each time.
+model::Allocation& allocated(Frame& f, const Instruction& i) {
+  if (i.to == no_local) return *f.world.allocation(World::declared_allocation(*f.binding, i.operand.index));
+  Instance& made = f.world.new_instance(*f.binding, i.operand.index);
+  f.locals[i.to] = made.handle;
+  return made.memory;
+}
+
 std::uint32_t do_devm_kzalloc(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::StaticName release{"devm kfree"};
-  model::Allocation& a = *f.world.allocation(f.world.declared_allocation(*f.binding, i.operand.index));
+  model::Allocation& a = allocated(f, i);
   model::kzalloc(f.context, a);
   if (!f.aborting())
     model::devres_add(f.context, f.binding->binding, {&release, a.name, [&a](model::Context& c) { model::kfree(c, a); }, &a});
@@ -30,12 +38,12 @@ std::uint32_t do_devm_kzalloc(Frame& f, const Instruction& i, std::uint32_t next
 }
 
 std::uint32_t do_kzalloc(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::kzalloc(f.context, *f.world.allocation(f.world.declared_allocation(*f.binding, i.operand.index)));
+  model::kzalloc(f.context, allocated(f, i), static_cast<model::Gfp>(i.amount));
   return next;
 }
 
 std::uint32_t do_kfree(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::kfree(f.context, *f.world.allocation(f.world.declared_allocation(*f.binding, i.operand.index)));
+  model::kfree(f.context, memory(f, i.operand));
   return next;
 }
 
@@ -63,7 +71,8 @@ Verb allocation(std::string_view name, Execute execute, std::string_view summary
   v.operand = OperandKind::declaration;
   v.entity = EntityKind::allocation;
   v.execute = execute;
-  v.keys = {{"fields", KeyKind::fields, false, "names and initial values of its fields"}};
+  v.keys = {{"fields", KeyKind::fields, false, "names and initial values of its fields"},
+            {"to", KeyKind::to, false, "local that receives the pointer: then each time makes an object of its own"}};
   v.models = slub;
   v.leaves_out = leaves_out;
   v.summary = summary;
@@ -75,15 +84,16 @@ Verb allocation(std::string_view name, Execute execute, std::string_view summary
 std::vector<Verb> memory_verbs() {
   Verb kfree;
   kfree.name = "kfree";
-  kfree.operand = OperandKind::entity;
-  kfree.entity = EntityKind::allocation;
+  kfree.operand = OperandKind::memory;
   kfree.execute = do_kfree;
   kfree.models = slub;
   kfree.leaves_out = leaves_out;
-  kfree.summary = "frees declared memory";
+  kfree.summary = "frees memory; NULL is nothing to free";
+  Verb kzalloc = allocation("kzalloc", do_kzalloc, "memory that the driver frees");
+  kzalloc.keys.push_back({"flags", KeyKind::words, false, "GFP_ATOMIC: it does not sleep", EntityKind::none, "GFP_ATOMIC"});
   return {
       allocation("devm_kzalloc", do_devm_kzalloc, "memory that devres frees after remove()"),
-      allocation("kzalloc", do_kzalloc, "memory that the driver frees"),
+      kzalloc,
       kfree,
       access("load", false, plain, "a plain load", "a plain C access"),
       access("store", true, plain, "a plain store", "a plain C access"),

@@ -8,7 +8,7 @@ namespace {
 std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::StaticName unmap{"devm iounmap"}, release{"devm release_mem_region"};
   BindingInstance& b = *f.binding;
-  model::Mapping& m = b.mappings[i.operand.index];
+  model::Mapping& m = b.things.get<EntityKind::mapping>(i.operand.index);
   model::Resource& r = b.resources[i.operand.index];
   if (!model::request_mem_region(f.context, m)) {
     f.result = -16;  // -EBUSY
@@ -30,7 +30,7 @@ std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next
 }
 
 std::uint32_t do_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::Mapping& m = f.binding->mappings[i.operand.index];
+  model::Mapping& m = f.binding->things.get<EntityKind::mapping>(i.operand.index);
   if (!model::request_mem_region(f.context, m)) {
     f.result = -16;
     return otherwise(f, i, next);
@@ -40,19 +40,19 @@ std::uint32_t do_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
 }
 
 std::uint32_t do_iounmap(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::Mapping& m = f.binding->mappings[i.operand.index];
+  model::Mapping& m = f.binding->things.get<EntityKind::mapping>(i.operand.index);
   model::iounmap(f.context, m);
   if (!f.aborting()) model::release_mem_region(f.context, m);
   return next;
 }
 
 std::uint32_t do_read(Frame& f, const Instruction& i, std::uint32_t next) {
-  set_local(f, i, model::readl(f.context, f.binding->mappings[i.operand.index], i.values));
+  set_local(f, i, model::readl(f.context, f.binding->things.get<EntityKind::mapping>(i.operand.index), i.values));
   return next;
 }
 
 std::uint32_t do_write(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::writel(f.context, f.binding->mappings[i.operand.index]);
+  model::writel(f.context, f.binding->things.get<EntityKind::mapping>(i.operand.index));
   return next;
 }
 
@@ -90,7 +90,14 @@ Verb access(std::string_view name, bool read) {
   return v;
 }
 
+void lay_out(model::Mapping& m, const ThingSetup& s) {
+  model::init_mapping(s.kernel, m, s.world.region(s.index), s.unique, s.declared, s.binding.binding.life);
+  s.binding.resources[s.index] = {&m, {}, s.declared};
+}
+
 }  // namespace
+
+template <> std::unique_ptr<ThingList> make_things<EntityKind::mapping>() { return things<EntityKind::mapping>(lay_out); }
 
 std::vector<Verb> mmio_verbs() {
   Verb old;

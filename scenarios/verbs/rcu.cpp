@@ -1,4 +1,5 @@
 // RCU and SRCU.
+#include "unplug/model/kernel/srcu.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
@@ -18,17 +19,17 @@ std::uint32_t do_call_rcu(Frame& f, const Instruction& i, std::uint32_t next) {
 std::uint32_t do_init(Frame&, const Instruction&, std::uint32_t next) { return next; }
 
 std::uint32_t do_srcu_lock(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Srcu* s = srcu(f, i)) set_local(f, i, model::srcu_read_lock(f.context, *s));
+  if (model::Srcu* s = thing<EntityKind::srcu>(f, i)) set_local(f, i, model::srcu_read_lock(f.context, *s));
   return next;
 }
 
 std::uint32_t do_srcu_unlock(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Srcu* s = srcu(f, i)) model::srcu_read_unlock(f.context, *s, i.other == no_local ? 0 : f.locals[i.other]);
+  if (model::Srcu* s = thing<EntityKind::srcu>(f, i)) model::srcu_read_unlock(f.context, *s, i.other == no_local ? 0 : f.locals[i.other]);
   return next;
 }
 
 std::uint32_t do_synchronize_srcu(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Srcu* s = srcu(f, i)) model::synchronize_srcu(f.context, *s);
+  if (model::Srcu* s = thing<EntityKind::srcu>(f, i)) model::synchronize_srcu(f.context, *s);
   return next;
 }
 
@@ -57,6 +58,10 @@ Verb srcu_verb(std::string_view name, OperandKind operand, Execute execute, std:
 }
 
 }  // namespace
+
+template <> std::unique_ptr<ThingList> make_things<EntityKind::srcu>() {
+  return things<EntityKind::srcu>([](model::Srcu& d, const ThingSetup& s) { model::init_srcu(s.kernel, d, s.unique, s.declared, s.home); });
+}
 
 std::vector<Verb> rcu_verbs() {
   Verb call = rcu("call_rcu", do_call_rcu, "runs a function in softirq context after a grace period");

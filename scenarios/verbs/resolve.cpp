@@ -1,50 +1,35 @@
 #include "unplug/scenarios/verbs/resolve.hpp"
 
 namespace unplug::scenarios {
-namespace {
-
-// Which declared memory a pointer points to.
-struct Target {
-  BindingInstance* binding = nullptr;
-  std::uint32_t allocation = 0;
-};
 
 Target target_of(Frame& f, Handle h) {
-  const std::size_t declared = f.world.program().of(EntityKind::allocation).size();
-  if (h == 0 || declared == 0 || h > declared * f.world.program().bindings) return {};
-  return {&f.world.binding(static_cast<std::uint32_t>((h - 1) / declared)), static_cast<std::uint32_t>((h - 1) % declared)};
-}
-
-template <class T> T* resolve(Frame& f, const Instruction& i, EntityKind kind, std::deque<T> BindingInstance::*list) {
-  if (i.operand.kind == Operand::Kind::entity) return &(f.binding->*list)[i.operand.index];
-  const Target t = target_of(f, f.locals[i.operand.local]);
-  if (t.binding != nullptr) {
-    const auto& specs = f.world.program().of(kind);
-    for (std::size_t k = 0; k < specs.size(); ++k)
-      if (specs[k].allocation == t.allocation && specs[k].member == i.operand.name) return &(t.binding->*list)[k];
+  World& w = f.world;
+  const std::size_t declared = w.program().of(EntityKind::allocation).size();
+  if (h == 0) return {};
+  if (h <= declared * w.program().bindings) {
+    BindingInstance& b = w.binding(static_cast<std::uint32_t>((h - 1) / declared));
+    return {&b, &b.things, static_cast<std::uint32_t>((h - 1) % declared), true};
   }
-  f.world.report_null(i);
-  return nullptr;
+  if (Instance* const made = w.instance(h)) return {made->binding, &made->things, made->allocation, false};
+  return {};
 }
 
-}  // namespace
+std::optional<std::size_t> number_of(Frame& f, const Target& target, EntityKind kind, std::string_view member) {
+  if (target.binding == nullptr) return {};
+  std::size_t n = 0;
+  const auto& specs = f.world.program().of(kind);
+  for (std::size_t k = 0; k < specs.size(); ++k) {
+    if (specs[k].allocation != target.allocation) continue;
+    if (specs[k].member == member) return target.declared ? k : n;
+    ++n;
+  }
+  return {};
+}
 
-model::Mutex* mutex(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::mutex, &BindingInstance::mutexes); }
-model::Rwsem* rwsem(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::rwsem, &BindingInstance::rwsems); }
-model::Srcu* srcu(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::srcu, &BindingInstance::srcus); }
-model::Waiter* completion(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::completion, &BindingInstance::completions); }
-model::Waiter* fence(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::fence, &BindingInstance::fences); }
-model::Spinlock* spinlock(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::spinlock, &BindingInstance::spinlocks); }
-model::DelayedWork* delayed_work(Frame& f, const Instruction& i) {
-  return resolve(f, i, EntityKind::delayed_work, &BindingInstance::delayed_works);
+model::Allocation* memory(Frame& f, const Operand& o) {
+  if (o.kind == Operand::Kind::local) return f.world.allocation(f.locals[o.local]);
+  return f.world.allocation(World::declared_allocation(*f.binding, o.index));
 }
-model::Timer* timer(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::timer, &BindingInstance::timers); }
-model::Timer* hrtimer(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::hrtimer, &BindingInstance::hrtimers); }
-model::SysfsAttribute* attribute(Frame& f, const Instruction& i) {
-  return resolve(f, i, EntityKind::attribute, &BindingInstance::attributes);
-}
-model::Kthread* kthread(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::kthread, &BindingInstance::kthreads); }
-model::Work* work(Frame& f, const Instruction& i) { return resolve(f, i, EntityKind::work, &BindingInstance::works); }
 
 FieldRef field(Frame& f, const Instruction& i) {
   switch (i.operand.kind) {
@@ -52,7 +37,7 @@ FieldRef field(Frame& f, const Instruction& i) {
       if (f.file != nullptr) return {&f.file->memory, f.file->private_data};
       break;
     case Operand::Kind::entity: {
-      const model::Allocation& a = *f.world.allocation(f.world.declared_allocation(*f.binding, i.operand.index));
+      const model::Allocation& a = *f.world.allocation(World::declared_allocation(*f.binding, i.operand.index));
       return {&a, a.fields[i.operand.field].second};
     }
     case Operand::Kind::member:
@@ -61,19 +46,38 @@ FieldRef field(Frame& f, const Instruction& i) {
         if (o) return {a, o};
       }
       break;
+    case Operand::Kind::local:
     case Operand::Kind::none: break;
   }
-  f.world.report_null(i);
+  f.world.report_null(i.operand);
   return {};
 }
 
-std::uint64_t value(const Frame& f, const Instruction& i) {
-  switch (i.value.kind) {
-    case Value::Kind::constant: return i.value.constant;
-    case Value::Kind::local: return f.locals[i.value.local];
-    case Value::Kind::pointer: return f.world.declared_allocation(*f.binding, static_cast<std::uint32_t>(i.value.constant));
+namespace {
+
+std::uint64_t value(const Frame& f, const Term& t) {
+  switch (t.kind) {
+    case Term::Kind::constant: return t.constant;
+    case Term::Kind::local: return f.locals[t.local];
+    case Term::Kind::pointer: return World::declared_allocation(*f.binding, static_cast<std::uint32_t>(t.constant));
   }
   return 0;
 }
+
+}  // namespace
+
+std::uint64_t value(const Frame& f, const Value& v) {
+  const std::uint64_t left = value(f, v.left);
+  switch (v.op) {
+    case Value::Op::none: break;
+    case Value::Op::plus: return left + value(f, v.right);
+    case Value::Op::minus: return left - value(f, v.right);
+    case Value::Op::bits_and: return left & value(f, v.right);
+    case Value::Op::bits_or: return left | value(f, v.right);
+  }
+  return left;
+}
+
+bool holds(const Frame& f, const Condition& c) { return holds(c.op, f.locals[c.local], value(f, c.right)); }
 
 }  // namespace unplug::scenarios

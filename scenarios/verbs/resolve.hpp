@@ -7,20 +7,29 @@
 
 namespace unplug::scenarios {
 
-// The thing an instruction works on: of the frame's binding, or reached through the pointer in a local. Null (and reported as
-// null-deref) if that pointer is NULL or points to something without such a member.
-model::Mutex* mutex(Frame& f, const Instruction& i);
-model::Rwsem* rwsem(Frame& f, const Instruction& i);
-model::Spinlock* spinlock(Frame& f, const Instruction& i);
-model::Srcu* srcu(Frame& f, const Instruction& i);
-model::Waiter* completion(Frame& f, const Instruction& i);
-model::Waiter* fence(Frame& f, const Instruction& i);
-model::Work* work(Frame& f, const Instruction& i);
-model::DelayedWork* delayed_work(Frame& f, const Instruction& i);
-model::Timer* timer(Frame& f, const Instruction& i);
-model::Timer* hrtimer(Frame& f, const Instruction& i);
-model::Kthread* kthread(Frame& f, const Instruction& i);
-model::SysfsAttribute* attribute(Frame& f, const Instruction& i);
+// The memory that a pointer leads to, and the things embedded in it.
+struct Target {
+  BindingInstance* binding = nullptr;  // null: it leads nowhere
+  const ThingTable* things = nullptr;
+  std::uint32_t allocation = 0;
+  bool declared = false;  // things are numbered among all of the binding, not among those of the memory
+};
+Target target_of(Frame& f, Handle h);
+// Number of the thing in target.things; none: no such member.
+std::optional<std::size_t> number_of(Frame& f, const Target& target, EntityKind kind, std::string_view member);
+
+// What an operand stands for: a thing of the frame's binding, or reached through the pointer in a local. Null (and reported as null-deref)
+// if that pointer is NULL or points to something without such a member.
+template <EntityKind kind> typename ThingOf<kind>::Type* thing(Frame& f, const Operand& o) {
+  if (o.kind == Operand::Kind::entity) return &f.binding->things.get<kind>(o.index);
+  if (o.kind == Operand::Kind::member) {
+    const Target t = target_of(f, f.locals[o.local]);
+    if (const auto n = number_of(f, t, kind, o.name)) return &t.things->get<kind>(*n);
+  }
+  f.world.report_null(o);
+  return nullptr;
+}
+template <EntityKind kind> typename ThingOf<kind>::Type* thing(Frame& f, const Instruction& i) { return thing<kind>(f, i.operand); }
 
 // A field and the memory it lives in.
 struct FieldRef {
@@ -29,8 +38,14 @@ struct FieldRef {
 };
 FieldRef field(Frame& f, const Instruction& i);
 
+// The memory an operand stands for: declared, or by the pointer in a local. Null, without a report, for NULL.
+model::Allocation* memory(Frame& f, const Operand& o);
+
 // The instruction's value in this frame.
-std::uint64_t value(const Frame& f, const Instruction& i);
+std::uint64_t value(const Frame& f, const Value& v);
+inline std::uint64_t value(const Frame& f, const Instruction& i) { return value(f, i.value); }
+// Whether the instruction's condition holds in this frame.
+bool holds(const Frame& f, const Condition& c);
 
 // A duration between the instruction's bounds, from the running task's own stream.
 inline sim::Duration drawn_duration(Frame& f, const Instruction& i) {
@@ -41,23 +56,31 @@ inline void set_local(Frame& f, const Instruction& i, std::uint64_t v) {
   if (i.to != no_local) f.locals[i.to] = v;
 }
 
-// Execute for a verb that is one call: function(context, thing) of what `resolve` finds; what it answers goes into the verb's local.
-template <auto resolve, auto function> std::uint32_t on(Frame& f, const Instruction& i, std::uint32_t next) {
-  auto* const thing = resolve(f, i);
-  if (thing == nullptr) return next;
-  if constexpr (std::is_void_v<decltype(function(f.context, *thing))>) {
-    function(f.context, *thing);
-  } else {
-    set_local(f, i, static_cast<std::uint64_t>(function(f.context, *thing)));
-  }
-  return next;
-}
-
 // Where to go on after an error or a refusal: the instruction's `else`, or simply on.
 inline std::uint32_t otherwise(Frame& f, const Instruction& i, std::uint32_t next) {
   if (i.target == no_target) return next;
   f.leave_scopes(i.depth);
   return i.target;
+}
+
+// Execute for a verb that is one call: function(context, thing); what it answers goes into the verb's local.
+template <EntityKind kind, auto function> std::uint32_t on(Frame& f, const Instruction& i, std::uint32_t next) {
+  auto* const t = thing<kind>(f, i);
+  if (t == nullptr) return next;
+  if constexpr (std::is_void_v<decltype(function(f.context, *t))>) {
+    function(f.context, *t);
+  } else {
+    set_local(f, i, static_cast<std::uint64_t>(static_cast<std::int64_t>(function(f.context, *t))));
+  }
+  return next;
+}
+// The same for a function that answers whether it did it: if not, the step's `else`.
+template <EntityKind kind, auto function> std::uint32_t try_on(Frame& f, const Instruction& i, std::uint32_t next) {
+  auto* const t = thing<kind>(f, i);
+  if (t == nullptr) return next;
+  const bool done = function(f.context, *t);
+  set_local(f, i, done ? 1 : 0);
+  return done ? next : otherwise(f, i, next);
 }
 
 }  // namespace unplug::scenarios

@@ -8,27 +8,27 @@ namespace {
 std::uint32_t do_init(Frame&, const Instruction&, std::uint32_t next) { return next; }
 
 std::uint32_t do_complete(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Waiter* w = completion(f, i)) model::complete(f.context, *w);
+  if (model::Waiter* w = thing<EntityKind::completion>(f, i)) model::complete(f.context, *w);
   return next;
 }
 
 std::uint32_t do_complete_all(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Waiter* w = completion(f, i)) model::complete_all(f.context, *w);
+  if (model::Waiter* w = thing<EntityKind::completion>(f, i)) model::complete_all(f.context, *w);
   return next;
 }
 
 std::uint32_t do_signal(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Waiter* w = fence(f, i)) model::complete_all(f.context, *w);
+  if (model::Waiter* w = thing<EntityKind::fence>(f, i)) model::complete_all(f.context, *w);
   return next;
 }
 
 std::uint32_t do_wait(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::Waiter* w = completion(f, i);
+  model::Waiter* w = thing<EntityKind::completion>(f, i);
   return w == nullptr || model::wait_for_completion(f.context, *w) ? next : otherwise(f, i, next);
 }
 
 std::uint32_t do_fence_wait(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::Waiter* w = fence(f, i);
+  model::Waiter* w = thing<EntityKind::fence>(f, i);
   return w == nullptr || model::dma_fence_wait(f.context, *w) ? next : otherwise(f, i, next);
 }
 
@@ -66,7 +66,15 @@ Verb anywhere(Verb v) {
   return v;
 }
 
+void lay_out(model::Waiter& w, const ThingSetup& s) {
+  model::init_waiter(s.kernel, w, s.unique, s.declared, s.home, s.spec.owner);
+  if (!s.made_on_the_way) s.binding.sources.waiters.push_back(&w);
+}
+
 }  // namespace
+
+template <> std::unique_ptr<ThingList> make_things<EntityKind::completion>() { return things<EntityKind::completion>(lay_out); }
+template <> std::unique_ptr<ThingList> make_things<EntityKind::fence>() { return things<EntityKind::fence>(lay_out); }
 
 std::vector<Verb> waiter_verbs() {
   return {
