@@ -124,6 +124,7 @@ template <> struct Fields<scenarios::Cell> {
     visit("waits", c.waits);
     visit("operations", c.operations);
     visit("unload", c.unload);
+    visit("final_states", c.final_states);
     visit("expectations", c.expectations);
     visit("never_reached", c.never_reached);
     visit("never_overlapped", c.never_overlapped);

@@ -123,6 +123,17 @@ ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vec
       e.error(out, fmt::format("found {}", Node::kind_name(e.kind())), fmt::format("{}", fmt::join(kinds, ", ")));
     }
   }
+  for (const auto& [key, count] : {std::pair{"executions", &row.executions}, std::pair{"states", &row.states}})
+    if (const Node c = n.find(key)) {
+      if (c.is(Node::Kind::integer) && c.integer() > 0) {
+        *count = static_cast<std::uint64_t>(c.integer());
+      } else {
+        c.error(out,
+                c.is(Node::Kind::integer) ? fmt::format("{} is no number of {}", c.integer(), key)
+                                          : fmt::format("found {}", Node::kind_name(c.kind())),
+                "an integer from 1: how many an exhaustive search finds");
+      }
+    }
   if (const Node w = n.find("why"); w.is(Node::Kind::string)) row.why = std::string(w.string());
   return row;
 }
@@ -151,7 +162,9 @@ void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out
   for (const model::ViolationClassInfo& c : model::violation_classes()) classes.emplace_back(c.name);
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Node n = list.at(i);
-    if (!check_keys(n, {"form", "policy", "params", "must", "may", "forbid", "evidence", "why"}, {}, "an expectation", out)) continue;
+    if (!check_keys(n, {"form", "policy", "params", "must", "may", "forbid", "evidence", "executions", "states", "why"}, {},
+                    "an expectation", out))
+      continue;
     s.expect.push_back(read_row(s, options, classes, n, out));
   }
 }

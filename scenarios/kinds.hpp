@@ -24,6 +24,9 @@ enum class EntityKind : std::uint8_t {
 };
 inline constexpr std::size_t entity_kinds = static_cast<std::size_t>(EntityKind::count);
 
+// Those that are listed in kinds.def.
+inline constexpr std::size_t first_listed_kind = static_cast<std::size_t>(EntityKind::field) + 1;
+
 // What messages call it.
 [[nodiscard]] std::string_view name(EntityKind kind);
 // Whether a thing of this kind calls a function of the driver, which its declaration names.

@@ -30,17 +30,19 @@ using Execute = std::uint32_t (*)(Frame& frame, const Instruction& instruction, 
 struct Operand {
   enum class Kind : std::uint8_t {
     none,
-    entity,  // entity `index` of kind `entity`, of the frame's binding
-    member,  // through the pointer in local `local`: the member called `name`
-    local,   // memory: the pointer in local `local`
-    file     // file.private_data of the operation's file
+    entity,   // entity `index` of kind `entity`, of the frame's binding
+    member,   // through the pointer in local `local`: the member called `name`
+    local,    // memory: the pointer in local `local`
+    element,  // of `count` fields of allocation `index` from `field` on, the one that local `local` says
+    file      // file.private_data of the operation's file
   };
   Kind kind = Kind::none;
   EntityKind entity = EntityKind::none;
   std::uint32_t index = 0;  // entity
   std::uint32_t field = 0;  // entity == field: number of the field in allocation `index`
-  std::uint32_t local = 0;  // member, local
+  std::uint32_t local = 0;  // member, local, element
   std::string name;         // member: the last component; else as written, for messages
+  std::uint32_t count = 0;  // element
 };
 
 // A constant, or what a local holds.
@@ -106,6 +108,7 @@ struct Function {
   std::vector<Instruction> code;
   std::uint32_t locals = 0;
   std::uint32_t return_site = no_site;
+  std::vector<std::string> local_names;
   bool driver = true;  // in the driver's text; false: code of a task outside any module
 };
 
@@ -129,6 +132,7 @@ struct EntitySpec {
   std::uint32_t function = UINT32_MAX;        // of what calls one: has_function()
   model::Owner owner = model::Owner::driver;  // who ends waits for it
   std::uint8_t flags = 0;                     // of the verb that declares it
+  bool from_start = false;                    // allocation: shared memory outside of any driver
   // What else the declaration says, by key: numbers (words and flags are bits), functions, things it refers to.
   std::vector<std::pair<std::string_view, std::uint64_t>> numbers;
   std::vector<std::pair<std::string_view, std::uint32_t>> functions;
@@ -152,14 +156,36 @@ struct EntitySpec {
 };
 
 struct TaskSpec {
-  enum class Kind : std::uint8_t { user, hardware } kind = Kind::user;
+  enum class Kind : std::uint8_t { user, hardware, thread } kind = Kind::user;
   std::string name, role;                 // "user.0", "user"
   std::uint32_t function = UINT32_MAX;    // what it does
   std::uint32_t irq = UINT32_MAX;         // hardware that raises this interrupt ...
   std::uint32_t times = 0;                // ... at most so often
   std::uint32_t first_node = UINT32_MAX;  // chardev whose node it waits for before it starts
   std::uint32_t files = 0;                // file descriptors it uses
+  std::optional<std::uint64_t> number;    // thread: what its first local starts with
   sim::Duration start_spread = 0;
+};
+
+// What the final state of threads and shared memory is asked. Threads by number among Program::tasks.
+struct FinalTerm {
+  enum class Kind : std::uint8_t { constant, local, word } kind = Kind::constant;
+  std::uint64_t constant = 0;
+  std::uint32_t task = 0, local = 0;        // local
+  std::uint32_t allocation = 0, field = 0;  // word
+};
+struct FinalCondition {
+  struct Part {
+    Condition::Op op = Condition::Op::equal;
+    FinalTerm left, right;
+  };
+  std::string text;
+  std::vector<Part> parts;  // all of them
+  std::uint32_t task = 0;   // whose last step a violation is shown at
+};
+struct FinalState {
+  std::vector<FinalTerm> observed;
+  std::vector<FinalCondition> forbid, require;
 };
 
 enum class RemovalStage : std::uint8_t { unbind, rmmod, insmod };
@@ -184,6 +210,8 @@ struct Program {
   std::uint32_t limits = 0;                            // instructions with at_most
   std::optional<sim::Duration> remove_bound;           // slow-remove above it, under `timed`
   bool has_fence = false;                              // remove() has the policy's half
+  std::uint32_t shared = UINT32_MAX;                   // the allocation whose fields are the shared words
+  FinalState final_state;
 
   [[nodiscard]] const std::vector<EntitySpec>& of(EntityKind k) const { return entities[static_cast<std::size_t>(k)]; }
 };

@@ -113,6 +113,13 @@ struct Cell {
   std::vector<Wait> waits;  // in the order removal meets them
   Operations operations;
   Unload unload;
+  // Of threads and shared words: how many different final states were seen, and the conditions that some execution has to meet.
+  std::uint64_t final_states = 0;
+  struct Required {
+    std::string text;
+    bool seen = false;
+  };
+  std::vector<Required> required;
   std::vector<Expectation> expectations;
   std::vector<std::string> never_reached;     // steps that no execution took: "foo_ioctl/readl#2"
   std::vector<std::string> never_overlapped;  // entry and removal that no execution interleaved: "foo_ioctl with foo_remove"

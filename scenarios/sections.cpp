@@ -87,6 +87,32 @@ std::vector<std::vector<RemovalStage>> removal_ways(Node removal, Diagnostics& o
   return ways;
 }
 
+void check_threads(Node threads, Diagnostics& out) {
+  if (threads && !threads.is(Node::Kind::object))
+    threads.error(out, fmt::format("found {}", Node::kind_name(threads.kind())), "an object: thread names and what they do");
+  for (std::size_t i = 0; threads.is(Node::Kind::object) && i < threads.size(); ++i) {
+    const Node t = threads.at(i);
+    if (t.is(Node::Kind::array)) continue;
+    if (t.is(Node::Kind::object)) {
+      check_keys(t, {"count", "as", "do"}, {"do"}, "a thread", out);
+    } else {
+      t.error(out, fmt::format("found {}", Node::kind_name(t.kind())),
+              "an array of steps, or {\"count\": N, \"as\": LOCAL, \"do\": [...]}");
+    }
+  }
+}
+
+void check_final(Node final, Diagnostics& out) {
+  if (!final.is(Node::Kind::object)) return;
+  check_keys(final, {"observe", "forbid", "require"}, {}, "the final state", out);
+  for (const char* key : {"observe", "forbid", "require"}) {
+    const Node list = final.find(key);
+    want(final, key, Node::Kind::array, out);
+    for (std::size_t i = 0; list.is(Node::Kind::array) && i < list.size(); ++i)
+      if (list.at(i).is(Node::Kind::object)) check_keys(list.at(i), {"that", "form"}, {"that"}, "a condition", out);
+  }
+}
+
 }  // namespace
 
 std::string json_text(Node n) {
@@ -117,11 +143,14 @@ std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expect
 
 void check_structure(Node root, Diagnostics& out) {
   check_keys(root,
-             {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "modules", "functions", "run", "policies",
-              "strategies", "expect"},
-             {"name", "modules", "functions", "run"}, "a scenario", out);
+             {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "shared", "modules", "functions", "run",
+              "final", "policies", "strategies", "expect"},
+             {"name", "run"}, "a scenario", out);
+  const bool threads = root.find("run").is(Node::Kind::object) && root.find("run").find("threads");
+  for (const char* key : {"modules", "functions"})
+    if (!threads && !root.find(key)) root.error(out, fmt::format("a scenario needs the key '{}'", key), "or \"threads\" in \"run\"");
   for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
-  for (const char* key : {"kernel", "params", "modules", "functions", "run"}) want(root, key, Node::Kind::object, out);
+  for (const char* key : {"kernel", "params", "shared", "modules", "functions", "run", "final"}) want(root, key, Node::Kind::object, out);
   if (const Node k = root.find("kernel"); k.is(Node::Kind::object))
     check_keys(k, {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period"}, {},
                "the kernel configuration", out);
@@ -134,13 +163,17 @@ void check_structure(Node root, Diagnostics& out) {
         check_keys(fops, {"owner", "open", "unlocked_ioctl", "release"}, {}, "fops", out);
     }
   }
+  check_final(root.find("final"), out);
   if (const Node f = root.find("functions"); f.is(Node::Kind::object)) {
     for (std::size_t i = 0; i < f.size(); ++i)
       if (!f.at(i).is(Node::Kind::array))
         f.at(i).error(out, fmt::format("function '{}' is {}", f.key(i), Node::kind_name(f.at(i).kind())), "an array of steps");
   }
   if (const Node r = root.find("run"); r.is(Node::Kind::object)) {
-    check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "tasks"}, {"removal", "tasks"}, "run", out);
+    check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "tasks", "threads"}, {}, "run", out);
+    for (const char* key : {"removal", "tasks"})
+      if (root.find("modules") && !r.find(key)) r.error(out, fmt::format("run needs the key '{}'", key));
+    check_threads(r.find("threads"), out);
     const Node tasks = r.find("tasks");
     if (tasks && !tasks.is(Node::Kind::object))
       tasks.error(out, fmt::format("found {}", Node::kind_name(tasks.kind())), "an object: task names and what they do");
@@ -155,7 +188,7 @@ void check_structure(Node root, Diagnostics& out) {
 
 void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   std::vector<std::string> forms;
-  collect_forms(s.document->root().find("functions"), forms);
+  for (const char* section : {"functions", "run", "final"}) collect_forms(s.document->root().find(section), forms);
   for (const std::string& f : options.forms) {
     if (std::ranges::find(forms, f) == forms.end())
       option_error(out, "--form", fmt::format("no form '{}' in {}", f, s.path), forms.empty() ? "this file has no forms" : join(forms),
@@ -208,6 +241,7 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   std::vector<std::vector<RemovalStage>> ways = removal_ways(removal, out);
   if (ways.empty() && removal)
     removal.error(out, "no way of removal", "unbind, rmmod, or words done one after another: [\"unbind\", \"rmmod\"]");
+  if (!s.document->root().find("modules") && ways.empty()) ways.emplace_back();  // nothing is removed
   if (!options.removal.empty()) std::erase_if(ways, [&](const auto& w) { return removal_name(w) != options.removal; });
 
   s.members.push_back({});
@@ -265,6 +299,10 @@ void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   if (!options.policies.empty()) {
     for (const std::string& name : options.policies)
       if (auto p = find_policy(name, {}, {}, out)) s.policies.push_back(leave_out(*p, options.without, {}));
+    return;
+  }
+  if (!list && !s.document->root().find("modules")) {
+    if (auto p = find_policy("none", directory, {}, out)) s.policies.push_back(leave_out(*p, options.without, {}));
     return;
   }
   if (!list) {

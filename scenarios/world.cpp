@@ -33,6 +33,7 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
     if (i.acts && caller.file != nullptr) caller.file->acted = true;
   }
   frame.leave_scopes(0);
+  if (caller.locals != nullptr) *caller.locals = frame.locals;
   if (f.driver && !context.aborting()) {
     // Returning is executing: the last instruction of a function is in its module's text.
     context.at(sites_[f.return_site]);
@@ -77,6 +78,41 @@ void World::user_entry(void* argument) {
   if (context.aborting()) return;
   w.call(context, t.spec->function, {.binding = w.bindings_[0].get(), .task = &t});
   context.finish();
+}
+
+void World::thread_entry(void* argument) {
+  auto& t = *static_cast<TaskState*>(argument);
+  World& w = *t.world;
+  model::Context context(w.kernel_, model::ContextKind::process);
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> arguments;
+  if (t.spec->number) arguments.emplace_back(0, *t.spec->number);
+  w.call(context, t.spec->function, {.binding = w.bindings_[0].get(), .task = &t, .arguments = arguments, .locals = &t.locals});
+  if (context.aborting()) return;
+  context.finish();
+  t.ended = true;
+}
+
+bool World::threads_ended() const {
+  return std::ranges::all_of(tasks_, [](const TaskState& t) { return t.ended || t.spec->kind != TaskSpec::Kind::thread; });
+}
+
+std::uint64_t World::final_value(const FinalTerm& t) const {
+  switch (t.kind) {
+    case FinalTerm::Kind::constant: return t.constant;
+    case FinalTerm::Kind::local: return tasks_[t.task].locals[t.local];
+    case FinalTerm::Kind::word: return engine_.trace().objects[allocations_[t.allocation].fields[t.field].second.index()].word;
+  }
+  return 0;
+}
+
+bool World::holds(const FinalCondition& c) const {
+  return std::ranges::all_of(
+      c.parts, [&](const FinalCondition::Part& p) { return scenarios::holds(p.op, final_value(p.left), final_value(p.right)); });
+}
+
+void World::final_state(std::vector<std::uint64_t>& out) const {
+  out.clear();
+  for (const FinalTerm& t : program_->final_state.observed) out.push_back(final_value(t));
 }
 
 void World::hardware_entry(void* argument) {

@@ -85,8 +85,11 @@ struct Interval {
 struct TaskState {
   World* world = nullptr;
   const TaskSpec* spec = nullptr;
+  sim::TaskId id;
   std::deque<model::File> files;
-  std::vector<std::uint32_t> open_since;  // by file: number of its interval in World::files_open(), plus one; 0: not open
+  bool ended = false;                                     // a thread that has run its course
+  std::array<std::uint64_t, Frame::max_locals> locals{};  // which it ended with
+  std::vector<std::uint32_t> open_since;                  // by file: number of its interval in World::files_open(), plus one; 0: not open
 };
 
 class World final : public sim::Program {
@@ -114,11 +117,19 @@ class World final : public sim::Program {
     sim::LifetimeId runs_for{};  // the binding whose end makes this code run too late; none for probe, remove and exit, which are ordered
                                  // with it by the driver core
     std::span<const std::pair<std::uint32_t, std::uint64_t>> arguments{};  // (local, value)
+    std::array<std::uint64_t, Frame::max_locals>* locals = nullptr;        // receives what they are at the end
   };
   // Runs function `number` to its end and answers its result.
   int call(model::Context& context, std::uint32_t number, const Caller& caller);
   // Calls driver code as the kernel does.
   int enter(model::Context& context, const Callback& callback, model::File* file);
+  // Whether all threads have run their course, and a condition on what they have left.
+  [[nodiscard]] bool threads_ended() const;
+  [[nodiscard]] bool holds(const FinalCondition& condition) const;
+  // The task that Program::tasks[i] is.
+  [[nodiscard]] sim::TaskId task_id(std::uint32_t i) const { return tasks_[i].id; }
+  // The observed words and locals, as a key.
+  void final_state(std::vector<std::uint64_t>& out) const;
   // The allocation behind a pointer; null for NULL.
   [[nodiscard]] model::Allocation* allocation(Handle handle);
   // Memory that the execution has made; null if the pointer is none to such.
@@ -170,7 +181,10 @@ class World final : public sim::Program {
   void setup_files(BindingInstance& b);
   void setup_tasks();
   void lay_out(Instance& instance, sim::NameId unique);
+  void setup_shared(std::uint32_t number);
+  [[nodiscard]] std::uint64_t final_value(const FinalTerm& term) const;
   static void user_entry(void* argument);
+  static void thread_entry(void* argument);
   static void hardware_entry(void* argument);
   static void probe_entry(void* argument);
   static void remover_entry(void* argument);

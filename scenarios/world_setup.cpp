@@ -14,9 +14,6 @@ template <class T> void resize(std::deque<T>& d, std::size_t n) {
   while (d.size() > n) d.pop_back();
 }
 
-// Memory and fields are laid out apart.
-constexpr std::size_t first_listed = static_cast<std::size_t>(EntityKind::field) + 1;
-
 }  // namespace
 
 World::World(std::shared_ptr<const scenarios::Program> program, const model::PolicySpec& policy, sim::Engine& engine)
@@ -99,6 +96,10 @@ void World::setup_binding(BindingInstance& b) {
   b.first_allocation = static_cast<std::uint32_t>(b.number * allocations.size());
   for (std::size_t i = 0; i < allocations.size(); ++i) {
     model::Allocation& a = allocations_[b.first_allocation + i];
+    if (allocations[i].from_start && b.number == 0) {
+      setup_shared(static_cast<std::uint32_t>(i));
+      continue;
+    }
     model::init_allocation(kernel_, a, unique(b, allocations[i].name), kernel_.intern(allocations[i].name), b.binding.life, false);
     for (const FieldSpec& f : allocations[i].fields) model::add_field(kernel_, a, kernel_.intern(f.name), f.initial);
   }
@@ -107,7 +108,7 @@ void World::setup_binding(BindingInstance& b) {
   b.resources.resize(program_->of(EntityKind::mapping).size());
   resize(b.file_callbacks, program_->functions.size());
   for (std::uint32_t i = 0; i < b.file_callbacks.size(); ++i) b.file_callbacks[i] = {&b, i};
-  for (std::size_t k = first_listed; k < entity_kinds; ++k) {
+  for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {
     const auto kind = static_cast<EntityKind>(k);
     const auto& specs = program_->of(kind);
     ThingList& list = b.things.of(kind);
@@ -124,12 +125,31 @@ void World::setup_binding(BindingInstance& b) {
   b.binding.before_devres = [&b](model::Context& c) { b.policy->resource().before_devres(c, b.resources); };
 }
 
+void World::setup_shared(std::uint32_t number) {
+  const EntitySpec& spec = program_->of(EntityKind::allocation)[number];
+  model::Allocation& a = allocations_[number];
+  if (number != program_->shared) {
+    const sim::NameId name = kernel_.intern(spec.name);
+    model::init_allocation(kernel_, a, name, name, {}, true);
+    for (const FieldSpec& f : spec.fields) model::add_field(kernel_, a, kernel_.intern(f.name), f.initial);
+    return;
+  }
+  // Words: nothing that could end, and no name before theirs.
+  a = {};
+  for (const FieldSpec& f : spec.fields) {
+    const sim::NameId name = kernel_.intern(f.name);
+    const sim::ObjectId object = engine_.new_object(name, f.initial);
+    kernel_.declare_object(object, name);
+    a.fields.emplace_back(name, object);
+  }
+}
+
 void World::lay_out(Instance& made, sim::NameId name) {
   const EntitySpec& memory = program_->of(EntityKind::allocation)[made.allocation];
   const sim::NameId declared = kernel_.intern(memory.name);
   model::init_allocation(kernel_, made.memory, name, declared, made.binding->binding.life, false);
   for (const FieldSpec& f : memory.fields) model::add_field(kernel_, made.memory, kernel_.intern(f.name), f.initial);
-  for (std::size_t k = first_listed; k < entity_kinds; ++k) {
+  for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {
     const auto kind = static_cast<EntityKind>(k);
     const auto& specs = program_->of(kind);
     const auto here = [&](const EntitySpec& e) { return e.allocation == made.allocation; };
@@ -154,15 +174,21 @@ void World::setup_tasks() {
     resize(t.files, t.spec->files);
     for (model::File& f : t.files) f.open = false;
     t.open_since.assign(t.spec->files, 0);
+    t.ended = false;
   }
   limits_.clear();
-  kernel_.spawn(kernel_.intern(probe_name), kernel_.intern(probe_name), &World::probe_entry, this, false);
+  if (program_->probe != UINT32_MAX)
+    kernel_.spawn(kernel_.intern(probe_name), kernel_.intern(probe_name), &World::probe_entry, this, false);
   if (!program_->removal.empty())
     kernel_.remover = kernel_.spawn(kernel_.intern(remove_name), kernel_.intern(remove_name), &World::remover_entry, this, false);
   for (TaskState& t : tasks_) {
-    const bool hardware = t.spec->irq != UINT32_MAX;
-    kernel_.spawn(kernel_.intern(t.spec->name), kernel_.intern(t.spec->role), hardware ? &World::hardware_entry : &World::user_entry, &t,
-                  hardware);
+    using Kind = TaskSpec::Kind;
+    const Kind kind = t.spec->kind;
+    t.id = kernel_.spawn(kernel_.intern(t.spec->name), kernel_.intern(t.spec->role),
+                         kind == Kind::hardware ? &World::hardware_entry
+                         : kind == Kind::thread ? &World::thread_entry
+                                                : &World::user_entry,
+                         &t, kind == Kind::hardware);
   }
 }
 

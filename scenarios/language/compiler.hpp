@@ -18,6 +18,12 @@ namespace unplug::scenarios {
 // "250us", "10ms", "2s", "5ns": whole numbers. None if it is nothing of the kind.
 [[nodiscard]] std::optional<sim::Duration> parse_duration(std::string_view text);
 
+// The words of "x == 1": what stands between spaces.
+[[nodiscard]] std::vector<std::string> split_words(std::string_view text);
+// "12", "-5". None if it is nothing of the kind.
+[[nodiscard]] std::optional<std::uint64_t> number_word(std::string_view word);
+[[nodiscard]] std::optional<Condition::Op> comparison(std::string_view symbol);
+
 // The values of one member's parameters, by name.
 using Parameters = std::map<std::string, Node>;
 
@@ -89,6 +95,8 @@ class FileCompiler {
   void declare(Node steps);
   void declare_step(Node step);
   void declare_one(const Verb& verb, Node step, Node operand);
+  // Keys whose meaning is fixed: fn, fields, owner.
+  void declare_common(const Verb& verb, Node step, EntitySpec& spec);
   void declare_keys(const Verb& verb, Node step, EntitySpec& spec);
   // What a key of kind `words` says: bits by the order of the choices.
   [[nodiscard]] std::uint64_t word_bits(const KeySpec& key, Node n) const;
@@ -96,6 +104,12 @@ class FileCompiler {
   void find_parameters(Node steps);
   void read_run();
   void read_task(const std::string& name, Node task);
+  void read_thread(const std::string& name, Node thread);
+  void read_final();
+  FinalCondition final_condition(Node n);
+  std::optional<FinalTerm> final_term(const std::string& word, Node at);
+  void declare_shared();
+  void declare_shared_thing(const std::string& name, Node n);
   [[nodiscard]] bool in_form(Node step) const;
   void lose(Node step);
   std::optional<std::uint32_t> function(Node n);
@@ -123,7 +137,7 @@ class FileCompiler {
 // Compiles the steps of one function. Verbs with a compile function of their own use the public part.
 class FunctionCompiler {
  public:
-  FunctionCompiler(FileCompiler& file, std::string name, bool driver, Node source);
+  FunctionCompiler(FileCompiler& file, std::string name, CodeKind code);
   // Compiles `steps` as the body and appends the function to the program; answers its number, or the reserved one.
   std::uint32_t run(Node steps, std::optional<std::uint32_t> number);
 
@@ -148,6 +162,7 @@ class FunctionCompiler {
   // An operand of the kind, by name; reports what is wrong with it.
   std::optional<Operand> entity(Node n, EntityKind kind);
   std::optional<Operand> field(Node n);
+  std::optional<Operand> field_named(const std::string& text, Node at);
   std::optional<Operand> memory(Node n);
   std::optional<Value> value(Node n);
   std::optional<Condition> condition(Node n);
@@ -169,9 +184,11 @@ class FunctionCompiler {
   [[nodiscard]] std::uint32_t descriptors() const { return static_cast<std::uint32_t>(descriptors_.size()); }
   std::optional<std::uint32_t> first_node;  // chardev of the first open
 
-  [[nodiscard]] bool driver() const { return function_.driver; }
+  [[nodiscard]] CodeKind code() const { return code_; }
 
  private:
+  // "a[i]" with an array of shared words and a local.
+  std::optional<Operand> element(const std::string& text);
   void step(Node n);
   // Of a step that could not be understood: what is inside it is looked at all the same.
   void abandon(Node n);
@@ -181,6 +198,7 @@ class FunctionCompiler {
   void finish();
 
   FileCompiler& file_;
+  CodeKind code_;
   Function function_;
   std::map<std::string, std::uint32_t> locals_;
   std::map<std::string, std::uint32_t> ordinals_;  // of verbs, for step ids

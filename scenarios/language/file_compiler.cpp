@@ -17,6 +17,7 @@ std::shared_ptr<Program> FileCompiler::compile() {
   program_->bindings = 1 + static_cast<std::uint32_t>(std::ranges::count(variant_.removal, RemovalStage::insmod));
   read_kernel();
   list_functions();
+  declare_shared();
   for (const std::string& name : function_names_) {
     declare(function_nodes_[name]);
     find_parameters(function_nodes_[name]);
@@ -25,11 +26,12 @@ std::shared_ptr<Program> FileCompiler::compile() {
   program_->entities = entities_.specs;
   program_->functions.resize(function_names_.size());
   for (const std::string& name : function_names_) {
-    FunctionCompiler f(*this, name, true, function_nodes_[name]);
+    FunctionCompiler f(*this, name, CodeKind::driver);
     f.run(function_nodes_[name], function_numbers_[name]);
   }
   read_module();
   read_run();
+  read_final();
   return reader_.out().errors() == errors ? program_ : nullptr;
 }
 
@@ -138,6 +140,32 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
     entities_.lost.insert(*text);  // the missing key is reported when the step is compiled
     return;
   }
+  declare_common(verb, step, spec);
+  spec.flags = verb.flags;
+  declare_keys(verb, step, spec);
+  auto& list = entities_.specs[static_cast<std::size_t>(verb.entity)];
+  entities_.by_name[*text] = {verb.entity, static_cast<std::uint32_t>(list.size()), operand.position()};
+  if (verb.entity == EntityKind::mapping) {
+    auto& registers = entities_.registers.emplace_back();
+    const Node regs = step.find("regs");
+    if (regs && !regs.is(Node::Kind::object))
+      regs.error(out, fmt::format("found {}", Node::kind_name(regs.kind())), "an object: registers and the values a read may return");
+    for (std::size_t i = 0; regs.is(Node::Kind::object) && i < regs.size(); ++i) {
+      const Node values = regs.at(i);
+      if (!values.is(Node::Kind::array) || values.size() == 0 || values.size() > 16) {
+        values.error(out, "not a list of register values", "an array of 1 to 16 integers");
+        continue;
+      }
+      for (std::size_t k = 0; k < values.size(); ++k)
+        if (const auto v = reader_.integer(values.at(k), 0, INT64_MAX, "a register value: an integer from 0"))
+          registers[std::string(regs.key(i))].push_back(static_cast<std::uint64_t>(*v));
+    }
+  }
+  list.push_back(std::move(spec));
+}
+
+void FileCompiler::declare_common(const Verb&, Node step, EntitySpec& spec) {
+  Diagnostics& out = reader_.out();
   if (const Node fields = step.find("fields")) {
     if (!fields.is(Node::Kind::object)) {
       fields.error(out, fmt::format("found {}", Node::kind_name(fields.kind())), "an object: field names and initial values");
@@ -163,27 +191,6 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
       owner.error(out, fmt::format("nobody called '{}' ends a wait", *who), "driver, core, other driver, hardware or user",
                   nearest_word(*who, names));
   }
-  spec.flags = verb.flags;
-  declare_keys(verb, step, spec);
-  auto& list = entities_.specs[static_cast<std::size_t>(verb.entity)];
-  entities_.by_name[*text] = {verb.entity, static_cast<std::uint32_t>(list.size()), operand.position()};
-  if (verb.entity == EntityKind::mapping) {
-    auto& registers = entities_.registers.emplace_back();
-    const Node regs = step.find("regs");
-    if (regs && !regs.is(Node::Kind::object))
-      regs.error(out, fmt::format("found {}", Node::kind_name(regs.kind())), "an object: registers and the values a read may return");
-    for (std::size_t i = 0; regs.is(Node::Kind::object) && i < regs.size(); ++i) {
-      const Node values = regs.at(i);
-      if (!values.is(Node::Kind::array) || values.size() == 0 || values.size() > 16) {
-        values.error(out, "not a list of register values", "an array of 1 to 16 integers");
-        continue;
-      }
-      for (std::size_t k = 0; k < values.size(); ++k)
-        if (const auto v = reader_.integer(values.at(k), 0, INT64_MAX, "a register value: an integer from 0"))
-          registers[std::string(regs.key(i))].push_back(static_cast<std::uint64_t>(*v));
-    }
-  }
-  list.push_back(std::move(spec));
 }
 
 void FileCompiler::declare_keys(const Verb& verb, Node step, EntitySpec& spec) {

@@ -103,15 +103,16 @@ void FileCompiler::read_run() {
       program_->removal_from = v->first;
       program_->removal_spread = v->second;
     }
-  } else {
+  } else if (!program_->removal.empty()) {
     entities_.defaults_taken.emplace_back("under `timed`, removal starts within 100 ms of the binding (\"removal_after\")");
   }
   if (const Node n = run.find("remove_bound")) {
     if (const auto v = reader_.duration(n)) program_->remove_bound = *v;
   }
-  const Node tasks = run.find("tasks");
-  if (!tasks.is(Node::Kind::object)) return;
-  for (std::size_t i = 0; i < tasks.size(); ++i) read_task(std::string(tasks.key(i)), tasks.at(i));
+  const Node tasks = run.find("tasks"), threads = run.find("threads");
+  for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) read_task(std::string(tasks.key(i)), tasks.at(i));
+  for (std::size_t i = 0; threads.is(Node::Kind::object) && i < threads.size(); ++i)
+    read_thread(std::string(threads.key(i)), threads.at(i));
 }
 
 void FileCompiler::read_task(const std::string& name, Node task) {
@@ -148,7 +149,7 @@ void FileCompiler::read_task(const std::string& name, Node task) {
     }
     spec.irq = found->second.index;
   } else if (const Node steps = task.find("do")) {
-    FunctionCompiler f(*this, name, false, steps);
+    FunctionCompiler f(*this, name, CodeKind::task);
     spec.function = f.run(steps, {});
     spec.files = f.descriptors();
     if (f.first_node) spec.first_node = *f.first_node;

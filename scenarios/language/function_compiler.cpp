@@ -21,9 +21,9 @@ std::uint32_t jump(Frame& frame, const Instruction& i, std::uint32_t) {
 
 }  // namespace
 
-FunctionCompiler::FunctionCompiler(FileCompiler& file, std::string name, bool driver, Node) : file_(file) {
+FunctionCompiler::FunctionCompiler(FileCompiler& file, std::string name, CodeKind code) : file_(file), code_(code) {
   function_.name = std::move(name);
-  function_.driver = driver;
+  function_.driver = code == CodeKind::driver;
   for (const std::string& parameter : file_.parameters_[function_.name]) local_named(parameter, true);
 }
 
@@ -36,6 +36,8 @@ std::uint32_t FunctionCompiler::run(Node list, std::optional<std::uint32_t> numb
     program().sites.push_back({function_.name, "return", "return", {}, {}, true});
   }
   function_.locals = static_cast<std::uint32_t>(locals_.size());
+  function_.local_names.resize(locals_.size());
+  for (const auto& [local, n] : locals_) function_.local_names[n] = local;
   Program& p = program();
   if (!number) {
     number = static_cast<std::uint32_t>(p.functions.size());
@@ -57,7 +59,7 @@ void FunctionCompiler::step(Node n) {
   if (n.is(Node::Kind::object) && !file_.in_form(n)) return;
   std::string verb_name;
   Node operand, where = n;
-  std::vector<std::string> known = verb_names(driver() ? Where::driver : Where::task);
+  std::vector<std::string> known = verb_names(code_);
   if (n.is(Node::Kind::string)) {
     verb_name = std::string(n.string());
   } else if (n.is(Node::Kind::object)) {
@@ -108,10 +110,13 @@ void FunctionCompiler::step(Node n) {
     where.error(out(), fmt::format("unknown verb '{}'", verb_name), "a verb (unplug list verbs)", nearest_word(verb_name, known));
     return;
   }
-  if (verb->place != Where::anywhere && (verb->place == Where::driver) != driver()) {
+  if (!may_stand(verb->place, code_)) {
+    static constexpr std::array<std::string_view, 3> here{"driver functions", "threads in \"run\"", "tasks in \"run\""};
     where.error(out(), fmt::format("'{}' cannot stand here", verb_name),
-                driver() ? "a verb of driver functions; this one is for tasks in \"run\""
-                         : "a verb of tasks in \"run\"; this one is for driver functions");
+                fmt::format("a verb of {}; this one is for {}", here[static_cast<std::size_t>(code_)],
+                            verb->place == Where::task     ? here[2]
+                            : verb->place == Where::thread ? here[1]
+                                                           : here[0]));
     abandon(n);
     return;
   }
@@ -120,7 +125,7 @@ void FunctionCompiler::step(Node n) {
   SiteSpec s;
   s.function = function_.name;
   s.verb = verb_name;
-  s.driver = driver();
+  s.driver = code_ == CodeKind::driver;
   s.step = fmt::format("{}#{}", verb_name, ++ordinals_[verb_name]);
   const Position at = where.position();
   s.where = fmt::format("{}:{}:{}", file_.document_.name(), at.line, at.column);

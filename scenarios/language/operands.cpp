@@ -74,7 +74,11 @@ std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
 
 std::optional<Operand> FunctionCompiler::field(Node n) {
   const auto text = reader().text(n, "a field: \"priv.dead\" or \"file.private_data\"");
-  if (!text) return {};
+  return text ? field_named(*text, n) : std::nullopt;
+}
+
+std::optional<Operand> FunctionCompiler::field_named(const std::string& name, Node n) {
+  const std::string* const text = &name;
   if (*text == "file.private_data") return Operand{Operand::Kind::file, EntityKind::field, 0, 0, 0, *text};
   const std::size_t dot = text->rfind('.');
   const std::string base = text->substr(0, dot == std::string::npos ? 0 : dot),
@@ -85,17 +89,30 @@ std::optional<Operand> FunctionCompiler::field(Node n) {
   const auto& allocations = entities().specs[static_cast<std::size_t>(EntityKind::allocation)];
   for (std::uint32_t a = 0; a < allocations.size(); ++a) {
     for (std::uint32_t f = 0; f < allocations[a].fields.size(); ++f) {
-      names.push_back(allocations[a].name + "." + allocations[a].fields[f].name);
+      names.push_back(a == program().shared ? allocations[a].fields[f].name : allocations[a].name + "." + allocations[a].fields[f].name);
       if (names.back() == *text) return Operand{Operand::Kind::entity, EntityKind::field, a, f, 0, *text};
     }
   }
+  if (const auto e = element(name)) return e;
   if (entities().lost.contains(base)) return {};
   n.error(out(), fmt::format("no field '{}'", *text),
-          "MEMORY.FIELD with a field listed where the memory is allocated, LOCAL.FIELD, or file.private_data", nearest_word(*text, names));
+          "MEMORY.FIELD with a field listed where the memory is allocated, LOCAL.FIELD, file.private_data, or a shared word",
+          nearest_word(*text, names));
   return {};
 }
 
-namespace {
+std::optional<Operand> FunctionCompiler::element(const std::string& text) {
+  const std::size_t open = text.find('[');
+  if (open == std::string::npos || !text.ends_with(']') || program().shared == UINT32_MAX) return {};
+  const auto l = locals_.find(text.substr(open + 1, text.size() - open - 2));
+  if (l == locals_.end()) return {};
+  const auto& fields = entities().specs[static_cast<std::size_t>(EntityKind::allocation)][program().shared].fields;
+  const std::string array = text.substr(0, open + 1);
+  Operand o{Operand::Kind::element, EntityKind::field, program().shared, 0, l->second, text};
+  for (std::uint32_t f = 0; f < fields.size(); ++f)
+    if (fields[f].name.starts_with(array) && o.count++ == 0) o.field = f;
+  return o.count == 0 ? std::nullopt : std::optional(o);
+}
 
 std::vector<std::string> split_words(std::string_view text) {
   std::vector<std::string> words;
@@ -112,7 +129,7 @@ std::vector<std::string> split_words(std::string_view text) {
   return words;
 }
 
-std::optional<std::uint64_t> number(std::string_view word) {
+std::optional<std::uint64_t> number_word(std::string_view word) {
   const bool negative = word.starts_with('-');
   const std::string_view digits = word.substr(negative ? 1 : 0);
   if (digits.empty() || digits.size() > 17 || !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return {};
@@ -121,11 +138,21 @@ std::optional<std::uint64_t> number(std::string_view word) {
   return static_cast<std::uint64_t>(negative ? -n : n);
 }
 
-}  // namespace
+std::optional<Condition::Op> comparison(std::string_view symbol) {
+  static constexpr std::array<std::pair<std::string_view, Condition::Op>, 6> ops{{{"==", Condition::Op::equal},
+                                                                                  {"!=", Condition::Op::not_equal},
+                                                                                  {"<", Condition::Op::less},
+                                                                                  {">", Condition::Op::greater},
+                                                                                  {"<=", Condition::Op::at_most},
+                                                                                  {">=", Condition::Op::at_least}}};
+  for (const auto& [s, op] : ops)
+    if (s == symbol) return op;
+  return {};
+}
 
 std::optional<Term> FunctionCompiler::term(const std::string& word) {
   if (word == "NULL") return Term{};
-  if (const auto n = number(word)) return Term{Term::Kind::constant, *n, 0};
+  if (const auto n = number_word(word)) return Term{Term::Kind::constant, *n, 0};
   if (const auto l = locals_.find(word); l != locals_.end()) return Term{Term::Kind::local, 0, l->second};
   if (const auto e = entities().by_name.find(word); e != entities().by_name.end() && e->second.kind == EntityKind::allocation)
     return Term{Term::Kind::pointer, e->second.index, 0};
@@ -175,19 +202,11 @@ std::optional<Condition> FunctionCompiler::condition(Node n) {
   }
   bool good = bare;
   if (words.size() == 3) {
-    static constexpr std::array<std::pair<std::string_view, Condition::Op>, 6> ops{{{"==", Condition::Op::equal},
-                                                                                    {"!=", Condition::Op::not_equal},
-                                                                                    {"<", Condition::Op::less},
-                                                                                    {">", Condition::Op::greater},
-                                                                                    {"<=", Condition::Op::at_most},
-                                                                                    {">=", Condition::Op::at_least}}};
-    for (const auto& [symbol, op] : ops) {
-      if (words[1] != symbol) continue;
-      c.op = op;
-      const auto right = term(words[2]);
-      good = right.has_value() || entities().lost.contains(words[2]);
-      if (right) c.right = *right;
-    }
+    const auto op = comparison(words[1]);
+    const auto right = term(words[2]);
+    good = op && (right || entities().lost.contains(words[2]));
+    if (op) c.op = *op;
+    if (right) c.right = *right;
   }
   if (!good) {
     n.error(out(), fmt::format("'{}' is not a condition", *text),

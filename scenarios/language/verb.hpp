@@ -59,7 +59,16 @@ struct KeySpec {
 };
 
 // Where a verb may stand.
-enum class Where : std::uint8_t { driver, task, anywhere };
+enum class Where : std::uint8_t {
+  module,   // in functions of the driver
+  driver,   // there and in threads
+  thread,   // in threads
+  task,     // in tasks of user space
+  anywhere  // in all of these
+};
+// What a piece of code is.
+enum class CodeKind : std::uint8_t { driver, thread, task };
+[[nodiscard]] bool may_stand(Where place, CodeKind code);
 
 struct Verb {
   std::string_view name;
@@ -82,6 +91,6 @@ struct Verb {
 [[nodiscard]] std::span<const Verb> verbs();
 // The verb of that name, aliases resolved; null if there is none. `canonical` keeps the alias's target.
 [[nodiscard]] const Verb* find_verb(std::string_view name);
-[[nodiscard]] std::vector<std::string> verb_names(Where place);
+[[nodiscard]] std::vector<std::string> verb_names(CodeKind code);
 
 }  // namespace unplug::scenarios

@@ -34,6 +34,9 @@ std::string who(const Finding& f) { return fmt::format("{}({})@{}", f.violation_
 }  // namespace
 
 void judge_expectations(const Scenario& s, ScenarioResult& result) {
+  for (Cell& c : result.cells)
+    for (const Cell::Required& r : c.required)
+      c.expectations.push_back({fmt::format("some execution ends with {}", r.text), {}, r.seen, r.seen ? std::string{} : "none did"});
   if (s.expect.empty()) return;
   const auto member_of = [&](const Cell& c) {
     const auto m = std::ranges::find(s.members, c.member, &Member::name);
@@ -70,6 +73,19 @@ void judge_expectations(const Scenario& s, ScenarioResult& result) {
       }
       first.expectations.push_back(
           {fmt::format("forbid {}", p.text), row.why, found == nullptr, found == nullptr ? std::string{} : "found " + who(*found)});
+    }
+    for (const std::size_t i : cells) {
+      Cell& c = result.cells[i];
+      const auto count = [&](std::string_view what, const std::optional<std::uint64_t>& expected, std::uint64_t found) {
+        if (!expected) return;
+        const bool whole = c.evidence.kind == Evidence::Kind::exhaustive;
+        c.expectations.push_back({fmt::format("{} {}", *expected, what), row.why, whole && found == *expected,
+                                  !whole               ? "the search was not exhaustive"
+                                  : found == *expected ? std::string{}
+                                                       : fmt::format("found {}", found)});
+      };
+      count("executions", row.executions, c.executions);
+      count("final states", row.states, c.final_states);
     }
     if (!row.evidence.empty()) {
       for (const std::size_t i : cells) {

@@ -63,7 +63,7 @@ std::vector<std::string> program_bounds(const Program& p) {
   std::vector<std::string> out;
   std::map<std::string, std::uint32_t> users;
   for (const TaskSpec& t : p.tasks) {
-    if (t.irq == UINT32_MAX) {
+    if (t.kind != TaskSpec::Kind::hardware) {
       ++users[t.role];
     } else {
       out.push_back(fmt::format("interrupt '{}' arrives at most {} time(s)", p.of(EntityKind::irq)[t.irq].name, t.times));
@@ -144,6 +144,9 @@ Cell make_cell(const Program& program, const Tally& t, bool timed, const std::op
     if (i >= t.sites_seen.size() || !t.sites_seen[i]) c.never_reached.push_back(s.function + "/" + s.step);
   }
   c.never_overlapped = never_overlapped(program, t);
+  c.final_states = t.final_states.size();
+  for (std::size_t i = 0; i < program.final_state.require.size(); ++i)
+    c.required.push_back({program.final_state.require[i].text, i < t.required.size() && t.required[i]});
   return c;
 }
 

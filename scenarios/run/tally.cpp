@@ -71,7 +71,31 @@ void Tally::merge(const Tally& o) {
   unite(sites_seen, o.sites_seen);
   unite(entered, o.entered);
   unite(overlapped, o.overlapped);
+  final_states.insert(o.final_states.begin(), o.final_states.end());
+  unite(required, o.required);
 }
+
+namespace {
+
+// Conditions on the final state that must not hold. They are shown at the last step of the thread they speak of first.
+void judge_final_state(World& world, const sim::Trace& trace, std::vector<model::Violation>& out) {
+  const FinalState& final = world.program().final_state;
+  if (final.forbid.empty() || !world.threads_ended()) return;
+  for (const FinalCondition& c : final.forbid) {
+    if (!world.holds(c)) continue;
+    model::Violation v;
+    v.violation_class = model::ViolationClass::assertion_failed;
+    v.object = world.kernel().intern(c.text);
+    v.detail = fmt::format("the final state has {}", c.text);
+    const sim::TaskId task = world.task_id(c.task);
+    for (std::uint32_t i = 0; i < trace.events.size(); ++i)
+      if (trace.events[i].task == task) v.event = i;
+    v.task = task;
+    out.push_back(std::move(v));
+  }
+}
+
+}  // namespace
 
 bool judge(World& world, model::Checker& checker, const sim::Trace& trace, const sim::Outcome& outcome, bool timed,
            std::vector<model::Violation>& out) {
@@ -83,6 +107,7 @@ bool judge(World& world, model::Checker& checker, const sim::Trace& trace, const
   }
   if (outcome.kind != Kind::completed && outcome.kind != Kind::blocked) return false;
   checker.judge(world.kernel(), trace, out);
+  judge_final_state(world, trace, out);
   const model::RemovalRecord& r = world.kernel().removal;
   const auto bound = world.program().remove_bound;
   if (!timed || !bound || r.unbind_done == model::RemovalRecord::no_time || r.unbind_done - r.unplug <= *bound) return true;
@@ -161,6 +186,17 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   tally_.operations.unfinished += o.unfinished;
   for (const auto& [key, n] : k.refusals()) refusals_[key] += n;
   add_waits(trace);
+  add_final_state();
+}
+
+void Gatherer::add_final_state() {
+  const FinalState& final = world_.program().final_state;
+  if (final.observed.empty() || !world_.threads_ended()) return;
+  world_.final_state(final_);
+  tally_.final_states.insert(final_);
+  tally_.required.resize(final.require.size(), false);
+  for (std::size_t i = 0; i < final.require.size(); ++i)
+    if (!tally_.required[i]) tally_.required[i] = world_.holds(final.require[i]);
 }
 
 void Gatherer::add_meetings() {

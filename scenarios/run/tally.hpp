@@ -49,6 +49,8 @@ struct Tally {
   Unload unload;
   std::set<std::string> entry_branches, torn_branches;
   std::vector<bool> sites_seen, entered, overlapped;  // by number of the site, the function
+  std::set<std::vector<std::uint64_t>> final_states;  // of the observed words and locals, where every thread has ended
+  std::vector<bool> required;                         // conditions on the final state that have been seen to hold
 
   void merge(const Tally& other);
 };
@@ -71,11 +73,13 @@ class Gatherer {
  private:
   void add_waits(const sim::Trace& trace);
   void add_meetings();
+  void add_final_state();
   World& world_;
   bool timed_, once_, searched_;  // once_: each trace is visited once
   Meetings meetings_;
   model::Checker checker_;
   std::vector<model::Violation> violations_;
+  std::vector<std::uint64_t> final_;
   std::vector<Signature> seen_;
   std::map<Signature, Tally::Count> counts_;
   std::map<std::pair<bool, sim::SiteId>, std::uint64_t> refusals_;

@@ -65,5 +65,6 @@ std::vector<Verb> mmio_verbs();
 std::vector<Verb> chardev_verbs();
 std::vector<Verb> flow_verbs();
 std::vector<Verb> task_verbs();
+std::vector<Verb> thread_verbs();
 
 }  // namespace unplug::scenarios

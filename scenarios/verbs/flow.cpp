@@ -292,7 +292,7 @@ Verb flow(std::string_view name, Execute execute, decltype(Verb::compile) compil
 }
 
 Verb in_driver(Verb v) {
-  v.place = Where::driver;
+  v.place = Where::module;
   return v;
 }
 
@@ -333,8 +333,8 @@ std::vector<Verb> flow_verbs() {
            "a branch on locals"),
       flow("goto", nullptr, compile_goto, {}, "jumps to a label of the function; use blocks that are left end"),
       flow("label", nullptr, compile_label, {}, "where a goto or an else goes"),
-      in_driver(flow("return", nullptr, compile_return, {}, "leaves the function with a result")),
-      in_driver(call),
+      flow("return", nullptr, compile_return, {}, "leaves the function with a result"),
+      call,
       flow("let", do_let, compile_let, {{"value", KeyKind::custom, true, "a number, a local, or two of them with +, -, & or |"}},
            "sets a local; not a step"),
       in_driver(flow("container_of", do_container_of, compile_container_of,

@@ -9,7 +9,7 @@ std::vector<Verb> make_table() {
   std::vector<Verb> all;
   // One line a family, in the order of documentation.
   for (auto* family : {memory_verbs, lock_verbs, waiter_verbs, rcu_verbs, srcu_verbs, work_verbs, delayed_work_verbs, timer_verbs,
-                       kthread_verbs, sysfs_verbs, irq_verbs, mmio_verbs, chardev_verbs, flow_verbs, task_verbs}) {
+                       kthread_verbs, sysfs_verbs, irq_verbs, mmio_verbs, chardev_verbs, flow_verbs, task_verbs, thread_verbs}) {
     std::ranges::move(family(), std::back_inserter(all));
   }
   // An alias is its target under an old name.
@@ -38,10 +38,21 @@ const Verb* find_verb(std::string_view name) {
   return found == table().end() ? nullptr : &*found;
 }
 
-std::vector<std::string> verb_names(Where place) {
+bool may_stand(Where place, CodeKind code) {
+  switch (place) {
+    case Where::module: return code == CodeKind::driver;
+    case Where::driver: return code != CodeKind::task;
+    case Where::thread: return code == CodeKind::thread;
+    case Where::task: return code == CodeKind::task;
+    case Where::anywhere: return true;
+  }
+  return false;
+}
+
+std::vector<std::string> verb_names(CodeKind code) {
   std::vector<std::string> out;
   for (const Verb& v : table())
-    if (v.place == place || v.place == Where::anywhere) out.emplace_back(v.name);
+    if (may_stand(v.place, code)) out.emplace_back(v.name);
   return out;
 }
 

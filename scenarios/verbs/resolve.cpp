@@ -46,6 +46,12 @@ FieldRef field(Frame& f, const Instruction& i) {
         if (o) return {a, o};
       }
       break;
+    case Operand::Kind::element: {
+      const std::uint64_t n = f.locals[i.operand.local];
+      const model::Allocation& a = *f.world.allocation(World::declared_allocation(*f.binding, i.operand.index));
+      if (n < i.operand.count) return {&a, a.fields[i.operand.field + n].second};
+      break;
+    }
     case Operand::Kind::local:
     case Operand::Kind::none: break;
   }

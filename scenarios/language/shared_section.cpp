@@ -1,0 +1,133 @@
+// The section "shared": words and things outside of any driver, there from the start.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/language/compiler.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+constexpr std::string_view forms =
+    "a word (its first value), an array of words, a kind of thing (\"mutex\"), {\"kind\": ...}, {\"fields\": ...} or {\"points_to\": ...}";
+
+std::optional<std::uint64_t> word(Node n) {
+  if (n.is(Node::Kind::integer)) return static_cast<std::uint64_t>(n.integer());
+  if (n.is(Node::Kind::null)) return 0;
+  return {};
+}
+
+}  // namespace
+
+void FileCompiler::declare_shared() {
+  const Node shared = document_.root().find("shared");
+  if (!shared.is(Node::Kind::object)) return;
+  // All words are fields of one piece of memory that has no life of its own.
+  auto& allocations = entities_.specs[static_cast<std::size_t>(EntityKind::allocation)];
+  program_->shared = static_cast<std::uint32_t>(allocations.size());
+  EntitySpec& words = allocations.emplace_back();
+  words.name = "shared";
+  words.from_start = true;
+  const auto add = [&](std::string name, std::uint64_t initial) {
+    entities_.specs[static_cast<std::size_t>(EntityKind::allocation)][program_->shared].fields.push_back({std::move(name), initial});
+  };
+  // Memory first: words may point to it.
+  for (std::size_t i = 0; i < shared.size(); ++i) {
+    const Node v = reader_.value(shared.at(i));
+    if (v.is(Node::Kind::object) && v.find("fields")) declare_shared_thing(std::string(shared.key(i)), v);
+  }
+  for (std::size_t i = 0; i < shared.size(); ++i) {
+    const std::string name(shared.key(i));
+    const Node v = reader_.value(shared.at(i));
+    if (const auto w = word(v)) {
+      add(name, *w);
+    } else if (v.is(Node::Kind::array)) {
+      for (std::size_t k = 0; k < v.size(); ++k) {
+        const auto w2 = word(reader_.value(v.at(k)));
+        if (!w2) v.at(k).error(reader_.out(), fmt::format("found {}", Node::kind_name(v.at(k).kind())), "the first value of a word");
+        add(fmt::format("{}[{}]", name, k), w2.value_or(0));
+      }
+    } else if (v.is(Node::Kind::object) && v.find("points_to")) {
+      if (!check_keys(v, {"points_to"}, {}, "a pointer", reader_.out())) continue;
+      const auto to = reader_.text(v.find("points_to"), "the name of shared memory");
+      const auto found = to ? entities_.by_name.find(*to) : entities_.by_name.end();
+      if (to && (found == entities_.by_name.end() || found->second.kind != EntityKind::allocation)) {
+        std::vector<std::string> names;
+        for (const auto& [k, e] : entities_.by_name)
+          if (e.kind == EntityKind::allocation) names.push_back(k);
+        v.find("points_to")
+            .error(reader_.out(), fmt::format("no shared memory '{}'", *to), "one with \"fields\"", nearest_word(*to, names));
+        continue;
+      }
+      add(name, to ? found->second.index + 1 : 0);  // the pointer to declared memory of the first binding
+    } else if (v.is(Node::Kind::string) || (v.is(Node::Kind::object) && v.find("kind"))) {
+      declare_shared_thing(name, v);
+    } else if (!(v.is(Node::Kind::object) && v.find("fields"))) {
+      shared.at(i).error(reader_.out(), fmt::format("'{}' is nothing that can be shared", name), std::string(forms));
+    }
+  }
+}
+
+void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
+  Diagnostics& out = reader_.out();
+  EntitySpec spec;
+  spec.name = spec.member = name;
+  const auto enter = [&](EntityKind kind) {
+    auto& list = entities_.specs[static_cast<std::size_t>(kind)];
+    entities_.by_name[name] = {kind, static_cast<std::uint32_t>(list.size()), n.position()};
+    list.push_back(std::move(spec));
+  };
+  if (n.is(Node::Kind::object) && n.find("fields")) {
+    const Node fields = n.find("fields");
+    if (!check_keys(n, {"fields"}, {}, "shared memory", out)) return;
+    if (!fields.is(Node::Kind::object)) {
+      fields.error(out, fmt::format("found {}", Node::kind_name(fields.kind())), "an object: field names and first values");
+      return;
+    }
+    for (std::size_t i = 0; i < fields.size(); ++i)
+      spec.fields.push_back({std::string(fields.key(i)), word(reader_.value(fields.at(i))).value_or(0)});
+    spec.from_start = true;
+    enter(EntityKind::allocation);
+    return;
+  }
+  const Node kind = n.is(Node::Kind::object) ? n.find("kind") : n;
+  const auto text = reader_.text(kind, "a kind of thing (unplug list things)");
+  if (!text) return;
+  std::vector<std::string> names;
+  for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) names.emplace_back(scenarios::name(static_cast<EntityKind>(k)));
+  const auto found = std::ranges::find(names, *text);
+  if (found == names.end()) {
+    kind.error(out, fmt::format("no kind of thing '{}'", *text), fmt::format("one of: {}", join(names)), nearest_word(*text, names));
+    return;
+  }
+  const auto k = static_cast<EntityKind>(first_listed_kind + static_cast<std::size_t>(found - names.begin()));
+  // The keys are those of the verb that declares such a thing.
+  const Verb* verb = nullptr;
+  for (const Verb& v : verbs())
+    if (verb == nullptr && v.operand == OperandKind::declaration && v.entity == k) verb = &v;
+  if (n.is(Node::Kind::object) && verb != nullptr) {
+    for (std::size_t i = 0; i < n.size(); ++i) {
+      if (n.key(i) == "kind") continue;
+      std::vector<std::string> allowed{"kind"};
+      for (const KeySpec& key : verb->keys) allowed.emplace_back(key.name);
+      if (std::ranges::find(allowed, n.key(i)) == allowed.end())
+        n.key_node(i).error(out, fmt::format("a {} has no key '{}'", *text, n.key(i)), fmt::format("one of: {}", join(allowed)),
+                            nearest_word(n.key(i), allowed));
+    }
+    declare_common(*verb, n, spec);
+    declare_keys(*verb, n, spec);
+  }
+  if (verb != nullptr) {
+    for (const KeySpec& key : verb->keys)
+      if (key.required && (!n.is(Node::Kind::object) || !n.find(key.name))) {
+        n.error(out, fmt::format("'{}' needs the key '{}'", name, key.name),
+                fmt::format("{{\"kind\": \"{}\", \"{}\": ...}}: {}", *text, key.name, key.meaning));
+        return;
+      }
+    spec.flags = verb->flags;
+  }
+  enter(k);
+}
+
+}  // namespace unplug::scenarios
