@@ -111,7 +111,7 @@ struct Campaign {
       fmt::print(stderr, "{}", out.render());
       std::exit(2);
     }
-    world = std::make_unique<scenarios::World>(scenario->program(0, 0), scenario->policies[0].spec, engine);
+    world = std::make_unique<scenarios::World>(scenario->program(0, 0, 0), scenario->policies[0].spec, engine);
   }
   std::unique_ptr<scenarios::Scenario> scenario;
   Engine engine;

@@ -24,8 +24,8 @@ std::string validate(const std::string& path, scenarios::Diagnostics& out) {
     return f ? fmt::format("failure file: {}", f->signature) : std::string{};
   }
   if (kind == "policy") {
-    const auto d = scenarios::Document::load(path, out);
-    const auto p = d ? scenarios::read_policy(*d, out) : std::nullopt;
+    auto d = scenarios::Document::load(path, out);
+    const auto p = d ? scenarios::read_policy(std::move(d), out) : std::nullopt;
     return p ? fmt::format("policy '{}'", p->name) : std::string{};
   }
   const auto s = scenarios::load_scenario(path, {}, out);

@@ -15,6 +15,7 @@ struct CpuInterrupts;
 struct HazptrTarget;
 struct Work;
 struct Workqueue;
+struct File;
 
 enum class ContextKind : std::uint8_t { process, softirq, hardirq };
 
@@ -129,6 +130,7 @@ class Context {
   // The work item whose function runs here, and the queue that it came from (none: the system's).
   Work* work = nullptr;
   Workqueue* workqueue = nullptr;
+  File* file = nullptr;  // whose operation, or the guard around it, runs here
   // --- lockdep's view (kernel/locking/lockdep.c), for "a lock held at exit" and for cycles that no execution has to run into.
   // Before a step that takes `object` or waits for it, whether it then has to wait or not (trylocks aside): keeps under what it came.
   void lock_acquire(ObjectId object, NameId name, LockUse use);

@@ -13,6 +13,11 @@ Policy::Policy(const PolicySpec& spec)
     throw std::invalid_argument("unknown mechanism in a policy");
 }
 
+void Policy::replace(std::unique_ptr<EntryGuard> entry) {
+  entry_ = std::move(entry);
+  has_core_ = true;
+}
+
 void Policy::init(Kernel& kernel, Rcu& rcu, NameId unique_name, std::span<Resource> resources) {
   static constexpr std::string_view entry = "entry", resource = "resource";
   sim::NameTable& names = kernel.engine().names();

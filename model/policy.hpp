@@ -27,6 +27,11 @@ class Policy {
   // The policy's half of remove(): waits shot down, entries fenced, then interrupts freed before the work they queue.
   void fence(Context& context, Binding& binding, Sources& sources);
 
+  // Guards of the caller's own, in place of those that the specification names. Before init().
+  void replace(std::unique_ptr<EntryGuard> entry);
+  void replace(std::unique_ptr<ResourceGuard> resource) { resource_ = std::move(resource); }
+  void replace(std::unique_ptr<ExitBarrier> barrier) { barrier_ = std::move(barrier); }
+
   [[nodiscard]] EntryGuard& entry() { return *entry_; }
   [[nodiscard]] ResourceGuard& resource() { return *resource_; }
   [[nodiscard]] ModulePin& pin() { return *pin_; }

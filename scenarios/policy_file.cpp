@@ -18,14 +18,62 @@ std::string text_of(Node object, std::string_view key, Diagnostics& out) {
   return {};
 }
 
+// What the steps say is looked at when they are compiled with a scenario.
+void read_hooks(Node root, PolicyFile& p, Diagnostics& out) {
+  for (const std::string_view key : {"state", "functions", "hooks"}) {
+    const Node n = root.find(key);
+    if (n && !n.is(Node::Kind::object)) n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), "an object");
+    if (n && key != "hooks" && !root.find("hooks"))
+      root.key_node(key).error(out, fmt::format("'{}' without hooks", key), "\"hooks\": steps by the name of where they run");
+  }
+  if (const Node state = root.find("state"); state.is(Node::Kind::object)) {
+    const std::vector<std::string> names(policy_state_names.begin(), policy_state_names.end());
+    for (std::size_t i = 0; i < state.size(); ++i) {
+      if (std::ranges::find(names, state.key(i)) == names.end())
+        state.key_node(i).error(out, fmt::format("a policy keeps nothing for a '{}'", state.key(i)), fmt::format("one of: {}", join(names)),
+                                nearest_word(state.key(i), names));
+      if (!state.at(i).is(Node::Kind::object))
+        state.at(i).error(out, fmt::format("found {}", Node::kind_name(state.at(i).kind())), "an object: words and their first values");
+    }
+  }
+  if (p.spec[model::Part::entry] != "none" && root.find("state").is(Node::Kind::object) && root.find("state").find("file"))
+    root.find("state").key_node("file").error(out, fmt::format("words of open files beside mechanism '{}'", p.spec[model::Part::entry]),
+                                              "\"entry\": \"none\" in \"parts\", and hooks that do it");
+  const Node list = root.find("hooks");
+  if (!list.is(Node::Kind::object)) return;
+  std::vector<std::string> names;
+  for (const HookInfo& h : hooks()) names.emplace_back(h.name);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto hook = find_hook(list.key(i));
+    if (!hook) {
+      list.key_node(i).error(out, fmt::format("no hook '{}'", list.key(i)), fmt::format("one of: {}", join(names)),
+                             nearest_word(list.key(i), names));
+      continue;
+    }
+    const model::Part part = hooks()[static_cast<std::size_t>(*hook)].part;
+    if (p.spec[part] != "none") {
+      const std::string_view name = model::parts()[static_cast<std::size_t>(part)].name;
+      list.key_node(i).error(out, fmt::format("hook '{}' beside mechanism '{}'", list.key(i), p.spec[part]),
+                             fmt::format("\"{}\": \"none\" in \"parts\": the hook does it", name), {},
+                             root.find("parts").find(name).position());
+      continue;
+    }
+    p.hooks.push_back(*hook);
+  }
+}
+
 }  // namespace
 
-std::optional<PolicyFile> read_policy(const Document& document, Diagnostics& out) {
+bool PolicyFile::does_nothing() const {
+  return hooks.empty() && std::ranges::all_of(spec.mechanism, [](const std::string& m) { return m.empty() || m == "none"; });
+}
+
+std::optional<PolicyFile> read_policy(std::shared_ptr<const Document> document, Diagnostics& out) {
   const std::size_t errors = out.errors();
-  const Node root = document.root();
+  const Node root = document->root();
   if (!check_kind(root, "policy/1", out)) return {};
-  check_keys(root, {"$schema", "unplug", "name", "title", "shipped_by", "since", "description", "parts"}, {"name", "parts"}, "a policy",
-             out);
+  check_keys(root, {"$schema", "unplug", "name", "title", "shipped_by", "since", "description", "parts", "state", "functions", "hooks"},
+             {"name", "parts"}, "a policy", out);
   PolicyFile p;
   p.name = text_of(root, "name", out);
   p.title = text_of(root, "title", out);
@@ -60,6 +108,8 @@ std::optional<PolicyFile> read_policy(const Document& document, Diagnostics& out
       }
     }
   }
+  read_hooks(root, p, out);
+  if (!p.hooks.empty()) p.steps = std::move(document);
   return out.errors() == errors ? std::optional(p) : std::nullopt;
 }
 
@@ -87,7 +137,7 @@ std::optional<PolicyFile> find_policy(const std::string& name, const std::string
       d = Document::load(directory + "/" + name, quiet);
     }
     if (!d) d = Document::load(name, out);
-    return d ? read_policy(*d, out) : std::nullopt;
+    return d ? read_policy(std::move(d), out) : std::nullopt;
   }
   const auto* file = embedded::find("policies/" + name + ".json");
   if (file == nullptr) {
@@ -106,11 +156,19 @@ std::optional<PolicyFile> find_policy(const std::string& name, const std::string
     }
     return {};
   }
-  const auto d = Document::parse(std::string(file->text), std::string(file->name), out);
-  return d ? read_policy(*d, out) : std::nullopt;
+  auto d = Document::parse(std::string(file->text), std::string(file->name), out);
+  return d ? read_policy(std::move(d), out) : std::nullopt;
+}
+
+std::vector<std::string> removable_parts(const PolicyFile& policy) {
+  std::vector<std::string> names;
+  for (const model::PartInfo& i : model::parts()) names.emplace_back(i.name);
+  for (const Hook h : policy.hooks) names.emplace_back(hooks()[static_cast<std::size_t>(h)].name);
+  return names;
 }
 
 PolicyFile without(PolicyFile policy, std::string_view part) {
+  if (const auto hook = find_hook(part)) std::erase(policy.hooks, *hook);
   const auto all = model::parts();
   for (const model::PartInfo& i : all)
     if (i.name == part) policy.spec.mechanism[static_cast<std::size_t>(i.part)] = "none";
@@ -120,7 +178,12 @@ PolicyFile without(PolicyFile policy, std::string_view part) {
 
 PolicyLabel label(const PolicyFile& policy) {
   PolicyLabel l{policy.name, policy.title, policy.shipped_by, policy.since, policy.description, {}};
-  for (const model::PartInfo& i : model::parts()) l.parts.push_back(fmt::format("{}: {}", i.name, policy.spec[i.part]));
+  for (const model::PartInfo& i : model::parts()) {
+    std::string own;
+    for (const Hook h : policy.hooks)
+      if (const HookInfo& info = hooks()[static_cast<std::size_t>(h)]; info.part == i.part) own += fmt::format(" {}", info.name);
+    l.parts.push_back(own.empty() ? fmt::format("{}: {}", i.name, policy.spec[i.part]) : fmt::format("{}: steps at{}", i.name, own));
+  }
   return l;
 }
 

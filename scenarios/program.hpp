@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 
 #include "unplug/model/config.hpp"
 #include "unplug/model/context.hpp"
+#include "unplug/scenarios/hooks.hpp"
 #include "unplug/scenarios/kinds.hpp"
 #include "unplug/sim/time.hpp"
 
@@ -132,7 +134,8 @@ struct EntitySpec {
   std::uint32_t function = UINT32_MAX;        // of what calls one: has_function()
   model::Owner owner = model::Owner::driver;  // who ends waits for it
   std::uint8_t flags = 0;                     // of the verb that declares it
-  bool from_start = false;                    // allocation: shared memory outside of any driver
+  bool from_start = false;                    // allocation: shared memory outside of any driver, or what a policy keeps
+  bool of_policy = false;                     // declared by a policy: no source of concurrency of the driver
   // What else the declaration says, by key: numbers (words and flags are bits), functions, things it refers to.
   std::vector<std::pair<std::string_view, std::uint64_t>> numbers;
   std::vector<std::pair<std::string_view, std::uint32_t>> functions;
@@ -212,7 +215,16 @@ struct Program {
   bool has_fence = false;                              // remove() has the policy's half
   std::uint32_t shared = UINT32_MAX;                   // the allocation whose fields are the shared words
   FinalState final_state;
+  // A policy that is written in steps: the functions of its hooks, and the memory that stands for what it keeps (PolicyState). UINT32_MAX:
+  // it has no such thing.
+  std::array<std::uint32_t, hook_count> hooks = none<hook_count>();
+  std::array<std::uint32_t, policy_states> state = none<policy_states>();
 
+  template <std::size_t n> [[nodiscard]] static constexpr std::array<std::uint32_t, n> none() {
+    std::array<std::uint32_t, n> a{};
+    a.fill(UINT32_MAX);
+    return a;
+  }
   [[nodiscard]] const std::vector<EntitySpec>& of(EntityKind k) const { return entities[static_cast<std::size_t>(k)]; }
 };
 

@@ -44,32 +44,38 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   }
 
   std::set<std::string> said;
-  bool refusable = std::ranges::any_of(s->policies, [](const PolicyFile& p) { return model::Policy(p.spec).resource().can_refuse(); });
   // Under "none" alone, the driver does it all by itself.
-  const bool fences = std::ranges::any_of(s->policies, [](const PolicyFile& p) {
-    return std::ranges::any_of(p.spec.mechanism, [](const std::string& m) { return !m.empty() && m != "none"; });
-  });
+  const bool fences = std::ranges::any_of(s->policies, [](const PolicyFile& p) { return !p.does_nothing(); });
   for (const Member& m : s->members) {
     for (const std::string& form : s->forms) {
-      Diagnostics found;
       const Variant variant{m.parameters, form, m.removal};
-      FileCompiler compiler(*s->document, variant, found);
-      auto program = compiler.compile();
-      if (program) {
-        if (options.grace_period) program->kernel.grace_period = *options.grace_period;
-        if (refusable)
-          for (const Node n : compiler.refusals_without_path())
-            n.warning(found, "access can be refused here and there is no path for it", "\"else\": a label, or steps");
-        if (fences && !program->has_fence && program->remove != UINT32_MAX)
-          root.find("functions")
-              .find(program->functions[program->remove].name)
-              .warning(found, fmt::format("'{}' has no step {{\"policy\": \"fence\"}}", program->functions[program->remove].name),
-                       "that step where the policy's half of remove() belongs; without it entry guards and quiescing have no effect");
-        for (const std::string& d : compiler.defaults_taken())
-          if (std::ranges::find(s->defaults_taken, d) == s->defaults_taken.end()) s->defaults_taken.push_back(d);
+      std::shared_ptr<const Program> of_mechanisms;
+      for (const PolicyFile& policy : s->policies) {
+        if (policy.steps == nullptr && of_mechanisms != nullptr) {
+          s->programs.push_back(of_mechanisms);
+          continue;
+        }
+        Diagnostics found;
+        FileCompiler compiler(*s->document, variant, found);
+        auto program = compiler.compile(policy);
+        if (program) {
+          if (options.grace_period) program->kernel.grace_period = *options.grace_period;
+          for (const std::string& d : compiler.defaults_taken())
+            if (std::ranges::find(s->defaults_taken, d) == s->defaults_taken.end()) s->defaults_taken.push_back(d);
+          if (policy.can_refuse())
+            for (const Node n : compiler.refusals_without_path())
+              n.warning(found, "access can be refused here and there is no path for it", "\"else\": a label, or steps");
+          if (fences && !program->has_fence && program->remove != UINT32_MAX)
+            root.find("functions")
+                .find(program->functions[program->remove].name)
+                .warning(found, fmt::format("'{}' has no step {{\"policy\": \"fence\"}}", program->functions[program->remove].name),
+                         "that step where the policy's half of remove() belongs; without it entry guards and quiescing have no effect");
+        }
+        s->programs.push_back(program);
+        if (policy.steps == nullptr) of_mechanisms = program;
+        merge(out, found, said);
+        if (!program) break;  // the others would say the same
       }
-      s->programs.push_back(std::move(program));
-      merge(out, found, said);
     }
   }
   if (out.errors() != errors) return nullptr;

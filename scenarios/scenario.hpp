@@ -51,8 +51,9 @@ struct Scenario {
   std::vector<std::string> defaults_taken;
 
   // The program of a variant, compiled when the file was loaded.
-  [[nodiscard]] std::shared_ptr<const Program> program(std::size_t member, std::size_t form) const {
-    return programs[member * forms.size() + form];
+  // Policies of mechanisms alone share one.
+  [[nodiscard]] std::shared_ptr<const Program> program(std::size_t member, std::size_t form, std::size_t policy) const {
+    return programs[(member * forms.size() + form) * policies.size() + policy];
   }
   std::vector<std::shared_ptr<const Program>> programs;
 };
@@ -60,6 +61,7 @@ struct Scenario {
 struct LoadOptions {
   std::vector<std::pair<std::string, std::string>> params;  // --param NAME=VALUE
   std::vector<std::string> policies;                        // --policy, instead of the file's
+  std::optional<PolicyFile> policy;                         // instead of any by name
   std::vector<std::string> without;                         // --without, on each policy
   std::vector<std::string> forms;                           // --form
   std::optional<sim::Duration> grace_period;                // --gp

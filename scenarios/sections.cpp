@@ -278,8 +278,7 @@ void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   const std::string directory = directory_of(s.path);
   const Node list = s.document->root().find("policies");
   const auto leave_out = [&](PolicyFile p, const std::vector<std::string>& parts, Node in) {
-    std::vector<std::string> known;
-    for (const model::PartInfo& i : model::parts()) known.emplace_back(i.name);
+    const std::vector<std::string> known = removable_parts(p);
     for (const std::string& part : parts) {
       // The word itself, if it stands in the file.
       Node at = in;
@@ -296,6 +295,10 @@ void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
     }
     return p;
   };
+  if (options.policy) {
+    s.policies.push_back(*options.policy);
+    return;
+  }
   if (!options.policies.empty()) {
     for (const std::string& name : options.policies)
       if (auto p = find_policy(name, {}, {}, out)) s.policies.push_back(leave_out(*p, options.without, {}));

@@ -39,6 +39,8 @@ struct ThingSetup {
   Handle self;           // the same as a pointer
   bool made_on_the_way;  // by memory that is allocated in the course of the execution
 
+  // Whether it is a source of concurrency that removal quiesces: the driver's own, and there as long as the binding.
+  [[nodiscard]] bool is_source() const { return !made_on_the_way && !spec.of_policy; }
   // "kworker priv.work", unique like the thing.
   [[nodiscard]] model::NameId task_name(std::string_view what) const;
   // "priv.work timer": another object of the thing.

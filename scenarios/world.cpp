@@ -30,7 +30,7 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
     const Instruction& i = f.code[pc];
     if (i.site != no_site) context.at(sites_[i.site]);
     pc = i.execute(frame, i, pc + 1);
-    if (i.acts && caller.file != nullptr) caller.file->acted = true;
+    if (i.acts && f.driver && caller.file != nullptr) caller.file->acted = true;
   }
   frame.leave_scopes(0);
   if (caller.locals != nullptr) *caller.locals = frame.locals;
@@ -229,6 +229,16 @@ Instance& World::new_instance(BindingInstance& b, std::uint32_t allocation) {
   made.handle = engine_.names().hash(unique) | Handle{1} << 63U;
   lay_out(made, unique);
   return made;
+}
+
+void World::new_file_state(BindingInstance& b, const model::File& file) {
+  const std::uint32_t allocation = program_->state[static_cast<std::size_t>(PolicyState::file)];
+  if (allocation != UINT32_MAX) file_states_.emplace_back(file.memory.life, new_instance(b, allocation).handle);
+}
+
+Handle World::file_state(const model::File& file) const {
+  const auto found = std::ranges::find(file_states_, file.memory.life, &std::pair<sim::LifetimeId, Handle>::first);
+  return found == file_states_.end() ? 0 : found->second;
 }
 
 bool World::within_limit(const Instruction& i) {

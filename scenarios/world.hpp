@@ -36,6 +36,8 @@ struct BindingInstance {
   std::vector<model::Resource> resources;  // one per mapping
   std::deque<Callback> file_callbacks;     // by function: of file operations and RCU callbacks, which belong to no thing
   std::deque<Callback> callbacks;          // of things
+  Handle policy_state = 0;                 // what a policy in steps keeps for the binding,
+  std::vector<Handle> resource_states;     // and for each resource
   std::uint32_t first_allocation = 0;      // handles of declared allocations are consecutive
 };
 
@@ -137,6 +139,9 @@ class World final : public sim::Program {
   static Handle declared_allocation(const BindingInstance& b, std::uint32_t index) { return b.first_allocation + index + 1; }
   // Lays out one more piece of the declared memory, for an allocation to begin.
   Instance& new_instance(BindingInstance& b, std::uint32_t allocation);
+  // What a policy in steps keeps for an open file: made when it is opened.
+  void new_file_state(BindingInstance& b, const model::File& file);
+  [[nodiscard]] Handle file_state(const model::File& file) const;
   // Entry points for what calls driver code; the argument is a Callback.
   static void callback_entry(model::Context& context, void* argument);
   static int result_entry(model::Context& context, void* argument);
@@ -212,6 +217,7 @@ class World final : public sim::Program {
   std::deque<model::Allocation> allocations_;
   std::deque<Instance> instances_;  // those in use come first
   std::size_t instance_count_ = 0;
+  std::vector<std::pair<sim::LifetimeId, Handle>> file_states_;  // by the life of struct file
   std::deque<TaskState> tasks_;
   std::deque<model::RcuCallback> rcu_callbacks_;
   std::uint32_t rcu_callback_count_ = 0;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/policy_steps.hpp"
 #include "unplug/scenarios/world.hpp"
 
 namespace unplug::scenarios {
@@ -31,6 +32,7 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
     b->world = this;
     b->number = i;
     b->policy = std::make_unique<model::Policy>(policy);
+    install_hooks(*this, *b);
     bindings_.push_back(std::move(b));
   }
   resize(modules_, program_->bindings);
@@ -81,6 +83,7 @@ void World::setup(sim::Engine&) {
   resize(allocations_, allocations.size() * bindings_.size());
   rcu_callback_count_ = 0;
   instance_count_ = 0;
+  file_states_.clear();
   calls_.clear();
   removals_.clear();
   files_open_.clear();
@@ -121,6 +124,7 @@ void World::setup_binding(BindingInstance& b) {
                        embedded ? declared_allocation(b, e.allocation) : 0, false});
     }
   }
+  set_up_policy_state(*this, b);
   b.policy->init(kernel_, rcu_, unique(b, "policy"), b.resources);
   b.binding.before_devres = [&b](model::Context& c) { b.policy->resource().before_devres(c, b.resources); };
 }
@@ -147,7 +151,13 @@ void World::setup_shared(std::uint32_t number) {
 void World::lay_out(Instance& made, sim::NameId name) {
   const EntitySpec& memory = program_->of(EntityKind::allocation)[made.allocation];
   const sim::NameId declared = kernel_.intern(memory.name);
-  model::init_allocation(kernel_, made.memory, name, declared, made.binding->binding.life, false);
+  if (memory.from_start) {  // words, with nothing that could end
+    made.memory = {};
+    made.memory.name = declared;
+  } else {
+    // It may outlive its binding, as what an open file refers to does; not its module.
+    model::init_allocation(kernel_, made.memory, name, declared, memory.of_policy ? sim::LifetimeId{} : made.binding->module->text, false);
+  }
   for (const FieldSpec& f : memory.fields) model::add_field(kernel_, made.memory, kernel_.intern(f.name), f.initial);
   for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {
     const auto kind = static_cast<EntityKind>(k);

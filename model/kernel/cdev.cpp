@@ -195,12 +195,16 @@ int chrdev_open(Context& context, CharInode& inode, File& file) {
   if (pinned) {
     file.ops = &ops;
     bool entered = true;
+    guard_opened(context, ops, file);
+    if (context.aborting()) return enxio;
     result = ops.open == nullptr
                  ? 0
-                 : guarded(context, ops, enter_site, exit_site, entered, [&] { return ops.open(context, file, ops.open_argument); });
+                 : guarded(context, ops, file, enter_site, exit_site, entered, [&] { return ops.open(context, file, ops.open_argument); });
     if (context.aborting()) return enxio;
   }
   if (result != 0) {
+    if (pinned) guard_closed(context, ops, file);
+    if (context.aborting()) return enxio;
     context.at(put_site);
     cdev_put(context, *c);
     if (pinned && !context.aborting()) fops_put(context, ops);

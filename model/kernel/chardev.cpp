@@ -73,9 +73,13 @@ int vfs_open(Context& context, CharDevice& d, File& file) {
     context.at(get_site);
     if (!fops_get(context, r)) {
       result = gone;
-    } else if (r.open != nullptr) {
-      result = guarded(context, r, enter_site, exit_site, entered, [&] { return r.open(context, file, r.open_argument); });
+    } else {
+      guard_opened(context, r, file);
+      if (r.open != nullptr && !context.aborting())
+        result = guarded(context, r, file, enter_site, exit_site, entered, [&] { return r.open(context, file, r.open_argument); });
       if (result != 0 && !context.aborting()) {
+        guard_closed(context, r, file);
+        if (context.aborting()) return gone;
         context.at(put_site);
         fops_put(context, r);
       }

@@ -31,7 +31,9 @@ void run_fput(Context& context, File& file) {
   const FileOperations& ops = load_f_op(context, file);
   bool entered = true;
   if (ops.release != nullptr && !context.aborting())
-    guarded(context, ops, enter_site, exit_site, entered, [&] { return ops.release(context, file, ops.release_argument); });
+    guarded(context, ops, file, enter_site, exit_site, entered, [&] { return ops.release(context, file, ops.release_argument); });
+  if (context.aborting()) return;
+  guard_closed(context, ops, file);
   if (context.aborting()) return;
   if (file.cdev != nullptr) {
     context.at(cdev_site);
@@ -53,7 +55,8 @@ int operate(Context& context, File& file, FileOperation FileOperations::*operati
   ++k.operations.started;
   ++k.operations.unfinished;  // until it has ended
   bool entered = true;
-  const int result = guarded(context, ops, enter_site, exit_site, entered, [&] { return (ops.*operation)(context, file, ops.*argument); });
+  const int result =
+      guarded(context, ops, file, enter_site, exit_site, entered, [&] { return (ops.*operation)(context, file, ops.*argument); });
   if (context.aborting()) return result;
   --k.operations.unfinished;
   if (!entered) {
@@ -70,6 +73,20 @@ int operate(Context& context, File& file, FileOperation FileOperations::*operati
 }
 
 }  // namespace
+
+void guard_opened(Context& context, const FileOperations& ops, File& file) {
+  static const KernelSite site{"vfs_open", "guard"};
+  if (ops.policy == nullptr) return;
+  context.at(site);
+  ops.policy->entry().opened(context, file);
+}
+
+void guard_closed(Context& context, const FileOperations& ops, File& file) {
+  static const KernelSite site{"__fput", "guard"};
+  if (ops.policy == nullptr) return;
+  context.at(site);
+  ops.policy->entry().closed(context, file);
+}
 
 void init_file(Kernel& kernel, File& file, const FileParts& parts) {
   static constexpr std::string_view part = "file", count = "f_count", f_op = "f_op";
@@ -131,7 +148,7 @@ void vfs_close(Context& context, File& file) {
     const FileOperations& ops = load_f_op(context, file);
     bool entered = true;
     if (ops.flush != nullptr && !context.aborting())
-      guarded(context, ops, enter_site, exit_site, entered, [&] { return ops.flush(context, file, ops.flush_argument); });
+      guarded(context, ops, file, enter_site, exit_site, entered, [&] { return ops.flush(context, file, ops.flush_argument); });
   }
   if (!context.aborting()) fput(context, file);
 }

@@ -104,11 +104,30 @@ int vfs_ioctl(Context& context, File& file);
 int vfs_read(Context& context, File& file);
 int vfs_write(Context& context, File& file);
 
+// While it lives, `file` is what the context works on.
+class OperationOn {
+ public:
+  OperationOn(Context& context, File& file) : context_(context), before_(context.file) { context.file = &file; }
+  ~OperationOn() { context_.file = before_; }
+  OperationOn(const OperationOn&) = delete;
+  OperationOn& operator=(const OperationOn&) = delete;
+
+ private:
+  Context& context_;
+  File* before_;
+};
+
+// What the entry guard does beside an open file (EntryGuard::opened, closed).
+void guard_opened(Context& context, const FileOperations& ops, File& file);
+void guard_closed(Context& context, const FileOperations& ops, File& file);
+
 // Runs operation() between enter() and exit() of the table's entry guard. `entered`: false if the guard refused (-ENODEV).
 template <class Run>
-int guarded(Context& context, const FileOperations& ops, const KernelSite& enter, const KernelSite& exit, bool& entered, Run&& run) {
+int guarded(Context& context, const FileOperations& ops, File& file, const KernelSite& enter, const KernelSite& exit, bool& entered,
+            Run&& run) {
   entered = true;
   if (ops.policy == nullptr) return run();
+  const OperationOn operation(context, file);
   constexpr int enodev = -19;
   EntryGuard& guard = ops.policy->entry();
   Token token = 0;

@@ -106,7 +106,7 @@ int vfs_mmap(Context& context, File& file, AddressSpace& mapping, Vma& vma) {
   context.write(mapped_op, vma.pte, {}, [](std::uint64_t& word) { word = none; });
   bool entered = true;
   const int result =
-      guarded(context, ops, enter_site, exit_site, entered, [&] { return ops.mmap(context, vma.file, vma, ops.mmap_argument); });
+      guarded(context, ops, vma.file, enter_site, exit_site, entered, [&] { return ops.mmap(context, vma.file, vma, ops.mmap_argument); });
   if (context.aborting()) return enodev;
   if (result == 0) {
     link(context, vma);

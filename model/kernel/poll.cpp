@@ -119,7 +119,7 @@ std::uint32_t vfs_poll(Context& context, File& file, PollTable& table) {
   if (ops.poll == nullptr || context.aborting()) return default_pollmask;
   std::uint32_t mask = 0;
   bool entered = true;
-  guarded(context, ops, enter_site, exit_site, entered, [&] {
+  guarded(context, ops, file, enter_site, exit_site, entered, [&] {
     mask = ops.poll(context, file, table, ops.poll_argument);
     return 0;
   });

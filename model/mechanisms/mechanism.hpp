@@ -22,10 +22,15 @@ namespace unplug::model {
 // What an entry or an access hands from begin to end.
 using Token = std::uint64_t;
 
+struct File;
+
 // Around every file operation. Its code lives in a core module that the FD pins, apart from the driver's.
 class EntryGuard {
  public:
   virtual ~EntryGuard() = default;
+  // What it does beside an open file: before ->open(), whatever that answers then, and after ->release().
+  virtual void opened(Context& /*context*/, File& /*file*/) {}
+  virtual void closed(Context& /*context*/, File& /*file*/) {}
   virtual void init(Kernel& kernel, NameId unique_name) = 0;
   // false: refused (-ENODEV); nothing is held then.
   virtual bool enter(Context& context, Token& token) = 0;

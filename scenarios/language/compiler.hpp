@@ -11,6 +11,7 @@
 
 #include "unplug/scenarios/json/document.hpp"
 #include "unplug/scenarios/language/verb.hpp"
+#include "unplug/scenarios/policy_file.hpp"
 #include "unplug/scenarios/program.hpp"
 
 namespace unplug::scenarios {
@@ -83,15 +84,18 @@ class FileCompiler {
  public:
   FileCompiler(const Document& document, const Variant& variant, Diagnostics& out);
   // Null if anything is wrong; then it has been reported.
-  std::shared_ptr<Program> compile();
+  std::shared_ptr<Program> compile(const PolicyFile& policy);
   [[nodiscard]] const std::vector<std::string>& defaults_taken() const { return entities_.defaults_taken; }
   [[nodiscard]] const std::vector<Node>& refusals_without_path() const { return entities_.refusals_without_path; }
 
  private:
   friend class FunctionCompiler;
+  void compile_hooks(const PolicyFile& policy);
+  std::uint32_t compile_hook(const PolicyFile& policy, Hook hook, Node n);
+  void declare_policy_state(Node root);
   void read_kernel();
   void read_module();
-  void list_functions();
+  void list_functions(Node functions);
   void declare(Node steps);
   void declare_step(Node step);
   void declare_one(const Verb& verb, Node step, Node operand);
@@ -115,12 +119,14 @@ class FileCompiler {
   std::optional<std::uint32_t> function(Node n);
 
   const Document& document_;
+  const Document* source_ = nullptr;  // whose functions are being compiled: the scenario, then its policy
   const Variant& variant_;
   Reader reader_;
   Entities entities_;
   std::shared_ptr<Program> program_;
   std::map<std::string, std::uint32_t> function_numbers_;
   std::vector<std::string> function_names_;
+  std::size_t first_function_ = 0;  // number of the first of them in the program
   std::map<std::string, Node> function_nodes_;
   std::map<std::string, std::vector<std::string>> parameters_;  // of functions, in the order in which calls name them
   struct Reference {                                            // of a declaration to another thing, looked up when all are known

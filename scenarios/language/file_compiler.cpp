@@ -8,22 +8,22 @@
 namespace unplug::scenarios {
 
 FileCompiler::FileCompiler(const Document& document, const Variant& variant, Diagnostics& out)
-    : document_(document), variant_(variant), reader_(variant_.parameters, out), program_(std::make_shared<Program>()) {}
+    : document_(document), source_(&document), variant_(variant), reader_(variant_.parameters, out), program_(std::make_shared<Program>()) {
+}
 
-std::shared_ptr<Program> FileCompiler::compile() {
+std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   const std::size_t errors = reader_.out().errors();
   if (const Node n = document_.root().find("name"); n.is(Node::Kind::string)) program_->scenario = std::string(n.string());
   program_->removal = variant_.removal;
   program_->bindings = 1 + static_cast<std::uint32_t>(std::ranges::count(variant_.removal, RemovalStage::insmod));
   read_kernel();
-  list_functions();
+  list_functions(document_.root().find("functions"));
   declare_shared();
   for (const std::string& name : function_names_) {
     declare(function_nodes_[name]);
     find_parameters(function_nodes_[name]);
   }
   resolve_references();
-  program_->entities = entities_.specs;
   program_->functions.resize(function_names_.size());
   for (const std::string& name : function_names_) {
     FunctionCompiler f(*this, name, CodeKind::driver);
@@ -32,6 +32,8 @@ std::shared_ptr<Program> FileCompiler::compile() {
   read_module();
   read_run();
   read_final();
+  if (policy.steps != nullptr) compile_hooks(policy);
+  program_->entities = entities_.specs;
   return reader_.out().errors() == errors ? program_ : nullptr;
 }
 
@@ -45,12 +47,11 @@ bool FileCompiler::in_form(Node step) const {
   return false;
 }
 
-void FileCompiler::list_functions() {
-  const Node functions = document_.root().find("functions");
+void FileCompiler::list_functions(Node functions) {
   if (!functions.is(Node::Kind::object)) return;
   for (std::size_t i = 0; i < functions.size(); ++i) {
     const std::string name(functions.key(i));
-    function_numbers_.emplace(name, static_cast<std::uint32_t>(function_names_.size()));
+    function_numbers_.emplace(name, static_cast<std::uint32_t>(first_function_ + function_names_.size()));
     function_names_.push_back(name);
     function_nodes_[name] = functions.at(i);
   }
@@ -142,6 +143,7 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   }
   declare_common(verb, step, spec);
   spec.flags = verb.flags;
+  spec.of_policy = source_ != &document_;
   declare_keys(verb, step, spec);
   auto& list = entities_.specs[static_cast<std::size_t>(verb.entity)];
   entities_.by_name[*text] = {verb.entity, static_cast<std::uint32_t>(list.size()), operand.position()};

@@ -111,7 +111,7 @@ void FunctionCompiler::step(Node n) {
     return;
   }
   if (!may_stand(verb->place, code_)) {
-    static constexpr std::array<std::string_view, 3> here{"driver functions", "threads in \"run\"", "tasks in \"run\""};
+    static constexpr std::array<std::string_view, 4> here{"driver functions", "threads in \"run\"", "tasks in \"run\"", "policies"};
     where.error(out(), fmt::format("'{}' cannot stand here", verb_name),
                 fmt::format("a verb of {}; this one is for {}", here[static_cast<std::size_t>(code_)],
                             verb->place == Where::task     ? here[2]
@@ -128,7 +128,7 @@ void FunctionCompiler::step(Node n) {
   s.driver = code_ == CodeKind::driver;
   s.step = fmt::format("{}#{}", verb_name, ++ordinals_[verb_name]);
   const Position at = where.position();
-  s.where = fmt::format("{}:{}:{}", file_.document_.name(), at.line, at.column);
+  s.where = fmt::format("{}:{}:{}", file_.source_->name(), at.line, at.column);
   if (const Node id = n.is(Node::Kind::object) ? n.find("id") : Node{}) {
     if (const auto text = reader().text(id, "a step id: a word unique in the function")) {
       s.step = *text;
@@ -139,7 +139,7 @@ void FunctionCompiler::step(Node n) {
   }
   if (const Node line = n.is(Node::Kind::object) ? n.find("line") : Node{}) {
     const std::string source =
-        file_.document_.root().find("source").is(Node::Kind::string) ? std::string(file_.document_.root().find("source").string()) : "";
+        file_.source_->root().find("source").is(Node::Kind::string) ? std::string(file_.source_->root().find("source").string()) : "";
     if (const auto l = reader().integer(line, 1, 10'000'000, "a line number of the driver's source"))
       s.source = fmt::format("{}:{}", source.substr(0, source.find('@')), *l);
   }
@@ -257,7 +257,7 @@ void FunctionCompiler::arguments(Node n, std::uint32_t index) {
     return;
   }
   if (at(index).function == UINT32_MAX) return;
-  const auto& names = file_.parameters_[file_.function_names_[at(index).function]];
+  const auto& names = file_.parameters_[file_.function_names_[at(index).function - file_.first_function_]];
   for (std::size_t i = 0; i < n.size(); ++i) {
     const auto found = std::ranges::find(names, n.key(i));
     if (const auto v = value(n.at(i)); v && found != names.end())

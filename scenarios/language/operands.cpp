@@ -47,8 +47,6 @@ std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
   const auto text = reader().text(n, fmt::format("the name of a {}", name(kind)));
   if (!text) return {};
   const auto found = entities().by_name.find(*text);
-  if (found != entities().by_name.end() && found->second.kind == kind)
-    return Operand{Operand::Kind::entity, kind, found->second.index, 0, 0, *text};
   const std::size_t dot = text->find('.');
   if (dot != std::string::npos && locals_.contains(text->substr(0, dot))) {
     const std::string member = text->substr(dot + 1);
@@ -56,6 +54,8 @@ std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
     if (std::ranges::any_of(specs, [&](const EntitySpec& e) { return e.member == member && e.allocation != UINT32_MAX; }))
       return Operand{Operand::Kind::member, kind, 0, 0, locals_[text->substr(0, dot)], member};
   }
+  if (found != entities().by_name.end() && found->second.kind == kind)
+    return Operand{Operand::Kind::entity, kind, found->second.index, 0, 0, *text};
   if (found != entities().by_name.end()) {
     n.error(out(), fmt::format("'{}' is a {}", *text, name(found->second.kind)), fmt::format("a {}", name(kind)), {}, found->second.at);
     return {};

@@ -61,7 +61,7 @@ void FileCompiler::read_final() {
     for (std::uint32_t l = 0; l < program_->functions[task.function].locals; ++l)
       f.observed.push_back({.kind = FinalTerm::Kind::local, .task = t, .local = l});
   }
-  const auto& allocations = program_->of(EntityKind::allocation);
+  const auto& allocations = entities_.specs[static_cast<std::size_t>(EntityKind::allocation)];
   for (std::uint32_t a = 0; a < allocations.size(); ++a)
     for (std::uint32_t w = 0; allocations[a].from_start && w < allocations[a].fields.size(); ++w)
       f.observed.push_back({.kind = FinalTerm::Kind::word, .allocation = a, .field = w});
@@ -105,7 +105,7 @@ std::optional<FinalTerm> FileCompiler::final_term(const std::string& word, Node 
       if (known.back() == word) return FinalTerm{.kind = FinalTerm::Kind::local, .task = t, .local = l};
     }
   }
-  const auto& allocations = program_->of(EntityKind::allocation);
+  const auto& allocations = entities_.specs[static_cast<std::size_t>(EntityKind::allocation)];
   for (std::uint32_t a = 0; a < allocations.size(); ++a) {
     if (!allocations[a].from_start) continue;
     if (a != program_->shared && allocations[a].name == word) return FinalTerm{.constant = a + 1};

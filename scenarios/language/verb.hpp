@@ -61,13 +61,13 @@ struct KeySpec {
 // Where a verb may stand.
 enum class Where : std::uint8_t {
   module,   // in functions of the driver
-  driver,   // there and in threads
+  driver,   // there, in threads and in policies
   thread,   // in threads
   task,     // in tasks of user space
   anywhere  // in all of these
 };
 // What a piece of code is.
-enum class CodeKind : std::uint8_t { driver, thread, task };
+enum class CodeKind : std::uint8_t { driver, thread, task, policy };
 [[nodiscard]] bool may_stand(Where place, CodeKind code);
 
 struct Verb {

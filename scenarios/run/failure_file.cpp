@@ -90,6 +90,15 @@ class FailureReader {
   std::vector<std::string> missing_;
 };
 
+std::string joined_lines(Node list) {
+  std::string text;
+  for (std::size_t i = 0; list && i < list.size(); ++i) {
+    if (i != 0) text += '\n';
+    if (list.at(i).is(Node::Kind::string)) text += list.at(i).string();
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string text_hash(std::string_view text) { return fmt::format("{:016x}", sim::hash_bytes(text)); }
@@ -109,6 +118,13 @@ std::string to_json(const FailureFile& f) {
   Json parts = Json::object();
   for (const model::PartInfo& p : model::parts()) parts[std::string(p.name)] = std::string(f.policy.spec[p.part]);
   j["policy"] = {{"name", f.policy.name}, {"parts", parts}};
+  if (f.policy.steps != nullptr) {
+    Json names = Json::array();
+    for (const Hook h : f.policy.hooks) names.push_back(std::string(hooks()[static_cast<std::size_t>(h)].name));
+    j["policy"]["path"] = f.policy.steps->name();
+    j["policy"]["hooks"] = names;
+    j["policy"]["text"] = lines_of(f.policy.steps->text());
+  }
   j["strategy"] = {{"name", f.strategy}, {"seed", f.seed}, {"index", f.index}};
   j["timed"] = f.timed;
   j["steps"] = f.steps;
@@ -179,6 +195,17 @@ std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& ou
       f.policy.spec.mechanism[static_cast<std::size_t>(p.part)] = mechanism;
     }
   }
+  if (policy && policy.find("text")) {
+    const std::string text = joined_lines(r.section(policy, "text", Node::Kind::array));
+    auto steps = Document::parse(text, r.text(policy, "path"), out);
+    const auto whole = steps ? read_policy(std::move(steps), out) : std::nullopt;
+    if (whole) f.policy.steps = whole->steps;
+    const Node names = r.section(policy, "hooks", Node::Kind::array);
+    for (std::size_t i = 0; names && i < names.size(); ++i) {
+      const auto hook = names.at(i).is(Node::Kind::string) ? find_hook(names.at(i).string()) : std::nullopt;
+      if (hook) f.policy.hooks.push_back(*hook);
+    }
+  }
   const Node strategy = r.section(root, "strategy", Node::Kind::object);
   f.strategy = r.text(strategy, "name");
   f.seed = r.number(strategy, "seed");
@@ -205,10 +232,7 @@ std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& ou
     f.decisions.push_back(std::move(d));
   }
   const Node text = r.section(root, "scenario_text", Node::Kind::array);
-  for (std::size_t i = 0; text && i < text.size(); ++i) {
-    if (i != 0) f.scenario_text += '\n';
-    if (text.at(i).is(Node::Kind::string)) f.scenario_text += text.at(i).string();
-  }
+  f.scenario_text = joined_lines(text);
   r.finish(root);
   if (out.errors() == errors && text_hash(f.scenario_text) != f.scenario_hash)
     scenario.find("hash").error(out, "the scenario's text is not the one that failed",
@@ -251,7 +275,7 @@ std::optional<ReplayResult> replay_failure(const FailureFile& f, Diagnostics& ou
   LoadOptions options;
   for (const auto& [k, v] : f.params) options.params.emplace_back(k, v);
   if (!f.form.empty()) options.forms.push_back(f.form);
-  options.policies = {"none"};  // the file's own policy is given below; the scenario's list need not exist here
+  options.policy = f.policy;  // the scenario's list need not exist here
   options.removal = f.removal;
   options.grace_period = f.grace_period;
   const auto scenario = parse_scenario(f.scenario_text, f.scenario_path, options, out);
@@ -263,7 +287,7 @@ std::optional<ReplayResult> replay_failure(const FailureFile& f, Diagnostics& ou
     out.add(std::move(d));
     return {};
   }
-  Explainer explainer(scenario->program(0, 0), f.policy.spec);
+  Explainer explainer(scenario->program(0, 0, 0), f.policy.spec);
   ReplayResult r;
   r.run = explainer.replay(f.decisions, f.timed, f.signature, lenient);
   r.same_fingerprint = r.run.fingerprint == f.fingerprint;

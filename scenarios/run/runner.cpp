@@ -183,9 +183,10 @@ struct CellRun {
   }
 
   // Nothing, if it was stopped.
-  std::optional<Cell> run(std::size_t member, std::size_t form, const PolicyFile& policy, const std::string& strategy,
+  std::optional<Cell> run(std::size_t member, std::size_t form, std::size_t policy_number, const std::string& strategy,
                           const std::function<void(std::uint64_t)>& progress) const {
-    const std::shared_ptr<const Program> program = scenario.program(member, form);
+    const PolicyFile& policy = scenario.policies[policy_number];
+    const std::shared_ptr<const Program> program = scenario.program(member, form, policy_number);
     Tally tally;
     const bool searches = sim::searches(strategy);
     const bool timed = !searches && sim::make_strategy(strategy)->obeys_time();
@@ -302,12 +303,12 @@ ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options,
   std::size_t cell = 0;
   for (std::size_t m = 0; m < scenario.members.size(); ++m) {
     for (std::size_t f = 0; f < scenario.forms.size(); ++f) {
-      for (const PolicyFile& policy : scenario.policies) {
+      for (std::size_t p = 0; p < scenario.policies.size(); ++p) {
         for (const std::string& strategy : strategies) {
           ++cell;
           std::function<void(std::uint64_t)> progress;
           if (options.progress) progress = [&, cell](std::uint64_t done) { options.progress(cell, cells, done, options.executions); };
-          auto done = run.run(m, f, policy, strategy, progress);
+          auto done = run.run(m, f, p, strategy, progress);
           if (!done) return result;
           result.cells.push_back(std::move(*done));
         }

@@ -31,10 +31,11 @@ using Visit = std::function<bool(const std::string& what, const std::vector<std:
 void walk(const Scenario& s, const VerifyOptions& options, unsigned rounds, const Visit& visit) {
   for (std::size_t m = 0; m < s.members.size(); ++m) {
     for (std::size_t f = 0; f < s.forms.size(); ++f) {
-      for (const PolicyFile& policy : s.policies) {
+      for (std::size_t p = 0; p < s.policies.size(); ++p) {
+        const PolicyFile& policy = s.policies[p];
         for (const std::string& name : options.strategies) {
           sim::Engine engine(engine_limits);
-          World world(s.program(m, f), policy.spec, engine);
+          World world(s.program(m, f, p), policy.spec, engine);
           model::Checker checker;
           for (unsigned round = 1; round <= rounds; ++round) {
             const auto strategy = sim::make_strategy(name);

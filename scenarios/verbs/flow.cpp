@@ -296,6 +296,11 @@ Verb in_driver(Verb v) {
   return v;
 }
 
+Verb of_callbacks(Verb v) {
+  v.place = Where::driver;
+  return v;
+}
+
 Verb time(std::string_view name, Execute execute, std::string_view models, std::string_view summary) {
   Verb v;
   v.name = name;
@@ -337,9 +342,9 @@ std::vector<Verb> flow_verbs() {
       call,
       flow("let", do_let, compile_let, {{"value", KeyKind::custom, true, "a number, a local, or two of them with +, -, & or |"}},
            "sets a local; not a step"),
-      in_driver(flow("container_of", do_container_of, compile_container_of,
-                     {{"to", KeyKind::custom, true, "local that receives the pointer"}},
-                     "in what a work item, timer, ... calls: the memory that it is embedded in")),
+      of_callbacks(flow("container_of", do_container_of, compile_container_of,
+                        {{"to", KeyKind::custom, true, "local that receives the pointer"}},
+                        "in what a work item, timer, ... calls: the memory that it is embedded in")),
       flow("repeat", nullptr, compile_repeat, {body, {"as", KeyKind::custom, false, "name of the loop variable, for \"$name\" inside"}},
            "unrolls steps; counts from 0"),
       flow("maybe", do_maybe, compile_maybe, {body}, "a choice: the steps happen or they don't"),

@@ -45,7 +45,7 @@ void lay_out(model::IrqAction& a, const ThingSetup& s) {
   a.handler = &World::callback_entry;
   a.argument = s.callback();
   model::init_irq_action(s.kernel, line, a, s.unique, s.binding.binding.life);
-  s.binding.sources.irqs.push_back({&line, &a});
+  if (s.is_source()) s.binding.sources.irqs.push_back({&line, &a});
 }
 
 }  // namespace

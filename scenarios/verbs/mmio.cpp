@@ -1,4 +1,5 @@
 // MMIO.
+#include "unplug/scenarios/policy_steps.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
@@ -18,6 +19,8 @@ std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next
   model::devres_add(f.context, b.binding, {&release, m.name, [&m](model::Context& c) { model::release_mem_region(c, m); }, &m.claim});
   model::ioremap(f.context, m);
   if (f.aborting()) return next;
+  run_hook(f.world, f.context, b, Hook::bind, i.operand.index, nullptr);
+  if (f.aborting()) return next;
   // The policy's resource guard revokes in the devres callback, before the mapping goes.
   model::devres_add(f.context, b.binding,
                     {&unmap, m.name,
@@ -35,7 +38,9 @@ std::uint32_t do_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
     f.result = -16;
     return otherwise(f, i, next);
   }
-  if (!f.aborting()) model::ioremap(f.context, m);
+  if (f.aborting()) return next;
+  model::ioremap(f.context, m);
+  run_hook(f.world, f.context, *f.binding, Hook::bind, i.operand.index, nullptr);
   return next;
 }
 

@@ -68,7 +68,7 @@ Verb anywhere(Verb v) {
 
 void lay_out(model::Waiter& w, const ThingSetup& s) {
   model::init_waiter(s.kernel, w, s.unique, s.declared, s.home, s.spec.owner);
-  if (!s.made_on_the_way) s.binding.sources.waiters.push_back(&w);
+  if (s.is_source()) s.binding.sources.waiters.push_back(&w);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ void lay_out(model::Work& w, const ThingSetup& s) {
   w.function = &World::callback_entry;
   w.argument = s.callback();
   model::init_work(s.kernel, w, s.unique, s.declared, s.home, s.task_name("kworker"));
-  if (!s.made_on_the_way) s.binding.sources.works.push_back(&w);
+  if (s.is_source()) s.binding.sources.works.push_back(&w);
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ TEST_CASE("fingerprints of the first executions") {
     for (const PolicyFile& policy : s->policies) {
       for (const char* strategy_name : {"random", "timed", "mix"}) {
         sim::Engine engine;
-        World world(s->program(0, 0), policy.spec, engine);
+        World world(s->program(0, 0, 0), policy.spec, engine);
         const auto strategy = sim::make_strategy(strategy_name);
         sim::run_trials(engine, world, *strategy, 1);
         for (std::uint64_t i = 0; i < 10; ++i) {

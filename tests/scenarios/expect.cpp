@@ -39,7 +39,7 @@ TEST_CASE("expect: every function outside the driver that steps are in is among 
     const auto s = flagship(name);
     for (const PolicyFile& policy : s->policies) {
       sim::Engine engine;
-      const auto program = s->program(0, 0);
+      const auto program = s->program(0, 0, 0);
       World world(program, policy.spec, engine);
       const auto strategy = sim::make_strategy("random");
       for (std::uint64_t i = 0; i < 50; ++i) {

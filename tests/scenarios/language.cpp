@@ -83,7 +83,7 @@ TEST_CASE("repeat unrolls with its variable") {
   s.probe = R"({"repeat": "$n", "as": "i", "do": [{"devm_ioremap_resource": "more$i"}]},)";
   s.ioctl = R"({"repeat": "$n", "as": "i", "do": [{"readl": "more$i.X"}]})";
   const auto loaded = load(s.text(), "none");
-  CHECK(loaded->program(0, 0)->of(EntityKind::mapping).size() == 4);
+  CHECK(loaded->program(0, 0, 0)->of(EntityKind::mapping).size() == 4);
   const ScenarioResult r = run(s);
   for (const char* object : {"more0", "more1", "more2"}) CHECK(shows(r, "use-after-unmap", object, "foo_ioctl"));
 }
@@ -238,7 +238,7 @@ TEST_CASE("a module that comes back serves new files") {
   s.ioctl = R"({"udelay": "1us"})";
   s.tasks = R"(, "late": {"do": [{"open": "dev", "to": "a"}, {"open": "dev", "to": "b", "await": true}, {"ioctl": "b"}]})";
   const ScenarioResult r = run(s, "srcu-fence");
-  CHECK(load(s.text(), "none")->program(0, 0)->bindings == 2);
+  CHECK(load(s.text(), "none")->program(0, 0, 0)->bindings == 2);
   CHECK(r.cells[0].violations.empty());
   CHECK(r.cells[0].operations.completed > 0);
 }

@@ -1,0 +1,20 @@
+#include "unplug/scenarios/hooks.hpp"
+
+namespace unplug::scenarios {
+
+std::span<const HookInfo> hooks() {
+  static constexpr std::array<HookInfo, hook_count> all{{
+#define HOOK(word, part, resource, file, meaning) {Hook::word, #word, model::Part::part, resource, file, meaning},
+#include "unplug/scenarios/hooks.def"
+#undef HOOK
+  }};
+  return all;
+}
+
+std::optional<Hook> find_hook(std::string_view name) {
+  for (const HookInfo& h : hooks())
+    if (h.name == name) return h.hook;
+  return {};
+}
+
+}  // namespace unplug::scenarios
