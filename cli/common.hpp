@@ -62,6 +62,7 @@ int finish(const Ran& ran, int otherwise);
 void add_run(CLI::App& app, int& exit);
 void add_compare(CLI::App& app, int& exit);
 void add_prove(CLI::App& app, int& exit);
+void add_diff(CLI::App& app, int& exit);
 void add_replay(CLI::App& app, int& exit);
 void add_verify(CLI::App& app, int& exit);
 void add_validate(CLI::App& app, int& exit);

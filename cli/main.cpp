@@ -24,6 +24,7 @@ int run(int argc, char** argv) {
   unplug::cli::add_run(app, exit);
   unplug::cli::add_compare(app, exit);
   unplug::cli::add_prove(app, exit);
+  unplug::cli::add_diff(app, exit);
   unplug::cli::add_replay(app, exit);
   unplug::cli::add_verify(app, exit);
   unplug::cli::add_validate(app, exit);
@@ -36,7 +37,7 @@ int run(int argc, char** argv) {
     unplug::cli::print_error(e.what());
     const auto verbs = app.get_subcommands();
     fmt::print(stderr, "usage: {}\n",
-               verbs.empty() ? "unplug run|compare|prove|replay|verify|validate|list ... (unplug --help)"
+               verbs.empty() ? "unplug run|compare|prove|diff|replay|verify|validate|list ... (unplug --help)"
                              : fmt::format("unplug {0} --help", verbs.front()->get_name()));
     return unplug::cli::bad_input;
   }

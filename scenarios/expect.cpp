@@ -103,7 +103,7 @@ void read_params(const Scenario& s, const LoadOptions& options, Node n, ExpectRo
 ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vector<std::string>& classes, Node n, Diagnostics& out) {
   ExpectRow row;
   row.forms = words(n.find("form"), out, "a form");
-  if (s.forms.size() > 1) check_words(n.find("form"), s.forms, out, "no form '{}'", fmt::format("{}", fmt::join(s.forms, ", ")));
+  if (!s.all_forms.empty()) check_words(n.find("form"), s.all_forms, out, "no form '{}'", fmt::format("{}", fmt::join(s.all_forms, ", ")));
   row.policies = words(n.find("policy"), out, "a policy");
   if (options.policies.empty() && options.without.empty() && !options.policy) {
     std::vector<std::string> run;

@@ -44,7 +44,8 @@ struct Scenario {
   std::vector<std::unique_ptr<Document>> overrides;  // values given by --param
   std::string path, name, title, source;
   std::vector<Member> members;
-  std::vector<std::string> forms;  // one empty form if the file has none
+  std::vector<std::string> forms;      // that are run; one empty form if the file has none
+  std::vector<std::string> all_forms;  // that the file has
   std::vector<PolicyFile> policies;
   std::vector<std::string> strategies;  // from the file; empty: the caller's default
   std::vector<ExpectRow> expect;

@@ -194,6 +194,7 @@ void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out) {
       option_error(out, "--form", fmt::format("no form '{}' in {}", f, s.path), forms.empty() ? "this file has no forms" : join(forms),
                    nearest_word(f, forms));
   }
+  s.all_forms = forms;
   if (!options.forms.empty())
     std::erase_if(forms, [&](const std::string& f) { return std::ranges::find(options.forms, f) == options.forms.end(); });
   s.forms = forms.empty() ? std::vector<std::string>{""} : forms;

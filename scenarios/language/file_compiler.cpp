@@ -4,6 +4,7 @@
 
 #include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/in_form.hpp"
 
 namespace unplug::scenarios {
 
@@ -37,15 +38,7 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   return reader_.out().errors() == errors ? program_ : nullptr;
 }
 
-bool FileCompiler::in_form(Node step) const {
-  const Node form = step.find("form");
-  if (!form || variant_.form.empty()) return true;
-  if (form.is(Node::Kind::string)) return form.string() == variant_.form;
-  if (!form.is(Node::Kind::array)) return true;
-  for (std::size_t i = 0; i < form.size(); ++i)
-    if (form.at(i).is(Node::Kind::string) && form.at(i).string() == variant_.form) return true;
-  return false;
-}
+bool FileCompiler::in_form(Node step) const { return scenarios::in_form(step, variant_.form); }
 
 void FileCompiler::list_functions(Node functions) {
   if (!functions.is(Node::Kind::object)) return;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/in_form.hpp"
 #include "unplug/scenarios/world.hpp"
 
 namespace unplug::scenarios {
@@ -66,19 +67,7 @@ void FunctionCompiler::step(Node n) {
     std::vector<std::size_t> found;
     for (std::size_t i = 0; i < n.size(); ++i)
       if (find_verb(n.key(i)) != nullptr && !(n.key(i) == "do" || is_common(n.key(i)))) found.push_back(i);
-    if (found.size() > 1) {
-      // A verb may be a key of another verb ("return" of "if"): the verb that takes the others wins.
-      for (const std::size_t f : found) {
-        const Verb* v = find_verb(n.key(f));
-        const bool takes_all = std::ranges::all_of(found, [&](std::size_t other) {
-          return other == f || std::ranges::any_of(v->keys, [&](const KeySpec& k) { return k.name == n.key(other); });
-        });
-        if (takes_all) {
-          found = {f};
-          break;
-        }
-      }
-    }
+    if (const auto verb = verb_key(n)) found = {*verb};
     if (found.size() > 1) {
       n.key_node(found[1]).error(
           out(), fmt::format("a second verb '{}' in one step", n.key(found[1])),

@@ -1,0 +1,97 @@
+#include "unplug/scenarios/run/changes.hpp"
+
+#include <algorithm>
+#include <climits>
+#include <map>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "unplug/sim/strategy.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+struct Seen {
+  bool note = false;
+  Change::Reached reached{UINT_MAX, false};
+};
+
+std::map<std::string, Seen> gather(std::span<const Cell* const> cells) {
+  std::map<std::string, Seen> out;
+  for (const Cell* c : cells) {
+    // A bounded search takes schedules with fewer preemptions first, so its lowest execution needs no more.
+    const bool bounded = sim::preemption_bound(c->strategy).has_value();
+    for (const auto* list : {&c->violations, &c->notes}) {
+      for (const Finding& f : *list) {
+        Seen& s = out[fmt::format("{}({})@{}", f.violation_class, f.object, f.offender.function)];
+        s.note = f.note;
+        const unsigned n = f.preemptions.value_or(UINT_MAX);
+        if (std::pair(n, !bounded) < std::pair(s.reached.preemptions, !s.reached.fewest)) s.reached = {n, bounded};
+      }
+    }
+  }
+  return out;
+}
+
+std::string evidence(std::span<const Cell* const> cells) {
+  std::string out;
+  for (const Cell* c : cells) {
+    if (c->evidence.kind == Evidence::Kind::exhaustive) return fmt::format("exhaustive, {} traces", c->executions);
+    if (!out.empty()) out += "; ";
+    out += fmt::format("{} executions ({})", c->executions, c->strategy);
+  }
+  return out;
+}
+
+using Key = std::tuple<std::string, std::string, std::string, std::string>;  // scenario, member, form, policy
+
+std::map<Key, std::vector<const Cell*>> by_key(const Result& r) {
+  std::map<Key, std::vector<const Cell*>> out;
+  for (const ScenarioResult& s : r.scenarios)
+    for (const Cell& c : s.cells) out[{s.name, c.member, c.form, c.policy}].push_back(&c);
+  return out;
+}
+
+}  // namespace
+
+bool Changes::introduces() const {
+  return std::ranges::any_of(list, [](const Change& c) { return c.kind == Change::Kind::introduces && !c.note; });
+}
+
+Changes changes(std::span<const Cell* const> before, std::span<const Cell* const> after) {
+  Changes out;
+  const auto was = gather(before), is = gather(after);
+  for (const auto& [violation, seen] : was) {
+    const auto still = is.find(violation);
+    Change c{Change::Kind::fixes, violation, seen.note, seen.reached, {}};
+    if (still != is.end()) {
+      c.after = still->second.reached;
+      c.kind = c.before == c.after ? Change::Kind::leaves : Change::Kind::moves;
+    }
+    out.list.push_back(std::move(c));
+  }
+  for (const auto& [violation, seen] : is)
+    if (!was.contains(violation)) out.list.push_back({Change::Kind::introduces, violation, seen.note, {}, seen.reached});
+  std::ranges::stable_sort(out.list, {}, &Change::kind);
+  out.evidence_before = evidence(before);
+  out.evidence_after = evidence(after);
+  return out;
+}
+
+std::vector<Changes> changes(const Result& before, const Result& after) {
+  const auto was = by_key(before), is = by_key(after);
+  std::vector<Changes> out;
+  for (const auto& [key, cells] : was) {
+    const auto other = is.find(key);
+    if (other == is.end()) continue;
+    Changes c = changes(cells, other->second);
+    std::string form;
+    std::tie(c.scenario, c.member, form, c.policy) = key;
+    if (!form.empty()) c.member += fmt::format("{}form={}", c.member.empty() ? "" : ", ", form);
+    out.push_back(std::move(c));
+  }
+  return out;
+}
+
+}  // namespace unplug::scenarios
