@@ -52,6 +52,7 @@ template <> struct Fields<scenarios::Finding> {
     visit("count", f.count);
     visit("lowest_index", f.lowest_index);
     visit("preemptions", f.preemptions);
+    visit("fewest", f.fewest);
     visit("feasibility", f.feasibility);
     visit("failure_file", f.failure_file);
     visit("replay_command", f.replay_command);

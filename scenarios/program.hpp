@@ -84,6 +84,14 @@ inline constexpr std::uint32_t no_local = UINT32_MAX, no_target = UINT32_MAX, no
 // Jumps there leave the function.
 inline constexpr std::uint32_t end_of_function = UINT32_MAX - 1;
 
+// Where an instruction goes on: `target` is another way in each case, if it has one.
+enum class Flow : std::uint8_t {
+  on,          // the next instruction
+  jump,        // its target alone
+  leave,       // it ends the function
+  maybe_leave  // or the next
+};
+
 struct Instruction {
   Execute execute = nullptr;
   Operand operand, second;  // second: a key of kind `thing`
@@ -102,7 +110,8 @@ struct Instruction {
   std::vector<std::pair<std::uint32_t, Value>> arguments;  // of a call: (local there, its value)
   std::uint64_t amount = 0;                                // a key of kind `number` or `words`
   std::uint8_t flags = 0;                                  // verb-specific
-  bool acts = false;                                       // driver code has begun to act once it has run
+  Flow flow = Flow::on;
+  bool acts = false;  // driver code has begun to act once it has run
 };
 
 struct Function {

@@ -55,6 +55,7 @@ struct Finding {
   std::optional<Place> ended_by, created_by;
   std::string feasibility;  // "task 'user.0' stalled for at least 12 ms, in preemptible context"; may be empty
   std::optional<unsigned> preemptions;
+  bool fewest = false;         // a bounded search has shown that none with fewer reaches it
   std::string failure_file;    // path relative to the output directory; empty if none was written
   std::string replay_command;  // "unplug replay out/report/failures/....json"; empty if no file
 };

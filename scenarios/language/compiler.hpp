@@ -137,6 +137,7 @@ class FileCompiler {
     Node at;
   };
   std::vector<Reference> references_;
+  std::vector<Node> site_nodes_;  // beside Program::sites: the steps
   void resolve_references();
 };
 

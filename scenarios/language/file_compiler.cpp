@@ -5,6 +5,7 @@
 #include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
+#include "unplug/scenarios/language/warnings.hpp"
 
 namespace unplug::scenarios {
 
@@ -35,7 +36,11 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   read_final();
   if (policy.steps != nullptr) compile_hooks(policy);
   program_->entities = entities_.specs;
-  return reader_.out().errors() == errors ? program_ : nullptr;
+  if (reader_.out().errors() != errors) return nullptr;
+  warn_about_steps(*program_, site_nodes_, reader_.out());
+  warn_about_interrupts(*program_, site_nodes_, reader_.out());
+  warn_about_locks(*program_, site_nodes_, reader_.out());
+  return program_;
 }
 
 bool FileCompiler::in_form(Node step) const { return scenarios::in_form(step, variant_.form); }

@@ -35,6 +35,7 @@ std::uint32_t FunctionCompiler::run(Node list, std::optional<std::uint32_t> numb
     // The way out is a site of its own: returning through freed text happens there.
     function_.return_site = static_cast<std::uint32_t>(program().sites.size());
     program().sites.push_back({function_.name, "return", "return", {}, {}, true});
+    file_.site_nodes_.emplace_back();
   }
   function_.locals = static_cast<std::uint32_t>(locals_.size());
   function_.local_names.resize(locals_.size());
@@ -134,6 +135,7 @@ void FunctionCompiler::step(Node n) {
   }
   site_ = static_cast<std::uint32_t>(program().sites.size());
   program().sites.push_back(std::move(s));
+  file_.site_nodes_.push_back(where);
 
   if (n.is(Node::Kind::object)) {
     std::vector<std::string> meant;  // keys that are there but misspelt: not missing as well
@@ -330,6 +332,7 @@ void FunctionCompiler::finish() {
     Instruction over;
     over.execute = jump;
     over.target = end_of_function;
+    over.flow = Flow::jump;
     site_ = no_site;
     emit(over);
   }
@@ -343,6 +346,7 @@ void FunctionCompiler::finish() {
     back.execute = jump;
     back.target = block.resume;
     back.depth = block.depth;
+    back.flow = Flow::jump;
     site_ = no_site;
     emit(back);
   }

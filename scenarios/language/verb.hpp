@@ -70,6 +70,9 @@ enum class Where : std::uint8_t {
 enum class CodeKind : std::uint8_t { driver, thread, task, policy };
 [[nodiscard]] bool may_stand(Where place, CodeKind code);
 
+// What a verb does to the lock it names.
+enum class LockEffect : std::uint8_t { none, takes, releases };
+
 struct Verb {
   std::string_view name;
   std::string_view alias_of;  // an old name; all else is taken from that verb
@@ -78,9 +81,10 @@ struct Verb {
   Execute execute = nullptr;
   std::vector<KeySpec> keys;
   Where place = Where::driver;
-  bool acts = true;         // the operation has begun to act once it has run (a refusal after it is torn)
-  std::uint8_t flags = 0;   // handed to the instruction
-  std::string_view models;  // kernel function and version
+  bool acts = true;                    // the operation has begun to act once it has run (a refusal after it is torn)
+  std::uint8_t flags = 0;              // handed to the instruction
+  LockEffect lock = LockEffect::none;  // a lock that is refused ("else") is not taken
+  std::string_view models;             // kernel function and version
   std::string_view leaves_out;
   std::string_view summary;  // one line
   // Compiles a verb that is more than one instruction. `operand` is the verb's value.

@@ -7,8 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "unplug/sim/strategy.hpp"
-
 namespace unplug::scenarios {
 namespace {
 
@@ -20,14 +18,13 @@ struct Seen {
 std::map<std::string, Seen> gather(std::span<const Cell* const> cells) {
   std::map<std::string, Seen> out;
   for (const Cell* c : cells) {
-    // A bounded search takes schedules with fewer preemptions first, so its lowest execution needs no more.
-    const bool bounded = sim::preemption_bound(c->strategy).has_value();
     for (const auto* list : {&c->violations, &c->notes}) {
       for (const Finding& f : *list) {
         Seen& s = out[fmt::format("{}({})@{}", f.violation_class, f.object, f.offender.function)];
         s.note = f.note;
         const unsigned n = f.preemptions.value_or(UINT_MAX);
-        if (std::pair(n, !bounded) < std::pair(s.reached.preemptions, !s.reached.fewest)) s.reached = {n, bounded};
+        // What a search has shown counts more than what a sample happened to need.
+        if (std::pair(!f.fewest, n) < std::pair(!s.reached.fewest, s.reached.preemptions)) s.reached = {n, f.fewest};
       }
     }
   }

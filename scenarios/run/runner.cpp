@@ -225,6 +225,10 @@ struct CellRun {
       }
       Finding f = e->finding;
       f.count = count.count;
+      if (count.shown_with != UINT64_MAX) {
+        f.preemptions = static_cast<unsigned>(count.shown_with);
+        f.fewest = true;
+      }
       f.lowest_index = index;
       if (!options.failures.empty()) {
         const std::string variant = fmt::format("{}|{}|{}|{}|{}", scenario.name, cell.member, cell.form, cell.policy, cell.strategy);

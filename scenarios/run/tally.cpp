@@ -24,6 +24,7 @@ void keep_one_of_each(std::vector<std::uint64_t>& values) {
 void Tally::Count::add(const Count& o) {
   count += o.count;
   note = o.note;
+  shown_with = std::min(shown_with, o.shown_with);
   if (std::tie(o.lowest, o.steps, o.fingerprint) < std::tie(lowest, steps, fingerprint)) {
     lowest = o.lowest;
     steps = o.steps;
@@ -137,11 +138,16 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
     return;
   }
   seen_.clear();
-  for (const model::Violation& v : violations_) seen_.push_back(signature_of(trace, v));
+  for (const model::Violation& v : violations_) {
+    const bool predicted = v.ended_by != model::Violation::no_event && v.event != model::Violation::no_event && v.event < v.ended_by;
+    seen_.emplace_back(signature_of(trace, v), predicted);
+  }
   std::sort(seen_.begin(), seen_.end());
-  seen_.erase(std::unique(seen_.begin(), seen_.end()), seen_.end());
-  for (const Signature& s : seen_) {
+  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
+  seen_.erase(std::unique(seen_.begin(), seen_.end(), same), seen_.end());  // of each, the one that shows itself comes first
+  for (const auto& [s, predicted] : seen_) {
     Tally::Count& c = counts_[s];
+    if (bounded_ && !predicted) c.shown_with = std::min(c.shown_with, index);
     ++c.count;
     c.note = model::info(s.violation_class).note;
     if (!searched_) {

@@ -22,6 +22,9 @@ struct Tally {
   struct Count {
     std::uint64_t count = 0, lowest = UINT64_MAX;  // lowest: index of an execution
     bool note = false;
+    // Of a bounded search: the fewest preemptions of an execution in which it can be seen, end before use. (What a trace tells of its other
+    // executions may need more than that trace.)
+    std::uint64_t shown_with = UINT64_MAX;
     // A search has no numbers to find an execution by. The one that is kept has the lowest index, then the fewest steps, then the least
     // fingerprint.
     std::uint64_t steps = UINT64_MAX, fingerprint = UINT64_MAX;
@@ -60,8 +63,8 @@ class Gatherer {
  public:
   enum class How : std::uint8_t { sampled, timed, bounded, exhaustive };
   Gatherer(World& world, How how)
-      : world_(world), timed_(how == How::timed), once_(how == How::exhaustive), searched_(once_ || how == How::bounded),
-        meetings_(searched_) {}
+      : world_(world), timed_(how == How::timed), bounded_(how == How::bounded), once_(how == How::exhaustive),
+        searched_(once_ || bounded_), meetings_(searched_) {}
   // Adds the execution that has just ended. `index`: its number when they are drawn, its preemptions in a bounded search, 0 in an
   // exhaustive one. Throws std::runtime_error with a message if the engine failed.
   void add(std::uint64_t index, const sim::Trace& trace, const sim::Outcome& outcome);
@@ -75,12 +78,12 @@ class Gatherer {
   void add_meetings();
   void add_final_state();
   World& world_;
-  bool timed_, once_, searched_;  // once_: each trace is visited once
+  bool timed_, bounded_, once_, searched_;  // once_: each trace is visited once
   Meetings meetings_;
   model::Checker checker_;
   std::vector<model::Violation> violations_;
   std::vector<std::uint64_t> final_;
-  std::vector<Signature> seen_;
+  std::vector<std::pair<Signature, bool>> seen_;  // true: only told of another execution of the trace
   std::map<Signature, Tally::Count> counts_;
   std::map<std::pair<bool, sim::SiteId>, std::uint64_t> refusals_;
   Tally tally_;

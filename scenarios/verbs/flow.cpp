@@ -192,6 +192,7 @@ void compile_if(FunctionCompiler& c, const Verb&, Node step, Node operand) {
     c.jump_to(c.emit(std::move(i)), go);
   } else if (ret) {
     i.execute = do_return_if;
+    i.flow = Flow::maybe_leave;
     read_result(c, ret, i);
     c.emit(std::move(i));
   } else {
@@ -201,6 +202,7 @@ void compile_if(FunctionCompiler& c, const Verb&, Node step, Node operand) {
     if (other) {
       Instruction over;
       over.execute = do_jump;
+      over.flow = Flow::jump;
       over.depth = c.depth();
       const std::uint32_t j = c.emit(std::move(over));
       c.at(j).site = no_site;
@@ -217,6 +219,7 @@ void compile_goto(FunctionCompiler& c, const Verb&, Node, Node operand) {
   Instruction i;
   i.execute = do_goto_if;
   i.condition.local = no_local;
+  i.flow = Flow::jump;
   c.jump_to(c.emit(std::move(i)), operand);
 }
 
@@ -226,6 +229,7 @@ void compile_return(FunctionCompiler& c, const Verb&, Node, Node operand) {
   Instruction i;
   i.execute = do_return_if;
   i.condition.local = no_local;
+  i.flow = Flow::leave;
   read_result(c, operand, i);
   c.emit(std::move(i));
 }

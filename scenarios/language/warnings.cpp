@@ -1,0 +1,162 @@
+#include "unplug/scenarios/language/warnings.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "unplug/scenarios/language/verb.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+constexpr std::uint32_t none = UINT32_MAX;
+
+// Instructions that may follow number `at`; end: the function is left.
+struct Successors {
+  std::uint32_t next = none, target = none;
+  bool leaves = false;
+};
+
+Successors successors(const Function& f, std::uint32_t at) {
+  const Instruction& i = f.code[at];
+  Successors s;
+  if (i.flow != Flow::jump && i.flow != Flow::leave) s.next = at + 1;
+  if (i.target != no_target) s.target = i.target;
+  s.leaves = i.flow == Flow::leave || i.flow == Flow::maybe_leave;
+  for (std::uint32_t* const to : {&s.next, &s.target}) {
+    if (*to == none || *to < f.code.size()) continue;
+    *to = none;
+    s.leaves = true;
+  }
+  return s;
+}
+
+std::vector<bool> reachable(const Function& f) {
+  std::vector<bool> seen(f.code.size(), false);
+  std::vector<std::uint32_t> open;
+  const auto visit = [&](std::uint32_t at) {
+    if (at != none && at < seen.size() && !seen[at]) {
+      seen[at] = true;
+      open.push_back(at);
+    }
+  };
+  visit(0);
+  while (!open.empty()) {
+    const Successors s = successors(f, open.back());
+    open.pop_back();
+    visit(s.next);
+    visit(s.target);
+  }
+  return seen;
+}
+
+const Verb* verb_of(const Program& p, const Instruction& i) { return i.site == no_site ? nullptr : find_verb(p.sites[i.site].verb); }
+
+// The functions that `from` leads to by calls.
+std::set<std::uint32_t> called_from(const Program& p, std::uint32_t from) {
+  std::set<std::uint32_t> seen;
+  std::vector<std::uint32_t> open{from};
+  while (!open.empty()) {
+    const std::uint32_t f = open.back();
+    open.pop_back();
+    if (f >= p.functions.size() || !seen.insert(f).second) continue;
+    for (const Instruction& i : p.functions[f].code)
+      if (const Verb* v = verb_of(p, i); v != nullptr && v->name == "call") open.push_back(i.function);
+  }
+  return seen;
+}
+
+// What a lock verb works on, as far as the steps of one function tell.
+std::string lock_of(const Instruction& i) {
+  return i.operand.kind == Operand::Kind::member ? fmt::format("local {} {}", i.operand.local, i.operand.name) : i.operand.name;
+}
+
+using Held = std::map<std::string, std::uint32_t>;  // lock: the instruction that took it
+
+void join(Held& into, const Held& from, bool& changed) {
+  for (const auto& [lock, by] : from) changed = into.emplace(lock, by).second || changed;
+}
+
+}  // namespace
+
+void warn_about_steps(const Program& p, const std::vector<Node>& nodes, Diagnostics& out) {
+  std::map<std::uint32_t, bool> reached;  // by node
+  std::map<std::uint32_t, Node> node_of;
+  for (const Function& f : p.functions) {
+    const std::vector<bool> seen = reachable(f);
+    for (std::uint32_t i = 0; i < f.code.size(); ++i) {
+      const std::uint32_t site = f.code[i].site;
+      if (site == no_site || !nodes[site] || f.code[i].flow == Flow::jump) continue;
+      reached[nodes[site].id()] = reached[nodes[site].id()] || seen[i];
+      node_of[nodes[site].id()] = nodes[site];
+    }
+  }
+  for (const auto& [id, is] : reached)
+    if (!is) node_of[id].warning(out, "no schedule can reach this step", "a way to it: the steps before it always leave, or go elsewhere");
+}
+
+void warn_about_interrupts(const Program& p, const std::vector<Node>& nodes, Diagnostics& out) {
+  if (p.remove == none) return;
+  std::set<std::uint32_t> freed;
+  for (const std::uint32_t f : called_from(p, p.remove))
+    for (const Instruction& i : p.functions[f].code)
+      if (const Verb* v = verb_of(p, i); v != nullptr && v->name == "free_irq") freed.insert(i.operand.index);
+  for (const Function& f : p.functions) {
+    for (const Instruction& i : f.code) {
+      const Verb* v = verb_of(p, i);
+      if (v == nullptr || v->operand != OperandKind::declaration || v->entity != EntityKind::irq || v->name.starts_with("devm_")) continue;
+      if (!freed.contains(i.operand.index) && nodes[i.site])
+        nodes[i.site].warning(out, fmt::format("'{}' is never freed by '{}'", i.operand.name, p.functions[p.remove].name),
+                              "free_irq in remove(), or in a function that it calls");
+    }
+  }
+}
+
+void warn_about_locks(const Program& p, const std::vector<Node>& nodes, Diagnostics& out) {
+  std::set<std::uint32_t> called;
+  for (const Function& f : p.functions)
+    for (const Instruction& i : f.code)
+      if (const Verb* v = verb_of(p, i); v != nullptr && v->name == "call") called.insert(i.function);
+  for (std::uint32_t n = 0; n < p.functions.size(); ++n) {
+    const Function& f = p.functions[n];
+    if (called.contains(n) || f.code.empty()) continue;
+    std::vector<Held> before(f.code.size());
+    Held at_end;
+    std::vector<std::uint32_t> open{0};
+    std::vector<bool> seen(f.code.size(), false);
+    seen[0] = true;
+    while (!open.empty()) {
+      const std::uint32_t at = open.back();
+      open.pop_back();
+      const Instruction& i = f.code[at];
+      const Verb* v = verb_of(p, i);
+      Held after = before[at], refused = before[at];
+      if (v != nullptr && v->lock == LockEffect::takes) after.emplace(lock_of(i), at);
+      if (v != nullptr && v->lock == LockEffect::releases) after.erase(lock_of(i));
+      if (v != nullptr && v->name == "call")
+        for (const std::uint32_t g : called_from(p, i.function))
+          for (const Instruction& j : p.functions[g].code)
+            if (const Verb* w = verb_of(p, j); w != nullptr && w->lock == LockEffect::releases)
+              std::erase_if(after, [&](const auto& h) { return h.first == lock_of(j) || j.operand.kind == Operand::Kind::member; });
+      if (v == nullptr || v->lock != LockEffect::takes) refused = after;
+      const Successors s = successors(f, at);
+      bool ignored = false;
+      if (s.leaves) join(at_end, s.target == none && s.next == none && i.target != no_target ? refused : after, ignored);
+      for (const auto& [to, held] : {std::pair{s.next, &after}, std::pair{s.target, &refused}}) {
+        if (to == none) continue;
+        bool changed = !seen[to];
+        seen[to] = true;
+        join(before[to], *held, changed);
+        if (changed) open.push_back(to);
+      }
+    }
+    for (const auto& [lock, by] : at_end)
+      if (const Node node = nodes[f.code[by].site])
+        node.warning(out, fmt::format("'{}' is still held where '{}' returns, on some path", f.code[by].operand.name, f.name),
+                     "an unlock on every way out");
+  }
+}
+
+}  // namespace unplug::scenarios

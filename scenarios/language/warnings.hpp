@@ -1,0 +1,18 @@
+// What a file says that is allowed, and most likely not meant: steps that nothing reaches, interrupts that nobody frees, locks kept.
+#pragma once
+
+#include "unplug/scenarios/json/document.hpp"
+#include "unplug/scenarios/program.hpp"
+
+namespace unplug::scenarios {
+
+// `nodes`: the steps of Program::sites. A step that stands for several instructions (a repeat) is reached if one of them is.
+void warn_about_steps(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
+
+// Interrupts that are requested by the driver itself and freed by nothing that remove() calls.
+void warn_about_interrupts(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
+
+// Locks that a function takes and on some path returns with, as far as its own steps tell: functions that others call may do so on purpose.
+void warn_about_locks(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,159 @@
+// Policies in steps: where each hook runs, what it is given, what it can refuse, and how it is left out.
+#include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "files.hpp"
+
+using namespace unplug;
+using namespace unplug::scenarios;
+
+namespace {
+
+std::optional<PolicyFile> policy(const std::string& sections, Diagnostics& out) {
+  auto d = Document::parse(fmt::format(R"({{"unplug": "policy/1", "name": "p", "parts": {{}}, {}}})", sections), "p.json", out);
+  return d ? read_policy(std::move(d), out) : std::nullopt;
+}
+
+PolicyFile policy(const std::string& sections) {
+  Diagnostics out;
+  auto p = policy(sections, out);
+  INFO(out.render());
+  REQUIRE(p.has_value());
+  return *p;
+}
+
+std::string refused(const std::string& sections) {
+  Diagnostics out;
+  CHECK(!policy(sections, out).has_value());
+  return out.render();
+}
+
+// A driver with a resource, a device node and a user who opens it, calls and closes.
+constexpr const char* driver = R"({"name": "t", "shared": {"count": 0, "seen": 0},
+  "modules": {"foo": {"fops": {"owner": "foo", "open": "foo_open", "unlocked_ioctl": "foo_ioctl", "release": "foo_release"}}},
+  "functions": {
+    "foo_probe": [{"devm_ioremap_resource": "bar0", "regs": {"A": [0]}}, {"misc_register": "dev"}],
+    "foo_open": [], "foo_release": [],
+    "foo_ioctl": [{"use": "bar0", "do": [{"readl": "bar0.A"}], "else": "out"}, {"label": "out"}],
+    "foo_remove": [{"misc_deregister": "dev"}, {"policy": "fence"}]},
+  "run": {"removal": [["unbind", "rmmod"]], "tasks": {"user": {"do": [{"open": "dev", "to": "fd"}, {"ioctl": "fd"}, {"close": "fd"}]}}},
+  "strategies": ["dpor"]})";
+
+std::unique_ptr<Scenario> load(const PolicyFile& p, Diagnostics& out) {
+  LoadOptions options;
+  options.policy = p;
+  return parse_scenario(driver, "t.json", options, out);
+}
+
+Cell run(const PolicyFile& p) {
+  Diagnostics out;
+  const auto s = load(p, out);
+  INFO(out.render());
+  REQUIRE(s != nullptr);
+  return scenarios::test::run(*s, {}).cells.at(0);
+}
+
+bool shows(const Cell& c, std::string_view violation_class, std::string_view object = "*") {
+  return std::ranges::any_of(
+      c.violations, [&](const Finding& f) { return f.violation_class == violation_class && (object == "*" || f.object == object); });
+}
+
+// A hook that shows itself: its assertion fails where it runs.
+Cell run_hook(const std::string& hook) {
+  return run(policy(fmt::format(R"("hooks": {{"{}": [{{"let": "here", "value": 0}}, {{"assert": "here == 1"}}]}})", hook)));
+}
+
+}  // namespace
+
+TEST_CASE("policy steps: every hook runs, in a function of its name") {
+  for (const HookInfo& h : hooks()) {
+    CAPTURE(h.name);
+    const Cell c = run_hook(std::string(h.name));
+    CHECK(shows(c, "assertion-failed"));
+  }
+}
+
+TEST_CASE("policy steps: without revoke, or with acquire that never looks, a mapping is used after it is gone") {
+  const std::string state = R"("state": {"resource": {"gone": 0}},)";
+  const std::string acquire = R"("acquire": ["rcu_read_lock", {"READ_ONCE": "resource.gone", "to": "gone"},
+      {"if": "gone", "do": ["rcu_read_unlock", {"return": "-ENODEV"}]}],
+    "release": ["rcu_read_unlock"])";
+  const std::string revoke = R"("revoke": [{"WRITE_ONCE": "resource.gone", "value": 1}, "synchronize_rcu"])";
+  const PolicyFile whole = policy(fmt::format("{} \"hooks\": {{{}, {}}}", state, acquire, revoke));
+  const Cell c = run(whole);
+  CHECK(!shows(c, "use-after-unmap"));
+  CHECK(c.evidence.kind == Evidence::Kind::exhaustive);
+  CHECK(c.operations.refused_at_entry + c.operations.torn > 0);
+  for (const char* part : {"revoke", "acquire"}) {
+    CAPTURE(part);
+    CHECK(shows(run(without(whole, part)), "use-after-unmap", "bar0"));
+  }
+  CHECK(without(whole, "revoke").name == "p without revoke");
+}
+
+TEST_CASE("policy steps: the token that enter and acquire set comes back in exit and release") {
+  for (const auto& [begin, end] : {std::pair{"enter", "exit"}, std::pair{"acquire", "release"}}) {
+    CAPTURE(begin);
+    const auto hooks = [&](int expected) {
+      return policy(
+          fmt::format(R"("hooks": {{"{}": [{{"let": "token", "value": 7}}], "{}": [{{"assert": "token == {}"}}]}})", begin, end, expected));
+    };
+    CHECK(!shows(run(hooks(7)), "assertion-failed"));
+    CHECK(shows(run(hooks(8)), "assertion-failed"));
+  }
+}
+
+TEST_CASE("policy steps: words of an open file begin anew with each, and are there until it is closed") {
+  const PolicyFile p = policy(R"("state": {"file": {"n": 5}}, "hooks": {
+    "open": [{"load": "file.n", "to": "n"}, {"assert": "n == 5"}, {"store": "file.n", "value": 6}],
+    "close": [{"load": "file.n", "to": "n"}, {"assert": "n == 6"}]})");
+  const Cell c = run(p);
+  CHECK(c.violations.empty());
+}
+
+TEST_CASE("policy steps: enter refuses operations, and remove waits in the middle of remove()") {
+  const PolicyFile rwsem = policy(R"("state": {"binding": {"gone": 0}}, "hooks": {
+    "bind": [{"init_rwsem": "binding.sem"}],
+    "enter": [{"down_read": "binding.sem"}, {"load": "binding.gone", "to": "gone"},
+      {"if": "gone", "do": [{"up_read": "binding.sem"}, {"return": "-ENODEV"}]}],
+    "exit": [{"up_read": "binding.sem"}],
+    "remove": [{"down_write": "binding.sem"}, {"store": "binding.gone", "value": 1}, {"up_write": "binding.sem"}]})");
+  const Cell c = run(rwsem);
+  CHECK(c.violations.empty());
+  CHECK(c.operations.refused_at_entry > 0);
+  CHECK(shows(run(without(rwsem, "remove")), "use-after-unmap", "bar0"));
+}
+
+TEST_CASE("policy steps: a policy's names and a driver's are strangers to each other") {
+  Diagnostics out;
+  CHECK(load(policy(R"("hooks": {"remove": [{"readl": "bar0.A"}]})"), out) == nullptr);
+  CHECK(out.render().find("no MMIO mapping 'bar0'") != std::string::npos);
+  CHECK(out.render().find("p.json") != std::string::npos);
+}
+
+TEST_CASE("policy steps: what they do is not what the driver does, so a refusal after them is no torn operation") {
+  const PolicyFile p = policy(R"("hooks": {"enter": [{"let": "x", "value": 0}, "synchronize_rcu"], "acquire": [{"return": "-ENODEV"}]})");
+  const Cell c = run(p);
+  CHECK(c.operations.torn == 0);
+}
+
+TEST_CASE("policy steps: mistakes are said with what was expected") {
+  CHECK(refused(R"("hooks": {"aquire": []})").find("did you mean 'acquire'?") != std::string::npos);
+  CHECK(refused(R"("state": {"device": {}}, "hooks": {})").find("a policy keeps nothing for a 'device'") != std::string::npos);
+  CHECK(refused(R"("functions": {})").find("'functions' without hooks") != std::string::npos);
+  Diagnostics out;
+  auto d = Document::parse(R"({"name": "p", "parts": {"entry": "srcu"}, "hooks": {"enter": []}})", "p.json", out);
+  REQUIRE(d != nullptr);
+  CHECK(!read_policy(std::move(d), out).has_value());
+  CHECK(out.render().find("hook 'enter' beside mechanism 'srcu'") != std::string::npos);
+}
+
+TEST_CASE("policy steps: a failure file carries the policy with it") {
+  Diagnostics out;
+  const auto s = load(policy(R"("hooks": {"remove": [{"let": "x", "value": 0}, {"assert": "x == 1"}]})"), out);
+  REQUIRE(s != nullptr);
+  CHECK(s->policies.at(0).steps != nullptr);
+  CHECK(s->program(0, 0, 0)->hooks[static_cast<std::size_t>(Hook::remove)] != UINT32_MAX);
+}
