@@ -1,5 +1,7 @@
 #include "unplug/scenarios/things.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "unplug/scenarios/world.hpp"
@@ -26,6 +28,12 @@ model::NameId ThingSetup::task_name(std::string_view what) const {
 model::NameId ThingSetup::part(std::string_view what) const {
   if (made_on_the_way) return kernel.intern(fmt::format("{} {}", kernel.text(unique), what));
   return world.unique(binding, fmt::format("{} {}", spec.name, what));
+}
+
+std::optional<std::size_t> ThingSetup::number_beside(const Operand& o) const {
+  const auto& specs = world.program().of(o.entity);
+  if (!made_on_the_way || specs[o.index].allocation != spec.allocation) return {};
+  return static_cast<std::size_t>(std::ranges::count(specs.begin(), specs.begin() + o.index, spec.allocation, &EntitySpec::allocation));
 }
 
 Callback* ThingSetup::callback(std::uint32_t function) const { return &callbacks.emplace_back(&binding, function, self); }

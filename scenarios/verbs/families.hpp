@@ -52,13 +52,21 @@ struct VerbFamily {
 
 std::vector<Verb> memory_verbs();
 std::vector<Verb> lock_verbs();
+std::vector<Verb> spinlock_verbs();
 std::vector<Verb> waiter_verbs();
+std::vector<Verb> fence_verbs();
+std::vector<Verb> wait_queue_verbs();
 std::vector<Verb> rcu_verbs();
 std::vector<Verb> srcu_verbs();
 std::vector<Verb> work_verbs();
+std::vector<Verb> workqueue_verbs();
 std::vector<Verb> delayed_work_verbs();
 std::vector<Verb> timer_verbs();
+std::vector<Verb> tasklet_verbs();
+std::vector<Verb> napi_verbs();
 std::vector<Verb> kthread_verbs();
+std::vector<Verb> kthread_worker_verbs();
+std::vector<Verb> notifier_verbs();
 std::vector<Verb> sysfs_verbs();
 std::vector<Verb> irq_verbs();
 std::vector<Verb> mmio_verbs();
