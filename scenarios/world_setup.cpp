@@ -196,17 +196,19 @@ void World::setup_tasks() {
     t.interrupts.sources.clear();
   }
   for (model::CpuInterrupts& own : own_interrupts_) own.sources.clear();
+  // Before any task begins.
+  for (TaskState& t : tasks_) {
+    if (t.spec->cpu == TaskSpec::cpu_elsewhere) continue;
+    t.here = {&irq_line(t.spec->irq), nullptr, t.spec->enabled_by};
+    interrupts_of(t.spec->cpu).sources.push_back(model::irq_on_this_cpu(t.here, t.spec->times));
+  }
   limits_.clear();
   kernel_.spawn(kernel_.intern(probe_name), kernel_.intern(probe_name), &World::probe_entry, this, false);
   if (!program_->removal.empty())
     kernel_.remover = kernel_.spawn(kernel_.intern(remove_name), kernel_.intern(remove_name), &World::remover_entry, this, false);
   for (TaskState& t : tasks_) {
     const bool hardware = t.spec->irq != UINT32_MAX;
-    if (t.spec->cpu != TaskSpec::cpu_elsewhere) {
-      t.here = {&irq_line(t.spec->irq), nullptr, t.spec->enabled_by};
-      interrupts_of(t.spec->cpu).sources.push_back(model::irq_on_this_cpu(t.here, t.spec->times));
-      continue;
-    }
+    if (t.spec->cpu != TaskSpec::cpu_elsewhere) continue;
     kernel_.spawn(kernel_.intern(t.spec->name), kernel_.intern(t.spec->role), hardware ? &World::hardware_entry : &World::user_entry, &t,
                   hardware);
   }

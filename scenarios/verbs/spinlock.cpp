@@ -47,7 +47,7 @@ std::uint32_t do_preempt_disable(Frame& f, const Instruction&, std::uint32_t nex
 }
 
 std::uint32_t do_preempt_enable(Frame& f, const Instruction&, std::uint32_t next) {
-  static const model::StaticName name{"preempt_count"};
+  static const model::StaticName name{"preempt_enable"};
   if (f.context.preempt_off > 0) {
     --f.context.preempt_off;
   } else {

@@ -15,7 +15,7 @@ TEST_CASE("request_threaded_irq: the thread runs when the handler says so, in pr
   s.remove = R"({"disable_irq_nosync": "irq"})";
   e = explore(s);
   CHECK(e.shows("use-after-free(priv)@foo_thread"));
-  CHECK(e.shows("leak(irq)@"));
+  CHECK_MESSAGE(e.shows("leak(irq)@foo_probe"), e.text());
   s.remove = R"({"disable_irq": "irq"}, {"free_irq": "irq"})";
   CHECK(explore(s).clean());
   // It isn't woken by a handler that has done it all, or that was not meant.
@@ -170,7 +170,7 @@ TEST_CASE(
   CHECK_MESSAGE(e.clean(), e.text());
   CHECK(e.reaches("foo_tasklet/READ_ONCE#1"));
   s.remove = R"({"tasklet_kill": "priv.t"}, {"tasklet_schedule": "priv.t"})";
-  CHECK(explore(s).shows("use-after-free(priv)@foo_tasklet"));
+  CHECK(explore(s).shows("use-after-free(priv)@tasklet_action"));
   s.remove = R"({"tasklet_disable": "priv.t"}, {"tasklet_kill": "priv.t"})";
   CHECK(explore(s).shows("hung-remove(priv.t)@foo_remove"));
   s.remove = R"({"tasklet_disable_nosync": "priv.t"}, {"tasklet_enable": "priv.t"}, {"tasklet_kill": "priv.t"})";

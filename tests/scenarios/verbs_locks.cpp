@@ -59,13 +59,20 @@ TEST_CASE("trylocks fail while the lock is held, and waits for a lock that a sig
 
 TEST_CASE("downgrade_write lets readers in and no writer, and is for who writes") {
   Small s;
-  s.functions = R"("foo_work": [{"down_read": "priv.l"}, {"WRITE_ONCE": "priv.m", "value": 1}, {"up_read": "priv.l"}])";
-  s.probe = R"({"init_rwsem": "priv.l"}, {"INIT_WORK": "priv.w", "fn": "foo_work"})";
-  const std::string rest = R"({"queue_work": "priv.w"}, {"flush_work": "priv.w"}, )";
-  s.remove = R"({"down_write": "priv.l"}, {"downgrade_write": "priv.l"}, )" + rest + R"({"up_read": "priv.l"})";
+  s.probe = R"({"init_rwsem": "priv.l"}, {"init_completion": "read", "owner": "driver"}, {"INIT_WORK": "priv.w", "fn": "foo_work"})";
+  const std::string rest = R"({"queue_work": "priv.w"}, {"wait_for_completion": "read"}, )", after = R"(, {"flush_work": "priv.w"})";
+  const auto work = [&](const char* take, const char* release) {
+    s.functions = fmt::format(R"("foo_work": [{{"{}": "priv.l"}}, {{"complete": "read"}}, {{"{}": "priv.l"}}])", take, release);
+  };
+  const std::string downgraded = R"({"down_write": "priv.l"}, {"downgrade_write": "priv.l"}, )" + rest + R"({"up_read": "priv.l"})" + after;
+  s.remove = downgraded;
+  work("down_read", "up_read");
   CHECK(explore(s).clean());
-  s.remove = R"({"down_write": "priv.l"}, )" + rest + R"({"up_write": "priv.l"})";
-  CHECK(explore(s).shows("hung-remove(priv.w)@foo_remove"));
+  work("down_write", "up_write");
+  CHECK(explore(s).shows("hung-remove(read)@foo_remove"));
+  s.remove = R"({"down_write": "priv.l"}, )" + rest + R"({"up_write": "priv.l"})" + after;
+  work("down_read", "up_read");
+  CHECK(explore(s).shows("hung-remove(read)@foo_remove"));
   s.remove = R"({"down_read": "priv.l"}, {"downgrade_write": "priv.l"}, {"up_read": "priv.l"})";
   CHECK(explore(s).shows("api-misuse(priv.l)@foo_remove"));
 }
@@ -76,10 +83,11 @@ TEST_CASE("with preemption off nobody sleeps, it nests, and switching it on once
   Explored e = explore(s);
   CHECK_MESSAGE(e.found == std::set<std::string>{"sleep-in-atomic(msleep)@foo_remove"}, e.text());
   CHECK(e.cell.violations.size() == 1);  // the second sleep is fine
-  s.remove = R"("preempt_enable")";
-  CHECK(explore(s).shows("api-misuse(preempt_count)@foo_remove"));
-  s.remove = R"("local_bh_enable")";
-  CHECK(explore(s).shows("api-misuse(softirqs)@foo_remove"));
+  for (const char* enable : {"preempt_enable", "local_bh_enable"}) {
+    s.remove = fmt::format(R"({{"READ_ONCE": "priv.n", "to": "n"}}, "{}")", enable);
+    e = explore(s);
+    CHECK_MESSAGE(e.found == std::set<std::string>{fmt::format("api-misuse({})@foo_remove", enable)}, e.text());
+  }
 }
 
 TEST_CASE("hrtimer_try_to_cancel answers 1, 0, or -1 while the timer's function runs") {

@@ -49,16 +49,17 @@ TEST_CASE("set_current_state before looking at the condition: then no wake-up is
   s.functions =
       R"("foo_thread": [{"set_current_state": "t", "state": "TASK_INTERRUPTIBLE"}, {"set_current_state": "t", "state": "TASK_RUNNING"},
     {"schedule": "t"}, {"return": 0}])";
-  s.probe = R"({"kthread_run": "t", "fn": "foo_thread"}, {"get_task_struct": "t"})";
+  s.probe = R"({"kthread_create": "t", "fn": "foo_thread"}, {"get_task_struct": "t"}, {"wake_up_process": "t"})";
   s.remove = R"({"kthread_stop": "t"}, {"put_task_struct": "t"})";
-  CHECK(explore(s).clean());
+  e = explore(s);
+  CHECK_MESSAGE(e.clean(), e.text());
 }
 
 TEST_CASE("kthread_exit ends the thread from wherever it is, with what kthread_stop answers") {
   Small s;
   s.functions = R"("foo_helper": [{"kthread_exit": "t", "value": 7}, {"udelay": "1ns", "id": "behind it"}],
     "foo_thread": [{"call": "foo_helper"}, {"udelay": "1ns", "id": "behind it"}, {"return": 3}])";
-  s.probe = R"({"kthread_run": "t", "fn": "foo_thread"}, {"get_task_struct": "t"})";
+  s.probe = R"({"kthread_create": "t", "fn": "foo_thread"}, {"get_task_struct": "t"}, {"wake_up_process": "t"})";
   s.remove = R"({"kthread_stop": "t", "to": "r"}, {"put_task_struct": "t"}, {"if": "r == 7", "do": [{"udelay": "1ns", "id": "seven"}]},
     {"if": "r == 3", "do": [{"udelay": "1ns", "id": "three"}]})";
   const Explored e = explore(s);
@@ -84,7 +85,7 @@ TEST_CASE("kthread workers: cancelling waits and refuses for as long as it does,
   s.remove = "";
   e = explore(s);
   CHECK_MESSAGE(e.shows("use-after-free(priv)@foo_work"), e.text());
-  CHECK(e.shows("leak(w)@"));
+  CHECK(e.shows("leak(w)@foo_probe"));
 }
 
 TEST_CASE("delayed works of a kthread worker: cancelled they don't come, and armed when the worker goes they queue on freed memory") {
@@ -130,7 +131,7 @@ TEST_CASE(
     CHECK(!e.reaches("foo_probe/refused"));
     s.remove = R"({"kfree": "late"})";
     e = explore(s);
-    CHECK_MESSAGE(e.shows("leak(late.nb)@"), e.text());
+    CHECK_MESSAGE(e.shows("leak(late.nb)@foo_probe"), e.text());
     s.functions = R"("foo_notify": [{"msleep": "1ms"}])";
     s.remove = unregister + ", " + unregister + R"(, {"if": "r == -2", "do": [{"udelay": "1ns", "id": "not there"}]}, {"kfree": "late"})";
     e = explore(s);

@@ -77,7 +77,8 @@ TEST_CASE(
   for (const char* step : {"foo_cb/READ_ONCE#1", "foo_probe/signalled already", "foo_remove/never runs", "foo_remove/has run"})
     CHECK(e.reaches(step));
   s.remove = R"({"kfree": "cb"})";
-  CHECK(explore(s).shows("use-after-free(cb)@foo_cb"));
+  e = explore(s);
+  CHECK_MESSAGE(e.shows("use-after-free(cb)@peer"), e.text());
   s.functions = R"("foo_cb": [{"msleep": "1ms"}])";
   s.remove = R"({"dma_fence_remove_callback": "cb.node", "fence": "fence"}, {"kfree": "cb"})";
   CHECK(explore(s).shows("sleep-in-atomic(msleep)@foo_cb"));

@@ -43,7 +43,8 @@ TEST_CASE("flush_workqueue waits for what was queued before, a queue that is not
   CHECK_MESSAGE(e.clean(), e.text());
   CHECK(!e.reaches("foo_remove/not done"));
   s.remove = R"({"queue_work": "priv.a", "wq": "wq"}, {"flush_workqueue": "wq"})";
-  CHECK(explore(s).shows("leak(wq)@"));
+  e = explore(s);
+  CHECK_MESSAGE(e.shows("leak(wq)@foo_probe"), e.text());
   s.remove = R"({"destroy_workqueue": "wq"}, {"queue_work": "priv.a", "wq": "wq"})";
   CHECK(explore(s).shows("use-after-free(wq)@foo_remove"));
 }
@@ -79,7 +80,8 @@ TEST_CASE("flush_scheduled_work waits for all that is on the system's queue; as 
   CHECK(!e.reaches("foo_b/before"));
   CHECK(!e.reaches("foo_b/meanwhile"));
   s.remove = R"({"queue_work": "priv.a"}, {"schedule_work": "priv.b"})";
-  CHECK(explore(s).shows("use-after-free(priv)@foo_b"));
+  e = explore(s);
+  CHECK_MESSAGE(e.shows("use-after-free(priv)@process_one_work"), e.text());
 }
 
 TEST_CASE("disable_work counts, enable_work undoes one, and current_work tells whose function runs") {
@@ -108,7 +110,7 @@ TEST_CASE("delayed work on a queue of the driver's: destroying that leaves the t
   CHECK(e.reaches("foo_poll/READ_ONCE#1"));
   s.remove = R"({"destroy_workqueue": "wq"}, {"cancel_delayed_work_sync": "priv.poll"})";
   e = explore(s);
-  CHECK_MESSAGE(e.shows("use-after-free(wq)@delayed_work_timer_fn"), e.text());
+  CHECK_MESSAGE(e.shows("use-after-free(wq)@__run_timers"), e.text());
   s.remove =
       R"({"disable_delayed_work_sync": "priv.poll"}, {"queue_delayed_work": "priv.poll", "wq": "wq", "delay": "1ms", "else": "refused"},
     {"udelay": "1ns", "id": "queued"}, {"label": "refused"}, {"enable_delayed_work": "priv.poll"},
