@@ -149,6 +149,7 @@ void World::setup_binding(BindingInstance& b) {
   for (std::size_t k = first_listed; k < entity_kinds; ++k) {
     const auto kind = static_cast<EntityKind>(k);
     const auto& specs = program_->of(kind);
+    if (specs.empty()) continue;
     ThingList& list = b.things.of(kind);
     list.resize(specs.size());
     for (std::uint32_t i = 0; i < specs.size(); ++i) {

@@ -7,8 +7,8 @@ namespace unplug::model::irq_word {
 
 // bit 0 hard handlers run (IRQD_IRQ_INPROGRESS), bit 1 no action, bit 2 switched off because nobody cared (IRQS_SPURIOUS_DISABLED);
 // bits 8..15 how often it is disabled; bits 16..23 threads that were woken and are not done (threads_active); by number of a threaded
-// action: from bit 24 it keeps the line masked (threads_oneshot), from bit 36 it is woken (IRQTF_RUNTHREAD), from bit 48 it is to stop. From bit 60, by
-// device: it has been told not to interrupt.
+// action: from bit 24 it keeps the line masked (threads_oneshot), from bit 36 it is woken (IRQTF_RUNTHREAD), from bit 48 it is to stop;
+// by number of a device that can be told not to interrupt: from bit 60 it has been.
 constexpr std::uint64_t in_progress = 1, nobody = 2, spurious = 4, depth_unit = 1U << 8U, depth_mask = 0xff00, active_unit = 1U << 16U,
                         active_mask = 0xff0000, oneshot_shift = 24, run_shift = 36, stop_shift = 48, device_shift = 60,
                         oneshot_mask = std::uint64_t{0xfff} << oneshot_shift;

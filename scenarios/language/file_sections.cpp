@@ -193,8 +193,7 @@ void FileCompiler::read_task(const std::string& name, Node task) {
       std::vector<std::string> names;
       for (const auto& [k, e] : entities_.by_name)
         if (e.kind == EntityKind::irq) names.push_back(k);
-      raise.error(out, fmt::format("no interrupt '{}'", *line), "one that devm_request_irq or request_irq declares",
-                  nearest_word(*line, names));
+      raise.error(out, fmt::format("no interrupt '{}'", *line), declared_by(EntityKind::irq), nearest_word(*line, names));
       return;
     }
     spec.irq = found->second.index;

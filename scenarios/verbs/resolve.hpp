@@ -64,8 +64,8 @@ inline std::uint32_t otherwise(Frame& f, const Instruction& i, std::uint32_t nex
   return i.target;
 }
 
-// Where a wait goes on that could end otherwise, once it has ended: the verb's local receives `completed` if it was for what was waited for,
-// else 0 or the error, and then it is the step's `else`.
+// Where a wait goes on that could end otherwise, once it has ended: the verb's local receives `completed` if it was with what was waited
+// for, else 0 or the error, and then it is the step's `else`.
 std::uint32_t waited(Frame& f, const Instruction& i, std::uint32_t next, model::Waited how, std::uint64_t completed);
 
 // Execute for a verb that is one call: function(context, thing); what it answers goes into the verb's local.

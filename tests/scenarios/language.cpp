@@ -264,8 +264,8 @@ TEST_CASE("timers, delayed work, kernel threads and spinlocks: each has its verb
   s.functions = R"("foo_timer": [{"spin_lock": "priv.lock"}, {"readl": "bar0.A"}, {"spin_unlock": "priv.lock"}],
     "foo_hr": [{"WRITE_ONCE": "priv.n", "value": 1}, {"return": 0}],
     "foo_poll": [{"writel": "bar0.POLL"}],
-    "foo_thread": [{"label": "again"}, {"set_current_state": "thread", "state": "TASK_INTERRUPTIBLE"}, {"kthread_should_stop": "thread", "to": "stop"},
-      {"if": "stop", "return": 3}, {"schedule": "thread"}, {"goto": "again"}],)";
+    "foo_thread": [{"label": "again"}, {"set_current_state": "thread", "state": "TASK_INTERRUPTIBLE"},
+      {"kthread_should_stop": "thread", "to": "stop"}, {"if": "stop", "return": 3}, {"schedule": "thread"}, {"goto": "again"}],)";
   s.probe = R"({"spin_lock_init": "priv.lock"}, {"timer_setup": "priv.timer", "fn": "foo_timer"},
     {"hrtimer_setup": "priv.hr", "fn": "foo_hr"}, {"INIT_DELAYED_WORK": "priv.poll", "fn": "foo_poll"},
     {"kthread_run": "thread", "fn": "foo_thread"},)";

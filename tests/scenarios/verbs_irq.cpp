@@ -180,7 +180,8 @@ TEST_CASE(
   // Disabled, it doesn't run, and who disables it waits for it; the other form doesn't.
   s.functions = R"("foo_tasklet": [{"READ_ONCE": "priv.n", "to": "n"}, {"if": "n", "do": [{"udelay": "1ns", "id": "late"}]}])";
   s.op =
-      R"({"tasklet_schedule": "priv.t"}, {"tasklet_disable": "priv.t"}, {"WRITE_ONCE": "priv.n", "value": 1}, {"WRITE_ONCE": "priv.n", "value": 0},
+      R"({"tasklet_schedule": "priv.t"}, {"tasklet_disable": "priv.t"}, {"WRITE_ONCE": "priv.n", "value": 1},
+    {"WRITE_ONCE": "priv.n", "value": 0},
     {"tasklet_enable": "priv.t"})";
   s.remove = R"({"tasklet_kill": "priv.t"})";
   CHECK(!explore(s).reaches("foo_tasklet/late"));
@@ -192,7 +193,8 @@ TEST_CASE(
 TEST_CASE("NAPI: napi_disable waits for the poll and refuses schedules, twice in a row it never returns, and a full poll comes again") {
   Small s;
   s.functions = R"("foo_poll": [{"READ_ONCE": "priv.n", "to": "n"}, {"napi_work": "priv.napi", "to": "done"},
-    {"if": "done < 4", "do": [{"napi_complete_done": "priv.napi", "to": "r"}], "else": [{"udelay": "1ns", "id": "full"}]}, {"return": "done"}])";
+    {"if": "done < 4", "do": [{"napi_complete_done": "priv.napi", "to": "r"}], "else": [{"udelay": "1ns", "id": "full"}]},
+    {"return": "done"}])";
   s.probe = R"({"netif_napi_add": "priv.napi", "fn": "foo_poll", "weight": 4, "full_polls": 1}, {"napi_enable": "priv.napi"})";
   s.op = R"({"napi_schedule": "priv.napi", "to": "r", "else": "out"}, {"label": "out"})";
   s.remove = R"({"napi_disable": "priv.napi"}, {"napi_schedule": "priv.napi", "else": "refused"}, {"udelay": "1ns", "id": "scheduled"},

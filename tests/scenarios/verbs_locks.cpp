@@ -77,7 +77,7 @@ TEST_CASE("downgrade_write lets readers in and no writer, and is for who writes"
   CHECK(explore(s).shows("api-misuse(priv.l)@foo_remove"));
 }
 
-TEST_CASE("with preemption off nobody sleeps, it nests, and switching it on once too often is misuse; the same for softirqs") {
+TEST_CASE("with preemption off nobody sleeps, it nests, and switching it on once too often is misuse, as for softirqs") {
   Small s;
   s.remove = R"("preempt_disable", "preempt_disable", "preempt_enable", {"msleep": "1ms"}, "preempt_enable", {"msleep": "1ms"})";
   Explored e = explore(s);

@@ -3,7 +3,7 @@
 
 using namespace unplug::scenarios::test;
 
-TEST_CASE("kthread_create: a thread sleeps until it is woken; stopped before, its function never runs and kthread_stop answers -EINTR") {
+TEST_CASE("kthread_create: a thread sleeps until it is woken, stopped before, its function never runs and kthread_stop answers -EINTR") {
   Small s;
   s.functions = R"("foo_thread": [{"READ_ONCE": "priv.n", "to": "n"}, {"return": 3}])";
   s.probe = R"({"kthread_create": "t", "fn": "foo_thread"}, {"get_task_struct": "t"})";
@@ -149,7 +149,8 @@ TEST_CASE(
     {"blocking_notifier_chain_register": "first", "chain": "chain", "fn": "foo_first", "priority": 1})";
   s.op = R"({"blocking_notifier_call_chain": "chain"})";
   s.remove =
-      R"({"blocking_notifier_chain_unregister": "first", "chain": "chain"}, {"blocking_notifier_chain_unregister": "second", "chain": "chain"})";
+      R"({"blocking_notifier_chain_unregister": "first", "chain": "chain"},
+    {"blocking_notifier_chain_unregister": "second", "chain": "chain"})";
   Explored e = explore(s);
   CHECK_MESSAGE(e.clean(), e.text());
   CHECK(!e.reaches("foo_second/called"));

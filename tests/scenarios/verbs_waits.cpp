@@ -46,7 +46,7 @@ TEST_CASE("completions: what can end a wait is a choice, and what it answers is 
   }
 }
 
-TEST_CASE("completions: a wait that nobody can end hangs; reinit_completion takes back what was complete, and an `else` is for whatever "
+TEST_CASE("completions: a wait that nobody can end hangs, reinit_completion takes back what was complete, and an `else` is for whatever "
           "else ended it") {
   Small s;
   s.probe = R"({"init_completion": "priv.done", "owner": "driver"}, {"complete_all": "priv.done"})";
@@ -62,7 +62,7 @@ TEST_CASE("completions: a wait that nobody can end hangs; reinit_completion take
 }
 
 TEST_CASE(
-    "fences: a callback runs in who signals, under the lock; removed it has run or will not, and left there it runs on freed memory") {
+    "fences: a callback runs in who signals, under the lock, removed it has run or will not, and left there it runs on freed memory") {
   Small s;
   s.functions = R"("foo_cb": [{"READ_ONCE": "cb.x", "to": "x"}])";
   s.probe =
@@ -83,7 +83,8 @@ TEST_CASE(
   s.remove = R"({"dma_fence_remove_callback": "cb.node", "fence": "fence"}, {"kfree": "cb"})";
   CHECK(explore(s).shows("sleep-in-atomic(msleep)@foo_cb"));
   s.probe =
-      R"({"dma_fence_init": "fence", "owner": "user"}, {"kzalloc": "cb"}, {"dma_fence_add_callback": "cb.node", "fence": "fence", "fn": "foo_cb"})";
+      R"({"dma_fence_init": "fence", "owner": "user"}, {"kzalloc": "cb"},
+    {"dma_fence_add_callback": "cb.node", "fence": "fence", "fn": "foo_cb"})";
   CHECK(mistakes(s).find("fence 'fence' has no lock, which callbacks run under") != std::string::npos);
 }
 
@@ -132,8 +133,10 @@ TEST_CASE("wait_event in its other forms: what ended it, and steps of a conditio
   CHECK(wait("wait_event_timeout", timeout) == "one zero");
   CHECK(wait("wait_event_interruptible_timeout", timeout) == "one zero signal");
   s.remove =
-      R"({"wait_event_timeout": "priv.wq", "do": [{"READ_ONCE": "priv.n", "to": "n"}, {"if": "n", "do": [{"READ_ONCE": "priv.m", "to": "m"}],
-    "else": [{"let": "m", "value": 1}]}], "until": "m", "timeout": "1ms", "else": "late"}, {"udelay": "1ns", "id": "in time"}, {"label": "late"},
+      R"({"wait_event_timeout": "priv.wq", "do": [{"READ_ONCE": "priv.n", "to": "n"},
+    {"if": "n", "do": [{"READ_ONCE": "priv.m", "to": "m"}], "else": [{"let": "m", "value": 1}]}], "until": "m",
+    "timeout": "1ms", "else": "late"},
+    {"udelay": "1ns", "id": "in time"}, {"label": "late"},
     {"flush_work": "priv.w"})";
   CHECK(explore(s).reaches("foo_remove/in time"));
   for (const char* jump :

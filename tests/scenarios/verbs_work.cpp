@@ -67,7 +67,7 @@ TEST_CASE("drain_workqueue: works of the queue may queue more, others are droppe
   CHECK_MESSAGE(e.shows("api-misuse(wq)@foo_op"), e.text());
 }
 
-TEST_CASE("flush_scheduled_work waits for all that is on the system's queue; as one thread it runs items in order") {
+TEST_CASE("flush_scheduled_work waits for all that is on the system's queue, as one thread it runs items in order") {
   Small s = two_works();
   s.probe = works;
   s.remove = R"({"queue_work": "priv.a"}, {"schedule_work": "priv.b"}, "flush_scheduled_work")";
