@@ -36,6 +36,8 @@ std::optional<std::size_t> ThingSetup::number_beside(const Operand& o) const {
   return static_cast<std::size_t>(std::ranges::count(specs.begin(), specs.begin() + o.index, spec.allocation, &EntitySpec::allocation));
 }
 
-Callback* ThingSetup::callback(std::uint32_t function) const { return &callbacks.emplace_back(Callback{.binding = &binding, .function = function, .self = self}); }
+Callback* ThingSetup::callback(std::uint32_t function) const {
+  return &callbacks.emplace_back(Callback{.binding = &binding, .function = function, .self = self});
+}
 
 }  // namespace unplug::scenarios
