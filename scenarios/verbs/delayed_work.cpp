@@ -20,11 +20,6 @@ template <Arm on_system, ArmOn on_queue> std::uint32_t arm(Frame& f, const Instr
   return answer ? next : otherwise(f, i, next);
 }
 
-std::uint32_t do_enable(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::DelayedWork* const w = thing<EntityKind::delayed_work>(f, i)) model::enable_work(f.context, w->work);
-  return next;
-}
-
 constexpr KeySpec was{"to", KeyKind::to, false, "local that receives 1 or 0, as the kernel function returns"},
     delay{"delay", KeyKind::duration, true, "after how long it is put on the queue: \"10ms\", \"1ms..5ms\""},
     wq{"wq", KeyKind::thing, false, "the queue; without, the system's (system_wq)", EntityKind::workqueue},
@@ -56,9 +51,13 @@ std::vector<Verb> delayed_work_verbs() {
                       "takes it from the timer or the queue; does not wait for the function"),
       family.on_thing("cancel_delayed_work_sync", on<EntityKind::delayed_work, model::cancel_delayed_work_sync>, {was},
                       "cancel_delayed_work_sync, v6.18", "the same, and waits for the function; later queueing is allowed"),
+      family.on_thing("disable_delayed_work", on<EntityKind::delayed_work, model::disable_delayed_work>, {was},
+                      "disable_delayed_work, v6.18",
+                      "takes it from the timer or the queue and refuses later queueing; does not wait for the function; nests"),
       family.on_thing("disable_delayed_work_sync", on<EntityKind::delayed_work, model::disable_delayed_work_sync>, {was},
                       "disable_delayed_work_sync, v6.18", "the same, and queueing is refused from then on; nests"),
-      family.on_thing("enable_delayed_work", do_enable, {}, "enable_delayed_work, v6.18", "undoes one disable"),
+      family.on_thing("enable_delayed_work", on<EntityKind::delayed_work, model::enable_delayed_work>, {}, "enable_delayed_work, v6.18",
+                      "undoes one disable"),
       family.on_thing("flush_delayed_work", on<EntityKind::delayed_work, model::flush_delayed_work>, {was}, "flush_delayed_work, v6.18",
                       "queues it now if the timer has it, and waits for it"),
   };

@@ -111,8 +111,21 @@ TEST_CASE("delayed work on a queue of the driver's: destroying that leaves the t
   s.remove = R"({"destroy_workqueue": "wq"}, {"cancel_delayed_work_sync": "priv.poll"})";
   e = explore(s);
   CHECK_MESSAGE(e.shows("use-after-free(wq)@__run_timers"), e.text());
+  s.remove = R"({"disable_delayed_work": "priv.poll"}, {"destroy_workqueue": "wq"})";
+  e = explore(s);
+  CHECK_MESSAGE(e.clean(), e.text());  // destroying the queue waits for the function that runs
+  s.functions = R"("foo_poll": [{"READ_ONCE": "early.x", "to": "x"}])";
+  for (const bool waits : {false, true}) {
+    s.remove = fmt::format(R"({{"{}": "priv.poll"}}, {{"kfree": "early"}}, {{"destroy_workqueue": "wq"}})",
+                           waits ? "disable_delayed_work_sync" : "disable_delayed_work");
+    s.probe = R"({"kzalloc": "early", "fields": {"x": 0}}, {"INIT_DELAYED_WORK": "priv.poll", "fn": "foo_poll"},
+      {"alloc_workqueue": "wq", "max_active": 0}, {"queue_delayed_work": "priv.poll", "wq": "wq", "delay": "10ms"})";
+    CHECK(explore(s).shows("use-after-free(early)@foo_poll") == !waits);
+  }
+  s.functions = R"("foo_poll": [{"READ_ONCE": "priv.n", "to": "n"}])";
   s.remove =
-      R"({"disable_delayed_work_sync": "priv.poll"}, {"queue_delayed_work": "priv.poll", "wq": "wq", "delay": "1ms", "else": "refused"},
+      R"({"kfree": "early"}, {"disable_delayed_work_sync": "priv.poll"},
+    {"queue_delayed_work": "priv.poll", "wq": "wq", "delay": "1ms", "else": "refused"},
     {"udelay": "1ns", "id": "queued"}, {"label": "refused"}, {"enable_delayed_work": "priv.poll"},
     {"mod_delayed_work": "priv.poll", "wq": "wq", "delay": "1ms"}, {"flush_delayed_work": "priv.poll", "to": "waited"},
     {"if": "!waited", "do": [{"udelay": "1ns", "id": "nothing"}]}, {"destroy_workqueue": "wq"})";
