@@ -167,15 +167,27 @@ struct EntitySpec {
   }
 };
 
+// What the declaration of an interrupt says that concerns its line.
+namespace irq_key {
+inline constexpr std::string_view flags = "flags", shares = "shares", other_drivers = "other_drivers";
+}
+namespace irq_flag {
+inline constexpr std::string_view words = "IRQF_SHARED IRQF_ONESHOT IRQF_NO_AUTOEN IRQF_TRIGGER_HIGH IRQF_TRIGGER_LOW";
+inline constexpr std::uint64_t shared = 1, oneshot = 2, no_autoen = 4, level = 8 | 16;
+}  // namespace irq_flag
+
 struct TaskSpec {
+  static constexpr std::uint32_t cpu_elsewhere = UINT32_MAX, cpu_probe = UINT32_MAX - 1, cpu_remove = UINT32_MAX - 2;
   enum class Kind : std::uint8_t { user, hardware, thread } kind = Kind::user;
-  std::string name, role;                 // "user.0", "user"
-  std::uint32_t function = UINT32_MAX;    // what it does
-  std::uint32_t irq = UINT32_MAX;         // hardware that raises this interrupt ...
-  std::uint32_t times = 0;                // ... at most so often
-  std::uint32_t first_node = UINT32_MAX;  // chardev whose node it waits for before it starts
-  std::uint32_t files = 0;                // file descriptors it uses
-  std::optional<std::uint64_t> number;    // thread: what its first local starts with
+  std::string name, role;                   // "user.0", "user"
+  std::uint32_t function = UINT32_MAX;      // what it does
+  std::uint32_t irq = UINT32_MAX;           // hardware that raises this interrupt ...
+  std::uint32_t times = 0;                  // ... at most so often
+  std::uint32_t cpu = cpu_elsewhere;        // ... on the CPU of this task, by number, or cpu_probe, cpu_remove
+  std::optional<std::uint32_t> enabled_by;  // ... while this register says so, by number among Program::switches
+  std::uint32_t first_node = UINT32_MAX;    // chardev whose node it waits for before it starts
+  std::uint32_t files = 0;                  // file descriptors it uses
+  std::optional<std::uint64_t> number;      // thread: what its first local starts with
   sim::Duration start_spread = 0;
 };
 
@@ -222,6 +234,9 @@ struct Program {
   std::uint32_t limits = 0;                            // instructions with at_most
   std::optional<sim::Duration> remove_bound;           // slow-remove above it, under `timed`
   bool has_fence = false;                              // remove() has the policy's half
+  bool watch_interrupts = false;                       // grace periods wait for handlers (rcu_watch_interrupts)
+  bool keventd = false;                                // one thread takes what is on the system's queue, in order
+  std::vector<std::string> switches;                   // registers that let devices interrupt: "bar0.IMR"
   std::uint32_t shared = UINT32_MAX;                   // the allocation whose fields are the shared words
   FinalState final_state;
   // A policy that is written in steps: the functions of its hooks, and the memory that stands for what it keeps (PolicyState). UINT32_MAX:

@@ -152,8 +152,10 @@ void check_structure(Node root, Diagnostics& out) {
   for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
   for (const char* key : {"kernel", "params", "shared", "modules", "functions", "run", "final"}) want(root, key, Node::Kind::object, out);
   if (const Node k = root.find("kernel"); k.is(Node::Kind::object))
-    check_keys(k, {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period"}, {},
-               "the kernel configuration", out);
+    check_keys(k,
+               {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period", "irq_is_rcu_reader",
+                "DEBUG_SHIRQ", "keventd"},
+               {}, "the kernel configuration", out);
   if (const Node m = root.find("modules"); m.is(Node::Kind::object)) {
     if (m.size() != 1)
       m.error(out, fmt::format("found {} modules", m.size()), "one module: the driver under test (the core's module is the policy's)");
@@ -178,7 +180,7 @@ void check_structure(Node root, Diagnostics& out) {
     if (tasks && !tasks.is(Node::Kind::object))
       tasks.error(out, fmt::format("found {}", Node::kind_name(tasks.kind())), "an object: task names and what they do");
     for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) {
-      check_keys(tasks.at(i), {"count", "do", "raise", "times", "within"}, {}, "a task", out);
+      check_keys(tasks.at(i), {"count", "do", "raise", "times", "within", "cpu", "enabled_by"}, {}, "a task", out);
       for (const std::string_view taken : {"probe", "remove"})
         if (tasks.key(i) == taken)
           tasks.key_node(i).error(out, fmt::format("the name '{}' is the model's own", taken), "another name for this task");

@@ -1,5 +1,7 @@
 #include "unplug/scenarios/things.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "unplug/scenarios/world.hpp"
@@ -28,6 +30,14 @@ model::NameId ThingSetup::part(std::string_view what) const {
   return world.unique(binding, fmt::format("{} {}", spec.name, what));
 }
 
-Callback* ThingSetup::callback(std::uint32_t function) const { return &callbacks.emplace_back(&binding, function, self); }
+std::optional<std::size_t> ThingSetup::number_beside(const Operand& o) const {
+  const auto& specs = world.program().of(o.entity);
+  if (!made_on_the_way || specs[o.index].allocation != spec.allocation) return {};
+  return static_cast<std::size_t>(std::ranges::count(specs.begin(), specs.begin() + o.index, spec.allocation, &EntitySpec::allocation));
+}
+
+Callback* ThingSetup::callback(std::uint32_t function) const {
+  return &callbacks.emplace_back(Callback{.binding = &binding, .function = function, .self = self});
+}
 
 }  // namespace unplug::scenarios

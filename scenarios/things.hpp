@@ -4,6 +4,7 @@
 #include <array>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "unplug/model/kernel.hpp"
@@ -13,6 +14,7 @@
 namespace unplug::scenarios {
 
 class World;
+class ThingTable;
 struct BindingInstance;
 
 // A pointer of the driver: which memory, 0: NULL. Declared memory is numbered; memory that is made on the way has a hash of its name, so
@@ -23,7 +25,8 @@ using Handle = std::uint64_t;
 struct Callback {
   BindingInstance* binding = nullptr;
   std::uint32_t function = 0;
-  Handle self = 0;  // memory that what calls it is embedded in
+  Handle self = 0;                       // memory that what calls it is embedded in
+  std::uint32_t thread_fn = UINT32_MAX;  // of an interrupt: what its thread calls
 };
 
 // One thing about to be laid out.
@@ -36,8 +39,9 @@ struct ThingSetup {
   model::NameId unique, declared;
   model::LifetimeId home;  // memory that it is embedded in; none: static
   std::deque<Callback>& callbacks;
-  Handle self;           // the same as a pointer
-  bool made_on_the_way;  // by memory that is allocated in the course of the execution
+  Handle self;               // the same as a pointer
+  bool made_on_the_way;      // by memory that is allocated in the course of the execution
+  const ThingTable& things;  // those that are laid out with it: kinds that come before its own, and earlier ones of it, are there already
 
   // Whether it is a source of concurrency that removal quiesces: the driver's own, and there as long as the binding.
   [[nodiscard]] bool is_source() const { return !made_on_the_way && !spec.of_policy; }
@@ -49,6 +53,13 @@ struct ThingSetup {
   [[nodiscard]] Callback* callback() const { return callback(spec.function); }
   // The same for another function of it.
   [[nodiscard]] Callback* callback(std::uint32_t function) const;
+  // The thing that a key of the declaration refers to: in the same memory, or of the binding. Its kind comes before this one's in
+  // kinds.def. Null if the declaration has no such key.
+  template <EntityKind kind> [[nodiscard]] typename ThingOf<kind>::Type* referred(std::string_view key) const;
+
+ private:
+  // Number of the thing among those of its kind in the same memory; none: it is elsewhere.
+  [[nodiscard]] std::optional<std::size_t> number_beside(const Operand& o) const;
 };
 
 // The things of one kind.

@@ -23,15 +23,14 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
   const model::Context::Function function(context, function_names_[number], f.driver ? caller.binding->module->text : sim::LifetimeId{},
                                           f.driver ? caller.runs_for : sim::LifetimeId{});
   Frame frame(*this, context, caller.binding, caller.file, caller.self);
+  bool ended = false;
   frame.task = caller.task;
+  frame.function = &f;
+  frame.result = caller.result;
+  frame.ended = caller.ended == nullptr ? &ended : caller.ended;
   for (const auto& [local, value] : caller.arguments) frame.locals[local] = value;
-  std::uint32_t pc = 0;
-  while (pc < f.code.size() && !context.aborting()) {
-    const Instruction& i = f.code[pc];
-    if (i.site != no_site) context.at(sites_[i.site]);
-    pc = i.execute(frame, i, pc + 1);
-    if (i.acts && f.driver && caller.file != nullptr) caller.file->acted = true;
-  }
+  run(frame, 0, end_of_function);
+  if (*frame.ended) return frame.result;
   frame.leave_scopes(0);
   if (caller.locals != nullptr) *caller.locals = frame.locals;
   if (f.driver && !context.aborting()) {
@@ -42,12 +41,23 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
   return frame.result;
 }
 
-int World::enter(model::Context& context, const Callback& c, model::File* file) {
+void World::run(Frame& frame, std::uint32_t from, std::uint32_t to) {
+  const std::vector<Instruction>& code = frame.function->code;
+  for (std::uint32_t pc = from; pc != to && pc < code.size() && !frame.aborting();) {
+    const Instruction& i = code[pc];
+    if (i.site != no_site) frame.context.at(sites_[i.site]);
+    pc = i.execute(frame, i, pc + 1);
+    if (i.acts && frame.function->driver && frame.file != nullptr) frame.file->acted = true;
+  }
+}
+
+int World::enter(model::Context& context, const Callback& c, model::File* file, int result) {
   const std::size_t number = calls_.size();
   calls_.push_back({c.function, from_here()});
-  const int result = call(context, c.function, {.binding = c.binding, .file = file, .self = c.self, .runs_for = c.binding->binding.life});
+  const int answer = call(context, c.function,
+                          {.binding = c.binding, .file = file, .self = c.self, .runs_for = c.binding->binding.life, .result = result});
   if (!context.aborting()) calls_[number].when.last = here();
-  return result;
+  return answer;
 }
 
 int World::file_operation(model::Context& context, model::File& file, void* argument) {
@@ -58,6 +68,11 @@ int World::file_operation(model::Context& context, model::File& file, void* argu
 int World::result_entry(model::Context& context, void* argument) {
   const auto& c = *static_cast<Callback*>(argument);
   return c.binding->world->enter(context, c, nullptr);
+}
+
+unsigned World::amount_entry(model::Context& context, void* argument, unsigned budget) {
+  const int done = result_entry(context, argument);
+  return std::min(static_cast<unsigned>(std::max(done, 0)), budget);
 }
 
 bool World::restart_entry(model::Context& context, void* argument) {
@@ -74,6 +89,7 @@ void World::user_entry(void* argument) {
   auto& t = *static_cast<TaskState*>(argument);
   World& w = *t.world;
   model::Context context(w.kernel_, model::ContextKind::process);
+  w.on_cpu(context, static_cast<std::uint32_t>(t.spec - w.program_->tasks.data()));
   if (t.spec->first_node != UINT32_MAX) model::await_device_node(context, w.chardevs_[t.spec->first_node]);
   if (context.aborting()) return;
   w.call(context, t.spec->function, {.binding = w.bindings_[0].get(), .task = &t});
@@ -117,14 +133,28 @@ void World::final_state(std::vector<std::uint64_t>& out) const {
 
 void World::hardware_entry(void* argument) {
   auto& t = *static_cast<TaskState*>(argument);
+  World& w = *t.world;
   static const model::Operation gap{.name = "hardware: time passes", .pause = true};
   for (std::uint32_t n = 0; n < t.spec->times; ++n) {
     if (t.spec->start_spread != 0) {
-      model::Context context(t.world->kernel_, model::ContextKind::process);
-      context.sleep(gap, t.world->engine_.draw(sim::Stream::phase, t.spec->start_spread));
+      model::Context context(w.kernel_, model::ContextKind::process);
+      context.sleep(gap, w.engine_.draw(sim::Stream::phase, t.spec->start_spread));
     }
-    if (!model::raise_irq(t.world->kernel_, t.world->irq_lines_[t.spec->irq])) return;
+    if (!model::raise_irq(w.kernel_, w.irq_line(t.spec->irq), nullptr, t.spec->enabled_by)) return;
   }
+}
+
+void World::switch_interrupts(model::Context& context, std::uint32_t number, bool on) {
+  const std::vector<TaskSpec>& tasks = program_->tasks;
+  for (auto t = tasks.begin(); t != tasks.end() && !context.aborting(); ++t) {
+    const auto same = [&](const TaskSpec& o) { return o.enabled_by == number && irq_roots_[o.irq] == irq_roots_[t->irq]; };
+    if (t->enabled_by == number && std::find_if(tasks.begin(), t, same) == t) model::mask_at_device(context, irq_line(t->irq), number, !on);
+  }
+}
+
+void World::on_cpu(model::Context& context, std::uint32_t task) {
+  model::CpuInterrupts& own = interrupts_of(task);
+  if (!own.sources.empty()) context.interrupts = &own;
 }
 
 void World::probe(model::Context& context, BindingInstance& b) {
@@ -134,6 +164,12 @@ void World::probe(model::Context& context, BindingInstance& b) {
 void World::probe_entry(void* argument) {
   auto& w = *static_cast<World*>(argument);
   model::Context context(w.kernel_, model::ContextKind::process);
+  for (std::size_t i = 0; i < w.other_actions_.size(); ++i) {
+    static const model::StaticName other{"another driver"};
+    const model::Context::KernelFunction function(context, other);
+    model::request_irq(context, *w.other_actions_[i].line, w.other_actions_[i]);
+  }
+  w.on_cpu(context, TaskSpec::cpu_probe);
   w.probe(context, *w.bindings_[0]);
   context.finish();
 }
@@ -154,6 +190,7 @@ void World::remover_entry(void* argument) {
   auto& w = *static_cast<World*>(argument);
   model::Kernel& k = w.kernel_;
   model::Context context(k, model::ContextKind::process);
+  w.on_cpu(context, TaskSpec::cpu_remove);
   model::await_bound(context, w.device_);
   if (context.aborting()) return;
   const sim::Duration spread = w.program_->removal_spread;

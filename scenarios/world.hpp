@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "unplug/model/kernel/chardev.hpp"
+#include "unplug/model/kernel/workqueue_struct.hpp"
 #include "unplug/model/policy.hpp"
 #include "unplug/scenarios/program.hpp"
 #include "unplug/scenarios/things.hpp"
@@ -71,6 +72,8 @@ class Frame {
   std::uint32_t scope_count = 0;
   int result = 0;
   struct TaskState* task = nullptr;  // of tasks outside the driver
+  const Function* function = nullptr;
+  bool* ended = nullptr;  // the task has ended in here (kthread_exit): who called it has to return at once, without a step
 
   [[nodiscard]] bool aborting() const { return context.aborting(); }
   // Leaves `use` scopes until `depth` are open.
@@ -92,6 +95,9 @@ struct TaskState {
   bool ended = false;                                     // a thread that has run its course
   std::array<std::uint64_t, Frame::max_locals> locals{};  // which it ended with
   std::vector<std::uint32_t> open_since;                  // by file: number of its interval in World::files_open(), plus one; 0: not open
+  std::vector<std::uint32_t> open_since;                  // by file: number of its interval in World::files_open(), plus one; 0: not open
+  model::IrqHere here;                                    // of hardware whose interrupts come on the CPU of another task
+  model::CpuInterrupts interrupts;                        // what comes on its own
 };
 
 class World final : public sim::Program {
@@ -105,7 +111,12 @@ class World final : public sim::Program {
   [[nodiscard]] const scenarios::Program& program() const { return *program_; }
   [[nodiscard]] model::Rcu& rcu() { return rcu_; }
   [[nodiscard]] model::CharDevice& chardev(std::uint32_t i) { return chardevs_[i]; }
-  [[nodiscard]] model::IrqLine& irq_line(std::uint32_t i) { return irq_lines_[i]; }
+  // The line that interrupt `i` comes on: its own, or the one that it shares.
+  [[nodiscard]] model::IrqLine& irq_line(std::uint32_t i) { return irq_lines_[irq_roots_[i]]; }
+  // system_wq, where one thread stands for it; null: as it is today.
+  [[nodiscard]] model::Workqueue* keventd() { return program_->keventd ? &keventd_ : nullptr; }
+  // Something is written to the register, `number` among Program::switches, by which devices are told to interrupt or not to.
+  void switch_interrupts(model::Context& context, std::uint32_t number, bool on);
   // The claim that another driver may make on region `i`.
   [[nodiscard]] model::Mapping& other_claim(std::uint32_t i) { return other_claims_[i]; }
   [[nodiscard]] BindingInstance& binding(std::uint32_t i) { return *bindings_[i]; }
@@ -120,11 +131,15 @@ class World final : public sim::Program {
                                  // with it by the driver core
     std::span<const std::pair<std::uint32_t, std::uint64_t>> arguments{};  // (local, value)
     std::array<std::uint64_t, Frame::max_locals>* locals = nullptr;        // receives what they are at the end
+    int result = 0;                                                        // of a function that doesn't say
+    bool* ended = nullptr;                                                 // Frame::ended of who calls it, if it is driver code that does
   };
   // Runs function `number` to its end and answers its result.
   int call(model::Context& context, std::uint32_t number, const Caller& caller);
+  // Executes instructions of the frame's function from `from` on until it comes to `to`, or leaves the function.
+  void run(Frame& frame, std::uint32_t from, std::uint32_t to);
   // Calls driver code as the kernel does.
-  int enter(model::Context& context, const Callback& callback, model::File* file);
+  int enter(model::Context& context, const Callback& callback, model::File* file, int result = 0);
   // Whether all threads have run their course, and a condition on what they have left.
   [[nodiscard]] bool threads_ended() const;
   [[nodiscard]] bool holds(const FinalCondition& condition) const;
@@ -145,6 +160,7 @@ class World final : public sim::Program {
   // Entry points for what calls driver code; the argument is a Callback.
   static void callback_entry(model::Context& context, void* argument);
   static int result_entry(model::Context& context, void* argument);
+  static unsigned amount_entry(model::Context& context, void* argument, unsigned budget);  // of a poll function
   static bool restart_entry(model::Context& context, void* argument);  // of an hrtimer: its function's result is HRTIMER_RESTART or not
   static int file_operation(model::Context& context, model::File& file, void* argument);
   // A name in binding `b`.
@@ -185,6 +201,11 @@ class World final : public sim::Program {
   void setup_binding(BindingInstance& b);
   void setup_files(BindingInstance& b);
   void setup_tasks();
+  void setup_lines();
+  // What comes on the CPU of a task, by TaskSpec::cpu.
+  model::CpuInterrupts& interrupts_of(std::uint32_t task);
+  // Lets it interrupt the task, in whose context this is.
+  void on_cpu(model::Context& context, std::uint32_t task);
   void lay_out(Instance& instance, sim::NameId unique);
   void setup_shared(std::uint32_t number);
   [[nodiscard]] std::uint64_t final_value(const FinalTerm& term) const;
@@ -211,6 +232,9 @@ class World final : public sim::Program {
   std::deque<model::Module> modules_;  // one per loading
   std::deque<model::CharDevice> chardevs_;
   std::deque<model::IrqLine> irq_lines_;
+  std::vector<std::uint32_t> irq_roots_;        // by interrupt: whose line it is on
+  std::deque<model::IrqAction> other_actions_;  // of other drivers, on lines that are shared with them
+  model::Workqueue keventd_;
   std::deque<model::Region> regions_;
   std::deque<model::Mapping> other_claims_;  // one per region
   std::vector<std::unique_ptr<BindingInstance>> bindings_;
@@ -219,9 +243,17 @@ class World final : public sim::Program {
   std::size_t instance_count_ = 0;
   std::vector<std::pair<sim::LifetimeId, Handle>> file_states_;  // by the life of struct file
   std::deque<TaskState> tasks_;
+  std::array<model::CpuInterrupts, 2> own_interrupts_;  // of the tasks that probe and remove
   std::deque<model::RcuCallback> rcu_callbacks_;
   std::uint32_t rcu_callback_count_ = 0;
   std::vector<std::uint32_t> limits_;  // by task and number of the instruction
 };
+
+template <EntityKind kind> typename ThingOf<kind>::Type* ThingSetup::referred(std::string_view key) const {
+  const Operand* const o = spec.thing(key);
+  if (o == nullptr) return nullptr;
+  if (const auto n = number_beside(*o)) return &things.get<kind>(*n);
+  return &binding.things.get<kind>(o->index);
+}
 
 }  // namespace unplug::scenarios

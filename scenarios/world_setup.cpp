@@ -37,7 +37,13 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
   }
   resize(modules_, program_->bindings);
   resize(chardevs_, program_->of(EntityKind::chardev).size());
-  resize(irq_lines_, program_->of(EntityKind::irq).size());
+  const auto& irqs = program_->of(EntityKind::irq);
+  resize(irq_lines_, irqs.size());
+  for (std::uint32_t i = 0; i < irqs.size(); ++i) {
+    irq_roots_.push_back(i);
+    for (const Operand* o = irqs[i].thing(irq_key::shares); o != nullptr; o = irqs[o->index].thing(irq_key::shares))
+      irq_roots_.back() = o->index;
+  }
   resize(regions_, program_->of(EntityKind::mapping).size());
   resize(other_claims_, regions_.size());
   resize(tasks_, program_->tasks.size());
@@ -53,6 +59,12 @@ sim::NameId World::unique(const BindingInstance& b, const std::string& name) {
 void World::setup(sim::Engine&) {
   kernel_.reset();
   model::init_rcu(kernel_, rcu_);
+  if (program_->watch_interrupts) model::rcu_watch_interrupts(kernel_, rcu_);
+  if (program_->keventd) {
+    static const model::StaticName events{"events"}, worker{"keventd"};
+    const sim::NameId n = kernel_.intern(events);
+    model::init_workqueue(kernel_, keventd_, n, n, {}, kernel_.intern(worker), 1, true);
+  }
   static const model::StaticName misc{"misc_mtx"}, mutex{"module_mutex"};
   model::init_mutex(kernel_, misc_mtx_, kernel_.intern(misc), kernel_.intern(misc), {});
   model::init_mutex(kernel_, module_mutex_, kernel_.intern(mutex), kernel_.intern(mutex), {});
@@ -66,11 +78,7 @@ void World::setup(sim::Engine&) {
     const sim::NameId n = kernel_.intern(chardevs[i].name);
     model::init_char_device(kernel_, chardevs_[i], n, n, chardevs[i].flags != 0 ? &misc_mtx_ : nullptr);
   }
-  const auto& irqs = program_->of(EntityKind::irq);
-  for (std::size_t i = 0; i < irqs.size(); ++i) {
-    const sim::NameId n = kernel_.intern(irqs[i].name);
-    model::init_irq_line(kernel_, irq_lines_[i], n, n);
-  }
+  setup_lines();
   const auto& mappings = program_->of(EntityKind::mapping);
   for (std::size_t i = 0; i < mappings.size(); ++i) {
     const sim::NameId n = kernel_.intern(mappings[i].name);
@@ -90,6 +98,37 @@ void World::setup(sim::Engine&) {
   unloads_.clear();
   for (auto& b : bindings_) setup_binding(*b);
   setup_tasks();
+}
+
+void World::setup_lines() {
+  static constexpr std::string_view other = "another driver";
+  const auto& irqs = program_->of(EntityKind::irq);
+  std::size_t others = 0;
+  for (std::size_t i = 0; i < irqs.size(); ++i) {
+    const sim::NameId n = kernel_.intern(irqs[i].name);
+    model::init_irq_line(kernel_, irq_lines_[i], n, n);
+    irq_lines_[i].level = (irqs[i].number(irq_key::flags) & irq_flag::level) != 0;
+    others += irqs[i].number(irq_key::other_drivers);
+  }
+  resize(other_actions_, others);
+  others = 0;
+  for (std::uint32_t i = 0; i < irqs.size(); ++i) {
+    for (std::uint64_t k = 0; k < irqs[i].number(irq_key::other_drivers); ++k) {
+      model::IrqAction& a = other_actions_[others++];
+      a = {};
+      a.handler = [](model::Context&, void*) {};
+      a.shared = true;
+      a.oneshot = (irqs[i].number(irq_key::flags) & irq_flag::oneshot) != 0;
+      a.line = &irq_line(i);
+      model::init_irq_action(kernel_, *a.line, a,
+                             engine_.names().child(kernel_.intern(irqs[i].name), other, static_cast<std::uint32_t>(k + 1)), {});
+    }
+  }
+}
+
+model::CpuInterrupts& World::interrupts_of(std::uint32_t task) {
+  if (task == TaskSpec::cpu_probe) return own_interrupts_[0];
+  return task == TaskSpec::cpu_remove ? own_interrupts_[1] : tasks_[task].interrupts;
 }
 
 void World::setup_binding(BindingInstance& b) {
@@ -114,6 +153,7 @@ void World::setup_binding(BindingInstance& b) {
   for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {
     const auto kind = static_cast<EntityKind>(k);
     const auto& specs = program_->of(kind);
+    if (specs.empty()) continue;
     ThingList& list = b.things.of(kind);
     list.resize(specs.size());
     for (std::uint32_t i = 0; i < specs.size(); ++i) {
@@ -121,7 +161,7 @@ void World::setup_binding(BindingInstance& b) {
       const bool embedded = e.allocation != UINT32_MAX;
       list.lay_out(i, {*this, kernel_, b, e, i, unique(b, e.name), kernel_.intern(e.name),
                        embedded ? allocations_[b.first_allocation + e.allocation].life : sim::LifetimeId{}, b.callbacks,
-                       embedded ? declared_allocation(b, e.allocation) : 0, false});
+                       embedded ? declared_allocation(b, e.allocation) : 0, false, b.things});
     }
   }
   set_up_policy_state(*this, b);
@@ -171,7 +211,7 @@ void World::lay_out(Instance& made, sim::NameId name) {
     for (std::uint32_t i = 0; i < specs.size(); ++i)
       if (here(specs[i]))
         list.lay_out(n++, {*this, kernel_, *made.binding, specs[i], i, kernel_.member(name, kernel_.intern(specs[i].member)),
-                           kernel_.intern(specs[i].name), made.memory.life, made.binding->callbacks, made.handle, true});
+                           kernel_.intern(specs[i].name), made.memory.life, made.binding->callbacks, made.handle, true, made.things});
   }
 }
 
@@ -185,6 +225,14 @@ void World::setup_tasks() {
     for (model::File& f : t.files) f.open = false;
     t.open_since.assign(t.spec->files, 0);
     t.ended = false;
+    t.interrupts.sources.clear();
+  }
+  for (model::CpuInterrupts& own : own_interrupts_) own.sources.clear();
+  // Before any task begins.
+  for (TaskState& t : tasks_) {
+    if (t.spec->cpu == TaskSpec::cpu_elsewhere) continue;
+    t.here = {&irq_line(t.spec->irq), nullptr, t.spec->enabled_by};
+    interrupts_of(t.spec->cpu).sources.push_back(model::irq_on_this_cpu(t.here, t.spec->times));
   }
   limits_.clear();
   if (program_->probe != UINT32_MAX)
@@ -192,6 +240,7 @@ void World::setup_tasks() {
   if (!program_->removal.empty())
     kernel_.remover = kernel_.spawn(kernel_.intern(remove_name), kernel_.intern(remove_name), &World::remover_entry, this, false);
   for (TaskState& t : tasks_) {
+    if (t.spec->cpu != TaskSpec::cpu_elsewhere) continue;
     using Kind = TaskSpec::Kind;
     const Kind kind = t.spec->kind;
     t.id = kernel_.spawn(kernel_.intern(t.spec->name), kernel_.intern(t.spec->role),

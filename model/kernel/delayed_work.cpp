@@ -96,10 +96,14 @@ bool cancel(Context& context, DelayedWork& w) {
   return g != Grabbed::nothing;
 }
 
+bool disable(Context& context, DelayedWork& w) {
+  context.write(disable_op, w.work.object, w.work.home, [](std::uint64_t& word) { word += disable_unit; });
+  return cancel(context, w);
+}
+
 bool cancel_and_wait(Context& context, DelayedWork& w, bool enable, std::string_view what) {
   context.lock_acquire(w.work.object, w.work.name, LockUse::wait);
-  context.write(disable_op, w.work.object, w.work.home, [](std::uint64_t& word) { word += disable_unit; });
-  const bool was = cancel(context, w);
+  const bool was = disable(context, w);
   if (context.aborting()) return was;
   sim::Step s = context.make(wait_op, w.work.home);
   s.access = {w.work.object, sim::AccessKind::write};
@@ -137,6 +141,10 @@ bool mod_delayed_work(Context& context, Workqueue& q, DelayedWork& w, sim::Durat
 bool cancel_delayed_work(Context& context, DelayedWork& w) { return cancel(context, w); }
 
 bool cancel_delayed_work_sync(Context& context, DelayedWork& w) { return cancel_and_wait(context, w, true, "cancel_delayed_work_sync"); }
+
+bool disable_delayed_work(Context& context, DelayedWork& w) { return disable(context, w); }
+
+void enable_delayed_work(Context& context, DelayedWork& w) { enable_work(context, w.work); }
 
 bool disable_delayed_work_sync(Context& context, DelayedWork& w) { return cancel_and_wait(context, w, false, "disable_delayed_work_sync"); }
 

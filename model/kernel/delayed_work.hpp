@@ -29,7 +29,10 @@ bool mod_delayed_work(Context& context, Workqueue& q, DelayedWork& w, sim::Durat
 // refusing them.
 bool cancel_delayed_work(Context& context, DelayedWork& w);
 bool cancel_delayed_work_sync(Context& context, DelayedWork& w);
+bool disable_delayed_work(Context& context, DelayedWork& w);
 bool disable_delayed_work_sync(Context& context, DelayedWork& w);
+// Undoes one disable.
+void enable_delayed_work(Context& context, DelayedWork& w);
 // Runs it now if the timer still has it, and waits for it; whether there was anything to wait for.
 bool flush_delayed_work(Context& context, DelayedWork& w);
 

@@ -82,9 +82,9 @@ void init_irq_line(Kernel& kernel, IrqLine& line, NameId unique_name, NameId dec
   line.kernel = &kernel;
 }
 
-void init_irq_action(Kernel& kernel, IrqLine& line, IrqAction& action, NameId unique_name, LifetimeId owner) {
-  action.name = line.name;
-  action.life = kernel.new_lifetime(unique_name, LifetimeKind::irq, line.name, owner, false);
+void init_irq_action(Kernel& kernel, IrqLine& line, IrqAction& action, NameId unique_name, LifetimeId owner, NameId declared) {
+  action.name = declared ? declared : line.name;
+  action.life = kernel.new_lifetime(unique_name, LifetimeKind::irq, action.name, owner, false);
   action.next = nullptr;
   action.installed = false;
 }

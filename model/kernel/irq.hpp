@@ -11,6 +11,8 @@
 // forced threading, irq_wake_thread(), disable_hardirq(), suspend, IRQF_ONESHOT on edge lines (not masked by all chips), irqpoll.
 #pragma once
 
+#include <optional>
+
 #include "unplug/model/context.hpp"
 #include "unplug/model/kernel/cpu_irq.hpp"
 #include "unplug/model/kernel/presence.hpp"
@@ -20,6 +22,9 @@ namespace unplug::model {
 enum class IrqReturn : std::uint8_t { none, handled, wake_thread };
 
 struct IrqLine;
+
+// Of the devices on a line, one that can be told not to interrupt, by number from 0 to 3; none: one that can't.
+using IrqSource = std::optional<unsigned>;
 
 struct IrqAction {
   NameId name;      // as declared
@@ -47,7 +52,8 @@ struct IrqLine {
 };
 void init_irq_line(Kernel& kernel, IrqLine& line, NameId unique_name, NameId declared);
 // Makes known an action that request_irq() may install later, once. `action` must stay where it is until the execution has ended.
-void init_irq_action(Kernel& kernel, IrqLine& line, IrqAction& action, NameId unique_name, LifetimeId owner);
+// `declared`: what it is called; none: as the line.
+void init_irq_action(Kernel& kernel, IrqLine& line, IrqAction& action, NameId unique_name, LifetimeId owner, NameId declared = {});
 // Gives an action its thread, a daemon task called `task_name`; thread_fn is set before. At most 12 on a line.
 void init_irq_thread(Kernel& kernel, IrqLine& line, IrqAction& action, NameId unique_name, NameId task_name);
 
@@ -73,12 +79,16 @@ void enable_irq(Context& context, IrqLine& line);
 // before still arrives. false: no more will come, because of that or because the execution is over.
 // On a level-triggered line an interrupt that every handler disowns, of a device that is there, is "nobody cared": api-misuse, and the
 // line is off for everybody (the kernel counts to 100,000 first).
-bool raise_irq(Kernel& kernel, IrqLine& line, const Presence* device = nullptr);
+bool raise_irq(Kernel& kernel, IrqLine& line, const Presence* device = nullptr, IrqSource source = {});
+// What a device does about a register by which its interrupts are masked, or let through: while they are masked none of its arrive. Waits
+// for no handler, and touches neither what the line is for others nor what has arrived. (That the write is posted: device_register.hpp.)
+void mask_at_device(Context& context, IrqLine& line, unsigned source, bool masked);
 
 // The same on the CPU of a task (cpu_irq.hpp): what the line can't take then comes to nothing.
 struct IrqHere {
   IrqLine* line = nullptr;
   const Presence* device = nullptr;
+  IrqSource source{};
 };
 // `what` must stay where it is while it may interrupt.
 CpuInterrupt irq_on_this_cpu(IrqHere& what, std::uint32_t times);

@@ -14,7 +14,8 @@ using namespace irq_word;
 const Operation arrive_op{.name = "interrupt arrives", .sync = sim::Sync::acquire, .pause = true},
     arrive_here_op{.name = "interrupt arrives on the CPU of a task", .sync = sim::Sync::acquire},
     next_op{.name = "interrupt: next action of the line", .sync = sim::Sync::acquire},
-    wake_op{.name = "interrupt: wake the thread", .sync = sim::Sync::release},
+    wake_op{.name = "interrupt: wake the thread", .sync = sim::Sync::release}, mask_op{.name = "device: masks its interrupt"},
+    unmask_op{.name = "device: unmasks its interrupt", .sync = sim::Sync::release},
     done_op{.name = "handler finished", .sync = sim::Sync::release},
     uncared_op{.name = "handlers finished: nobody cared", .sync = sim::Sync::release};
 const Operation take_op{.name = "irq thread woken", .sync = sim::Sync::acquire},
@@ -112,7 +113,7 @@ void interrupt_here(Context& context, void* argument) {
   context.at(site);
   if (here.device != nullptr && !is_present(context, *here.device)) return;
   IrqAction* const first = context.write(arrive_here_op, line.object, {}, [&](std::uint64_t& word) -> IrqAction* {
-    return can_arrive.holds(word) ? take_line(context, line, word) : nullptr;
+    return can_arrive_from(here.source).holds(word) ? take_line(context, line, word) : nullptr;
   });
   if (first != nullptr && !context.aborting()) handle(context, line, first, here.device);
 }
@@ -136,13 +137,13 @@ void init_irq_thread(Kernel& kernel, IrqLine& line, IrqAction& action, NameId un
   kernel.hold(action.thread, kernel.spawn(task_name, kernel.intern(role), thread, &action, true));
 }
 
-bool raise_irq(Kernel& kernel, IrqLine& line, const Presence* device) {
+bool raise_irq(Kernel& kernel, IrqLine& line, const Presence* device, IrqSource source) {
   Context context(kernel, ContextKind::hardirq);
   if (device != nullptr && !is_present(context, *device)) return false;
   if (context.aborting()) return false;
   sim::Step arrive = context.make(arrive_op);
   arrive.access = {line.object, sim::AccessKind::write};
-  arrive.guard = can_arrive;
+  arrive.guard = can_arrive_from(source);
   IrqAction* first = nullptr;
   rcu_irq_wait(context, arrive, {.what = "interrupt", .object = line.name, .owner = Owner::hardware, .idle = true, .sleeps = false},
                [&](std::uint64_t& word) { first = take_line(context, line, word); });
@@ -151,6 +152,11 @@ bool raise_irq(Kernel& kernel, IrqLine& line, const Presence* device) {
   rcu_irq_exit(context);
   context.finish();
   return !context.aborting();
+}
+
+void mask_at_device(Context& context, IrqLine& line, unsigned source, bool masked) {
+  const std::uint64_t bit = std::uint64_t{1} << (device_shift + source);
+  context.write(masked ? mask_op : unmask_op, line.object, {}, [&](std::uint64_t& word) { word = masked ? word | bit : word & ~bit; });
 }
 
 CpuInterrupt irq_on_this_cpu(IrqHere& what, std::uint32_t times) {

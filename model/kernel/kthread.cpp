@@ -7,9 +7,10 @@ const Operation run_op{.name = "kthread_run", .sync = sim::Sync::release}, start
     should_op{.name = "kthread_should_stop", .sync = sim::Sync::acquire},
     sleep_op{.name = "kthread: schedule()", .sync = sim::Sync::acquire}, exit_op{.name = "kthread exits", .sync = sim::Sync::release},
     put_op{.name = "kthread: task_struct freed"}, get_op{.name = "get_task_struct"},
-    stop_op{.name = "kthread_stop: tell", .sync = sim::Sync::release}, wait_op{.name = "kthread_stop: wait", .sync = sim::Sync::acquire},
-    done_op{.name = "kthread_stop: put_task_struct"}, wake_op{.name = "wake_up_process", .sync = sim::Sync::both},
-    state_op{.name = "set_current_state", .sync = sim::Sync::both}, schedule_op{.name = "schedule", .sync = sim::Sync::acquire};
+    release_op{.name = "put_task_struct", .sync = sim::Sync::both}, stop_op{.name = "kthread_stop: tell", .sync = sim::Sync::release},
+    wait_op{.name = "kthread_stop: wait", .sync = sim::Sync::acquire}, done_op{.name = "kthread_stop: put_task_struct"},
+    wake_op{.name = "wake_up_process", .sync = sim::Sync::both}, state_op{.name = "set_current_state", .sync = sim::Sync::both},
+    schedule_op{.name = "schedule", .sync = sim::Sync::acquire};
 
 constexpr std::uint64_t woken = 1, should_stop = 2, returned = 4, asleep = 8;
 constexpr int eintr = -4;
@@ -21,10 +22,10 @@ void exit_thread(Context& context, Kthread& t, int result) {
   context.write(exit_op, t.object, {}, [&](std::uint64_t& word) {
     word |= returned;
     t.result = result;
-    pinned = t.pinned;
+    pinned = t.pins != 0;
     context.kernel().unhold(t.object, context.engine().current());
   });
-  if (pinned || context.aborting()) return;  // who pinned it frees it
+  if (pinned || context.aborting()) return;  // the last who pinned it frees it
   sim::Step put = context.make(put_op);
   put.ends = t.task;
   context.engine().step(put);
@@ -58,7 +59,8 @@ void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declare
   t.task = kernel.new_lifetime(kernel.engine().names().child(unique_name, task_struct, 1), LifetimeKind::memory, declared, {}, true);
   t.kernel = &kernel;
   t.result = 0;
-  t.pinned = t.exited = t.told = false;
+  t.pins = 0;
+  t.stopped = t.exited = t.told = false;
   kernel.spawn(task_name, kernel.intern(role), thread, &t, true);
 }
 
@@ -109,24 +111,43 @@ void kthread_wait_to_stop(Context& context, Kthread& t) {
 }
 
 void kthread_get(Context& context, Kthread& t) {
-  context.write(get_op, t.object, t.task, [&](std::uint64_t&) { t.pinned = true; });
+  context.write(get_op, t.object, t.task, [&](std::uint64_t&) { ++t.pins; });
+}
+
+void kthread_put(Context& context, Kthread& t) {
+  const bool last = context.write(release_op, t.object, t.task, [&](std::uint64_t& word) {
+    if (t.pins == 0) {
+      context.kernel().report(ViolationClass::api_misuse, t.name, "put_task_struct() without a reference");
+      return false;
+    }
+    return --t.pins == 0 && (word & returned) != 0;
+  });
+  if (!last || context.aborting()) return;
+  sim::Step put = context.make(put_op);
+  put.ends = t.task;
+  context.engine().step(put);
 }
 
 int kthread_stop(Context& context, Kthread& t) {
   bool first = false;
   context.write(stop_op, t.object, t.task, [&](std::uint64_t& word) {
     word = (word | should_stop | woken) & ~asleep;
-    // get_task_struct(), by whoever comes first; a thread that has returned is beyond that.
-    first = !t.pinned && (word & returned) == 0;
-    t.pinned = true;
+    // get_task_struct(), by whoever stops it first; a thread that has returned is beyond that.
+    first = !t.stopped && (word & returned) == 0;
+    t.stopped = true;
+    if (first) ++t.pins;
   });
   if (context.aborting()) return 0;
   sim::Step s = context.make(wait_op, t.task);
   s.access = {t.object, sim::AccessKind::read};
   s.guard = sim::Guard::equal(returned, returned);
   int result = 0;
-  context.wait(s, {"kthread_stop", t.name, Owner::driver}, [&](std::uint64_t&) { result = t.result; });
-  if (context.aborting() || !first) return result;
+  bool last = false;
+  context.wait(s, {"kthread_stop", t.name, Owner::driver}, [&](std::uint64_t&) {
+    result = t.result;
+    last = first && --t.pins == 0;  // nobody else who only looks touches that
+  });
+  if (context.aborting() || !last) return result;
   sim::Step put = context.make(done_op);
   put.ends = t.task;
   context.engine().step(put);

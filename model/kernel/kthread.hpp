@@ -21,10 +21,11 @@ struct Kthread {
   LifetimeId task;  // its task_struct
   int (*function)(Context&, void*) = nullptr;
   void* argument = nullptr;
-  int result = 0;       // what the function returned; touched in steps on `object` only
-  bool pinned = false;  // get_task_struct(): likewise
-  bool exited = false;  // by kthread_exit(): the thread's own, as the next
-  bool told = false;    // to stop, when it last set its state
+  int result = 0;        // what the function returned; touched in steps on `object` only
+  unsigned pins = 0;     // references to its task_struct but its own: likewise
+  bool stopped = false;  // one of them is kthread_stop()'s: likewise
+  bool exited = false;   // by kthread_exit(): the thread's own, as the next
+  bool told = false;     // to stop, when it last set its state
   Kernel* kernel = nullptr;
 };
 // Makes the thread's task, called `task_name`; it waits to be woken. The function is set before. The Kthread must stay where it is
@@ -48,8 +49,10 @@ void module_put_and_kthread_exit(Context& context, Kthread& t, Module* m, int re
 bool kthread_should_stop(Context& context, Kthread& t);
 // For the thread's own function: sleeps until it is to return, as a loop around schedule() does that nothing else wakes.
 void kthread_wait_to_stop(Context& context, Kthread& t);
-// get_task_struct(): the task_struct outlives the thread.
+// get_task_struct(): the task_struct outlives the thread, until as many put_task_struct().
 void kthread_get(Context& context, Kthread& t);
+// put_task_struct(): who drops the last reference to a thread that has returned frees it. Without a reference: api-misuse.
+void kthread_put(Context& context, Kthread& t);
 // Tells it to return, waits until it has, and answers what its function returned. Returning is up to the function. By the thread itself it
 // never ends.
 int kthread_stop(Context& context, Kthread& t);

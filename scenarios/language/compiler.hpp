@@ -107,6 +107,7 @@ class FileCompiler {
   // Locals that calls in `steps` give to functions.
   void find_parameters(Node steps);
   void read_run();
+  void find_switches();
   void read_task(const std::string& name, Node task);
   void read_thread(const std::string& name, Node thread);
   void read_final();
@@ -155,6 +156,8 @@ class FunctionCompiler {
   [[nodiscard]] Program& program() { return *file_.program_; }
 
   void steps(Node list);
+  // A verb that is one instruction: its operand and its keys as the table says.
+  void generic(const Verb& verb, Node step, Node operand);
   // Appends an instruction; answers its index.
   std::uint32_t emit(Instruction i);
   [[nodiscard]] Instruction& at(std::uint32_t index) { return function_.code[index]; }
@@ -185,6 +188,11 @@ class FunctionCompiler {
   void enter_scope() { ++depth_; }
   void leave_scope() { --depth_; }
   [[nodiscard]] std::uint32_t depth() const { return depth_; }
+  // The steps of a condition, between these two: nothing leads out of them.
+  void enter_condition() { ++conditions_; }
+  void leave_condition() { --conditions_; }
+  // Whether the function can be left, or jumped about in, from here; if not, `at` is told.
+  bool may_jump(Node at);
 
   // Tasks outside the driver: file descriptors by name.
   std::uint32_t descriptor(Node n, bool create);
@@ -199,7 +207,6 @@ class FunctionCompiler {
   void step(Node n);
   // Of a step that could not be understood: what is inside it is looked at all the same.
   void abandon(Node n);
-  void generic(const Verb& verb, Node step, Node operand);
   void arguments(Node n, std::uint32_t index);
   bool read_key(const Verb& verb, const KeySpec& key, Node value, std::uint32_t index);
   void finish();
@@ -229,7 +236,7 @@ class FunctionCompiler {
   };
   std::vector<Block> blocks_;  // `else` blocks, placed behind the function's body
   std::map<std::string, std::uint32_t> descriptors_;
-  std::uint32_t depth_ = 0, site_ = no_site;
+  std::uint32_t depth_ = 0, site_ = no_site, conditions_ = 0;
 };
 
 }  // namespace unplug::scenarios

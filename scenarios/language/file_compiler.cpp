@@ -26,6 +26,8 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
     find_parameters(function_nodes_[name]);
   }
   resolve_references();
+  find_switches();
+  program_->entities = entities_.specs;
   program_->functions.resize(function_names_.size());
   for (const std::string& name : function_names_) {
     FunctionCompiler f(*this, name, CodeKind::driver);
@@ -135,7 +137,7 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   }
   if (const Node fn = step.find("fn"); fn && has_function(verb.entity)) {
     if (const auto f = function(fn)) spec.function = *f;
-  } else if (has_function(verb.entity)) {
+  } else if (has_function(verb.entity) && std::ranges::any_of(verb.keys, [](const KeySpec& k) { return k.name == "fn" && k.required; })) {
     entities_.lost.insert(*text);  // the missing key is reported when the step is compiled
     return;
   }
@@ -254,6 +256,13 @@ void FileCompiler::resolve_references() {
     for (const auto& [k, e] : entities_.by_name)
       if (e.kind == r.to) names.push_back(k);
     r.at.error(reader_.out(), fmt::format("no {} '{}'", name(r.to), *text), declared_by(r.to), nearest_word(*text, names));
+  }
+  // Of things of one kind that refer to each other there is one that all the others mean.
+  for (const Reference& r : references_) {
+    const auto& specs = entities_.specs[static_cast<std::size_t>(r.kind)];
+    const Operand* const to = r.kind == r.to ? specs[r.index].thing(r.key) : nullptr;
+    if (to != nullptr && specs[to->index].thing(r.key) != nullptr)
+      r.at.error(reader_.out(), fmt::format("'{}' itself {} another {}", to->name, r.key, name(r.to)), "the one that both mean");
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 
 namespace unplug::scenarios {
@@ -39,9 +40,15 @@ void FileCompiler::read_kernel() {
   if (const Node n = kernel.find("grace_period")) {
     if (const auto v = reader_.duration(n)) k.grace_period = *v;
   }
-  if (const Node n = kernel.find("unload_grace_period")) {
-    if (const auto v = reader_.boolean(n, "true or false")) k.unload_grace_period = *v;
-  }
+  const auto flag = [&](std::string_view key, bool& into) {
+    if (const Node n = kernel.find(key))
+      if (const auto v = reader_.boolean(n, "true or false")) into = *v;
+  };
+  flag("unload_grace_period", k.unload_grace_period);
+  flag("DEBUG_SHIRQ", k.debug_shirq);
+  flag("keventd", program_->keventd);
+  flag("irq_is_rcu_reader", program_->watch_interrupts);
+  if (kernel.find("irq_is_rcu_reader")) k.irq_is_rcu_reader = program_->watch_interrupts;
 }
 
 void FileCompiler::read_module() {
@@ -113,6 +120,51 @@ void FileCompiler::read_run() {
   for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) read_task(std::string(tasks.key(i)), tasks.at(i));
   for (std::size_t i = 0; threads.is(Node::Kind::object) && i < threads.size(); ++i)
     read_thread(std::string(threads.key(i)), threads.at(i));
+  if (!tasks.is(Node::Kind::object)) return;
+  // On whose CPU: tasks may name later ones.
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const Node n = tasks.at(i).is(Node::Kind::object) ? tasks.at(i).find("cpu") : Node{};
+    const auto who = n ? reader_.text(n, "a task") : std::nullopt;
+    if (!who) continue;
+    std::vector<std::string> names{"probe", "remove"};
+    for (const TaskSpec& t : program_->tasks)
+      if (t.kind == TaskSpec::Kind::user) names.push_back(t.name);
+    if (std::ranges::find(names, *who) == names.end()) {
+      n.error(reader_.out(), fmt::format("no task '{}'", *who), fmt::format("one of: {}", join(names)), nearest_word(*who, names));
+      continue;
+    }
+    const auto at = std::ranges::find(program_->tasks, *who, &TaskSpec::name);
+    for (TaskSpec& t : program_->tasks)
+      if (t.role == tasks.key(i))
+        t.cpu = *who == "probe"    ? TaskSpec::cpu_probe
+                : *who == "remove" ? TaskSpec::cpu_remove
+                                   : static_cast<std::uint32_t>(at - program_->tasks.begin());
+  }
+}
+
+// Registers by which devices are told to interrupt, known before the functions that write them are compiled.
+void FileCompiler::find_switches() {
+  const Node run = document_.root().find("run");
+  const Node tasks = run.is(Node::Kind::object) ? run.find("tasks") : Node{};
+  for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) {
+    const Node n = tasks.at(i).is(Node::Kind::object) ? tasks.at(i).find("enabled_by") : Node{};
+    const auto name = n ? reader_.text(n, "a register: \"bar0.IMR\"") : std::nullopt;
+    if (!name) continue;
+    const std::string mapping = name->substr(0, name->find('.'));
+    const auto found = entities_.by_name.find(mapping);
+    if (found == entities_.by_name.end() || found->second.kind != EntityKind::mapping || mapping == *name) {
+      std::vector<std::string> names;
+      for (const auto& [k, e] : entities_.by_name)
+        if (e.kind == EntityKind::mapping) names.push_back(k);
+      if (!entities_.lost.contains(mapping))
+        n.error(reader_.out(), fmt::format("'{}' names no register", *name), "MAPPING.REGISTER, such as \"bar0.IMR\"",
+                nearest_word(mapping, names));
+    } else if (std::ranges::find(program_->switches, *name) == program_->switches.end()) {
+      constexpr std::size_t most = 4;  // model::mask_at_device()
+      if (program_->switches.size() == most) n.error(reader_.out(), fmt::format("more than {} registers that let devices interrupt", most));
+      program_->switches.push_back(*name);
+    }
+  }
 }
 
 void FileCompiler::read_task(const std::string& name, Node task) {
@@ -143,11 +195,13 @@ void FileCompiler::read_task(const std::string& name, Node task) {
       std::vector<std::string> names;
       for (const auto& [k, e] : entities_.by_name)
         if (e.kind == EntityKind::irq) names.push_back(k);
-      raise.error(out, fmt::format("no interrupt '{}'", *line), "one that devm_request_irq or request_irq declares",
-                  nearest_word(*line, names));
+      raise.error(out, fmt::format("no interrupt '{}'", *line), declared_by(EntityKind::irq), nearest_word(*line, names));
       return;
     }
     spec.irq = found->second.index;
+    if (const Node n = task.find("enabled_by"))
+      if (const auto r = reader_.text(n, "a register: \"bar0.IMR\""))
+        spec.enabled_by = static_cast<std::uint32_t>(std::ranges::find(program_->switches, *r) - program_->switches.begin());
   } else if (const Node steps = task.find("do")) {
     FunctionCompiler f(*this, name, CodeKind::task);
     spec.function = f.run(steps, {});
@@ -157,6 +211,9 @@ void FileCompiler::read_task(const std::string& name, Node task) {
     task.error(out, fmt::format("task '{}' does nothing", name), "\"do\": steps, or \"raise\": an interrupt");
     return;
   }
+  for (const std::string_view key : {"cpu", "enabled_by"})
+    if (const Node n = task.find(key); n && spec.irq == UINT32_MAX)
+      n.error(out, fmt::format("'{}' of a task that raises no interrupt", key), "\"raise\" beside it");
   for (std::int64_t k = 0; k < count; ++k) {
     spec.name = count == 1 ? name : fmt::format("{}.{}", name, k);
     program_->tasks.push_back(spec);

@@ -211,6 +211,8 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
         break;
       }
       i.operand = {Operand::Kind::entity, EntityKind::mapping, found->second.index, 0, 0, *text};
+      const auto is_switch = std::ranges::find(program().switches, *text);
+      if (is_switch != program().switches.end()) i.amount = static_cast<std::uint64_t>(is_switch - program().switches.begin()) + 1;
       const auto& registers = entities().registers[found->second.index];
       if (const auto r = registers.find(text->substr(dot + 1)); r != registers.end()) {
         i.values = r->second;
@@ -302,7 +304,14 @@ std::uint32_t FunctionCompiler::emit(Instruction i) {
   return here() - 1;
 }
 
+bool FunctionCompiler::may_jump(Node n) {
+  if (conditions_ == 0) return true;
+  n.error(out(), "a jump, a label or a return in the steps of a condition", "steps that come to their end");
+  return false;
+}
+
 void FunctionCompiler::define_label(Node n) {
+  if (!may_jump(n)) return;
   const auto name = reader().text(n, "a label: a word");
   if (!name) return;
   if (const auto before = labels_.find(*name); before != labels_.end()) {
@@ -313,6 +322,7 @@ void FunctionCompiler::define_label(Node n) {
 }
 
 void FunctionCompiler::jump_to(std::uint32_t index, Node label) {
+  if (!may_jump(label)) return;
   if (const auto name = reader().text(label, "a label of this function")) jumps_.push_back({index, *name, label, depth_});
 }
 

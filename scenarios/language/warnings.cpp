@@ -133,7 +133,9 @@ void warn_about_locks(const Program& p, const std::vector<Node>& nodes, Diagnost
       const Instruction& i = f.code[at];
       const Verb* v = verb_of(p, i);
       Held after = before[at], refused = before[at];
-      if (v != nullptr && v->lock == LockEffect::takes) after.emplace(lock_of(i), at);
+      // Whether it was got may be in a local only: nothing is known then.
+      const bool known = i.to == no_local || i.target != no_target;
+      if (v != nullptr && v->lock == LockEffect::takes && known) after.emplace(lock_of(i), at);
       if (v != nullptr && v->lock == LockEffect::releases) after.erase(lock_of(i));
       if (v != nullptr && v->name == "call")
         for (const std::uint32_t g : called_from(p, i.function))

@@ -15,6 +15,12 @@ inline Verb alias(std::string_view name, std::string_view of) {
   return v;
 }
 
+// What a lock's function does to it, by its name: foo_lock() and down_foo() take it, unlock and up release it.
+constexpr LockEffect lock_effect(std::string_view function) {
+  if (function.find("unlock") != std::string_view::npos || function.starts_with("up_")) return LockEffect::releases;
+  return function.find("lock") != std::string_view::npos || function.starts_with("down_") ? LockEffect::takes : LockEffect::none;
+}
+
 // The verbs of one kind of thing, and what its model leaves out.
 struct VerbFamily {
   EntityKind entity;
@@ -52,13 +58,21 @@ struct VerbFamily {
 
 std::vector<Verb> memory_verbs();
 std::vector<Verb> lock_verbs();
+std::vector<Verb> spinlock_verbs();
 std::vector<Verb> waiter_verbs();
+std::vector<Verb> fence_verbs();
+std::vector<Verb> wait_queue_verbs();
 std::vector<Verb> rcu_verbs();
 std::vector<Verb> srcu_verbs();
 std::vector<Verb> work_verbs();
+std::vector<Verb> workqueue_verbs();
 std::vector<Verb> delayed_work_verbs();
 std::vector<Verb> timer_verbs();
+std::vector<Verb> tasklet_verbs();
+std::vector<Verb> napi_verbs();
 std::vector<Verb> kthread_verbs();
+std::vector<Verb> kthread_worker_verbs();
+std::vector<Verb> notifier_verbs();
 std::vector<Verb> sysfs_verbs();
 std::vector<Verb> irq_verbs();
 std::vector<Verb> mmio_verbs();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/kernel/notifier.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
@@ -14,10 +15,27 @@ struct Errno {
   std::string_view name;
   int value;
 };
-constexpr std::array errnos{Errno{"-EPERM", -1},   Errno{"-ENOENT", -2},        Errno{"-EINTR", -4},   Errno{"-EIO", -5},
-                            Errno{"-ENXIO", -6},   Errno{"-EAGAIN", -11},       Errno{"-ENOMEM", -12}, Errno{"-EFAULT", -14},
-                            Errno{"-EBUSY", -16},  Errno{"-ENODEV", -19},       Errno{"-EINVAL", -22}, Errno{"-ENOTTY", -25},
-                            Errno{"-ENOSPC", -28}, Errno{"-ERESTARTSYS", -512}, Errno{"IRQ_NONE", 0},  Errno{"IRQ_HANDLED", 0}};
+constexpr std::array errnos{Errno{"-EPERM", -1},
+                            Errno{"-ENOENT", -2},
+                            Errno{"-EINTR", -4},
+                            Errno{"-EIO", -5},
+                            Errno{"-ENXIO", -6},
+                            Errno{"-EAGAIN", -11},
+                            Errno{"-ENOMEM", -12},
+                            Errno{"-EFAULT", -14},
+                            Errno{"-EBUSY", -16},
+                            Errno{"-ENODEV", -19},
+                            Errno{"-EINVAL", -22},
+                            Errno{"-ENOTTY", -25},
+                            Errno{"-ENOSPC", -28},
+                            Errno{"-ERESTARTSYS", -512},
+                            Errno{"IRQ_NONE", 0},
+                            Errno{"IRQ_HANDLED", 1},
+                            Errno{"IRQ_WAKE_THREAD", 2},
+                            Errno{"NOTIFY_DONE", model::notify_done},
+                            Errno{"NOTIFY_OK", model::notify_ok},
+                            Errno{"NOTIFY_STOP", model::notify_stop},
+                            Errno{"NOTIFY_BAD", model::notify_bad}};
 
 // --- Execution.
 
@@ -76,9 +94,15 @@ std::uint32_t do_jump(Frame& f, const Instruction& i, std::uint32_t) {
 std::uint32_t do_call(Frame& f, const Instruction& i, std::uint32_t next) {
   std::vector<std::pair<std::uint32_t, std::uint64_t>> arguments;
   for (const auto& [to, from] : i.arguments) arguments.emplace_back(to, value(f, from));
-  const int r = f.world.call(
-      f.context, i.function,
-      {.binding = f.binding, .file = f.file, .task = f.task, .self = f.self, .runs_for = f.context.binding(), .arguments = arguments});
+  const int r = f.world.call(f.context, i.function,
+                             {.binding = f.binding,
+                              .file = f.file,
+                              .task = f.task,
+                              .self = f.self,
+                              .runs_for = f.context.binding(),
+                              .arguments = arguments,
+                              .ended = f.ended});
+  if (*f.ended) return end_of_function;
   set_local(f, i, static_cast<std::uint64_t>(static_cast<std::int64_t>(r)));
   return next;
 }
@@ -191,6 +215,7 @@ void compile_if(FunctionCompiler& c, const Verb&, Node step, Node operand) {
     i.execute = do_goto_if;
     c.jump_to(c.emit(std::move(i)), go);
   } else if (ret) {
+    if (!c.may_jump(ret)) return;
     i.execute = do_return_if;
     i.flow = Flow::maybe_leave;
     read_result(c, ret, i);
@@ -225,7 +250,8 @@ void compile_goto(FunctionCompiler& c, const Verb&, Node, Node operand) {
 
 void compile_label(FunctionCompiler& c, const Verb&, Node, Node operand) { c.define_label(operand); }
 
-void compile_return(FunctionCompiler& c, const Verb&, Node, Node operand) {
+void compile_return(FunctionCompiler& c, const Verb&, Node step, Node operand) {
+  if (!c.may_jump(step)) return;
   Instruction i;
   i.execute = do_return_if;
   i.condition.local = no_local;

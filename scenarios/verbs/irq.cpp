@@ -1,50 +1,97 @@
 // Interrupts.
+#include <fmt/format.h>
+
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
 namespace unplug::scenarios {
 namespace {
 
+constexpr std::uint8_t managed = 1;
+
 std::uint32_t do_request(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::StaticName release{"devm free_irq"};
-  model::IrqLine& line = f.world.irq_line(i.operand.index);
-  model::IrqAction& action = f.binding->things.get<EntityKind::irq>(i.operand.index);
-  if (!model::request_irq(f.context, line, action)) return otherwise(f, i, next);
-  if (i.flags != 0 && !f.aborting())
-    model::devres_add(f.context, f.binding->binding,
-                      {&release, action.name, [&line, &action](model::Context& c) { model::free_irq(c, line, action); }, &action});
+  model::IrqAction* const a = thing<EntityKind::irq>(f, i);
+  if (a == nullptr) return next;
+  if (!model::request_irq(f.context, *a->line, *a)) return otherwise(f, i, next);
+  if (i.flags == managed && !f.aborting())
+    model::devres_add(f.context, f.binding->binding, {&release, a->name, [a](model::Context& c) { model::free_irq(c, *a->line, *a); }, a});
   return next;
 }
 
 std::uint32_t do_free(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::IrqLine& line = f.world.irq_line(i.operand.index);
-  model::IrqAction& action = f.binding->things.get<EntityKind::irq>(i.operand.index);
+  model::IrqAction* const a = thing<EntityKind::irq>(f, i);
   // devm_free_irq() warns and returns if the node is gone.
-  if (i.flags != 0 && !model::devres_remove(f.context, f.binding->binding, &action)) return next;
-  model::free_irq(f.context, line, action);
+  if (a == nullptr || (i.flags == managed && !model::devres_remove(f.context, f.binding->binding, a))) return next;
+  model::free_irq(f.context, *a->line, *a);
   return next;
 }
 
-Verb verb(std::string_view name, bool declares, Execute execute, std::uint8_t managed, std::string_view summary) {
-  Verb v;
-  v.name = name;
-  v.operand = declares ? OperandKind::declaration : OperandKind::entity;
-  v.entity = EntityKind::irq;
-  v.execute = execute;
-  if (declares)
-    v.keys = {{"fn", KeyKind::function, true, "the handler"}, {"else", KeyKind::otherwise, false, "where to go if the line is taken"}};
-  v.flags = managed;
-  v.models = managed != 0 ? "kernel/irq/devres.c, v6.18" : "kernel/irq/manage.c, v6.18";
-  v.leaves_out = "shared lines, threaded handlers, masking, DEBUG_SHIRQ";
-  v.summary = summary;
+template <auto function> std::uint32_t on_line(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (const model::IrqAction* const a = thing<EntityKind::irq>(f, i)) function(f.context, *a->line);
+  return next;
+}
+
+// The handler. One that doesn't say what it answers has handled it.
+model::IrqReturn primary(model::Context& context, void* argument) {
+  const auto& c = *static_cast<Callback*>(argument);
+  switch (c.binding->world->enter(context, c, nullptr, 1)) {
+    case 0: return model::IrqReturn::none;
+    case 2: return model::IrqReturn::wake_thread;
+    default: return model::IrqReturn::handled;
+  }
+}
+
+void thread_fn(model::Context& context, void* argument) {
+  Callback c = *static_cast<Callback*>(argument);
+  c.function = c.thread_fn;
+  c.binding->world->enter(context, c, nullptr);
+}
+
+constexpr VerbFamily family{
+    EntityKind::irq, "request_mutex, several interrupts latched while a line is off becoming one, affinity, NMIs, chained interrupts, "
+                     "forced threading, irq_wake_thread(), disable_hardirq(), suspend"};
+constexpr std::string_view manage_c = "kernel/irq/manage.c, v6.18", devres_c = "kernel/irq/devres.c, v6.18";
+
+Verb request(std::string_view name, bool threaded, std::uint8_t flags, std::string_view summary) {
+  Verb v = family.declares(name, do_request, {}, flags == managed ? devres_c : manage_c, summary);
+  v.keys = {{"fn", KeyKind::function, !threaded,
+             "the handler, in hard interrupt context: IRQ_NONE, IRQ_HANDLED or IRQ_WAKE_THREAD; without a return, IRQ_HANDLED"}};
+  if (threaded)
+    v.keys.push_back(
+        {"thread_fn", KeyKind::function, true, "what its thread runs, in process context, when \"fn\" says so, or there is none"});
+  v.keys.push_back({irq_key::flags, KeyKind::words, false, "IRQF_ flags", EntityKind::none, irq_flag::words});
+  v.keys.push_back({irq_key::shares, KeyKind::thing, false, "another interrupt of this file, on whose line this one is", EntityKind::irq});
+  v.keys.push_back({irq_key::other_drivers, KeyKind::number, false,
+                    "how many handlers of other drivers are on the line from the start; they share it and answer IRQ_HANDLED"});
+  v.keys.push_back({"else", KeyKind::otherwise, false, "where to go if the line is taken"});
+  v.flags = flags;
+  return v;
+}
+
+Verb with_flags(Verb v, std::uint8_t flags, std::string_view models) {
+  v.flags = flags;
+  v.models = models;
   return v;
 }
 
 void lay_out(model::IrqAction& a, const ThingSetup& s) {
   model::IrqLine& line = s.world.irq_line(s.index);
-  a.handler = &World::callback_entry;
-  a.argument = s.callback();
-  model::init_irq_action(s.kernel, line, a, s.unique, s.binding.binding.life);
+  a = {};
+  a.primary = s.spec.function == UINT32_MAX ? nullptr : primary;
+  Callback* const callback = s.callback();
+  a.argument = callback;
+  const std::uint64_t flags = s.spec.number(irq_key::flags);
+  a.shared = (flags & irq_flag::shared) != 0;
+  a.oneshot = (flags & irq_flag::oneshot) != 0;
+  a.no_autoen = (flags & irq_flag::no_autoen) != 0;
+  model::init_irq_action(s.kernel, line, a, s.unique, s.binding.binding.life, s.declared);
+  a.line = &line;
+  callback->thread_fn = s.spec.function_of("thread_fn");
+  if (callback->thread_fn != UINT32_MAX) {
+    a.thread_fn = thread_fn;
+    model::init_irq_thread(s.kernel, line, a, s.unique, s.task_name("irq thread"));
+  }
   if (s.is_source()) s.binding.sources.irqs.push_back({&line, &a});
 }
 
@@ -53,11 +100,22 @@ void lay_out(model::IrqAction& a, const ThingSetup& s) {
 template <> std::unique_ptr<ThingList> make_things<EntityKind::irq>() { return things<EntityKind::irq>(lay_out); }
 
 std::vector<Verb> irq_verbs() {
+  const auto line = [](std::string_view name, Execute execute, std::string_view summary) {
+    return family.on_thing(name, execute, {}, manage_c, summary);
+  };
   return {
-      verb("devm_request_irq", true, do_request, 1, "installs a handler that devres frees after remove(); it may run at once"),
-      verb("request_irq", true, do_request, 0, "installs a handler; it may run at once"),
-      verb("devm_free_irq", false, do_free, 1, "frees a managed interrupt now: no handler starts, running ones are waited for"),
-      verb("free_irq", false, do_free, 0, "no handler starts, running ones are waited for; not the work they queued"),
+      request("devm_request_irq", false, managed, "installs a handler that devres frees after remove(); it may run at once"),
+      request("devm_request_threaded_irq", true, managed, "the same for a handler with a thread"),
+      request("request_irq", false, 0, "installs a handler; it may run at once"),
+      request("request_threaded_irq", true, 0, "installs a handler with a thread"),
+      with_flags(line("devm_free_irq", do_free, "frees a managed interrupt now, as free_irq() does"), managed, devres_c),
+      line("free_irq", do_free,
+           "no handler starts, running ones and its own thread are waited for; not the threads of sharers, nor the work they queued"),
+      line("synchronize_irq", on_line<model::synchronize_irq>,
+           "waits for the handlers and threads of the line that run; keeps none from running afterwards"),
+      line("disable_irq_nosync", on_line<model::disable_irq_nosync>, "switches the line off, for all that share it; does not wait; nests"),
+      line("disable_irq", on_line<model::disable_irq>, "the same, and waits for the handlers and threads that run"),
+      line("enable_irq", on_line<model::enable_irq>, "undoes one disable; what is pending comes then"),
   };
 }
 

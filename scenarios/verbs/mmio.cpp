@@ -58,6 +58,8 @@ std::uint32_t do_read(Frame& f, const Instruction& i, std::uint32_t next) {
 
 std::uint32_t do_write(Frame& f, const Instruction& i, std::uint32_t next) {
   model::writel(f.context, f.binding->things.get<EntityKind::mapping>(i.operand.index));
+  // A register that the device looks at before it interrupts; amount: its number, from 1.
+  if (i.amount != 0 && !f.aborting()) f.world.switch_interrupts(f.context, static_cast<std::uint32_t>(i.amount - 1), value(f, i) != 0);
   return next;
 }
 
@@ -86,7 +88,9 @@ Verb access(std::string_view name, bool read) {
   if (read) {
     v.keys = {{"to", KeyKind::to, false, "local that receives the value"}};
   } else {
-    v.keys = {{"value", KeyKind::value, false, "what is written; the model keeps no register contents"}};
+    v.keys = {{"value", KeyKind::value, false,
+               "what is written; the model keeps no register contents, but looks whether it is 0 where that masks an interrupt "
+               "(\"enabled_by\")"}};
   }
   v.flags = read ? 1 : 0;
   v.models = "include/asm-generic/io.h, v6.18";

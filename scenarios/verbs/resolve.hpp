@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "unplug/model/kernel/waiter.hpp"
 #include "unplug/scenarios/world.hpp"
 
 namespace unplug::scenarios {
@@ -63,6 +64,10 @@ inline std::uint32_t otherwise(Frame& f, const Instruction& i, std::uint32_t nex
   return i.target;
 }
 
+// Where a wait goes on that could end otherwise, once it has ended: the verb's local receives `completed` if it was with what was waited
+// for, else 0 or the error, and then it is the step's `else`.
+std::uint32_t waited(Frame& f, const Instruction& i, std::uint32_t next, model::Waited how, std::uint64_t completed);
+
 // Execute for a verb that is one call: function(context, thing); what it answers goes into the verb's local.
 template <EntityKind kind, auto function> std::uint32_t on(Frame& f, const Instruction& i, std::uint32_t next) {
   auto* const t = thing<kind>(f, i);
@@ -80,6 +85,14 @@ template <EntityKind kind, auto function> std::uint32_t try_on(Frame& f, const I
   if (t == nullptr) return next;
   const bool done = function(f.context, *t);
   set_local(f, i, done ? 1 : 0);
+  return done ? next : otherwise(f, i, next);
+}
+// The same for one that answers whether it did it before a signal came: 0 or `error` into the local.
+template <EntityKind kind, auto function, int error> std::uint32_t try_or_error(Frame& f, const Instruction& i, std::uint32_t next) {
+  auto* const t = thing<kind>(f, i);
+  if (t == nullptr) return next;
+  const bool done = function(f.context, *t);
+  set_local(f, i, done ? 0 : static_cast<std::uint64_t>(std::int64_t{error}));
   return done ? next : otherwise(f, i, next);
 }
 

@@ -18,12 +18,11 @@ std::uint32_t do_start(Frame& f, const Instruction& i, std::uint32_t next) {
   return next;
 }
 
-// 1, 0, or 2 for the -1 that says its function runs: locals are not negative.
 std::uint32_t do_try_to_cancel(Frame& f, const Instruction& i, std::uint32_t next) {
   model::Timer* t = thing<EntityKind::hrtimer>(f, i);
   if (t == nullptr) return next;
   const int r = model::hrtimer_try_to_cancel(f.context, *t);
-  set_local(f, i, r < 0 ? 2 : static_cast<std::uint64_t>(r));
+  set_local(f, i, static_cast<std::uint64_t>(std::int64_t{r}));
   return r < 0 ? otherwise(f, i, next) : next;
 }
 
@@ -31,7 +30,8 @@ constexpr KeySpec was{"to", KeyKind::to, false, "local that receives 1 if it was
     delay{"delay", KeyKind::duration, true, "when it expires, from now: \"10ms\", \"1ms..5ms\""},
     at_most{"at_most", KeyKind::at_most, false, "how often a task arms it here"};
 
-constexpr VerbFamily timers{EntityKind::timer, "migration between CPUs, deferrable timers, slack, TIMER_IRQSAFE"},
+constexpr VerbFamily timers{EntityKind::timer,
+                            "migration between CPUs, deferrable timers, slack, TIMER_IRQSAFE, PREEMPT_RT (where deleting sleeps)"},
     hrtimers{EntityKind::hrtimer, "hrtimers in softirq, other clocks than CLOCK_MONOTONIC"};
 
 void lay_out_timer(model::Timer& t, const ThingSetup& s) {
@@ -75,7 +75,7 @@ std::vector<Verb> timer_verbs() {
       hrtimers.on_thing("hrtimer_cancel", on<EntityKind::hrtimer, model::hrtimer_cancel>, {was}, "hrtimer_cancel, v6.18",
                         "waits for its function and takes it off, restarted or not"),
       hrtimers.on_thing("hrtimer_try_to_cancel", do_try_to_cancel,
-                        {{"to", KeyKind::to, false, "local that receives 1, 0, or 2 where the kernel says -1"},
+                        {{"to", KeyKind::to, false, "local that receives 1, 0, or -1: its function runs"},
                          {"else", KeyKind::otherwise, false, "where to go if its function runs"}},
                         "hrtimer_try_to_cancel, v6.18", "takes it off unless its function runs"),
   };

@@ -130,6 +130,32 @@ TEST_CASE("cancel_delayed_work_sync 9: handles an item that queues itself, not s
   CHECK(late == 0);
 }
 
+TEST_CASE("disable_delayed_work 9: takes it back and refuses others until enabled, and does not wait for the one that runs") {
+  Delayed d;
+  enum class Form { disabled, waited, enabled } form = Form::disabled;
+  bool was = false, queued = false;
+  std::set<bool> had;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("driver", [&](Context& c) {
+      queue_delayed_work(c, d.work, 5);
+      was = form == Form::waited ? disable_delayed_work_sync(c, d.work) : disable_delayed_work(c, d.work);
+      if (form == Form::enabled) enable_delayed_work(c, d.work);
+      queued = queue_delayed_work(c, d.work, 5);
+      kfree(c, d.home);
+    });
+  });
+  CHECK(every(lab, [&] {
+          had.insert(was);
+          CHECK(!queued);
+        }).text() == "use-after-free(home)@kworker dwork");
+  CHECK(had == std::set<bool>{false, true});
+  form = Form::waited;
+  CHECK(every(lab, [&] { CHECK(!queued); }).text().empty());
+  form = Form::enabled;
+  CHECK(every(lab, [&] { CHECK(queued); }).count("use-after-free(home)@softirq dwork") > 0);
+}
+
 TEST_CASE("cancel_delayed_work 9: armed between its two looks, it is taken from the timer all the same, which need not expire first") {
   Delayed d;
   bool was = false;

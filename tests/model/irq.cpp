@@ -276,4 +276,29 @@ TEST_CASE("irq 11: flags that request_threaded_irq refuses are api-misuse: no pr
   CHECK(refused());  // nothing to call at all
 }
 
+TEST_CASE("irq 0: masked at the device no interrupt of it arrives any more, those that have arrived run on, and other devices' arrive") {
+  Device1 d;
+  enum class Form { mask_only, mask_and_synchronize, unmasked_again, other_device } form = Form::mask_only;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("driver", [&](Context& c) {
+      request_irq(c, d.line, d.action);
+      mask_at_device(c, d.line, 2, true);
+      if (form == Form::unmasked_again) mask_at_device(c, d.line, 2, false);
+      if (form != Form::mask_only) synchronize_irq(c, d.line);
+      kfree(c, d.priv);
+    });
+    l.hardware(d.line, 1, "hardware", form == Form::other_device ? 3 : 2);
+  });
+  std::set<int> runs;
+  CHECK(every(lab, [&] { runs.insert(d.runs); }).text() == "use-after-free(priv)@hardware");
+  CHECK(runs == std::set<int>{0, 1});
+  form = Form::mask_and_synchronize;
+  CHECK(every(lab).text().empty());
+  form = Form::unmasked_again;
+  CHECK(every(lab).text() == "use-after-free(priv)@hardware");
+  form = Form::other_device;
+  CHECK(every(lab).text() == "use-after-free(priv)@hardware");
+}
+
 }  // namespace unplug::model::test

@@ -255,6 +255,40 @@ TEST_CASE("wake_up_process: on a thread that may have returned it is a use after
   CHECK(every(second).text().empty());
 }
 
+TEST_CASE("put_task_struct: the last reference to a thread that has returned frees it, whoever drops it, and without one it is misuse") {
+  Kthread t;
+  Waiter left;
+  unsigned gets = 1, puts = 1;
+  bool stop = false;
+  int answer = 0;
+  Lab lab([&](Lab& l) {
+    l.init(left, "left");
+    l.init(t, "poll", [&](Context& c) {
+      complete(c, left);
+      return 7;
+    });
+    l.task("driver", [&](Context& c) {
+      for (unsigned i = 0; i < gets; ++i) kthread_get(c, t);
+      kthread_run(c, t);
+      wait_for_completion(c, left);
+      if (stop) answer = kthread_stop(c, t);
+      for (unsigned i = 0; i < puts; ++i) kthread_put(c, t);
+      if (puts == gets) wake_up_process(c, t);
+    });
+  });
+  // After the last one nothing keeps it: it is gone by then, or goes when the thread has returned.
+  CHECK(every(lab).text() == "use-after-free(poll)@driver");
+  gets = 2;
+  CHECK(every(lab).text().empty());
+  stop = true;
+  CHECK(every(lab, [&] { CHECK(answer == 7); }).text().empty());
+  puts = 2;
+  CHECK(every(lab).text() == "use-after-free(poll)@driver");
+  stop = false;
+  gets = 1;
+  CHECK(every(lab).count("api-misuse(poll)@driver") > 0);
+}
+
 TEST_CASE("module_put_and_kthread_exit: the thread ends in text that stays, where module_put and return do not") {
   Kthread t;
   Module m;

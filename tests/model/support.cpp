@@ -166,12 +166,12 @@ void Lab::init(RcuCallback& c, std::string_view task, Body body) {
   c.argument = keep<void>(std::move(body));
 }
 
-void Lab::hardware(IrqLine& line, unsigned times, std::string_view n) {
+void Lab::hardware(IrqLine& line, unsigned times, std::string_view n, IrqSource source) {
   engine.spawn(
       n,
-      [this, &line, times] {
+      [this, &line, times, source] {
         for (unsigned i = 0; i < times; ++i)
-          if (!raise_irq(kernel, line)) return;
+          if (!raise_irq(kernel, line, nullptr, source)) return;
       },
       true);
 }

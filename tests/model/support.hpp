@@ -79,7 +79,7 @@ class Lab final : public Experiment {
   // What `body` runs as a callback of call_rcu().
   void init(RcuCallback& c, std::string_view task, Body body);
   // Hardware that raises the line `times` times; a daemon.
-  void hardware(IrqLine& line, unsigned times = 1, std::string_view n = "hardware");
+  void hardware(IrqLine& line, unsigned times = 1, std::string_view n = "hardware", IrqSource source = {});
 
  private:
   Make make_;

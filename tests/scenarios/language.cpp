@@ -264,7 +264,8 @@ TEST_CASE("timers, delayed work, kernel threads and spinlocks: each has its verb
   s.functions = R"("foo_timer": [{"spin_lock": "priv.lock"}, {"readl": "bar0.A"}, {"spin_unlock": "priv.lock"}],
     "foo_hr": [{"WRITE_ONCE": "priv.n", "value": 1}, {"return": 0}],
     "foo_poll": [{"writel": "bar0.POLL"}],
-    "foo_thread": [{"kthread_should_stop": "thread", "to": "stop"}, {"if": "!stop", "do": [{"schedule": "thread"}]}, {"return": 3}],)";
+    "foo_thread": [{"label": "again"}, {"set_current_state": "thread", "state": "TASK_INTERRUPTIBLE"},
+      {"kthread_should_stop": "thread", "to": "stop"}, {"if": "stop", "return": 3}, {"schedule": "thread"}, {"goto": "again"}],)";
   s.probe = R"({"spin_lock_init": "priv.lock"}, {"timer_setup": "priv.timer", "fn": "foo_timer"},
     {"hrtimer_setup": "priv.hr", "fn": "foo_hr"}, {"INIT_DELAYED_WORK": "priv.poll", "fn": "foo_poll"},
     {"kthread_run": "thread", "fn": "foo_thread"},)";
@@ -290,4 +291,13 @@ TEST_CASE("timers, delayed work, kernel threads and spinlocks: each has its verb
   CHECK(shows(run(s, "srcu-fence"), "deadlock", "priv.lock", "foo_ioctl"));
   s.ioctl = R"({"spin_lock_irqsave": "priv.lock"}, {"msleep": "1ms"}, {"spin_unlock_irqrestore": "priv.lock"})";
   CHECK(shows(run(s, "srcu-fence"), "sleep-in-atomic", "msleep", "foo_ioctl"));
+}
+
+TEST_CASE("a result says which ways into a driver its file does not have") {
+  Source s;
+  s.probe = R"({"INIT_WORK": "priv.w", "fn": "foo_work"},)";
+  s.functions = R"("foo_work": [{"writel": "bar0.B"}],)";
+  const std::string limit = run(s, "none", 1).model_limits.at(1);
+  CHECK(limit.find("tasklets") != std::string::npos);
+  for (const char* there : {"file operations", " work,"}) CHECK(limit.find(there) == std::string::npos);
 }

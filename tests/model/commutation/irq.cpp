@@ -40,7 +40,12 @@ std::uint64_t lines(Covered& covered) {
           free_irq(c, line, b.action);
         });
         l.task("hand", [&](Context& c) { surprise_removal(c, here); });
+        l.task("masks", [&](Context& c) {
+          mask_at_device(c, line, 1, true);
+          mask_at_device(c, line, 1, false);
+        });
         l.hardware(line, 3);
+        l.hardware(line, 1, "other device", 1);
       },
       debug);
   return commute(lab, 150, 8, covered);

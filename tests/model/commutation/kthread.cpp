@@ -31,7 +31,11 @@ std::uint64_t threads(Covered& covered) {
       kthread_run(c, alone);
       kthread_stop(c, stopped);
     });
-    l.task("keeper", [&](Context& c) { kthread_get(c, stopped); });
+    l.task("keeper", [&](Context& c) {
+      kthread_get(c, stopped);
+      mark(c);
+      kthread_put(c, stopped);
+    });
   });
   return commute(lab, 100, 8, covered);
 }

@@ -47,6 +47,8 @@ std::uint64_t delayed_work(Covered& covered) {
     l.task("canceller", [&](Context& c) {
       cancel_delayed_work(c, w);
       cancel_delayed_work_sync(c, w);
+      disable_delayed_work(c, w);
+      enable_delayed_work(c, w);
       disable_work(c, plain);
     });
     l.task("mover", [&](Context& c) {

@@ -1,0 +1,55 @@
+#include "unplug/scenarios/run/entry_kinds.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace unplug::scenarios {
+namespace {
+
+template <EntityKind... kinds> bool declares(const Program& p) { return (!p.of(kinds).empty() || ...); }
+
+bool has_file_operations(const Program& p) { return p.open != UINT32_MAX || p.ioctl != UINT32_MAX || p.release != UINT32_MAX; }
+bool has_irq_threads(const Program& p) {
+  return std::ranges::any_of(p.of(EntityKind::irq), [](const EntitySpec& e) { return e.function_of("thread_fn") != UINT32_MAX; });
+}
+bool has_rcu_callbacks(const Program& p) {
+  return std::ranges::any_of(p.sites, [](const SiteSpec& s) { return s.verb == "call_rcu"; });
+}
+// What the language has no words for.
+bool never(const Program& /*p*/) { return false; }
+
+struct EntryKind {
+  std::string_view name;
+  bool (*in)(const Program&);
+};
+constexpr std::array entry_kinds{
+    EntryKind{"file operations", has_file_operations},
+    EntryKind{"mmap and faults", never},
+    EntryKind{"sysfs", declares<EntityKind::attribute>},
+    EntryKind{"debugfs", never},
+    EntryKind{"procfs", never},
+    EntryKind{"interrupts", declares<EntityKind::irq>},
+    EntryKind{"irq threads", has_irq_threads},
+    EntryKind{"tasklets", declares<EntityKind::tasklet>},
+    EntryKind{"NAPI", declares<EntityKind::napi>},
+    EntryKind{"timers", declares<EntityKind::timer, EntityKind::hrtimer, EntityKind::delayed_work>},
+    EntryKind{"work", declares<EntityKind::work, EntityKind::delayed_work>},
+    EntryKind{"kernel threads", declares<EntityKind::kthread>},
+    EntryKind{"kthread workers", declares<EntityKind::kthread_worker>},
+    EntryKind{"notifiers", declares<EntityKind::notifier>},
+    EntryKind{"fence callbacks", declares<EntityKind::fence_callback>},
+    EntryKind{"RCU callbacks", has_rcu_callbacks},
+};
+
+}  // namespace
+
+std::string entry_kinds_missing(const Scenario& s) {
+  std::vector<std::string_view> missing;
+  for (const EntryKind& k : entry_kinds)
+    if (std::ranges::none_of(s.programs, [&](const auto& p) { return k.in(*p); })) missing.push_back(k.name);
+  return fmt::format("entry kinds not modelled by the file: {}", fmt::join(missing, ", "));
+}
+
+}  // namespace unplug::scenarios
