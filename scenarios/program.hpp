@@ -83,7 +83,7 @@ inline constexpr std::uint32_t end_of_function = UINT32_MAX - 1;
 struct Instruction {
   Execute execute = nullptr;
   Operand operand, second;  // second: a key of kind `thing`
-  Value value;
+  Value value, old;         // old: a key of kind `old`
   Condition condition;
   std::uint32_t to = no_local;                             // local that receives the result
   std::uint32_t other = no_local;                          // a second local (an index, ...)
@@ -98,6 +98,7 @@ struct Instruction {
   std::vector<std::pair<std::uint32_t, Value>> arguments;  // of a call: (local there, its value)
   std::uint64_t amount = 0;                                // a key of kind `number` or `words`
   std::uint8_t flags = 0;                                  // verb-specific
+  int error = 0;                                           // what it answers where it fails for want of memory; 0: it doesn't
   bool acts = false;                                       // driver code has begun to act once it has run
 };
 
@@ -115,12 +116,17 @@ struct SiteSpec {
   bool driver = true;
 };
 
+// What a World has only for programs that use it.
+namespace part {
+inline constexpr std::uint8_t kfree_rcu = 1, srcu_callbacks = 2, drvdata = 4;
+}
+
 struct FieldSpec {
   std::string name;
   std::uint64_t initial = 0;
 };
 
-// Everything a binding owns, by kind; `allocation` is the memory it is embedded in (UINT32_MAX: none).
+// Everything a binding owns, by kind; `allocation` is the memory it is embedded in (UINT32_MAX: none), also of memory in memory.
 struct EntitySpec {
   std::string name;    // "priv.lock"
   std::string member;  // "lock"
@@ -128,7 +134,8 @@ struct EntitySpec {
   std::vector<FieldSpec> fields;              // allocation
   std::uint32_t function = UINT32_MAX;        // of what calls one: has_function()
   model::Owner owner = model::Owner::driver;  // who ends waits for it
-  std::uint8_t flags = 0;                     // of the verb that declares it
+  std::uint8_t flags = 0;                     // of the verb, or of the word, that declares it
+  bool is_static = false;                     // memory: the module's data
   // What else the declaration says, by key: numbers (words and flags are bits), functions, things it refers to.
   std::vector<std::pair<std::string_view, std::uint64_t>> numbers;
   std::vector<std::pair<std::string_view, std::uint32_t>> functions;
@@ -172,7 +179,7 @@ struct Program {
   std::string scenario, module;
   model::KernelConfig kernel;
   FopsOwner owner = FopsOwner::policy;
-  std::uint32_t probe = UINT32_MAX, remove = UINT32_MAX, exit = UINT32_MAX;
+  std::uint32_t probe = UINT32_MAX, remove = UINT32_MAX, exit = UINT32_MAX, post_unbind = UINT32_MAX;
   std::uint32_t open = UINT32_MAX, ioctl = UINT32_MAX, release = UINT32_MAX;
   std::vector<Function> functions;
   std::vector<SiteSpec> sites;
@@ -184,6 +191,8 @@ struct Program {
   std::uint32_t limits = 0;                            // instructions with at_most
   std::optional<sim::Duration> remove_bound;           // slow-remove above it, under `timed`
   bool has_fence = false;                              // remove() has the policy's half
+  bool module_data = false;                            // the module declares static memory
+  std::uint8_t parts = 0;                              // part::...
 
   [[nodiscard]] const std::vector<EntitySpec>& of(EntityKind k) const { return entities[static_cast<std::size_t>(k)]; }
 };

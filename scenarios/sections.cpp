@@ -123,13 +123,13 @@ void check_structure(Node root, Diagnostics& out) {
   for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
   for (const char* key : {"kernel", "params", "modules", "functions", "run"}) want(root, key, Node::Kind::object, out);
   if (const Node k = root.find("kernel"); k.is(Node::Kind::object))
-    check_keys(k, {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period"}, {},
-               "the kernel configuration", out);
+    check_keys(k, {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period", "private_data_first"},
+               {}, "the kernel configuration", out);
   if (const Node m = root.find("modules"); m.is(Node::Kind::object)) {
     if (m.size() != 1)
       m.error(out, fmt::format("found {} modules", m.size()), "one module: the driver under test (the core's module is the policy's)");
     for (std::size_t i = 0; i < m.size(); ++i) {
-      check_keys(m.at(i), {"probe", "remove", "exit", "fops"}, {}, "a module", out);
+      check_keys(m.at(i), {"probe", "remove", "exit", "post_unbind", "static", "fops"}, {}, "a module", out);
       if (const Node fops = m.at(i).is(Node::Kind::object) ? m.at(i).find("fops") : Node{})
         check_keys(fops, {"owner", "open", "unlocked_ioctl", "release"}, {}, "fops", out);
     }
@@ -140,7 +140,7 @@ void check_structure(Node root, Diagnostics& out) {
         f.at(i).error(out, fmt::format("function '{}' is {}", f.key(i), Node::kind_name(f.at(i).kind())), "an array of steps");
   }
   if (const Node r = root.find("run"); r.is(Node::Kind::object)) {
-    check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "tasks"}, {"removal", "tasks"}, "run", out);
+    check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "fail_probe", "tasks"}, {"removal", "tasks"}, "run", out);
     const Node tasks = r.find("tasks");
     if (tasks && !tasks.is(Node::Kind::object))
       tasks.error(out, fmt::format("found {}", Node::kind_name(tasks.kind())), "an object: task names and what they do");

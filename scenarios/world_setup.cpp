@@ -59,8 +59,12 @@ void World::setup(sim::Engine&) {
   model::init_mutex(kernel_, module_mutex_, kernel_.intern(mutex), kernel_.intern(mutex), {});
   const sim::NameId device_name = kernel_.intern(program_->module + " device");
   model::init_device(kernel_, device_, device_name, device_name);
-  for (std::uint32_t i = 0; i < modules_.size(); ++i)
+  if ((program_->parts & part::drvdata) != 0) model::init_drvdata(kernel_, device_, kernel_.intern(program_->module + " drvdata"));
+  if ((program_->parts & part::kfree_rcu) != 0) model::init_kvfree_rcu(kernel_, kvfree_rcu_, rcu_);
+  for (std::uint32_t i = 0; i < modules_.size(); ++i) {
     model::init_module(kernel_, modules_[i], unique(*bindings_[i], program_->module + ".ko"), kernel_.intern(program_->module), i == 0);
+    if (program_->module_data) model::init_module_data(kernel_, modules_[i], unique(*bindings_[i], program_->module + ".ko data"), i == 0);
+  }
 
   const auto& chardevs = program_->of(EntityKind::chardev);
   for (std::size_t i = 0; i < chardevs.size(); ++i) {
@@ -82,7 +86,8 @@ void World::setup(sim::Engine&) {
 
   const auto& allocations = program_->of(EntityKind::allocation);
   resize(allocations_, allocations.size() * bindings_.size());
-  rcu_callback_count_ = 0;
+  srcu_usages_.reset();
+  devres_lists_.reset();
   instance_count_ = 0;
   calls_.clear();
   removals_.clear();
@@ -99,7 +104,14 @@ void World::setup_binding(BindingInstance& b) {
   b.first_allocation = static_cast<std::uint32_t>(b.number * allocations.size());
   for (std::size_t i = 0; i < allocations.size(); ++i) {
     model::Allocation& a = allocations_[b.first_allocation + i];
-    model::init_allocation(kernel_, a, unique(b, allocations[i].name), kernel_.intern(allocations[i].name), b.binding.life, false);
+    const sim::NameId declared = kernel_.intern(allocations[i].name);
+    if (allocations[i].is_static) {
+      model::init_module_variable(*b.module, a, declared);
+    } else if (allocations[i].allocation != UINT32_MAX) {
+      model::init_embedded(a, allocations_[b.first_allocation + allocations[i].allocation].life, declared);
+    } else {
+      model::init_allocation(kernel_, a, unique(b, allocations[i].name), declared, b.binding.life, false);
+    }
     for (const FieldSpec& f : allocations[i].fields) model::add_field(kernel_, a, kernel_.intern(f.name), f.initial);
   }
   b.sources = {};
@@ -110,6 +122,7 @@ void World::setup_binding(BindingInstance& b) {
   for (std::size_t k = first_listed; k < entity_kinds; ++k) {
     const auto kind = static_cast<EntityKind>(k);
     const auto& specs = program_->of(kind);
+    if (specs.empty()) continue;
     ThingList& list = b.things.of(kind);
     list.resize(specs.size());
     for (std::uint32_t i = 0; i < specs.size(); ++i) {
@@ -121,13 +134,19 @@ void World::setup_binding(BindingInstance& b) {
     }
   }
   b.policy->init(kernel_, rcu_, unique(b, "policy"), b.resources);
+  if (program_->post_unbind != UINT32_MAX)
+    b.binding.post_unbind = [&b](model::Context& c) { b.world->call(c, b.world->program_->post_unbind, {.binding = &b}); };
   b.binding.before_devres = [&b](model::Context& c) { b.policy->resource().before_devres(c, b.resources); };
 }
 
 void World::lay_out(Instance& made, sim::NameId name) {
   const EntitySpec& memory = program_->of(EntityKind::allocation)[made.allocation];
   const sim::NameId declared = kernel_.intern(memory.name);
-  model::init_allocation(kernel_, made.memory, name, declared, made.binding->binding.life, false);
+  if (Instance* const parent = instance(made.parent)) {
+    model::init_embedded(made.memory, parent->memory.life, declared);
+  } else {
+    model::init_allocation(kernel_, made.memory, name, declared, made.binding->binding.life, false);
+  }
   for (const FieldSpec& f : memory.fields) model::add_field(kernel_, made.memory, kernel_.intern(f.name), f.initial);
   for (std::size_t k = first_listed; k < entity_kinds; ++k) {
     const auto kind = static_cast<EntityKind>(k);
@@ -142,6 +161,14 @@ void World::lay_out(Instance& made, sim::NameId name) {
       if (here(specs[i]))
         list.lay_out(n++, {*this, kernel_, *made.binding, specs[i], i, kernel_.member(name, kernel_.intern(specs[i].member)),
                            kernel_.intern(specs[i].name), made.memory.life, made.binding->callbacks, made.handle, true});
+  }
+  const auto& allocations = program_->of(EntityKind::allocation);
+  for (std::uint32_t i = 0; i < allocations.size(); ++i) {
+    if (allocations[i].allocation != made.allocation) continue;
+    const sim::NameId part = kernel_.member(name, kernel_.intern(allocations[i].member));
+    Instance& inside = next_instance(*made.binding, i, part);
+    inside.parent = made.handle;
+    lay_out(inside, part);
   }
 }
 

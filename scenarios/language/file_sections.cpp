@@ -42,6 +42,9 @@ void FileCompiler::read_kernel() {
   if (const Node n = kernel.find("unload_grace_period")) {
     if (const auto v = reader_.boolean(n, "true or false")) k.unload_grace_period = *v;
   }
+  if (const Node n = kernel.find("private_data_first")) {
+    if (const auto v = reader_.boolean(n, "true or false")) k.private_data_first = *v;
+  }
 }
 
 void FileCompiler::read_module() {
@@ -61,6 +64,8 @@ void FileCompiler::read_module() {
   by_name("probe", "_probe", program_->probe);
   by_name("remove", "_remove", program_->remove);
   by_name("exit", "_exit", program_->exit);
+  if (const Node n = m.find("post_unbind"))
+    if (const auto f = function(n)) program_->post_unbind = *f;
   if (program_->probe == UINT32_MAX)
     m.error(out, fmt::format("module '{}' has no probe function", program_->module),
             fmt::format("\"probe\": FUNCTION, or a function named '{}_probe'", program_->module));
@@ -105,6 +110,12 @@ void FileCompiler::read_run() {
     }
   } else {
     entities_.defaults_taken.emplace_back("under `timed`, removal starts within 100 ms of the binding (\"removal_after\")");
+  }
+  if (const Node n = run.find("fail_probe")) {
+    if (const auto v = reader_.integer(n, 0, 16, "how many calls of a probe fail for want of memory")) {
+      program_->kernel.faults = static_cast<std::uint32_t>(*v);
+      program_->kernel.fault_task_filter = true;
+    }
   }
   if (const Node n = run.find("remove_bound")) {
     if (const auto v = reader_.duration(n)) program_->remove_bound = *v;

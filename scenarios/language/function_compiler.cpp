@@ -178,6 +178,8 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
   i.execute = verb.execute;
   i.flags = verb.flags;
   i.acts = verb.acts;
+  i.error = verb.error;
+  program().parts = static_cast<std::uint8_t>(program().parts | verb.parts);
   const Node at = operand ? operand : step;
   switch (verb.operand) {
     case OperandKind::none:
@@ -267,6 +269,9 @@ bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, st
     case KeyKind::value:
       if (const auto x = value(v)) at(index).value = *x;
       break;
+    case KeyKind::old:
+      if (const auto x = value(v)) at(index).old = *x;
+      break;
     case KeyKind::function:
       if (const auto f = function(v)) at(index).function = *f;
       break;
@@ -293,6 +298,7 @@ bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, st
       break;
     case KeyKind::arguments: arguments(v, index); break;
     case KeyKind::fields:
+    case KeyKind::members:
     case KeyKind::registers:
     case KeyKind::owner:
     case KeyKind::custom: break;  // read when the thing was declared, or by the verb itself

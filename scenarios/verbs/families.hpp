@@ -15,6 +15,11 @@ inline Verb alias(std::string_view name, std::string_view of) {
   return v;
 }
 
+// Another list of devres than that of the device which is bound, for devm_*() verbs.
+constexpr KeySpec other_device{"dev", KeyKind::thing, false,
+                               "whose devres list, if not that of the device that is bound: one that device_initialize declares",
+                               EntityKind::device};
+
 // The verbs of one kind of thing, and what its model leaves out.
 struct VerbFamily {
   EntityKind entity;
@@ -51,10 +56,17 @@ struct VerbFamily {
 };
 
 std::vector<Verb> memory_verbs();
+std::vector<Verb> slab_verbs();
+std::vector<Verb> atomic_verbs();
+std::vector<Verb> refcount_verbs();
+std::vector<Verb> list_verbs();
+std::vector<Verb> id_table_verbs();
 std::vector<Verb> lock_verbs();
 std::vector<Verb> waiter_verbs();
 std::vector<Verb> rcu_verbs();
 std::vector<Verb> srcu_verbs();
+std::vector<Verb> devres_verbs();
+std::vector<Verb> device_verbs();
 std::vector<Verb> work_verbs();
 std::vector<Verb> delayed_work_verbs();
 std::vector<Verb> timer_verbs();

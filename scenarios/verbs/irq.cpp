@@ -10,8 +10,8 @@ std::uint32_t do_request(Frame& f, const Instruction& i, std::uint32_t next) {
   model::IrqLine& line = f.world.irq_line(i.operand.index);
   model::IrqAction& action = f.binding->things.get<EntityKind::irq>(i.operand.index);
   if (!model::request_irq(f.context, line, action)) return otherwise(f, i, next);
-  if (i.flags != 0 && !f.aborting())
-    model::devres_add(f.context, f.binding->binding,
+  if (model::Devres* list = i.flags != 0 && !f.aborting() ? devres_of(f, i) : nullptr)
+    model::devres_add(f.context, *list,
                       {&release, action.name, [&line, &action](model::Context& c) { model::free_irq(c, line, action); }, &action});
   return next;
 }
@@ -20,7 +20,10 @@ std::uint32_t do_free(Frame& f, const Instruction& i, std::uint32_t next) {
   model::IrqLine& line = f.world.irq_line(i.operand.index);
   model::IrqAction& action = f.binding->things.get<EntityKind::irq>(i.operand.index);
   // devm_free_irq() warns and returns if the node is gone.
-  if (i.flags != 0 && !model::devres_remove(f.context, f.binding->binding, &action)) return next;
+  if (i.flags != 0) {
+    model::Devres* list = devres_of(f, i);
+    if (list == nullptr || !model::devres_remove(f.context, *list, &action)) return next;
+  }
   model::free_irq(f.context, line, action);
   return next;
 }
@@ -33,6 +36,7 @@ Verb verb(std::string_view name, bool declares, Execute execute, std::uint8_t ma
   v.execute = execute;
   if (declares)
     v.keys = {{"fn", KeyKind::function, true, "the handler"}, {"else", KeyKind::otherwise, false, "where to go if the line is taken"}};
+  if (managed != 0) v.keys.push_back(other_device);
   v.flags = managed;
   v.models = managed != 0 ? "kernel/irq/devres.c, v6.18" : "kernel/irq/manage.c, v6.18";
   v.leaves_out = "shared lines, threaded handlers, masking, DEBUG_SHIRQ";
