@@ -31,18 +31,23 @@ void want(Node object, std::string_view key, Node::Kind kind, Diagnostics& out) 
   if (n && !n.is(kind)) n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), std::string(Node::kind_name(kind)));
 }
 
-void collect_forms(Node n, std::vector<std::string>& forms) {
+// The forms that steps name, in the order in which they do; those that a list of forms leaves out are mistakes.
+void collect_forms(Node n, std::vector<std::string>& forms, const std::vector<std::string>* listed, Diagnostics& out) {
   if (n.is(Node::Kind::array)) {
-    for (std::size_t i = 0; i < n.size(); ++i) collect_forms(n.at(i), forms);
+    for (std::size_t i = 0; i < n.size(); ++i) collect_forms(n.at(i), forms, listed, out);
   } else if (n.is(Node::Kind::object)) {
     for (std::size_t i = 0; i < n.size(); ++i) {
       const Node v = n.at(i);
       if (n.key(i) != "form") {
-        collect_forms(v, forms);
+        collect_forms(v, forms, listed, out);
         continue;
       }
       const auto add = [&](Node f) {
-        if (f.is(Node::Kind::string) && std::ranges::find(forms, f.string()) == forms.end()) forms.emplace_back(f.string());
+        if (!f.is(Node::Kind::string) || std::ranges::find(forms, f.string()) != forms.end()) return;
+        if (listed != nullptr)
+          f.error(out, fmt::format("'{}' is none of this file's forms", f.string()), fmt::format("one of: {}", join(*listed)),
+                  nearest_word(f.string(), *listed));
+        forms.emplace_back(f.string());
       };
       if (v.is(Node::Kind::string)) add(v);
       if (v.is(Node::Kind::array))
@@ -117,7 +122,7 @@ std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expect
 
 void check_structure(Node root, Diagnostics& out) {
   check_keys(root,
-             {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "modules", "functions", "run", "policies",
+             {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "forms", "modules", "functions", "run", "policies",
               "strategies", "expect"},
              {"name", "modules", "functions", "run"}, "a scenario", out);
   for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
@@ -154,8 +159,10 @@ void check_structure(Node root, Diagnostics& out) {
 }
 
 void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out) {
-  std::vector<std::string> forms;
-  collect_forms(s.document->root().find("functions"), forms);
+  const Node list = s.document->root().find("forms");
+  std::vector<std::string> forms = words(list, out, "an array of forms");
+  const std::vector<std::string> listed = forms;
+  collect_forms(s.document->root().find("functions"), forms, list ? &listed : nullptr, out);
   for (const std::string& f : options.forms) {
     if (std::ranges::find(forms, f) == forms.end())
       option_error(out, "--form", fmt::format("no form '{}' in {}", f, s.path), forms.empty() ? "this file has no forms" : join(forms),
