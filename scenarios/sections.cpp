@@ -122,8 +122,8 @@ std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expect
 
 void check_structure(Node root, Diagnostics& out) {
   check_keys(root,
-             {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "forms", "modules", "functions", "run", "policies",
-              "strategies", "expect"},
+             {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "forms", "modules", "functions", "run",
+              "policies", "strategies", "expect"},
              {"name", "modules", "functions", "run"}, "a scenario", out);
   for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
   for (const char* key : {"kernel", "params", "modules", "functions", "run"}) want(root, key, Node::Kind::object, out);

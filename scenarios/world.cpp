@@ -20,8 +20,8 @@ void Frame::leave_scopes(std::uint32_t depth) {
   }
 }
 
-std::uint32_t Frame::fail(const Instruction& i) {
-  result = i.error;
+std::uint32_t Frame::fail(const Instruction& i, int error) {
+  result = error;
   if (i.to != no_local) locals[i.to] = 0;
   if (i.target == no_target) return end_of_function;
   leave_scopes(i.depth);
@@ -40,7 +40,7 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
     const Instruction& i = f.code[pc];
     if (i.site != no_site) context.at(sites_[i.site]);
     if (i.error != 0 && model::should_fail(context)) {
-      pc = frame.fail(i);
+      pc = frame.fail(i, i.error);
       continue;
     }
     pc = i.execute(frame, i, pc + 1);
@@ -107,7 +107,13 @@ void World::hardware_entry(void* argument) {
 
 void World::probe(model::Context& context, BindingInstance& b) {
   const model::MakeItFail marked(context);
-  model::probe_device(context, b.binding, [&](model::Context& c) { return call(c, program_->probe, {.binding = &b}) == 0; });
+  static const model::Operation failed_op{.name = "really_probe: failed"};
+  if (model::probe_device(context, b.binding, [&](model::Context& c) { return call(c, program_->probe, {.binding = &b}) == 0; })) return;
+  if (context.aborting()) return;
+  // What the driver has not freed by now it never will.
+  sim::Step failed = context.make(failed_op);
+  failed.ends = b.binding.life;
+  engine_.step(failed);
 }
 
 void World::probe_entry(void* argument) {

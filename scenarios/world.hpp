@@ -76,8 +76,8 @@ class Frame {
   [[nodiscard]] bool aborting() const { return context.aborting(); }
   // Leaves `use` scopes until `depth` are open.
   void leave_scopes(std::uint32_t depth);
-  // Where to go on if `i` fails for want of memory: its `else`, or out of the function with its error.
-  std::uint32_t fail(const Instruction& i);
+  // Where to go on if `i` fails for want of memory: its `else`, or out of the function with the error.
+  std::uint32_t fail(const Instruction& i, int error);
 };
 
 // A stretch of an execution: the steps of `task` among the events first .. last-1. Not ended yet: last is UINT32_MAX.

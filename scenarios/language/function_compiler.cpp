@@ -293,8 +293,14 @@ bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, st
       break;
     case KeyKind::words: at(index).amount = file_.word_bits(key, v); break;
     case KeyKind::thing:
-      if (verb.operand == OperandKind::declaration) break;  // read when it was declared
-      if (auto o = entity(v, key.entity)) at(index).second = *o;
+      if (verb.operand == OperandKind::declaration) {  // looked up when all was declared
+        const Operand& self = at(index).operand;
+        if (self.kind != Operand::Kind::entity) break;
+        const auto& specs = entities().specs[static_cast<std::size_t>(verb.entity)];
+        if (const Operand* o = specs[self.index].thing(key.name)) at(index).second = *o;
+      } else if (auto o = entity(v, key.entity)) {
+        at(index).second = *o;
+      }
       break;
     case KeyKind::arguments: arguments(v, index); break;
     case KeyKind::fields:

@@ -29,9 +29,7 @@ template <auto function> std::uint32_t do_add(Frame& f, const Instruction& i, st
   model::Devres* list = devres_of(f, i);
   if (list == nullptr) return next;
   const int r = function(f.context, *list, node(f, i));
-  if (r == 0 || f.aborting()) return next;
-  f.result = r;
-  return i.target == no_target ? end_of_function : otherwise(f, i, next);
+  return r == 0 || f.aborting() ? next : f.fail(i, r);
 }
 
 template <auto function> std::uint32_t on_action(Frame& f, const Instruction& i, std::uint32_t next) {
@@ -49,9 +47,8 @@ template <auto function> std::uint32_t on_action(Frame& f, const Instruction& i,
 std::uint32_t do_open(Frame& f, const Instruction& i, std::uint32_t next) {
   const model::DevresGroup* g = thing<EntityKind::devres_group>(f, i);
   model::Devres* list = devres_of(f, i);
-  if (g == nullptr || list == nullptr || model::devres_open_group(f.context, *list, g) || f.aborting()) return next;
-  f.result = -12;  // -ENOMEM
-  return i.target == no_target ? end_of_function : otherwise(f, i, next);
+  constexpr int enomem = -12;
+  return g == nullptr || list == nullptr || model::devres_open_group(f.context, *list, g) || f.aborting() ? next : f.fail(i, enomem);
 }
 
 template <auto function> std::uint32_t on_group(Frame& f, const Instruction& i, std::uint32_t next) {

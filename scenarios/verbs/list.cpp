@@ -214,7 +214,7 @@ std::vector<Verb> id_table_verbs() {
   constexpr VerbFamily family{table, "ids above 63, ranges, cyclic allocation, marks, failure for want of memory"};
   constexpr std::string_view idr = "lib/idr.c, v6.18", xarray = "lib/xarray.c, v6.18";
   constexpr KeySpec ptr{"ptr", KeyKind::value, true, "what the id stands for: a pointer to memory, or NULL to reserve it"},
-      id{"id", KeyKind::old, true, "the id: an integer or a local"},
+      id{"index", KeyKind::old, true, "the id: an integer or a local"},
       full{"else", KeyKind::otherwise, false, "where to go if there is none"},
       to_id{"to", KeyKind::to, true, "local that receives the id, or an error"},
       to_ptr{"to", KeyKind::to, true, "local that receives the pointer, or NULL"},
