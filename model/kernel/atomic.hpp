@@ -1,9 +1,9 @@
 // Atomic operations on fields of memory: atomic_t, xchg() and cmpxchg(), bits.
 //
 // include/linux/atomic/atomic-instrumented.h, include/asm-generic/bitops/atomic.h and lock.h, v6.18. Each is one step and a marked access.
-// Those that answer a value are fully ordered, a cmpxchg() that finds another value aside; those that don't order nothing. The _lock form of
-// test_and_set_bit() acquires, clear_bit_unlock() releases. Left out: the 32 bits of an atomic_t (a field is a word of 64), the _relaxed,
-// _acquire and _release variants, non-atomic bit operations (__set_bit()), which are a load and a store.
+// Those that answer a value are fully ordered (here also a cmpxchg() that finds another value, which is not); those that don't order
+// nothing. The _lock form of test_and_set_bit() acquires, clear_bit_unlock() releases. Left out: the 32 bits of an atomic_t (a field is a
+// word of 64), the _relaxed, _acquire and _release variants, non-atomic bit operations (__set_bit()), which are a load and a store.
 #pragma once
 
 #include "unplug/model/kernel/memory.hpp"

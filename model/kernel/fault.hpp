@@ -1,8 +1,8 @@
 // Fault injection: calls that may fail for want of memory.
 //
 // lib/fault-inject.c and mm/failslab.c, v6.18 (should_fail()). Whether a call fails is a data choice, and calls fail at most as often in
-// one execution as KernelConfig::faults says: that bound belongs to the program. With none, nothing is asked and no step taken. With the task
-// filter only calls of tasks marked make-it-fail do. Left out: probabilities, intervals, filters by stack.
+// one execution as KernelConfig::faults says: that bound belongs to the program. With none, nothing is asked and no step taken. With the
+// task filter only calls of tasks that are marked ask. Left out: probabilities, intervals, filters by stack.
 #pragma once
 
 #include "unplug/model/context.hpp"

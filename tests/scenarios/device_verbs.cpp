@@ -33,7 +33,8 @@ TEST_CASE("devres: an action that is taken off is not called, one that is releas
 TEST_CASE("devres: a group is released apart, or forgotten") {
   Small s;
   s.probe =
-      R"({"devres_open_group": "g"}, {"devm_kzalloc": "a", "fields": {"n": 0}}, {"devres_close_group": "g"}, {"devm_kzalloc": "b", "fields": {"n": 0}})";
+      R"({"devres_open_group": "g"}, {"devm_kzalloc": "a", "fields": {"n": 0}}, {"devres_close_group": "g"},
+    {"devm_kzalloc": "b", "fields": {"n": 0}})";
   s.remove = R"({"devres_release_group": "g"}, {"READ_ONCE": "b.n", "to": "n"}, {"READ_ONCE": "a.n", "to": "n"})";
   CHECK(shows(s) == "use-after-free(a)@foo_remove");
   s.remove = R"({"devres_remove_group": "g"}, {"READ_ONCE": "a.n", "to": "n"}, {"devm_kfree": "a"}, {"READ_ONCE": "b.n", "to": "n"})";
@@ -57,10 +58,11 @@ TEST_CASE("devices: what is managed by another device goes when that one does, n
   CHECK(shows(s) == "");
 }
 
-TEST_CASE("devices: the last reference runs the release; unregistering waits for nobody who holds another") {
+TEST_CASE("devices: the last reference runs the release, unregistering waits for nobody who holds another") {
   Small s;
   s.probe =
-      R"({"kzalloc": "card", "fields": {"n": 0}}, {"device_initialize": "card.dev", "release": "card_release"}, {"device_add": "card.dev"})";
+      R"({"kzalloc": "card", "fields": {"n": 0}}, {"device_initialize": "card.dev", "release": "card_release"},
+    {"device_add": "card.dev"})";
   s.functions = R"(, "card_release": [{"container_of": "card.dev", "to": "c"}, {"kfree": "c"}], "foo_open": [{"get_device": "card.dev"}],
     "foo_release": [{"put_device": "card.dev"}])";
   s.fops = R"(, "open": "foo_open", "release": "foo_release")";
@@ -73,7 +75,7 @@ TEST_CASE("devices: the last reference runs the release; unregistering waits for
   CHECK(shows(s, "use-after-free(card)@foo_remove"));
 }
 
-TEST_CASE("driver data: the core clears it after the unbind; private data goes after devres, since 7.2 before") {
+TEST_CASE("driver data: the core clears it after the unbind, private data goes after devres, since 7.2 before") {
   Small s;
   s.module = R"(, "post_unbind": "foo_drop")";
   s.probe =
@@ -97,6 +99,7 @@ TEST_CASE("a probe that fails: devres unwinds what is managed, the driver has to
   s.probe = R"({"kzalloc": "priv", "fields": {"n": 0}}, {"devm_add_action_or_reset": "foo_free"}, {"devm_ioremap_resource": "bar0"})";
   CHECK(shows(s) == "");
   s.probe =
-      R"({"kzalloc": "priv", "fields": {"n": 0}}, {"devm_add_action": "foo_free", "else": [{"kfree": "priv"}, {"return": "-ENOMEM"}]}, {"devm_ioremap_resource": "bar0"})";
+      R"({"kzalloc": "priv", "fields": {"n": 0}}, {"devm_add_action": "foo_free", "else": [{"kfree": "priv"}, {"return": "-ENOMEM"}]},
+    {"devm_ioremap_resource": "bar0"})";
   CHECK(shows(s) == "");
 }

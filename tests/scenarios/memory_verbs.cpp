@@ -20,7 +20,7 @@ Small counted(const std::string& release) {
 
 }  // namespace
 
-TEST_CASE("kref: the release runs in whoever puts last, and finds its container; only kfree_rcu() covers who looks it up") {
+TEST_CASE("kref: the release runs in whoever puts last, and finds its container, only kfree_rcu() covers who looks it up") {
   CHECK(shows(counted(R"({"kfree_rcu": "p"})")) == "");
   CHECK(shows(counted(R"({"kfree": "p"})")) == "use-after-free(obj)@foo_ioctl");
 }
@@ -34,24 +34,26 @@ TEST_CASE("refcount_t: a count that is 0 is not counted up") {
   CHECK(shows(s) == "api-misuse(priv.users)@foo_ioctl, use-after-free(priv)@foo_ioctl");
 }
 
-TEST_CASE("percpu_ref: killed, tryget_live fails; the release says when nobody is left") {
+TEST_CASE("percpu_ref: killed, tryget_live fails, the release says when nobody is left") {
   Small s;
   s.module = R"(, "static": {"core": {"fields": {"n": 0}}})";
   s.probe = R"({"percpu_ref_init": "core.ref", "release": "foo_zero"}, {"init_completion": "core.done", "owner": "driver"},
     {"init_completion": "core.confirmed", "owner": "driver"}, {"kzalloc": "res", "fields": {"n": 0}})";
   s.ioctl =
-      R"({"percpu_ref_tryget_live": "core.ref", "else": "out"}, {"READ_ONCE": "res.n", "to": "n"}, {"percpu_ref_put": "core.ref"}, {"label": "out"})";
+      R"({"percpu_ref_tryget_live": "core.ref", "else": "out"}, {"READ_ONCE": "res.n", "to": "n"}, {"percpu_ref_put": "core.ref"},
+    {"label": "out"})";
   s.functions = R"(, "foo_zero": [{"complete": "core.done"}], "foo_confirm": [{"complete": "core.confirmed"}])";
   s.remove = R"({"percpu_ref_kill": "core.ref"}, {"wait_for_completion": "core.done"}, {"percpu_ref_exit": "core.ref"}, {"kfree": "res"})";
   CHECK(shows(s) == "");
   s.remove = R"({"percpu_ref_kill": "core.ref"}, {"kfree": "res"})";
   CHECK(shows(s) == "use-after-free(res)@foo_ioctl");
   s.remove =
-      R"({"percpu_ref_kill_and_confirm": "core.ref", "confirm": "foo_confirm"}, {"wait_for_completion": "core.confirmed"}, {"kfree": "res"})";
+      R"({"percpu_ref_kill_and_confirm": "core.ref", "confirm": "foo_confirm"}, {"wait_for_completion": "core.confirmed"},
+    {"kfree": "res"})";
   CHECK(shows(s) == "use-after-free(res)@foo_ioctl");  // confirmed is not drained
 }
 
-TEST_CASE("allocations with an else may fail; without one they don't") {
+TEST_CASE("allocations with an else may fail, without one they don't") {
   Small s;
   s.ioctl = R"({"kzalloc": "obj", "to": "p", "fields": {"n": 0}}, {"store": "p.n", "value": 1}, {"kfree": "p"})";
   CHECK(shows(s) == "");
@@ -60,12 +62,13 @@ TEST_CASE("allocations with an else may fail; without one they don't") {
   CHECK(shows(s) == "null-deref(n)@foo_ioctl");
 }
 
-TEST_CASE("slab caches: destroyed with objects left; and a callback that frees into one that is gone") {
+TEST_CASE("slab caches: destroyed with objects left, and a callback that frees into one that is gone") {
   Small s;
   s.probe = R"({"kmem_cache_create": "cache"})";
   s.functions = R"(, "obj_free": [{"container_of": "obj.rcu", "to": "p"}, {"kmem_cache_free": "p", "cache": "cache"}])";
   s.ioctl =
-      R"({"kmem_cache_zalloc": "obj", "cache": "cache", "to": "p", "members": {"rcu": "rcu_head"}}, {"call_rcu": "p.rcu", "fn": "obj_free"})";
+      R"({"kmem_cache_zalloc": "obj", "cache": "cache", "to": "p", "members": {"rcu": "rcu_head"}},
+    {"call_rcu": "p.rcu", "fn": "obj_free"})";
   s.remove = R"("rcu_barrier", {"kmem_cache_destroy": "cache"})";
   // remove() waits for no file: the ioctl may allocate behind the end of the cache.
   const std::string found = shows(s);
@@ -93,18 +96,20 @@ TEST_CASE("lists: what is on one is found, and only the safe loop survives its e
   CHECK(shows(s, "(dev.queue)@foo_ioctl"));  // nothing locks the list
 }
 
-TEST_CASE("lists: list_del() poisons, list_del_init() may be repeated; the first entry; an entry that was never on one") {
+TEST_CASE("lists: list_del() poisons, list_del_init() may be repeated, the first entry, an entry that was never on one") {
   Small s;
   s.module = R"(, "static": {"dev": {"members": {"node": "list_head", "ready": "LIST_HEAD_INIT"}}})";
   s.probe = R"({"INIT_LIST_HEAD": "dev.queue"})";
   s.ioctl =
-      R"({"list_add": "dev.node", "head": "dev.queue"}, {"list_del_init": "dev.node", "head": "dev.queue"}, {"list_del_init": "dev.node", "head": "dev.queue"},
+      R"({"list_add": "dev.node", "head": "dev.queue"}, {"list_del_init": "dev.node", "head": "dev.queue"},
+    {"list_del_init": "dev.node", "head": "dev.queue"},
     {"list_empty": "dev.queue", "to": "empty"}, {"if": "!empty", "do": [{"list_del": "dev.node", "head": "dev.queue"}]},
     {"list_first_entry_or_null": "dev.queue", "to": "p"}, {"if": "p", "do": [{"list_del": "dev.node", "head": "dev.queue"}]},
     {"list_del_init": "dev.ready", "head": "dev.queue"})";
   CHECK(shows(s) == "");
   s.ioctl =
-      R"({"list_add": "dev.node", "head": "dev.queue"}, {"list_del": "dev.node", "head": "dev.queue"}, {"list_del": "dev.node", "head": "dev.queue"})";
+      R"({"list_add": "dev.node", "head": "dev.queue"}, {"list_del": "dev.node", "head": "dev.queue"},
+    {"list_del": "dev.node", "head": "dev.queue"})";
   CHECK(shows(s) == "api-misuse(dev.queue)@foo_ioctl");
   s.ioctl = R"({"list_del": "dev.node", "head": "dev.queue"})";
   CHECK(shows(s) == "api-misuse(dev.queue)@foo_ioctl");
@@ -115,19 +120,21 @@ TEST_CASE("id tables: taking an entry out waits for nobody who has looked it up"
   s.module = R"(, "static": {"dev": {}})";
   s.probe = R"({"idr_init": "dev.idr"}, {"kzalloc": "obj", "fields": {"n": 0}}, {"idr_alloc": "dev.idr", "ptr": "obj", "to": "id"})";
   s.ioctl =
-      R"("rcu_read_lock", {"idr_find": "dev.idr", "index": 0, "to": "p"}, {"if": "p", "do": [{"READ_ONCE": "p.n", "to": "n"}]}, "rcu_read_unlock")";
+      R"("rcu_read_lock", {"idr_find": "dev.idr", "index": 0, "to": "p"}, {"if": "p", "do": [{"READ_ONCE": "p.n", "to": "n"}]},
+    "rcu_read_unlock")";
   s.remove = R"({"idr_remove": "dev.idr", "index": 0, "to": "q"}, {"kfree": "q"}, {"idr_destroy": "dev.idr"})";
   CHECK(shows(s) == "use-after-free(obj)@foo_ioctl");
   s.remove = R"({"idr_remove": "dev.idr", "index": 0, "to": "q"}, "synchronize_rcu_expedited", {"kfree": "q"}, {"idr_destroy": "dev.idr"})";
   CHECK(shows(s) == "");
   s.probe = R"({"xa_init": "dev.xa"}, {"kzalloc": "obj", "fields": {"n": 0}}, {"xa_alloc": "dev.xa", "ptr": "obj", "to": "id"})";
   s.ioctl =
-      R"("rcu_read_lock", {"xa_load": "dev.xa", "index": 0, "to": "p"}, {"if": "p", "do": [{"READ_ONCE": "p.n", "to": "n"}]}, "rcu_read_unlock")";
+      R"("rcu_read_lock", {"xa_load": "dev.xa", "index": 0, "to": "p"}, {"if": "p", "do": [{"READ_ONCE": "p.n", "to": "n"}]},
+    "rcu_read_unlock")";
   s.remove = R"({"xa_erase": "dev.xa", "index": 0, "to": "q"}, {"kfree_rcu": "q"}, {"xa_destroy": "dev.xa"})";
   CHECK(shows(s) == "");
 }
 
-TEST_CASE("structures in structures live as long as what they are in; container_of leads out of them") {
+TEST_CASE("structures in structures live as long as what they are in, container_of leads out of them") {
   Small s;
   s.ioctl = R"({"kzalloc": "ptp", "to": "p", "members": {"clock": {"fields": {"zombie": 0}}}}, {"kfree": "p"})";
   CHECK(shows(s) == "");
@@ -141,15 +148,18 @@ TEST_CASE("structures in structures live as long as what they are in; container_
   CHECK(shows(s) == "use-after-free(ptp)@foo_remove");
 }
 
-TEST_CASE("static variables of a module go with it") {
+TEST_CASE("static variables of a module go with it, and what is embedded in them") {
   Small s;
   s.removal = R"("rmmod")";
   s.module = R"(, "static": {"stats": {"fields": {"n": 0}}})";
-  s.probe = R"({"INIT_WORK": "work", "fn": "foo_work"}, {"schedule_work": "work"})";
   s.functions = R"(, "foo_work": [{"READ_ONCE": "stats.n", "to": "n"}])";
-  CHECK(shows(s, "execute-after-free(stats)@foo_work"));
+  s.probe = R"({"INIT_WORK": "stats.work", "fn": "foo_work"}, {"schedule_work": "stats.work"})";
+  CHECK(shows(s, "execute-after-free(foo)@process_one_work"));  // the worker looks at the item
+  s.probe = R"({"INIT_WORK": "work", "fn": "foo_work"}, {"schedule_work": "work"})";
+  CHECK(!shows(s, "execute-after-free(foo)@process_one_work"));
+  CHECK(shows(s, "execute-after-free(foo)@foo_work"));
   s.remove = R"({"cancel_work_sync": "work"})";
-  CHECK(!shows(s, "execute-after-free(stats)@foo_work"));
+  CHECK(!shows(s, "execute-after-free(foo)@foo_work"));
 }
 
 TEST_CASE("atomic operations: of many, one has it") {

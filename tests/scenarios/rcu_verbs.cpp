@@ -3,7 +3,7 @@
 
 using namespace unplug::scenarios::test;
 
-TEST_CASE("call_rcu() of a head in memory: its callback finds the container; a head that is pending is misuse; so is freed memory") {
+TEST_CASE("call_rcu() of a head in memory: its callback finds the container, a head that is pending is misuse, so is freed memory") {
   Small s;
   s.ioctl = R"({"kzalloc": "obj", "to": "p", "members": {"rcu": "rcu_head"}}, {"call_rcu": "p.rcu", "fn": "obj_free"})";
   s.functions = R"(, "obj_free": [{"container_of": "obj.rcu", "to": "p"}, {"kfree": "p"}])";

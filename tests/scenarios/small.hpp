@@ -23,7 +23,8 @@ struct Small {
       "functions": {{
         "foo_probe": [{}{}{{"misc_register": "foo0"}}], "foo_ioctl": [{}],
         "foo_remove": [{{"misc_deregister": "foo0"}}{}{}]{}}},
-      "run": {{"removal": {}{}, "removal_after": "0ms..1ms", "tasks": {{"user": {{"count": {}, "do": [{{"open": "foo0", "to": "fd"}}, {{"ioctl": "fd"}}, {{"close": "fd"}}]}}{}}}}},
+      "run": {{"removal": {}{}, "removal_after": "0ms..1ms", "tasks": {{"user": {{"count": {}, "do": [{{"open": "foo0", "to": "fd"}},
+    {{"ioctl": "fd"}}, {{"close": "fd"}}]}}{}}}}},
       "policies": ["none"], "strategies": ["dpor"]}})",
                        fops, module, sections, probe, probe.empty() ? "" : ", ", ioctl, remove.empty() ? "" : ", ", remove, functions,
                        removal, run, users, tasks);
