@@ -14,7 +14,7 @@ const Callback& action(const Frame& f, const Instruction& i) {
   const Handle data = value(f, i);
   auto& all = f.binding->callbacks;
   const auto found = std::ranges::find_if(all, [&](const Callback& c) { return c.function == i.function && c.self == data; });
-  return found != all.end() ? *found : all.emplace_back(f.binding, i.function, data);
+  return found != all.end() ? *found : all.emplace_back(Callback{f.binding, i.function, data});
 }
 
 model::DevresNode node(const Frame& f, const Instruction& i) {

@@ -25,8 +25,10 @@ template <> std::unique_ptr<ThingList> make_things<EntityKind::kthread>() { retu
 
 std::vector<Verb> kthread_verbs() {
   return {
-      family.declares("kthread_run", do_run, {{"fn", KeyKind::function, true, "the thread's function"}}, "kthread_run, v6.18",
-                      "declares a kernel thread and starts it"),
+      family.declares(
+          "kthread_run", do_run,
+          {{"fn", KeyKind::function, true, "the thread's function"}, {"else", KeyKind::otherwise, false, "where to go if it fails"}},
+          "kthread_run, v6.18", "declares a kernel thread and starts it"),
       family.on_thing("kthread_should_stop", on<EntityKind::kthread, model::kthread_should_stop>,
                       {{"to", KeyKind::to, true, "local that receives 1 or 0"}}, "kthread_should_stop, v6.18",
                       "in the thread: whether it is to return"),

@@ -15,7 +15,7 @@ template <auto function> std::uint32_t do_call(Frame& f, const Instruction& i, s
   model::RcuHead* h = thing<EntityKind::rcu_head>(f, i);
   if (h == nullptr) return next;
   h->rcu.body = &World::callback_entry;
-  h->rcu.argument = &f.binding->callbacks.emplace_back(f.binding, i.function, container_of(f, i.operand));
+  h->rcu.argument = &f.binding->callbacks.emplace_back(Callback{f.binding, i.function, container_of(f, i.operand)});
   function(f.context, f.world.rcu(), h->rcu);
   return next;
 }

@@ -24,7 +24,7 @@ std::uint32_t do_kill_and_confirm(Frame& f, const Instruction& i, std::uint32_t 
   model::PercpuRef* r = thing<EntityKind::percpu_ref>(f, i);
   if (r == nullptr) return next;
   r->confirm = &World::callback_entry;
-  r->confirm_argument = &f.binding->callbacks.emplace_back(f.binding, i.function, container_of(f, i.operand));
+  r->confirm_argument = &f.binding->callbacks.emplace_back(Callback{f.binding, i.function, container_of(f, i.operand)});
   model::percpu_ref_kill(f.context, *r);
   return next;
 }

@@ -18,7 +18,7 @@ std::uint32_t do_call(Frame& f, const Instruction& i, std::uint32_t next) {
   model::RcuHead* h = s == nullptr ? nullptr : thing<EntityKind::rcu_head>(f, i.second);
   if (h == nullptr) return next;
   h->srcu.body = &World::callback_entry;
-  h->srcu.argument = &f.binding->callbacks.emplace_back(f.binding, i.function, container_of(f, i.second));
+  h->srcu.argument = &f.binding->callbacks.emplace_back(Callback{f.binding, i.function, container_of(f, i.second)});
   model::call_srcu(f.context, *s, h->srcu);
   return next;
 }
