@@ -37,8 +37,9 @@ struct KernelConfig {
   Iommu iommu = Iommu::none;                  // what becomes of DMA to an address that was unmapped; decides what is said of it, no step
   bool private_data_first = false;            // device_unbind_cleanup() drops private data before devres (since 7.2), not after
   FreedText freed_text = FreedText::unmapped;
-  std::uint32_t faults = 0;       // calls that may fail for want of memory fail at most this often in one execution
-  sim::Duration step_cost = 200;  // ns of CPU time that a step takes under `timed`
+  std::uint32_t faults = 0;        // calls that may fail for want of memory fail at most this often in one execution
+  bool fault_task_filter = false;  // only in tasks that are marked (fault.hpp)
+  sim::Duration step_cost = 200;   // ns of CPU time that a step takes under `timed`
 
   [[nodiscard]] sim::Duration jiffy() const { return sim::second / hz; }
 };

@@ -116,6 +116,7 @@ class Context {
   // The binding that the innermost function runs for; none: no matter.
   [[nodiscard]] LifetimeId binding() const { return binding_; }
 
+  bool make_it_fail = false;  // see fault.hpp
   // State of RCU readers, kept per task: nested sections take no step.
   unsigned rcu_nesting = 0;
   std::uint64_t rcu_section = 0;

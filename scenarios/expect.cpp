@@ -110,6 +110,13 @@ ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vec
     for (const PolicyFile& p : s.policies) run.push_back(p.name);
     check_words(n.find("policy"), run, out, "policy '{}' is not run by this file", fmt::format("one of: {}", fmt::join(run, ", ")));
   }
+  row.removals = words(n.find("removal"), out, "a way of removal: \"unbind\", \"unbind+rmmod\"");
+  if (options.removal.empty()) {
+    std::vector<std::string> ways;
+    for (const Member& m : s.members)
+      if (const std::string way = removal_name(m.removal); std::ranges::find(ways, way) == ways.end()) ways.push_back(way);
+    check_words(n.find("removal"), ways, out, "nothing is removed by '{}' in this file", fmt::format("one of: {}", fmt::join(ways, ", ")));
+  }
   row.must = patterns(n.find("must"), classes, out);
   row.may = patterns(n.find("may"), classes, out);
   row.forbid = patterns(n.find("forbid"), classes, out);
@@ -162,7 +169,7 @@ void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out
   for (const model::ViolationClassInfo& c : model::violation_classes()) classes.emplace_back(c.name);
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Node n = list.at(i);
-    if (!check_keys(n, {"form", "policy", "params", "must", "may", "forbid", "evidence", "executions", "states", "why"}, {},
+    if (!check_keys(n, {"form", "policy", "removal", "params", "must", "may", "forbid", "evidence", "executions", "states", "why"}, {},
                     "an expectation", out))
       continue;
     s.expect.push_back(read_row(s, options, classes, n, out));

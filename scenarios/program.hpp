@@ -95,7 +95,7 @@ enum class Flow : std::uint8_t {
 struct Instruction {
   Execute execute = nullptr;
   Operand operand, second;  // second: a key of kind `thing`
-  Value value;
+  Value value, old;         // old: a key of kind `old`
   Condition condition;
   std::uint32_t to = no_local;                             // local that receives the result
   std::uint32_t other = no_local;                          // a second local (an index, ...)
@@ -112,6 +112,7 @@ struct Instruction {
   std::uint8_t flags = 0;                                  // verb-specific
   Flow flow = Flow::on;
   bool acts = false;  // driver code has begun to act once it has run
+  int error = 0;      // what it answers where it fails for want of memory; 0: it doesn't
 };
 
 struct Function {
@@ -129,12 +130,17 @@ struct SiteSpec {
   bool driver = true;
 };
 
+// What a World has only for programs that use it.
+namespace part {
+inline constexpr std::uint8_t kfree_rcu = 1, srcu_callbacks = 2, drvdata = 4;
+}
+
 struct FieldSpec {
   std::string name;
   std::uint64_t initial = 0;
 };
 
-// Everything a binding owns, by kind; `allocation` is the memory it is embedded in (UINT32_MAX: none).
+// Everything a binding owns, by kind; `allocation` is the memory it is embedded in (UINT32_MAX: none), also of memory in memory.
 struct EntitySpec {
   std::string name;    // "priv.lock"
   std::string member;  // "lock"
@@ -145,6 +151,7 @@ struct EntitySpec {
   std::uint8_t flags = 0;                     // of the verb that declares it
   bool from_start = false;                    // allocation: shared memory outside of any driver, or what a policy keeps
   bool of_policy = false;                     // declared by a policy: no source of concurrency of the driver
+  bool is_static = false;                     // memory: the module's data
   // What else the declaration says, by key: numbers (words and flags are bits), functions, things it refers to.
   std::vector<std::pair<std::string_view, std::uint64_t>> numbers;
   std::vector<std::pair<std::string_view, std::uint32_t>> functions;
@@ -222,7 +229,7 @@ struct Program {
   std::string scenario, module;
   model::KernelConfig kernel;
   FopsOwner owner = FopsOwner::policy;
-  std::uint32_t probe = UINT32_MAX, remove = UINT32_MAX, exit = UINT32_MAX;
+  std::uint32_t probe = UINT32_MAX, remove = UINT32_MAX, exit = UINT32_MAX, post_unbind = UINT32_MAX;
   std::uint32_t open = UINT32_MAX, ioctl = UINT32_MAX, release = UINT32_MAX;
   std::vector<Function> functions;
   std::vector<SiteSpec> sites;
@@ -243,6 +250,8 @@ struct Program {
   // it has no such thing.
   std::array<std::uint32_t, hook_count> hooks = none<hook_count>();
   std::array<std::uint32_t, policy_states> state = none<policy_states>();
+  bool module_data = false;  // the module declares static memory
+  std::uint8_t parts = 0;    // part::...
 
   template <std::size_t n> [[nodiscard]] static constexpr std::array<std::uint32_t, n> none() {
     std::array<std::uint32_t, n> a{};

@@ -31,8 +31,8 @@ struct Pattern {
 
 // One closed-world row.
 struct ExpectRow {
-  std::vector<std::string> forms, policies;   // empty: all
-  std::map<std::string, std::string> params;  // member must have these values (JSON text)
+  std::vector<std::string> forms, policies, removals;  // empty: all; removals by name: "unbind+rmmod"
+  std::map<std::string, std::string> params;           // member must have these values (JSON text)
   std::vector<Pattern> must, may, forbid;
   std::string evidence;                             // "", "sampled", "bounded", "exhaustive"
   std::optional<std::uint64_t> executions, states;  // how many of them there are, exactly

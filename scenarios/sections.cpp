@@ -31,18 +31,23 @@ void want(Node object, std::string_view key, Node::Kind kind, Diagnostics& out) 
   if (n && !n.is(kind)) n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), std::string(Node::kind_name(kind)));
 }
 
-void collect_forms(Node n, std::vector<std::string>& forms) {
+// The forms that steps name, in the order in which they do; those that a list of forms leaves out are mistakes.
+void collect_forms(Node n, std::vector<std::string>& forms, const std::vector<std::string>* listed, Diagnostics& out) {
   if (n.is(Node::Kind::array)) {
-    for (std::size_t i = 0; i < n.size(); ++i) collect_forms(n.at(i), forms);
+    for (std::size_t i = 0; i < n.size(); ++i) collect_forms(n.at(i), forms, listed, out);
   } else if (n.is(Node::Kind::object)) {
     for (std::size_t i = 0; i < n.size(); ++i) {
       const Node v = n.at(i);
       if (n.key(i) != "form") {
-        collect_forms(v, forms);
+        collect_forms(v, forms, listed, out);
         continue;
       }
       const auto add = [&](Node f) {
-        if (f.is(Node::Kind::string) && std::ranges::find(forms, f.string()) == forms.end()) forms.emplace_back(f.string());
+        if (!f.is(Node::Kind::string) || std::ranges::find(forms, f.string()) != forms.end()) return;
+        if (listed != nullptr)
+          f.error(out, fmt::format("'{}' is none of this file's forms", f.string()), fmt::format("one of: {}", join(*listed)),
+                  nearest_word(f.string(), *listed));
+        forms.emplace_back(f.string());
       };
       if (v.is(Node::Kind::string)) add(v);
       if (v.is(Node::Kind::array))
@@ -143,8 +148,8 @@ std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expect
 
 void check_structure(Node root, Diagnostics& out) {
   check_keys(root,
-             {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "shared", "modules", "functions", "run",
-              "final", "policies", "strategies", "expect"},
+             {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "forms", "shared", "modules", "functions",
+              "run", "final", "policies", "strategies", "expect"},
              {"name", "run"}, "a scenario", out);
   const bool threads = root.find("run").is(Node::Kind::object) && root.find("run").find("threads");
   for (const char* key : {"modules", "functions"})
@@ -154,13 +159,13 @@ void check_structure(Node root, Diagnostics& out) {
   if (const Node k = root.find("kernel"); k.is(Node::Kind::object))
     check_keys(k,
                {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period", "irq_is_rcu_reader",
-                "DEBUG_SHIRQ", "keventd"},
+                "DEBUG_SHIRQ", "keventd", "private_data_first"},
                {}, "the kernel configuration", out);
   if (const Node m = root.find("modules"); m.is(Node::Kind::object)) {
     if (m.size() != 1)
       m.error(out, fmt::format("found {} modules", m.size()), "one module: the driver under test (the core's module is the policy's)");
     for (std::size_t i = 0; i < m.size(); ++i) {
-      check_keys(m.at(i), {"probe", "remove", "exit", "fops"}, {}, "a module", out);
+      check_keys(m.at(i), {"probe", "remove", "exit", "post_unbind", "static", "fops"}, {}, "a module", out);
       if (const Node fops = m.at(i).is(Node::Kind::object) ? m.at(i).find("fops") : Node{})
         check_keys(fops, {"owner", "open", "unlocked_ioctl", "release"}, {}, "fops", out);
     }
@@ -172,7 +177,7 @@ void check_structure(Node root, Diagnostics& out) {
         f.at(i).error(out, fmt::format("function '{}' is {}", f.key(i), Node::kind_name(f.at(i).kind())), "an array of steps");
   }
   if (const Node r = root.find("run"); r.is(Node::Kind::object)) {
-    check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "tasks", "threads"}, {}, "run", out);
+    check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "fail_probe", "tasks", "threads"}, {}, "run", out);
     for (const char* key : {"removal", "tasks"})
       if (root.find("modules") && !r.find(key)) r.error(out, fmt::format("run needs the key '{}'", key));
     check_threads(r.find("threads"), out);
@@ -189,8 +194,11 @@ void check_structure(Node root, Diagnostics& out) {
 }
 
 void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out) {
-  std::vector<std::string> forms;
-  for (const char* section : {"functions", "run", "final"}) collect_forms(s.document->root().find(section), forms);
+  const Node list = s.document->root().find("forms");
+  std::vector<std::string> forms = words(list, out, "an array of forms");
+  const std::vector<std::string> listed = forms;
+  for (const char* section : {"functions", "run", "final"})
+    collect_forms(s.document->root().find(section), forms, list ? &listed : nullptr, out);
   for (const std::string& f : options.forms) {
     if (std::ranges::find(forms, f) == forms.end())
       option_error(out, "--form", fmt::format("no form '{}' in {}", f, s.path), forms.empty() ? "this file has no forms" : join(forms),

@@ -13,6 +13,20 @@
 
 namespace unplug::scenarios {
 
+// What the things of an execution need besides themselves, handed out one by one and used again by the next execution.
+template <class T> class Pool {
+ public:
+  void reset() { used_ = 0; }
+  T& next() {
+    if (used_ == list_.size()) list_.emplace_back();
+    return list_[used_++];
+  }
+
+ private:
+  std::deque<T> list_;
+  std::size_t used_ = 0;
+};
+
 class World;
 class ThingTable;
 struct BindingInstance;

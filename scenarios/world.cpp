@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/kernel/fault.hpp"
+
 namespace unplug::scenarios {
 namespace {
 
@@ -16,6 +18,14 @@ void Frame::leave_scopes(std::uint32_t depth) {
     const Scope& s = scopes[--scope_count];
     if (!aborting()) binding->policy->resource().release(context, *s.resource, s.token);
   }
+}
+
+std::uint32_t Frame::fail(const Instruction& i, int error) {
+  result = error;
+  if (i.to != no_local) locals[i.to] = 0;
+  if (i.target == no_target) return end_of_function;
+  leave_scopes(i.depth);
+  return i.target;
 }
 
 int World::call(model::Context& context, std::uint32_t number, const Caller& caller) {
@@ -46,6 +56,10 @@ void World::run(Frame& frame, std::uint32_t from, std::uint32_t to) {
   for (std::uint32_t pc = from; pc != to && pc < code.size() && !frame.aborting();) {
     const Instruction& i = code[pc];
     if (i.site != no_site) frame.context.at(sites_[i.site]);
+    if (i.error != 0 && model::should_fail(frame.context)) {
+      pc = frame.fail(i, i.error);
+      continue;
+    }
     pc = i.execute(frame, i, pc + 1);
     if (i.acts && frame.function->driver && frame.file != nullptr) frame.file->acted = true;
   }
@@ -158,7 +172,14 @@ void World::on_cpu(model::Context& context, std::uint32_t task) {
 }
 
 void World::probe(model::Context& context, BindingInstance& b) {
-  model::probe_device(context, b.binding, [&](model::Context& c) { return call(c, program_->probe, {.binding = &b}) == 0; });
+  const model::MakeItFail marked(context);
+  static const model::Operation failed_op{.name = "really_probe: failed"};
+  if (model::probe_device(context, b.binding, [&](model::Context& c) { return call(c, program_->probe, {.binding = &b}) == 0; })) return;
+  if (context.aborting()) return;
+  // What the driver has not freed by now it never will.
+  sim::Step failed = context.make(failed_op);
+  failed.ends = b.binding.life;
+  engine_.step(failed);
 }
 
 void World::probe_entry(void* argument) {
@@ -258,13 +279,19 @@ Instance* World::instance(Handle handle) {
 }
 
 Instance& World::new_instance(BindingInstance& b, std::uint32_t allocation) {
+  const sim::NameId unique = engine_.own_name(program_->of(EntityKind::allocation)[allocation].name);
+  Instance& made = next_instance(b, allocation, unique);
+  made.parent = 0;
+  lay_out(made, unique);
+  return made;
+}
+
+Instance& World::next_instance(BindingInstance& b, std::uint32_t allocation, sim::NameId unique) {
   if (instance_count_ == instances_.size()) instances_.emplace_back();
   Instance& made = instances_[instance_count_++];
   made.binding = &b;
   made.allocation = allocation;
-  const sim::NameId unique = engine_.own_name(program_->of(EntityKind::allocation)[allocation].name);
   made.handle = engine_.names().hash(unique) | Handle{1} << 63U;
-  lay_out(made, unique);
   return made;
 }
 
@@ -276,6 +303,24 @@ void World::new_file_state(BindingInstance& b, const model::File& file) {
 Handle World::file_state(const model::File& file) const {
   const auto found = std::ranges::find(file_states_, file.memory.life, &std::pair<sim::LifetimeId, Handle>::first);
   return found == file_states_.end() ? 0 : found->second;
+}
+
+Handle World::handle_of(const model::Allocation* memory) const {
+  if (memory == nullptr) return 0;
+  for (std::size_t i = 0; i < instance_count_; ++i)
+    if (&instances_[i].memory == memory) return instances_[i].handle;
+  for (std::size_t i = 0; i < allocations_.size(); ++i)
+    if (&allocations_[i] == memory) return i + 1;
+  return 0;
+}
+
+Handle World::container(Handle embedded, std::uint32_t declared) const {
+  const auto& specs = program_->of(EntityKind::allocation);
+  if (embedded != 0 && embedded <= allocations_.size())
+    return (embedded - 1) % specs.size() == declared ? embedded - declared + specs[declared].allocation : 0;
+  for (std::size_t i = 0; i < instance_count_; ++i)
+    if (instances_[i].handle == embedded && instances_[i].allocation == declared) return instances_[i].parent;
+  return 0;
 }
 
 bool World::within_limit(const Instruction& i) {
@@ -290,15 +335,6 @@ bool World::within_limit(const Instruction& i) {
 void World::report_null(const Operand& o) {
   kernel_.report(model::ViolationClass::null_deref, kernel_.intern(o.name),
                  fmt::format("'{}' is reached through a pointer that is NULL", o.name));
-}
-
-model::RcuCallback& World::new_callback(BindingInstance& b, std::uint32_t function) {
-  if (rcu_callback_count_ == rcu_callbacks_.size()) rcu_callbacks_.emplace_back();
-  model::RcuCallback& c = rcu_callbacks_[rcu_callback_count_++];
-  c.task_name = engine_.own_name("rcu callback");
-  c.body = &World::callback_entry;
-  c.argument = &b.file_callbacks[function];
-  return c;
 }
 
 void World::file_opened(TaskState& task, std::uint32_t file) {

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "unplug/model/kernel/chardev.hpp"
+#include "unplug/model/kernel/kfree_rcu.hpp"
+#include "unplug/model/kernel/srcu_callback.hpp"
 #include "unplug/model/kernel/workqueue_struct.hpp"
 #include "unplug/model/policy.hpp"
 #include "unplug/scenarios/program.hpp"
@@ -36,7 +38,7 @@ struct BindingInstance {
   ThingTable things;
   std::vector<model::Resource> resources;  // one per mapping
   std::deque<Callback> file_callbacks;     // by function: of file operations and RCU callbacks, which belong to no thing
-  std::deque<Callback> callbacks;          // of things
+  std::deque<Callback> callbacks;          // of things, and of calls that name a function
   Handle policy_state = 0;                 // what a policy in steps keeps for the binding,
   std::vector<Handle> resource_states;     // and for each resource
   std::uint32_t first_allocation = 0;      // handles of declared allocations are consecutive
@@ -47,6 +49,7 @@ struct Instance {
   BindingInstance* binding = nullptr;
   std::uint32_t allocation = 0;  // as declared
   Handle handle = 0;
+  Handle parent = 0;  // memory that it is embedded in; 0: an allocation of its own
   model::Allocation memory;
   ThingTable things;  // numbered among those of one kind that are embedded in this memory
 };
@@ -78,6 +81,8 @@ class Frame {
   [[nodiscard]] bool aborting() const { return context.aborting(); }
   // Leaves `use` scopes until `depth` are open.
   void leave_scopes(std::uint32_t depth);
+  // Where to go on if `i` fails for want of memory: its `else`, or out of the function with the error.
+  std::uint32_t fail(const Instruction& i, int error);
 };
 
 // A stretch of an execution: the steps of `task` among the events first .. last-1. Not ended yet: last is UINT32_MAX.
@@ -94,7 +99,6 @@ struct TaskState {
   std::deque<model::File> files;
   bool ended = false;                                     // a thread that has run its course
   std::array<std::uint64_t, Frame::max_locals> locals{};  // which it ended with
-  std::vector<std::uint32_t> open_since;                  // by file: number of its interval in World::files_open(), plus one; 0: not open
   std::vector<std::uint32_t> open_since;                  // by file: number of its interval in World::files_open(), plus one; 0: not open
   model::IrqHere here;                                    // of hardware whose interrupts come on the CPU of another task
   model::CpuInterrupts interrupts;                        // what comes on its own
@@ -171,8 +175,15 @@ class World final : public sim::Program {
   bool within_limit(const Instruction& i);
   // The pointer that was followed is NULL, or points to something without such a member.
   void report_null(const Operand& o);
-  // A callback of call_rcu() that will run `function` of `binding`.
-  model::RcuCallback& new_callback(BindingInstance& b, std::uint32_t function);
+  // The pointer to memory; the inverse of allocation().
+  [[nodiscard]] Handle handle_of(const model::Allocation* memory) const;
+  // The memory that `embedded` is embedded in, `embedded` as declared being number `declared`; 0: it points to no such thing.
+  [[nodiscard]] Handle container(Handle embedded, std::uint32_t declared) const;
+  [[nodiscard]] model::KvfreeRcu& kvfree_rcu() { return kvfree_rcu_; }
+  [[nodiscard]] model::Device& device() { return device_; }
+  // For things to be laid out: what they have beside them.
+  model::SrcuUsage& new_srcu_usage() { return srcu_usages_.next(); }
+  model::Devres& new_devres() { return devres_lists_.next(); }
 
   // --- For reports: which sites were taken, over all executions of this world.
   [[nodiscard]] const std::vector<bool>& sites_seen() const { return sites_seen_; }
@@ -209,6 +220,7 @@ class World final : public sim::Program {
   void lay_out(Instance& instance, sim::NameId unique);
   void setup_shared(std::uint32_t number);
   [[nodiscard]] std::uint64_t final_value(const FinalTerm& term) const;
+  Instance& next_instance(BindingInstance& b, std::uint32_t allocation, sim::NameId unique);
   static void user_entry(void* argument);
   static void thread_entry(void* argument);
   static void hardware_entry(void* argument);
@@ -244,8 +256,9 @@ class World final : public sim::Program {
   std::vector<std::pair<sim::LifetimeId, Handle>> file_states_;  // by the life of struct file
   std::deque<TaskState> tasks_;
   std::array<model::CpuInterrupts, 2> own_interrupts_;  // of the tasks that probe and remove
-  std::deque<model::RcuCallback> rcu_callbacks_;
-  std::uint32_t rcu_callback_count_ = 0;
+  model::KvfreeRcu kvfree_rcu_;                         // made for programs that use it
+  Pool<model::SrcuUsage> srcu_usages_;
+  Pool<model::Devres> devres_lists_;
   std::vector<std::uint32_t> limits_;  // by task and number of the instruction
 };
 

@@ -70,8 +70,12 @@ void World::setup(sim::Engine&) {
   model::init_mutex(kernel_, module_mutex_, kernel_.intern(mutex), kernel_.intern(mutex), {});
   const sim::NameId device_name = kernel_.intern(program_->module + " device");
   model::init_device(kernel_, device_, device_name, device_name);
-  for (std::uint32_t i = 0; i < modules_.size(); ++i)
+  if ((program_->parts & part::drvdata) != 0) model::init_drvdata(kernel_, device_, kernel_.intern(program_->module + " drvdata"));
+  if ((program_->parts & part::kfree_rcu) != 0) model::init_kvfree_rcu(kernel_, kvfree_rcu_, rcu_);
+  for (std::uint32_t i = 0; i < modules_.size(); ++i) {
     model::init_module(kernel_, modules_[i], unique(*bindings_[i], program_->module + ".ko"), kernel_.intern(program_->module), i == 0);
+    if (program_->module_data) model::init_module_data(kernel_, modules_[i], unique(*bindings_[i], program_->module + ".ko data"), i == 0);
+  }
 
   const auto& chardevs = program_->of(EntityKind::chardev);
   for (std::size_t i = 0; i < chardevs.size(); ++i) {
@@ -89,7 +93,8 @@ void World::setup(sim::Engine&) {
 
   const auto& allocations = program_->of(EntityKind::allocation);
   resize(allocations_, allocations.size() * bindings_.size());
-  rcu_callback_count_ = 0;
+  srcu_usages_.reset();
+  devres_lists_.reset();
   instance_count_ = 0;
   file_states_.clear();
   calls_.clear();
@@ -142,7 +147,14 @@ void World::setup_binding(BindingInstance& b) {
       setup_shared(static_cast<std::uint32_t>(i));
       continue;
     }
-    model::init_allocation(kernel_, a, unique(b, allocations[i].name), kernel_.intern(allocations[i].name), b.binding.life, false);
+    const sim::NameId declared = kernel_.intern(allocations[i].name);
+    if (allocations[i].is_static) {
+      model::init_module_variable(*b.module, a, declared);
+    } else if (allocations[i].allocation != UINT32_MAX) {
+      model::init_embedded(a, allocations_[b.first_allocation + allocations[i].allocation].life, declared);
+    } else {
+      model::init_allocation(kernel_, a, unique(b, allocations[i].name), declared, b.binding.life, false);
+    }
     for (const FieldSpec& f : allocations[i].fields) model::add_field(kernel_, a, kernel_.intern(f.name), f.initial);
   }
   b.sources = {};
@@ -166,6 +178,8 @@ void World::setup_binding(BindingInstance& b) {
   }
   set_up_policy_state(*this, b);
   b.policy->init(kernel_, rcu_, unique(b, "policy"), b.resources);
+  if (program_->post_unbind != UINT32_MAX)
+    b.binding.post_unbind = [&b](model::Context& c) { b.world->call(c, b.world->program_->post_unbind, {.binding = &b}); };
   b.binding.before_devres = [&b](model::Context& c) { b.policy->resource().before_devres(c, b.resources); };
 }
 
@@ -194,6 +208,8 @@ void World::lay_out(Instance& made, sim::NameId name) {
   if (memory.from_start) {  // words, with nothing that could end
     made.memory = {};
     made.memory.name = declared;
+  } else if (Instance* const parent = instance(made.parent)) {
+    model::init_embedded(made.memory, parent->memory.life, declared);
   } else {
     // It may outlive its binding, as what an open file refers to does; not its module.
     model::init_allocation(kernel_, made.memory, name, declared, memory.of_policy ? sim::LifetimeId{} : made.binding->module->text, false);
@@ -212,6 +228,14 @@ void World::lay_out(Instance& made, sim::NameId name) {
       if (here(specs[i]))
         list.lay_out(n++, {*this, kernel_, *made.binding, specs[i], i, kernel_.member(name, kernel_.intern(specs[i].member)),
                            kernel_.intern(specs[i].name), made.memory.life, made.binding->callbacks, made.handle, true, made.things});
+  }
+  const auto& allocations = program_->of(EntityKind::allocation);
+  for (std::uint32_t i = 0; i < allocations.size(); ++i) {
+    if (allocations[i].allocation != made.allocation) continue;
+    const sim::NameId part = kernel_.member(name, kernel_.intern(allocations[i].member));
+    Instance& inside = next_instance(*made.binding, i, part);
+    inside.parent = made.handle;
+    lay_out(inside, part);
   }
 }
 

@@ -60,6 +60,10 @@ bool devm_kzalloc(Context& context, Devres& d, Allocation& a);
 // Misuse if it isn't the list's, or not any more.
 void devm_kfree(Context& context, Devres& d, Allocation& a);
 
+// Something to tell a group by, for who has nothing else.
+struct DevresGroup {
+  NameId name;
+};
 // --- Groups. `id`: any address; null is the latest that is still open. What doesn't exist is misuse.
 // false: no memory.
 bool devres_open_group(Context& context, Devres& d, const void* id);

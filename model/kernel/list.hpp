@@ -14,7 +14,8 @@ namespace unplug::model {
 
 struct ListEntry {
   NameId name;
-  LifetimeId home;  // memory it lives in; none: static
+  LifetimeId home;              // memory it lives in; none: static
+  std::uint64_t container = 0;  // which object that is, as whoever made the entry numbers them: for who finds it on a list
   // Touched in steps on the list's object only. `next` null: never initialised (zeroes).
   ListEntry *next = nullptr, *prev = nullptr;
 };

@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/kernel/fault.hpp"
+
 namespace unplug::model {
 namespace {
 
-const Operation alloc_op{.name = "kzalloc"}, fail_op{.name = "does kzalloc fail"}, free_op{.name = "kfree"},
-    bad_free_op{.name = "kfree of a member"};
+const Operation alloc_op{.name = "kzalloc"}, free_op{.name = "kfree"}, bad_free_op{.name = "kfree of a member"};
 const Operation load_plain{.name = "load", .plain = true}, load_once{.name = "READ_ONCE", .marked = true},
     load_acquire{.name = "smp_load_acquire", .sync = sim::Sync::acquire, .marked = true};
 const Operation store_plain{.name = "store", .plain = true}, store_once{.name = "WRITE_ONCE", .marked = true},
@@ -62,9 +63,7 @@ void kzalloc(Context& context, Allocation& a, Gfp gfp) {
 
 bool try_kzalloc(Context& context, Allocation& a, Gfp gfp) {
   may_sleep(context, gfp);
-  sim::Step s = context.make(fail_op);
-  s.alternatives = 2;
-  if (context.engine().choose(s) != 0 || context.aborting()) return false;
+  if (may_fail(context) || context.aborting()) return false;
   begin(context, a);
   return true;
 }

@@ -73,11 +73,7 @@ void init_module_data(Kernel& kernel, Module& m, NameId unique_name, bool loaded
   m.data = kernel.new_lifetime(unique_name, LifetimeKind::module_data, m.name, {}, loaded);
 }
 
-void init_module_variable(const Module& m, Allocation& a, NameId declared) {
-  a.name = declared;
-  a.fields.clear();
-  a.life = m.data ? m.data : m.text;
-}
+void init_module_variable(const Module& m, Allocation& a, NameId declared) { init_embedded(a, m.data ? m.data : m.text, declared); }
 
 void load_module(Context& context, Module& m) { begin_text(context, m, load_op, 1); }
 

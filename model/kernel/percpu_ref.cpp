@@ -64,6 +64,10 @@ void put_counted(Context& context, PercpuRef& ref) {
   if (!context.aborting()) rcu_read_unlock(context, *ref.rcu);
 }
 
+void call_confirm(Context& context, const PercpuRef& ref) {
+  if (ref.confirm != nullptr) ref.confirm(context, ref.confirm_argument != nullptr ? ref.confirm_argument : ref.argument);
+}
+
 // percpu_ref_switch_to_atomic_rcu(), a grace period after the mark.
 void switched(Context& context, void* argument) {
   auto& ref = *static_cast<PercpuRef*>(argument);
@@ -82,7 +86,7 @@ void switched(Context& context, void* argument) {
                               fmt::format("percpu_ref '{}' is not above 0 after switching to atomic", context.kernel().text(ref.name)));
   });
   if (context.aborting()) return;
-  if (ref.confirm != nullptr) ref.confirm(context, ref.argument);
+  call_confirm(context, ref);
   on(context, ref, end_switch_op, ref.switching, [](std::uint64_t& word) { word = 0; });
   if (!context.aborting()) put_counted(context, ref);
 }
@@ -134,7 +138,7 @@ void percpu_ref_kill(Context& context, PercpuRef& ref) {
   });
   if (context.aborting()) return;
   if ((before & atomic) != 0) {
-    if (ref.confirm != nullptr) ref.confirm(context, ref.argument);
+    call_confirm(context, ref);
   } else {
     on(context, ref, begin_switch_op, ref.switching, [](std::uint64_t& word) { word = 1; });
     on(context, ref, switch_get_op, ref.count, [](std::uint64_t& word) { ++word; });

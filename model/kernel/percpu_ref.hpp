@@ -27,7 +27,8 @@ struct PercpuRef {
   Rcu* rcu = nullptr;
   void (*release)(Context&, void*) = nullptr;
   void (*confirm)(Context&, void*) = nullptr;  // null: nobody wants to know
-  void* argument = nullptr;                    // of both
+  void* argument = nullptr;                    // of both ...
+  void* confirm_argument = nullptr;            // ... unless this is what `confirm` is given
   RcuCallback callback;
 };
 // `release` and what `confirm` may be are set before. The PercpuRef must stay where it is until the execution has ended.

@@ -15,7 +15,7 @@ const Operation expedited_start_op{.name = "synchronize_rcu_expedited: grace per
     expedited_end_op{.name = "synchronize_rcu_expedited: grace period ends", .sync = sim::Sync::acquire};
 const Operation enqueue_op{.name = "call_rcu", .sync = sim::Sync::release}, lazy_op{.name = "call_rcu: held, lazy"},
     callback_start_op{.name = "call_rcu: grace period begins", .sync = sim::Sync::release},
-    callback_end_op{.name = "call_rcu: grace period ends", .sync = sim::Sync::acquire},
+    callback_head_op{.name = "rcu callback invoked"}, callback_end_op{.name = "call_rcu: grace period ends", .sync = sim::Sync::acquire},
     callback_done_op{.name = "rcu callback finished", .sync = sim::Sync::release}, barrier_start_op{.name = "rcu_barrier"},
     barrier_op{.name = "rcu_barrier: callbacks finished", .sync = sim::Sync::acquire};
 
@@ -167,6 +167,7 @@ void run_callback(void* argument) {
   rcu_grace_period(context, rcu, callback_start_op, callback_end_op, "call_rcu", false);
   if (context.aborting()) return;
   rcu_irq_enter(context);
+  if (callback.home) context.engine().step(context.make(callback_head_op, callback.home));
   callback.body(context, callback.argument);
   rcu.callbacks.finished(context, context.make(callback_done_op), number);
   rcu_irq_exit(context);
@@ -175,7 +176,7 @@ void run_callback(void* argument) {
 
 void call(Context& context, Rcu& rcu, RcuCallback& callback, std::string_view function, bool lazy) {
   static const StaticName role{"rcu callback"};
-  const std::uint64_t number = rcu.callbacks.queue(context, context.make(enqueue_op), &callback, rcu.name, function);
+  const std::uint64_t number = rcu.callbacks.queue(context, context.make(enqueue_op, callback.home), &callback, rcu.name, function);
   if (number == 0 || context.aborting()) return;
   callback.number = number;
   callback.rcu = &rcu;

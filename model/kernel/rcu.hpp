@@ -44,6 +44,7 @@ struct RcuCallback {
   NameId task_name;
   void (*body)(Context&, void*) = nullptr;
   void* argument = nullptr;
+  LifetimeId home;  // memory that the head is embedded in: touched when it is queued and when it is called
   Kernel* kernel = nullptr;
   std::uint64_t number = 0;
   bool lazy = false;

@@ -24,7 +24,10 @@ void run_callback(void* argument) {
   if (context.aborting()) return;
   const TaskId me = context.engine().current();
   rcu_irq_enter(context);  // local_bh_disable()
-  context.write(invoke_op, usage.running, s.home, [&](std::uint64_t& word) {
+  sim::Step invoke = context.make(invoke_op, s.home);
+  invoke.access = {usage.running, sim::AccessKind::write};
+  invoke.uses.add(callback.home);
+  context.engine().step(invoke, [&](std::uint64_t& word) {
     ++word;
     context.kernel().hold(usage.running, me);
   });
@@ -72,7 +75,7 @@ void init_srcu_usage(Kernel& kernel, SrcuUsage& usage, Srcu& s, NameId unique_na
 void call_srcu(Context& context, Srcu& s, SrcuCallback& callback) {
   static const StaticName role{"srcu callback"};
   sim::Step step = context.make(enqueue_op, s.home);
-  step.uses.add(s.counters);
+  step.uses.add(s.counters).add(callback.home);
   const std::uint64_t number = s.usage->callbacks.queue(context, step, &callback, s.name, "call_srcu");
   if (number == 0 || context.aborting()) return;
   callback.number = number;

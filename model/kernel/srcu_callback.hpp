@@ -25,10 +25,17 @@ struct SrcuCallback {
   NameId task_name;
   void (*body)(Context&, void*) = nullptr;
   void* argument = nullptr;
+  LifetimeId home;  // memory that the head is embedded in: touched when it is queued and when it is called
   Srcu* srcu = nullptr;
   Kernel* kernel = nullptr;
   std::uint64_t number = 0;
 };
+// A struct rcu_head in somebody's memory, good for either kind.
+struct RcuHead {
+  RcuCallback rcu;
+  SrcuCallback srcu;
+};
+
 // Runs `body(argument)`, in a task of its own. `callback` must stay where it is until the execution has ended. Queueing one that is still
 // pending is api-misuse (and ignored); once its function runs, that may queue it again.
 void call_srcu(Context& context, Srcu& s, SrcuCallback& callback);

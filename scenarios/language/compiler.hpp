@@ -102,6 +102,11 @@ class FileCompiler {
   // Keys whose meaning is fixed: fn, fields, owner.
   void declare_common(const Verb& verb, Node step, EntitySpec& spec);
   void declare_keys(const Verb& verb, Node step, EntitySpec& spec);
+  // What the module declares static.
+  void declare_static();
+  void declare_fields(Node fields, EntitySpec& spec);
+  // What is embedded in memory number `allocation`, called `base`: {"rcu": "rcu_head", "clock": {"fields": ..., "members": ...}}.
+  void declare_members(Node members, const std::string& base, std::uint32_t allocation);
   // What a key of kind `words` says: bits by the order of the choices.
   [[nodiscard]] std::uint64_t word_bits(const KeySpec& key, Node n) const;
   // Locals that calls in `steps` give to functions.

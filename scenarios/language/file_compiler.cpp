@@ -21,6 +21,7 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   read_kernel();
   list_functions(document_.root().find("functions"));
   declare_shared();
+  declare_static();
   for (const std::string& name : function_names_) {
     declare(function_nodes_[name]);
     find_parameters(function_nodes_[name]);
@@ -164,19 +165,12 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
     }
   }
   list.push_back(std::move(spec));
+  if (verb.entity == EntityKind::allocation) declare_members(step.find("members"), *text, static_cast<std::uint32_t>(list.size() - 1));
 }
 
 void FileCompiler::declare_common(const Verb&, Node step, EntitySpec& spec) {
   Diagnostics& out = reader_.out();
-  if (const Node fields = step.find("fields")) {
-    if (!fields.is(Node::Kind::object)) {
-      fields.error(out, fmt::format("found {}", Node::kind_name(fields.kind())), "an object: field names and initial values");
-    } else {
-      for (std::size_t i = 0; i < fields.size(); ++i)
-        if (const auto v = reader_.integer(fields.at(i), 0, INT64_MAX, "the initial value: an integer from 0"))
-          spec.fields.push_back({std::string(fields.key(i)), static_cast<std::uint64_t>(*v)});
-    }
-  }
+  declare_fields(step.find("fields"), spec);
   if (const Node owner = step.find("owner")) {
     const auto who = reader_.text(owner, "driver, core, other driver, hardware or user");
     bool known = !who;

@@ -45,6 +45,7 @@ void FileCompiler::read_kernel() {
       if (const auto v = reader_.boolean(n, "true or false")) into = *v;
   };
   flag("unload_grace_period", k.unload_grace_period);
+  flag("private_data_first", k.private_data_first);
   flag("DEBUG_SHIRQ", k.debug_shirq);
   flag("keventd", program_->keventd);
   flag("irq_is_rcu_reader", program_->watch_interrupts);
@@ -68,6 +69,8 @@ void FileCompiler::read_module() {
   by_name("probe", "_probe", program_->probe);
   by_name("remove", "_remove", program_->remove);
   by_name("exit", "_exit", program_->exit);
+  if (const Node n = m.find("post_unbind"))
+    if (const auto f = function(n)) program_->post_unbind = *f;
   if (program_->probe == UINT32_MAX)
     m.error(out, fmt::format("module '{}' has no probe function", program_->module),
             fmt::format("\"probe\": FUNCTION, or a function named '{}_probe'", program_->module));
@@ -112,6 +115,12 @@ void FileCompiler::read_run() {
     }
   } else if (!program_->removal.empty()) {
     entities_.defaults_taken.emplace_back("under `timed`, removal starts within 100 ms of the binding (\"removal_after\")");
+  }
+  if (const Node n = run.find("fail_probe")) {
+    if (const auto v = reader_.integer(n, 0, 16, "how many calls of a probe fail for want of memory")) {
+      program_->kernel.faults = static_cast<std::uint32_t>(*v);
+      program_->kernel.fault_task_filter = true;
+    }
   }
   if (const Node n = run.find("remove_bound")) {
     if (const auto v = reader_.duration(n)) program_->remove_bound = *v;

@@ -174,6 +174,8 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
   i.execute = verb.execute;
   i.flags = verb.flags;
   i.acts = verb.acts;
+  i.error = verb.error;
+  program().parts = static_cast<std::uint8_t>(program().parts | verb.parts);
   const Node at = operand ? operand : step;
   switch (verb.operand) {
     case OperandKind::none:
@@ -265,6 +267,9 @@ bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, st
     case KeyKind::value:
       if (const auto x = value(v)) at(index).value = *x;
       break;
+    case KeyKind::old:
+      if (const auto x = value(v)) at(index).old = *x;
+      break;
     case KeyKind::function:
       if (const auto f = function(v)) at(index).function = *f;
       break;
@@ -286,11 +291,18 @@ bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, st
       break;
     case KeyKind::words: at(index).amount = file_.word_bits(key, v); break;
     case KeyKind::thing:
-      if (verb.operand == OperandKind::declaration) break;  // read when it was declared
-      if (auto o = entity(v, key.entity)) at(index).second = *o;
+      if (verb.operand == OperandKind::declaration) {  // looked up when all was declared
+        const Operand& self = at(index).operand;
+        if (self.kind != Operand::Kind::entity) break;
+        const auto& specs = entities().specs[static_cast<std::size_t>(verb.entity)];
+        if (const Operand* o = specs[self.index].thing(key.name)) at(index).second = *o;
+      } else if (auto o = entity(v, key.entity)) {
+        at(index).second = *o;
+      }
       break;
     case KeyKind::arguments: arguments(v, index); break;
     case KeyKind::fields:
+    case KeyKind::members:
     case KeyKind::registers:
     case KeyKind::owner:
     case KeyKind::custom: break;  // read when the thing was declared, or by the verb itself

@@ -15,6 +15,7 @@ std::string declared_by(EntityKind kind) {
   for (const Verb& v : verbs())
     if (v.operand == OperandKind::declaration && v.entity == kind && v.alias_of.empty())
       list += (list.empty() ? "" : " or ") + std::string(v.name);
+  if (list.empty()) return "a member of memory that is declared with it";
   return fmt::format("one that {} declares", list);
 }
 

@@ -37,7 +37,9 @@ enum class KeyKind : std::uint8_t {
   value,      // integer, local, or the name of declared memory
   function,   // a function of the file
   otherwise,  // label, or steps: where an error or a refusal goes
+  old,        // the same as value: Instruction::old
   fields,     // object: names and initial values
+  members,    // object: what is embedded in memory besides its fields
   registers,  // object: names and the values a read may return
   owner,      // who can end a wait
   at_most,    // positive integer
@@ -84,6 +86,8 @@ struct Verb {
   bool acts = true;                    // the operation has begun to act once it has run (a refusal after it is torn)
   std::uint8_t flags = 0;              // handed to the instruction
   LockEffect lock = LockEffect::none;  // a lock that is refused ("else") is not taken
+  std::uint8_t parts = 0;              // what the World needs for it
+  int error = 0;                       // a call that may fail for want of memory, and what it answers then
   std::string_view models;             // kernel function and version
   std::string_view leaves_out;
   std::string_view summary;  // one line

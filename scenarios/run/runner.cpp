@@ -70,6 +70,7 @@ std::vector<std::string> program_bounds(const Program& p) {
       out.push_back(fmt::format("interrupt '{}' arrives at most {} time(s)", p.of(EntityKind::irq)[t.irq].name, t.times));
     }
   }
+  if (p.kernel.faults != 0) out.push_back(fmt::format("at most {} call(s) of a probe fail for want of memory", p.kernel.faults));
   for (const auto& [role, n] : users) out.push_back(fmt::format("{} task(s) '{}'", n, role));
   return out;
 }

@@ -32,6 +32,7 @@ Verb device(std::string_view name, bool declares, std::uint8_t misc, std::string
   v.operand = declares ? OperandKind::declaration : OperandKind::entity;
   v.entity = EntityKind::chardev;
   v.execute = declares ? do_register : do_deregister;
+  if (declares) v.keys = {{"else", KeyKind::otherwise, false, "where to go if it fails"}};
   v.flags = misc;
   v.models = models;
   v.leaves_out = "minors, sysfs attributes, the re-open hole of cdev";

@@ -20,6 +20,10 @@ constexpr LockEffect lock_effect(std::string_view function) {
   if (function.find("unlock") != std::string_view::npos || function.starts_with("up_")) return LockEffect::releases;
   return function.find("lock") != std::string_view::npos || function.starts_with("down_") ? LockEffect::takes : LockEffect::none;
 }
+// Another list of devres than that of the device which is bound, for devm_*() verbs.
+constexpr KeySpec other_device{"dev", KeyKind::thing, false,
+                               "whose devres list, if not that of the device that is bound: one that device_initialize declares",
+                               EntityKind::device};
 
 // The verbs of one kind of thing, and what its model leaves out.
 struct VerbFamily {
@@ -57,6 +61,11 @@ struct VerbFamily {
 };
 
 std::vector<Verb> memory_verbs();
+std::vector<Verb> slab_verbs();
+std::vector<Verb> atomic_verbs();
+std::vector<Verb> refcount_verbs();
+std::vector<Verb> list_verbs();
+std::vector<Verb> id_table_verbs();
 std::vector<Verb> lock_verbs();
 std::vector<Verb> spinlock_verbs();
 std::vector<Verb> waiter_verbs();
@@ -64,6 +73,8 @@ std::vector<Verb> fence_verbs();
 std::vector<Verb> wait_queue_verbs();
 std::vector<Verb> rcu_verbs();
 std::vector<Verb> srcu_verbs();
+std::vector<Verb> devres_verbs();
+std::vector<Verb> device_verbs();
 std::vector<Verb> work_verbs();
 std::vector<Verb> workqueue_verbs();
 std::vector<Verb> delayed_work_verbs();

@@ -113,7 +113,7 @@ std::uint32_t do_let(Frame& f, const Instruction& i, std::uint32_t next) {
 }
 
 std::uint32_t do_container_of(Frame& f, const Instruction& i, std::uint32_t next) {
-  set_local(f, i, f.self);
+  set_local(f, i, i.other == no_local ? f.self : f.world.container(f.locals[i.other], i.operand.index));
   return next;
 }
 
@@ -296,6 +296,14 @@ void compile_container_of(FunctionCompiler& c, const Verb& verb, Node step, Node
   }
   Instruction i;
   i.execute = verb.execute;
+  if (const Node from = step.find("from")) {
+    const bool structure = found != c.entities().by_name.end() && found->second.kind == EntityKind::allocation;
+    if (structure) i.operand = {Operand::Kind::entity, EntityKind::allocation, found->second.index, 0, 0, *text};
+    if (!structure && found != c.entities().by_name.end())
+      operand.error(c.out(), fmt::format("'{}' is a {}", *text, name(found->second.kind)),
+                    "a structure in another, as \"from\" points to one", {}, found->second.at);
+    i.other = c.local(from, false);
+  }
   if (const Node to = step.find("to")) i.to = c.local(to, true);
   c.emit(std::move(i));
 }
@@ -373,8 +381,9 @@ std::vector<Verb> flow_verbs() {
       flow("let", do_let, compile_let, {{"value", KeyKind::custom, true, "a number, a local, or two of them with +, -, & or |"}},
            "sets a local; not a step"),
       of_callbacks(flow("container_of", do_container_of, compile_container_of,
-                        {{"to", KeyKind::custom, true, "local that receives the pointer"}},
-                        "in what a work item, timer, ... calls: the memory that it is embedded in")),
+                        {{"to", KeyKind::custom, true, "local that receives the pointer"},
+                         {"from", KeyKind::custom, false, "a local that points to the member, a structure"}},
+                        "in what a work item, timer, ... calls: the memory that it is embedded in; or that of a structure in another")),
       flow("repeat", nullptr, compile_repeat, {body, {"as", KeyKind::custom, false, "name of the loop variable, for \"$name\" inside"}},
            "unrolls steps; counts from 0"),
       flow("maybe", do_maybe, compile_maybe, {body}, "a choice: the steps happen or they don't"),

@@ -14,15 +14,19 @@ std::uint32_t do_request(Frame& f, const Instruction& i, std::uint32_t next) {
   model::IrqAction* const a = thing<EntityKind::irq>(f, i);
   if (a == nullptr) return next;
   if (!model::request_irq(f.context, *a->line, *a)) return otherwise(f, i, next);
-  if (i.flags == managed && !f.aborting())
-    model::devres_add(f.context, f.binding->binding, {&release, a->name, [a](model::Context& c) { model::free_irq(c, *a->line, *a); }, a});
+  if (model::Devres* list = i.flags == managed && !f.aborting() ? devres_of(f, i) : nullptr)
+    model::devres_add(f.context, *list, {&release, a->name, [a](model::Context& c) { model::free_irq(c, *a->line, *a); }, a});
   return next;
 }
 
 std::uint32_t do_free(Frame& f, const Instruction& i, std::uint32_t next) {
   model::IrqAction* const a = thing<EntityKind::irq>(f, i);
   // devm_free_irq() warns and returns if the node is gone.
-  if (a == nullptr || (i.flags == managed && !model::devres_remove(f.context, f.binding->binding, a))) return next;
+  if (a == nullptr) return next;
+  if (i.flags == managed) {
+    model::Devres* const list = devres_of(f, i);
+    if (list == nullptr || !model::devres_remove(f.context, *list, a)) return next;
+  }
   model::free_irq(f.context, *a->line, *a);
   return next;
 }
@@ -65,12 +69,14 @@ Verb request(std::string_view name, bool threaded, std::uint8_t flags, std::stri
   v.keys.push_back({irq_key::other_drivers, KeyKind::number, false,
                     "how many handlers of other drivers are on the line from the start; they share it and answer IRQ_HANDLED"});
   v.keys.push_back({"else", KeyKind::otherwise, false, "where to go if the line is taken"});
+  if (flags == managed) v.keys.push_back(other_device);
   v.flags = flags;
   return v;
 }
 
 Verb with_flags(Verb v, std::uint8_t flags, std::string_view models) {
   v.flags = flags;
+  if (flags == managed) v.keys.push_back(other_device);
   v.models = models;
   return v;
 }

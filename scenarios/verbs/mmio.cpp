@@ -9,6 +9,8 @@ namespace {
 std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::StaticName unmap{"devm iounmap"}, release{"devm release_mem_region"};
   BindingInstance& b = *f.binding;
+  model::Devres* list = devres_of(f, i);
+  if (list == nullptr) return next;
   model::Mapping& m = b.things.get<EntityKind::mapping>(i.operand.index);
   model::Resource& r = b.resources[i.operand.index];
   if (!model::request_mem_region(f.context, m)) {
@@ -16,13 +18,13 @@ std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next
     return otherwise(f, i, next);
   }
   if (f.aborting()) return next;
-  model::devres_add(f.context, b.binding, {&release, m.name, [&m](model::Context& c) { model::release_mem_region(c, m); }, &m.claim});
+  model::devres_add(f.context, *list, {&release, m.name, [&m](model::Context& c) { model::release_mem_region(c, m); }, &m.claim});
   model::ioremap(f.context, m);
   if (f.aborting()) return next;
   run_hook(f.world, f.context, b, Hook::bind, i.operand.index, nullptr);
   if (f.aborting()) return next;
   // The policy's resource guard revokes in the devres callback, before the mapping goes.
-  model::devres_add(f.context, b.binding,
+  model::devres_add(f.context, *list,
                     {&unmap, m.name,
                      [&m, &r, &b](model::Context& c) {
                        b.policy->resource().revoke(c, r);
@@ -109,12 +111,14 @@ void lay_out(model::Mapping& m, const ThingSetup& s) {
 template <> std::unique_ptr<ThingList> make_things<EntityKind::mapping>() { return things<EntityKind::mapping>(lay_out); }
 
 std::vector<Verb> mmio_verbs() {
+  Verb managed = mapping("devm_ioremap_resource", OperandKind::declaration, do_devm_ioremap, "lib/devres.c, v6.18",
+                         "claims a region and maps it; devres undoes both after remove()");
+  managed.keys.push_back(other_device);
   Verb old;
   old.name = "devm_platform_ioremap_resource";
   old.alias_of = "devm_ioremap_resource";
   return {
-      mapping("devm_ioremap_resource", OperandKind::declaration, do_devm_ioremap, "lib/devres.c, v6.18",
-              "claims a region and maps it; devres undoes both after remove()"),
+      managed,
       old,
       mapping("ioremap", OperandKind::declaration, do_ioremap, "request_mem_region and ioremap, v6.18", "claims a region and maps it"),
       mapping("iounmap", OperandKind::entity, do_iounmap, "iounmap and release_mem_region, v6.18", "unmaps a region and releases it"),

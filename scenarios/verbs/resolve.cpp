@@ -26,6 +26,23 @@ std::optional<std::size_t> number_of(Frame& f, const Target& target, EntityKind 
   return {};
 }
 
+Handle container_of(Frame& f, const Operand& o) {
+  if (o.kind == Operand::Kind::member) return f.locals[o.local];
+  const std::uint32_t in = f.world.program().of(o.entity)[o.index].allocation;
+  return in == UINT32_MAX ? 0 : World::declared_allocation(*f.binding, in);
+}
+
+model::Devres* devres_of(Frame& f, const Instruction& i) {
+  if (i.second.kind == Operand::Kind::none) return &f.binding->binding.devres;
+  const model::Device* const d = thing<EntityKind::device>(f, i.second);
+  return d == nullptr ? nullptr : d->devres;
+}
+
+int call_back(Frame& f, std::uint32_t function, Handle self) {
+  if (f.aborting()) return 0;
+  return f.world.call(f.context, function, {.binding = f.binding, .self = self, .runs_for = f.context.binding()});
+}
+
 model::Allocation* memory(Frame& f, const Operand& o) {
   if (o.kind == Operand::Kind::local) return f.world.allocation(f.locals[o.local]);
   return f.world.allocation(World::declared_allocation(*f.binding, o.index));

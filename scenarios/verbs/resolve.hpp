@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "unplug/model/kernel/device.hpp"
 #include "unplug/model/kernel/waiter.hpp"
 #include "unplug/scenarios/world.hpp"
 
@@ -31,6 +32,16 @@ template <EntityKind kind> typename ThingOf<kind>::Type* thing(Frame& f, const O
   return nullptr;
 }
 template <EntityKind kind> typename ThingOf<kind>::Type* thing(Frame& f, const Instruction& i) { return thing<kind>(f, i.operand); }
+
+// The memory that the thing an operand stands for is embedded in; 0: none.
+Handle container_of(Frame& f, const Operand& o);
+
+// The list that a devm_*() call adds to or takes from: that of the device under the key "dev", else of the device that is bound. Null (and
+// reported) as for thing().
+model::Devres* devres_of(Frame& f, const Instruction& i);
+
+// Calls a function of the driver from where the frame is, as the kernel does with a callback whose argument leads to `self`.
+int call_back(Frame& f, std::uint32_t function, Handle self);
 
 // A field and the memory it lives in.
 struct FieldRef {

@@ -49,6 +49,36 @@ TEST_CASE("fault 15: any call may fail, at most as many in one execution as ther
   }
 }
 
+TEST_CASE("fault 15: with the task filter only calls of marked tasks fail, and only while they are") {
+  std::vector<bool> failed;
+  std::set<std::vector<bool>> seen;
+  KernelConfig config = with_faults(2);
+  config.fault_task_filter = true;
+  Lab lab(
+      [&](Lab& l) {
+        failed.clear();
+        l.task("t", [&](Context& c) {
+          failed.push_back(should_fail(c));
+          {
+            const MakeItFail marked(c);
+            failed.push_back(should_fail(c));
+          }
+          failed.push_back(should_fail(c));
+        });
+      },
+      config);
+  CHECK(every(lab, [&] { seen.insert(failed); }).executions == 2);
+  CHECK(seen == std::set<std::vector<bool>>{{false, false, false}, {false, true, false}});
+}
+
+TEST_CASE("fault 15: what may fail by itself needs no faults in the configuration") {
+  std::set<bool> seen;
+  bool failed = false;
+  Lab lab([&](Lab& l) { l.task("t", [&](Context& c) { failed = may_fail(c); }); });
+  CHECK(every(lab, [&] { seen.insert(failed); }).executions == 2);
+  CHECK(seen.size() == 2);
+}
+
 TEST_CASE("fault 15: tasks share the faults: who comes second to the last one does not fail") {
   std::array<bool, 2> failed{};
   std::set<std::array<bool, 2>> seen;

@@ -149,7 +149,7 @@ TEST_CASE("memory 15, S18: kzalloc with GFP_KERNEL may sleep, and is wrong in at
     gfp = Gfp::kernel;
     const Found f = every(lab);
     CHECK(f.text() == "sleep-in-atomic(kzalloc(GFP_KERNEL))@softirq timer");
-    CHECK(f.places.begin()->second == (m ? "does kzalloc fail" : "kzalloc"));
+    CHECK(f.places.begin()->second == (m ? "does the call fail" : "kzalloc"));
     gfp = Gfp::atomic;
     CHECK(every(lab).text().empty());
   }

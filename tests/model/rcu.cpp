@@ -366,4 +366,23 @@ TEST_CASE("call_rcu: a head that is still pending must not be queued again, once
   CHECK(every(lab, [&] { CHECK(runs == 2); }).text().empty());
 }
 
+TEST_CASE("call_rcu 15: the head is touched when it is queued and when it is called: memory freed meanwhile is used") {
+  RcuCallback callback;
+  Allocation p;
+  bool before = false;
+  Lab lab([&](Lab& l) {
+    l.init(p, "p");
+    l.init(callback, "callback", [](Context& c) { mark(c); });
+    callback.home = p.life;
+    l.task("a", [&](Context& c) {
+      if (before) kfree(c, p);
+      call_rcu(c, l.rcu, callback);
+      if (!before) kfree(c, p);
+    });
+  });
+  CHECK(every(lab).text() == "use-after-free(p)@callback");
+  before = true;
+  CHECK(every(lab).text() == "use-after-free(p)@a, use-after-free(p)@callback");
+}
+
 }  // namespace unplug::model::test

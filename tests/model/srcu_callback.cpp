@@ -303,4 +303,21 @@ TEST_CASE("cleanup_srcu_struct 3.3: callbacks still queued, or a grace period th
   CHECK(reasons == std::set<std::string>{"cleanup_srcu_struct('srcu') with a grace period running"});
 }
 
+TEST_CASE("call_srcu 15: the head is touched when it is queued and when it is called: memory freed meanwhile is used") {
+  Domain d;
+  SrcuCallback callback;
+  Allocation p;
+  Lab lab([&](Lab& l) {
+    d.init(l, "srcu");
+    l.init(p, "p");
+    init(l, callback, "callback", [](Context& c) { mark(c); });
+    callback.home = p.life;
+    l.task("a", [&](Context& c) {
+      call_srcu(c, d.srcu, callback);
+      kfree(c, p);
+    });
+  });
+  CHECK(every(lab).text() == "use-after-free(p)@callback");
+}
+
 }  // namespace unplug::model::test

@@ -152,7 +152,8 @@ TEST_CASE("call_rcu needs rcu_barrier before the text goes") {
   s.sections = R"("kernel": {"unload_grace_period": false},)";
   s.removal = R"(["unbind", "rmmod"])";
   s.functions = R"("foo_cb": [{"udelay": "1us"}],)";
-  s.remove = R"(, {"call_rcu": null, "fn": "foo_cb"})";
+  s.probe = R"({"init_rcu_head": "head"},)";
+  s.remove = R"(, {"call_rcu": "head", "fn": "foo_cb"})";
   CHECK(shows(run(s), "execute-after-free", "foo", "foo_cb"));
   s.functions = R"("foo_cb": [{"udelay": "1us"}], "foo_exit": ["rcu_barrier"],)";
   CHECK(!shows(run(s), "execute-after-free", "foo", "foo_cb"));

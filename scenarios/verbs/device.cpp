@@ -1,0 +1,83 @@
+// struct device: the driver's own, with a list of devres each, and the driver data of the one that is bound.
+#include "unplug/model/kernel/device_core.hpp"
+#include "unplug/scenarios/verbs/families.hpp"
+#include "unplug/scenarios/verbs/resolve.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+constexpr auto device = EntityKind::device;
+
+std::uint32_t do_release_all(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (const model::Device* d = thing<device>(f, i)) model::devres_release_all(f.context, *d->devres);
+  return next;
+}
+
+std::uint32_t do_set_drvdata(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::dev_set_drvdata(f.context, f.world.device(), value(f, i));
+  return next;
+}
+
+std::uint32_t do_get_drvdata(Frame& f, const Instruction& i, std::uint32_t next) {
+  set_local(f, i, model::dev_get_drvdata(f.context, f.world.device()));
+  return next;
+}
+
+void lay_out(model::Device& d, const ThingSetup& s) {
+  model::init_device(s.kernel, d, s.unique, s.declared);
+  model::init_device_core(s.kernel, d, s.unique, s.home, false);
+  d.devres = &s.world.new_devres();
+  model::init_devres(s.kernel, *d.devres, s.part("devres"), s.declared, s.home);
+  if (const Operand* parent = s.spec.thing("parent")) model::set_parent(d, s.binding.things.get<device>(parent->index));
+  if (s.spec.function_of("release") == UINT32_MAX) return;
+  const Callback* c = s.callback(s.spec.function_of("release"));
+  d.release = [c](model::Context& context) { c->binding->world->call(context, c->function, {.binding = c->binding, .self = c->self}); };
+}
+
+Verb drvdata(std::string_view name, Execute execute, KeySpec key, std::string_view summary) {
+  Verb v;
+  v.name = name;
+  v.execute = execute;
+  v.keys = {key};
+  v.parts = part::drvdata;
+  v.models = "include/linux/device.h, v6.18";
+  v.leaves_out = "other devices than the one that is bound";
+  v.summary = summary;
+  return v;
+}
+
+}  // namespace
+
+template <> std::unique_ptr<ThingList> make_things<device>() { return things<device>(lay_out); }
+
+std::vector<Verb> device_verbs() {
+  constexpr VerbFamily family{device, "uevents, devtmpfs, classes, attributes of its own, drivers that bind to it, kobjects below it"};
+  constexpr std::string_view core = "drivers/base/core.c, v6.18";
+  Verb get = drvdata("dev_get_drvdata", do_get_drvdata, {"to", KeyKind::to, true, "local that receives it"},
+                     "the driver data of the device that is bound; NULL once the unbind is over");
+  get.acts = false;
+  return {
+      family.sets_up("device_initialize",
+                     {{"release", KeyKind::function, false, "what frees it when the last reference is put"},
+                      {"parent", KeyKind::thing, false, "the device above it, declared before", device}},
+                     core, "declares a struct device with one reference and a devres list of its own"),
+      family.on_thing(
+          "device_add", try_on<device, model::device_add>,
+          {{"to", KeyKind::to, false, "local that receives 1 or 0"}, {"else", KeyKind::otherwise, false, "where to go if it fails"}}, core,
+          "registers it, and takes a reference on its parent"),
+      family.on_thing("device_del", on<device, model::device_del>, {}, core,
+                      "takes it off its bus and releases its devres; who holds a reference keeps it"),
+      family.on_thing("device_unregister", on<device, model::device_unregister>, {}, core,
+                      "device_del and the drop of one reference; waits for nobody who holds another"),
+      family.on_thing("get_device", on<device, model::get_device>, {}, core, "takes a reference, for who has one"),
+      family.on_thing("put_device", on<device, model::put_device>, {}, core,
+                      "drops a reference; who drops the last runs the release function"),
+      family.on_thing("devres_release_all", do_release_all, {}, "drivers/base/devres.c, v6.18",
+                      "releases what is on its list, last first: what the core does when a driver is unbound from it"),
+      drvdata("dev_set_drvdata", do_set_drvdata, {"value", KeyKind::value, true, "a pointer to memory, or NULL"},
+              "sets the driver data of the device that is bound"),
+      get,
+  };
+}
+
+}  // namespace unplug::scenarios
