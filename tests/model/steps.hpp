@@ -1,6 +1,9 @@
 // What a task did, as the names of its steps: for functions whose order is the point.
 #pragma once
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "support.hpp"
 
 namespace unplug::model::test {
@@ -19,6 +22,14 @@ inline Steps steps_of(const Lab& lab, std::string_view task) {
 inline Steps acts_of(const Lab& lab, std::string_view task) {
   Steps out = steps_of(lab, task);
   std::erase_if(out, [](const std::string& s) { return s == "mutex_lock" || s == "mutex_unlock"; });
+  return out;
+}
+
+inline std::string joined(const Steps& steps) { return fmt::format("{}", fmt::join(steps, " / ")); }
+// Of the one execution that a program of one task has.
+inline std::string order_of(Lab& lab, std::string_view task) {
+  std::string out;
+  every(lab, [&] { out = joined(steps_of(lab, task)); });
   return out;
 }
 

@@ -5,7 +5,8 @@ Of every call in model/kernel/ and model/mechanisms/ that takes a step (Engine::
 given a Context and takes steps), three mutants:
   drop     the call is not made
   unguard  it does not wait (where its step has a guard)
-  swap     it comes after the next such call, or that one before it (where no value of the one is needed by the other)
+  swap     it comes after the next such call, or that one before it (where no value of the one is needed by the other). Not might_sleep(),
+           which is a check and no step
 Writes instrumented copies below OUT_ROOT, in which any one of them can be switched on at run time (mutants.hpp), and OUT_ROOT/mutants.json.
 """
 import json
@@ -272,7 +273,7 @@ class Instrumenter:
         return any(x.kind == K.DECL_REF_EXPR and x.referenced is not None and x.referenced.hash in variables for x in walk(cursor))
 
     def swaps(self, statements):
-        with_steps = [i for i, s in enumerate(statements) if self.has_step(s)]
+        with_steps = [i for i, s in enumerate(statements) if self.has_step(s) and "might_sleep" not in {name_of(x) for x in walk(s)}]
         for i, j in zip(with_steps, with_steps[1:]):
             a, b = statements[i], statements[j]
             if a.kind in ALTERNATIVES or b.kind in ALTERNATIVES:
