@@ -26,12 +26,14 @@ inline Steps acts_of(const Lab& lab, std::string_view task) {
 }
 
 inline std::string joined(const Steps& steps) { return fmt::format("{}", fmt::join(steps, " / ")); }
-// Of the one execution that a program of one task has.
-inline std::string order_of(Lab& lab, std::string_view task) {
-  std::string out;
-  every(lab, [&] { out = joined(steps_of(lab, task)); });
+// In all executions.
+inline std::set<std::string> orders_of(Lab& lab, std::string_view task) {
+  std::set<std::string> out;
+  every(lab, [&] { out.insert(joined(steps_of(lab, task))); });
   return out;
 }
+// Of a task that has only one.
+inline std::string order_of(Lab& lab, std::string_view task) { return fmt::format("{}", fmt::join(orders_of(lab, task), "\n")); }
 
 // A step with a name of its own, to be found in a list of steps.
 template <class Tag> inline const Operation& named(std::string_view name) {

@@ -5,8 +5,8 @@ Of every call in model/kernel/ and model/mechanisms/ that takes a step (Engine::
 given a Context and takes steps), three mutants:
   drop     the call is not made
   unguard  it does not wait (where its step has a guard)
-  swap     it comes after the next such call, or that one before it (where no value of the one is needed by the other). Not might_sleep(),
-           which is a check and no step
+  swap     it comes after the next such call, or that one before it (where no value of the one is needed by the other).
+might_sleep(), which is a check and no step, is dropped.
 Writes instrumented copies below OUT_ROOT, in which any one of them can be switched on at run time (mutants.hpp), and OUT_ROOT/mutants.json.
 """
 import json
@@ -21,7 +21,8 @@ import clang.cindex as ci
 K = ci.CursorKind
 FUNCTIONS = {K.FUNCTION_DECL, K.CXX_METHOD, K.FUNCTION_TEMPLATE}
 STEP_METHODS = {("Engine", "step"), ("Engine", "choose"), ("Context", "write"), ("Context", "read"), ("Context", "wait"),
-                ("Context", "sleep"), ("Context", "compute"), ("Context", "might_sleep")}
+                ("Context", "sleep"), ("Context", "compute")}
+CHECKS = {("Context", "might_sleep")}  # takes no step, so it can be dropped and no more
 ALTERNATIVES = {K.CASE_STMT, K.DEFAULT_STMT}  # of which one is taken: no order between them
 LOOPS = {K.FOR_STMT, K.CXX_FOR_RANGE_STMT, K.WHILE_STMT, K.DO_STMT}
 
@@ -62,10 +63,15 @@ def name_of(call):
     return tokens[-1] if tokens else ""
 
 
+def is_method(call, methods):
+    r = call.referenced
+    return r is not None and r.kind in (K.CXX_METHOD, K.FUNCTION_TEMPLATE) and (r.semantic_parent.spelling, r.spelling) in methods
+
+
 def is_step_method(call):
     r = call.referenced
-    if r is not None and r.kind in (K.CXX_METHOD, K.FUNCTION_TEMPLATE) and r.semantic_parent is not None:
-        return (r.semantic_parent.spelling, r.spelling) in STEP_METHODS
+    if is_method(call, STEP_METHODS):
+        return True
     if r is not None or not any(name == name_of(call) for _, name in STEP_METHODS):
         return False
     # In a template it depends on an argument which one is called.
@@ -218,7 +224,7 @@ class Instrumenter:
     def visit(self, cursor):
         if cursor.kind == K.COMPOUND_STMT:
             self.swaps(list(cursor.get_children()))
-        if self.is_step(cursor):
+        if self.is_step(cursor) or cursor.kind == K.CALL_EXPR and is_method(cursor, CHECKS):
             self.one(cursor)
         for child in cursor.get_children():
             self.visit(child)
@@ -241,6 +247,7 @@ class Instrumenter:
         if len(variables) != 1:
             return False
         name, text = variables[0].spelling, self.unit.text[self.span[0]:before].decode()
+        text = re.split(r"\b" + re.escape(name) + r"\s*=\s", text)[-1]
         given = re.findall(r"(if \(.*\) )?\b" + re.escape(name) + r"\.guard\s*=\s*(\{\})?", text)
         if given and not given[-1][0]:
             return not given[-1][1]
@@ -273,7 +280,7 @@ class Instrumenter:
         return any(x.kind == K.DECL_REF_EXPR and x.referenced is not None and x.referenced.hash in variables for x in walk(cursor))
 
     def swaps(self, statements):
-        with_steps = [i for i, s in enumerate(statements) if self.has_step(s) and "might_sleep" not in {name_of(x) for x in walk(s)}]
+        with_steps = [i for i, s in enumerate(statements) if self.has_step(s)]
         for i, j in zip(with_steps, with_steps[1:]):
             a, b = statements[i], statements[j]
             if a.kind in ALTERNATIVES or b.kind in ALTERNATIVES:

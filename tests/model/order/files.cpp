@@ -46,6 +46,47 @@ TEST_CASE("cdev 2.1, 2.2: add, open, refused open, delete and the last close, in
   CHECK(order_of(lab, "t") == add + find + "cdev: kobject_put / module_put / module_put / " + del + release + "mark");
 }
 
+TEST_CASE("cdev 2.1: of two opens that look up at once one publishes, the other drops its reference when it has let go of cdev_lock") {
+  CdevDriver d;
+  std::set<std::string> dropped;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    for (const auto* name : {"a", "b"})
+      l.task(name, [&](Context& c) {
+        File file;
+        init_file(l.kernel, file);
+        if (name[0] == 'a') must(cdev_add(c, d.cdev) == 0);
+        chrdev_open(c, d.mknod, file);
+      });
+  });
+  every(lab, [&] {
+    for (const auto* name : {"a", "b"}) {
+      const std::string all = joined(steps_of(lab, name));
+      const std::size_t put = all.find("cdev: kobject_put");
+      if (put != std::string::npos) dropped.insert(all.substr(all.find("chrdev_open: publish i_cdev")));
+    }
+  });
+  CHECK(dropped == std::set<std::string>{"chrdev_open: publish i_cdev / try_module_get / cdev: kobject_get_unless_zero / spin_unlock / "
+                                         "cdev: kobject_put / module_put / try_module_get"});
+}
+
+TEST_CASE("cdev 2.2: who waits for a node finds it there") {
+  CdevDriver d;
+  int opened = 0;
+  Lab lab([&](Lab& l) {
+    opened = 1;
+    d.init(l);
+    l.task("driver", [&](Context& c) { must(cdev_device_add(c, d.cdev, d.node, {}) == 0); });
+    l.task("user", [&](Context& c) {
+      File file;
+      init_file(l.kernel, file);
+      await_node(c, d.node);
+      opened = open_node(c, d.node, file);
+    });
+  });
+  CHECK(every(lab, [&] { CHECK(opened == 0); }).text().empty());
+}
+
 namespace {
 
 // A driver whose file can be mapped.

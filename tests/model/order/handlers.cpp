@@ -6,20 +6,11 @@
 #include "unplug/model/kernel/napi.hpp"
 #include "unplug/model/kernel/notifier.hpp"
 #include "unplug/model/kernel/percpu_ref.hpp"
+#include "unplug/model/kernel/presence.hpp"
 #include "unplug/model/kernel/srcu_callback.hpp"
 #include "unplug/model/kernel/tasklet.hpp"
 
 namespace unplug::model::test {
-namespace {
-
-// Of a task, in all executions.
-std::set<std::string> orders(Lab& lab, std::string_view task) {
-  std::set<std::string> out;
-  every(lab, [&] { out.insert(joined(steps_of(lab, task))); });
-  return out;
-}
-
-}  // namespace
 
 TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows what there is to do until it has done it") {
   Timer timer, hrtimer;
@@ -68,7 +59,7 @@ TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows w
                         "srcu callback finished / srcu callback returned / irq_exit"}};
   for (const auto& [task, steps] : expected) {
     CAPTURE(task);
-    CHECK(orders(lab, task) == std::set<std::string>{steps});
+    CHECK(orders_of(lab, task) == std::set<std::string>{steps});
     ++who;
   }
 }
@@ -84,8 +75,33 @@ TEST_CASE("rcu 4.1: so is one that interrupts a task on its own CPU") {
       mark(c);
     });
   });
-  CHECK(orders(lab, "t") ==
+  CHECK(orders_of(lab, "t") ==
         std::set<std::string>{"interrupted on its CPU / mark", "interrupted on its CPU / irq_enter / mark / irq_exit / mark"});
+}
+
+TEST_CASE("irq 11: a level line that nobody claims is switched off, unless the device that held it up has gone meanwhile") {
+  IrqLine line;
+  IrqDevice d;
+  Presence slot;
+  bool goes = false;
+  d.hard = [&](Context& c) {
+    if (goes) surprise_removal(c, slot);
+    return IrqReturn::none;
+  };
+  Lab lab([&](Lab& l) {
+    init_presence(l.kernel, slot, l.name("slot"), l.name("slot"));
+    l.init(line, "irq");
+    line.level = true;
+    d.init(l, line, "foo");
+    l.task("driver", [&](Context& c) {
+      must(request_irq(c, line, d.action));
+      l.engine.spawn(
+          "hardware", [&] { raise_irq(l.kernel, line, &slot); }, true);
+    });
+  });
+  CHECK(every(lab).text() == "api-misuse(irq)@hardware");
+  goes = true;
+  CHECK(every(lab).text().empty());
 }
 
 TEST_CASE("napi: a poll is inside RCU from before the list is looked at until it has been put back") {
@@ -106,7 +122,7 @@ TEST_CASE("napi: a poll is inside RCU from before the list is looked at until it
       napi_schedule(c, n);
     });
   });
-  CHECK(orders(lab, "softirq napi") ==
+  CHECK(orders_of(lab, "softirq napi") ==
         std::set<std::string>{"net_rx_action / rcu_read_lock / softirq takes napi / mark / napi_complete_done / napi polled / "
                               "rcu_read_unlock"});
 }
@@ -131,11 +147,12 @@ TEST_CASE("percpu_ref 13: kill takes a reference for the switch first, confirms 
   const std::string done = "call_rcu: grace period begins / call_rcu: grace period ends / percpu_ref switch: sum the counters / "
                            "percpu_ref switch: add the sum / confirm / percpu_ref switch: done / percpu_ref_put: atomic";
   const std::string last = " / rcu_read_lock / release / rcu_read_unlock";
-  CHECK(orders(lab, "t") == std::set<std::string>{kill, kill + last});
-  CHECK(orders(lab, "ref/switch#1") == std::set<std::string>{done + " / rcu callback finished", done + last + " / rcu callback finished"});
+  CHECK(orders_of(lab, "t") == std::set<std::string>{kill, kill + last});
+  CHECK(orders_of(lab, "ref/switch#1") ==
+        std::set<std::string>{done + " / rcu callback finished", done + last + " / rcu callback finished"});
   atomic = true;
-  CHECK(orders(lab, "t") == std::set<std::string>{"percpu_ref_kill: mark / confirm / percpu_ref_put: atomic" + last +
-                                                  " / mark / percpu_ref_exit: mark / percpu_ref_exit: counters freed"});
+  CHECK(orders_of(lab, "t") == std::set<std::string>{"percpu_ref_kill: mark / confirm / percpu_ref_put: atomic" + last +
+                                                     " / mark / percpu_ref_exit: mark / percpu_ref_exit: counters freed"});
 }
 
 TEST_CASE("notifier 13: the next block is read before the callback that may take its own off, and a chain's end is the last step") {
