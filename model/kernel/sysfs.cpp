@@ -13,7 +13,7 @@ const Operation create_op{.name = "sysfs_create_file", .sync = sim::Sync::releas
     unbreak_op{.name = "kernfs_unbreak_active_protection", .sync = sim::Sync::acquire};
 
 // The word: bits 0..31 active references; bit 32 the node is there, bit 33 it is being removed (KN_DEACTIVATED_BIAS), bit 34 somebody
-// removes it from its own operation (KERNFS_SUICIDAL), until it is created again.
+// removes it from its own operation (KERNFS_SUICIDAL).
 constexpr std::uint64_t active_mask = 0xffffffff, there = std::uint64_t{1} << 32U, removing = std::uint64_t{1} << 33U,
                         suicidal = std::uint64_t{1} << 34U;
 constexpr int enodev = -19;
@@ -75,7 +75,7 @@ bool sysfs_create_file(Context& context, SysfsAttribute& a) {
       context.engine().begin_nothing();
       return false;
     }
-    word = (word & ~suicidal) | there;
+    word |= there;
     return true;
   });
 }

@@ -139,26 +139,6 @@ TEST_CASE("sysfs 12: who loses to another self-removal returns when the attribut
   CHECK(found == std::set<int>{-19});
 }
 
-TEST_CASE("sysfs 12: created again, an attribute that has removed itself is one that nobody has removed") {
-  Attribute a;
-  int won = 0;
-  Lab lab([&](Lab& l) {
-    won = 0;
-    a.extra = [&](Context& c) {
-      won += sysfs_remove_file_self(c, a.node) ? 1 : 0;
-      return 0;
-    };
-    a.init(l);
-    l.task("driver", [&](Context& c) {
-      for (int i = 0; i < 2; ++i) {
-        must(sysfs_create_file(c, a.node));
-        must(sysfs_access(c, a.node) == 0);
-      }
-    });
-  });
-  CHECK(every(lab, [&] { CHECK(won == 2); }).text().empty());
-}
-
 TEST_CASE("sysfs: holding a lock that an operation takes, while it drains, is a deadlock") {
   Attribute a;
   Mutex lock;

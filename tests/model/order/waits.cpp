@@ -1,4 +1,4 @@
-// The order of steps around waits: what is looked at before a task sleeps, what it takes back when it has been woken, and what wakers write.
+// The order of steps around waits: what is looked at before a task sleeps, what it takes back when it is woken, and what wakers write.
 #include "model/queue_item.hpp"
 #include "model/steps.hpp"
 #include "unplug/model/kernel/clock.hpp"
