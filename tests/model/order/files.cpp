@@ -1,5 +1,5 @@
-// The order of steps in what user space opens, maps and closes: that of the kernel's source. Where two steps are under a lock, or one is the
-// last that another may come after, that is what keeps them apart from the steps of others.
+// The order of steps in what user space opens, maps and closes: that of the kernel's source. Where two steps are under a lock, or one is
+// the last that another may come after, that is what keeps them apart from the steps of others.
 #include "model/cdev_driver.hpp"
 #include "model/steps.hpp"
 #include "unplug/model/kernel/mmap.hpp"
