@@ -122,6 +122,7 @@ void init_delayed_work(Kernel& kernel, DelayedWork& w, NameId unique_name, NameI
   w.timer.function = timer_fn;
   w.timer.hr_function = nullptr;
   w.timer.argument = &w;
+  w.timer.irqsafe = true;
   init_timer(kernel, w.timer, timer_name, declared, home, timer_task);
   w.timer.map = timer_name;  // a class of its own: who waits for the timer doesn't wait for the work
 }

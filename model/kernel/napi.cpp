@@ -98,7 +98,6 @@ void napi_enable(Context& context, Napi& n) {
 }
 
 void napi_disable(Context& context, Napi& n) {
-  context.might_sleep("napi_disable");
   context.write(disable_op, n.object, n.home, [](std::uint64_t& word) { word |= disable; });
   if (context.aborting()) return;
   sim::Step s = context.make(disable_wait_op, n.home);

@@ -7,7 +7,7 @@ const Operation create_op{.name = "sysfs_create_file", .sync = sim::Sync::releas
     get_op{.name = "kernfs_get_active", .sync = sim::Sync::acquire}, put_op{.name = "kernfs_put_active", .sync = sim::Sync::release},
     deactivate_op{.name = "kernfs_remove: deactivate"}, drain_op{.name = "kernfs_drain", .sync = sim::Sync::acquire},
     second_op{.name = "kernfs_drain: second remover", .sync = sim::Sync::acquire},
-    suicide_op{.name = "kernfs_remove_self: who", .sync = sim::Sync::acquire},
+    suicide_op{.name = "kernfs_remove_self: who", .sync = sim::Sync::both},
     suicided_op{.name = "kernfs_remove_self: wait for the winner", .sync = sim::Sync::acquire},
     break_op{.name = "kernfs_break_active_protection", .sync = sim::Sync::release},
     unbreak_op{.name = "kernfs_unbreak_active_protection", .sync = sim::Sync::acquire};
@@ -48,13 +48,14 @@ void hold_active(Context& context, const SysfsAttribute& a) {
   context.lock_hold({a.object, a.name, LockUse::shared, true});
 }
 
+void let_go(Context& context, const SysfsAttribute& a, std::uint64_t& word) {
+  --word;
+  context.kernel().unhold(a.object, context.engine().current());
+  context.lock_release(a.object);
+}
+
 void put_active(Context& context, SysfsAttribute& a, const Operation& operation) {
-  const TaskId me = context.engine().current();
-  context.write(operation, a.object, {}, [&](std::uint64_t& word) {
-    --word;
-    context.kernel().unhold(a.object, me);
-    context.lock_release(a.object);
-  });
+  context.write(operation, a.object, {}, [&](std::uint64_t& word) { let_go(context, a, word); });
 }
 
 }  // namespace
@@ -99,12 +100,12 @@ void sysfs_remove_group(Context& context, std::span<SysfsAttribute* const> attri
 }
 
 bool sysfs_remove_file_self(Context& context, SysfsAttribute& a) {
-  put_active(context, a, break_op);
-  if (context.aborting()) return false;
-  const bool won = context.write(suicide_op, a.object, {}, [](std::uint64_t& word) {
-    if ((word & suicidal) != 0) return false;
+  // In one section of kernfs_rwsem.
+  const bool won = context.write(suicide_op, a.object, {}, [&](std::uint64_t& word) {
+    let_go(context, a, word);
+    const bool first = (word & suicidal) == 0;
     word |= suicidal;
-    return true;
+    return first;
   });
   if (context.aborting()) return false;
   if (won) {

@@ -71,7 +71,7 @@ void runner(void* argument) {
 
 // What spins until the function has returned.
 bool take_off_when_idle(Context& context, Timer& t, const Operation& operation, std::string_view what, std::uint64_t mark) {
-  if (context.kind() == ContextKind::hardirq)
+  if (context.kind() == ContextKind::hardirq && !t.irqsafe)
     context.kernel().report(ViolationClass::api_misuse, t.name, std::string(what) + "() in hard interrupt context", Shown::next);
   if (t.hr_function == nullptr) context.lock_acquire(t.object, t.map, LockUse::wait);  // lockdep has no map for hrtimers
   sim::Step s = context.make(operation, t.home);

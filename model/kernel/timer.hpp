@@ -5,7 +5,7 @@
 // else; timer_delete_sync() spins until the function has returned, but keeps nobody from arming it again afterwards; timer_shutdown_sync()
 // (6.2) does: arming is silently ignored from then on. A timer holds no reference to anything: armed in freed memory, the softirq walks it.
 // kernel/time/hrtimer.c: hrtimer_cancel() spins likewise; the function answers whether it goes on the queue again. It has no shutdown.
-// Left out: migration between CPUs, deferrable timers, slack, TIMER_IRQSAFE, PREEMPT_RT (where deleting sleeps), hrtimers in softirq.
+// Left out: migration between CPUs, deferrable timers, slack, PREEMPT_RT (where deleting sleeps), hrtimers in softirq.
 #pragma once
 
 #include "unplug/model/context.hpp"
@@ -27,6 +27,7 @@ struct Timer {
   LifetimeId home;                                 // memory that the timer is embedded in
   void (*function)(Context&, void*) = nullptr;     // of a timer_list
   bool (*hr_function)(Context&, void*) = nullptr;  // of an hrtimer: whether it is queued again (HRTIMER_RESTART)
+  bool irqsafe = false;                            // TIMER_IRQSAFE: interrupts are off while it runs; of a timer_list
   sim::Duration interval = 0;                      // of an hrtimer: how far ahead it is queued again; touched in steps only
   void* argument = nullptr;
   Kernel* kernel = nullptr;
@@ -41,7 +42,7 @@ bool mod_timer(Context& context, Timer& t, sim::Duration delay);
 // Takes it off the wheel if it is pending; does not wait. Whether it was.
 bool timer_delete(Context& context, Timer& t);
 // Waits until it doesn't run and takes it off. From its own function, or holding what that waits for, it never returns. From hard
-// interrupt context it is api-misuse.
+// interrupt context it is api-misuse, but of a timer that is irqsafe.
 bool timer_delete_sync(Context& context, Timer& t);
 bool timer_shutdown(Context& context, Timer& t);
 bool timer_shutdown_sync(Context& context, Timer& t);

@@ -1,7 +1,7 @@
 // kernel/workqueue: work that a timer puts on the queue, wherever cancelling meets it.
 #include <algorithm>
 
-#include "support.hpp"
+#include "steps.hpp"
 
 namespace unplug::model::test {
 namespace {
@@ -70,6 +70,69 @@ TEST_CASE("delayed work 9: without a delay it is queued at once, a flush runs it
     run_timed(lab);
     CHECK(done < 100'000);
   }
+}
+
+TEST_CASE("flush_delayed_work 9: queues what the timer has now, and has waited for it when it returns") {
+  Delayed d;
+  sim::Duration delay = 0;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("a", [&](Context& c) {
+      queue_delayed_work(c, d.work, delay);
+      flush_delayed_work(c, d.work);
+      must(d.runs == 1 || c.aborting());
+    });
+  });
+  for (const sim::Duration d2 : {sim::Duration{0}, sim::millisecond}) {
+    delay = d2;
+    CHECK(every(lab).text().empty());
+  }
+}
+
+TEST_CASE("cancel_delayed_work 9: an item that was taken back can be queued again, from an interrupt handler as well") {
+  Delayed d;
+  ContextKind kind = ContextKind::process;
+  std::set<std::pair<bool, int>> seen;
+  bool was = false, again = false;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task(
+        "a",
+        [&](Context& c) {
+          queue_delayed_work(c, d.work, 10);
+          was = cancel_delayed_work(c, d.work);
+          again = queue_delayed_work(c, d.work, 10);
+        },
+        kind);
+  });
+  for (const ContextKind k : {ContextKind::process, ContextKind::hardirq}) {
+    kind = k;
+    seen.clear();
+    CHECK(every(lab,
+                [&] {
+                  CHECK(again);
+                  seen.insert({was, d.runs});
+                })
+              .text()
+              .empty());
+    CHECK(seen == std::set<std::pair<bool, int>>{{true, 1}, {false, 2}});
+  }
+}
+
+TEST_CASE("cancel_delayed_work 9: while the timer is armed it is taken from there, without a look at the item") {
+  Delayed d;
+  std::set<Steps> armed;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("a", [&](Context& c) {
+      queue_delayed_work(c, d.work, 10);
+      cancel_delayed_work(c, d.work);
+    });
+  });
+  every(lab, [&] {
+    if (steps_of(lab, "softirq dwork").empty()) armed.insert(steps_of(lab, "a"));
+  });
+  CHECK(armed == std::set<Steps>{{"queue_delayed_work", "mod_timer", "timer_delete", "cancel_delayed_work: clear PENDING"}});
 }
 
 TEST_CASE("cancel_delayed_work_sync 9: takes it from the timer, from between, and from the queue, and waits for what runs") {

@@ -184,6 +184,33 @@ TEST_CASE("device 1.1: a probe that fails unwinds devres, last first, binds noth
   CHECK(every(lab, [&] { CHECK(b.order == std::vector<std::string>{"b", "a"}); }).text().empty());
 }
 
+TEST_CASE("device 1.1: probe() runs under the device lock") {
+  Bound b;
+  bool locked = false;
+  std::set<std::pair<bool, bool>> seen;  // by probe(), before and after a step
+  Lab lab([&](Lab& l) {
+    locked = false;
+    b.init(l);
+    l.task("probe", [&](Context& c) {
+      probe_device(c, b.binding, [&](Context& p) {
+        const bool before = locked;
+        mark(p);
+        seen.insert({before, locked});
+        return true;
+      });
+    });
+    l.task("holder", [&](Context& c) {
+      mutex_lock(c, b.device.lock);
+      locked = true;
+      mark(c);
+      locked = false;
+      mutex_unlock(c, b.device.lock);
+    });
+  });
+  CHECK(every(lab).text().empty());
+  CHECK(seen == std::set<std::pair<bool, bool>>{{false, false}});
+}
+
 TEST_CASE("device 1.1: of two unbinds of one device one wins, the other finds it unbound and disturbs nothing") {
   Bound b;
   int removes = 0;

@@ -52,6 +52,53 @@ TEST_CASE("kthread_stop: a thread that may have returned by itself is gone, unle
   CHECK(every(lab).text().empty());
 }
 
+TEST_CASE("kthread_stop: who stops a thread gives the last reference to its task_struct back, unless somebody keeps it") {
+  Kthread t;
+  bool keep = false;
+  Lab lab([&](Lab& l) {
+    l.init(t, "poll", [&](Context& c) {
+      kthread_wait_to_stop(c, t);
+      return 0;
+    });
+    l.task("driver", [&](Context& c) {
+      if (keep) kthread_get(c, t);
+      kthread_run(c, t);
+      kthread_stop(c, t);
+      wake_up_process(c, t);
+    });
+  });
+  CHECK(every(lab).text() == "use-after-free(poll)@driver");
+  keep = true;
+  CHECK(every(lab).text().empty());
+}
+
+TEST_CASE("kthread_should_stop: true once kthread_stop has told the thread, and not before") {
+  Kthread t;
+  bool stopping = false, early = false, late = false;
+  Lab lab([&](Lab& l) {
+    stopping = early = false;
+    late = true;
+    l.init(t, "poll", [&](Context& c) {
+      early = kthread_should_stop(c, t) && !stopping;
+      kthread_wait_to_stop(c, t);
+      late = kthread_should_stop(c, t);
+      return 0;
+    });
+    l.task("driver", [&](Context& c) {
+      kthread_run(c, t);
+      stopping = true;
+      kthread_stop(c, t);
+    });
+  });
+  CHECK(every(lab,
+              [&] {
+                CHECK(!early);
+                CHECK(late);
+              })
+            .text()
+            .empty());
+}
+
 TEST_CASE("kthread_stop: a thread that never looks is never stopped, and by itself it waits for ever") {
   Kthread t;
   Waiter event;

@@ -1,6 +1,9 @@
 // What a task did, as the names of its steps: for functions whose order is the point.
 #pragma once
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "support.hpp"
 
 namespace unplug::model::test {
@@ -21,6 +24,16 @@ inline Steps acts_of(const Lab& lab, std::string_view task) {
   std::erase_if(out, [](const std::string& s) { return s == "mutex_lock" || s == "mutex_unlock"; });
   return out;
 }
+
+inline std::string joined(const Steps& steps) { return fmt::format("{}", fmt::join(steps, " / ")); }
+// In all executions.
+inline std::set<std::string> orders_of(Lab& lab, std::string_view task) {
+  std::set<std::string> out;
+  every(lab, [&] { out.insert(joined(steps_of(lab, task))); });
+  return out;
+}
+// Of a task that has only one.
+inline std::string order_of(Lab& lab, std::string_view task) { return fmt::format("{}", fmt::join(orders_of(lab, task), "\n")); }
 
 // A step with a name of its own, to be found in a list of steps.
 template <class Tag> inline const Operation& named(std::string_view name) {

@@ -117,6 +117,28 @@ TEST_CASE("sysfs: removed from its own operation it waits for itself, unless it 
   CHECK(every(lab, [&] { CHECK(won == (a.runs > 0 ? 1 : 0)); }).text().empty());
 }
 
+TEST_CASE("sysfs 12: who loses to another self-removal returns when the attribute has gone") {
+  Attribute a;
+  int won = 0, lost = 0;
+  std::set<int> found;
+  Lab lab([&](Lab& l) {
+    won = lost = 0;
+    a.extra = [&](Context& c) {
+      if (sysfs_remove_file_self(c, a.node)) {
+        ++won;
+      } else if (!c.aborting() && ++lost == 1) {
+        found.insert(sysfs_access(c, a.node));
+      }
+      return 0;
+    };
+    a.init(l);
+    l.task("driver", [&](Context& c) { sysfs_create_file(c, a.node); });
+    for (const auto* name : {"w1", "w2"}) l.task(name, [&](Context& c) { sysfs_access(c, a.node); });
+  });
+  CHECK(every(lab, [&] { CHECK(won + lost == a.runs); }).text().empty());
+  CHECK(found == std::set<int>{-19});
+}
+
 TEST_CASE("sysfs: holding a lock that an operation takes, while it drains, is a deadlock") {
   Attribute a;
   Mutex lock;

@@ -76,7 +76,7 @@ TEST_CASE("timer_delete_sync 10: waits for the function, timer_delete does not, 
     l.task("a", [&](Context& c) {
       mod_timer(c, t.timer, 10);
       if (form == Form::sync) was = timer_delete_sync(c, t.timer);
-      if (form == Form::no_wait) timer_delete(c, t.timer);
+      if (form == Form::no_wait) was = timer_delete(c, t.timer);
       kfree(c, t.home);
     });
   });
@@ -84,7 +84,9 @@ TEST_CASE("timer_delete_sync 10: waits for the function, timer_delete does not, 
   CHECK(f.text().empty());  // nor does the softirq touch it when the function has returned
   CHECK(seen == std::set<std::pair<bool, int>>{{true, 0}, {false, 1}});
   form = Form::no_wait;
-  CHECK(every(lab).text() == "use-after-free(home)@softirq timer");
+  seen.clear();
+  CHECK(every(lab, [&] { seen.insert({was, t.runs}); }).text() == "use-after-free(home)@softirq timer");
+  CHECK(seen == std::set<std::pair<bool, int>>{{true, 0}, {false, 1}});
   form = Form::nothing;
   CHECK(every(lab).text() == "use-after-free(home)@softirq timer");
 }

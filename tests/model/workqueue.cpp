@@ -69,7 +69,7 @@ TEST_CASE("cancel_work_sync 9: steals what is pending, waits for what runs, then
     l.task("a", [&](Context& c) {
       queue_work(c, i.work);
       if (form == Form::sync) was = cancel_work_sync(c, i.work);
-      if (form == Form::no_wait) cancel_work(c, i.work);
+      if (form == Form::no_wait) was = cancel_work(c, i.work);
       kfree(c, i.home);
     });
   });
@@ -77,7 +77,9 @@ TEST_CASE("cancel_work_sync 9: steals what is pending, waits for what runs, then
   CHECK(f.text().empty());  // nor does the idle worker use what it once ran from
   CHECK(seen == std::set<std::pair<bool, int>>{{true, 0}, {false, 1}});
   form = Form::no_wait;
-  CHECK(every(lab).text() == "use-after-free(home)@kworker work");
+  seen.clear();
+  CHECK(every(lab, [&] { seen.insert({was, i.runs}); }).text() == "use-after-free(home)@kworker work");
+  CHECK(seen == std::set<std::pair<bool, int>>{{true, 0}, {false, 1}});
   form = Form::nothing;
   CHECK(every(lab).text() == "use-after-free(home)@kworker work");
 }

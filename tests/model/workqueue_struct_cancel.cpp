@@ -304,4 +304,29 @@ TEST_CASE("S14: cancelled before its source is closed it comes again, closed twi
   CHECK(every(lab).text().empty());
 }
 
+TEST_CASE("cancel_work 9: while one item is taken back nothing else of the queue is, nor does it run what comes next") {
+  Workqueue q;
+  Work first, next, last;
+  Waiter queued;
+  bool again = true;
+  Lab lab([&](Lab& l) {
+    again = true;
+    init(l, q, "wq", 1);
+    l.init(first, "first", [](Context&) {});
+    l.init(next, "next", [&](Context& c) { again = queue_work(c, q, first) || c.aborting(); });
+    l.init(last, "last", [](Context&) {});
+    l.init(queued, "queued");
+    l.task("a", [&](Context& c) {
+      for (Work* w : {&first, &next, &last}) queue_work(c, q, *w);
+      complete(c, queued);
+      cancel_work(c, first);
+    });
+    l.task("b", [&](Context& c) {
+      wait_for_completion(c, queued);
+      cancel_work(c, last);
+    });
+  });
+  CHECK(every(lab, [&] { CHECK(again); }).text().empty());
+}
+
 }  // namespace unplug::model::test

@@ -5,7 +5,8 @@ Of every call in model/kernel/ and model/mechanisms/ that takes a step (Engine::
 given a Context and takes steps), three mutants:
   drop     the call is not made
   unguard  it does not wait (where its step has a guard)
-  swap     it comes after the next such call, or that one before it (where no value of the one is needed by the other)
+  swap     it comes after the next such call, or that one before it (where no value of the one is needed by the other).
+might_sleep(), which is a check and no step, is dropped.
 Writes instrumented copies below OUT_ROOT, in which any one of them can be switched on at run time (mutants.hpp), and OUT_ROOT/mutants.json.
 """
 import json
@@ -18,21 +19,72 @@ from pathlib import Path
 import clang.cindex as ci
 
 K = ci.CursorKind
+FUNCTIONS = {K.FUNCTION_DECL, K.CXX_METHOD, K.FUNCTION_TEMPLATE}
 STEP_METHODS = {("Engine", "step"), ("Engine", "choose"), ("Context", "write"), ("Context", "read"), ("Context", "wait"),
-                ("Context", "sleep"), ("Context", "compute"), ("Context", "might_sleep")}
-LEAVES = {K.RETURN_STMT, K.BREAK_STMT, K.CONTINUE_STMT, K.GOTO_STMT}
+                ("Context", "sleep"), ("Context", "compute")}
+CHECKS = {("Context", "might_sleep")}  # takes no step, so it can be dropped and no more
+ALTERNATIVES = {K.CASE_STMT, K.DEFAULT_STMT}  # of which one is taken: no order between them
+LOOPS = {K.FOR_STMT, K.CXX_FOR_RANGE_STMT, K.WHILE_STMT, K.DO_STMT}
+
+
+def is_context(a_type):
+    return re.fullmatch(r"(unplug::model::)?Context &", a_type.spelling) is not None
 
 
 def takes_context(function):
     arguments = list(function.get_arguments())
-    return bool(arguments) and re.fullmatch(r"(unplug::model::)?Context &", arguments[0].type.spelling) is not None
+    return bool(arguments) and is_context(arguments[0].type)
+
+
+def is_step_type(a_type):
+    return re.fullmatch(r"(const )?(unplug::)?(sim::)?Step( &)?", a_type.spelling) is not None
+
+
+def calls_pointer(call):
+    """Whether it calls a driver's function, kept as a pointer, with a Context."""
+    callee = next(iter(call.get_children()), None)
+    if callee is None:
+        return False
+    target = callee.type.get_canonical()
+    if target.kind == ci.TypeKind.POINTER:
+        target = target.get_pointee()
+    if target.kind != ci.TypeKind.FUNCTIONPROTO or call.referenced is not None and call.referenced.kind in FUNCTIONS:
+        return False
+    arguments = list(target.argument_types())
+    return bool(arguments) and is_context(arguments[0])
+
+
+def name_of(call):
+    """What it calls; in a template, what the source calls it."""
+    if call.spelling:
+        return call.spelling
+    callee = next(iter(call.get_children()), None)
+    tokens = [t.spelling for t in callee.get_tokens()] if callee is not None else []
+    return tokens[-1] if tokens else ""
+
+
+def is_method(call, methods):
+    r = call.referenced
+    return r is not None and r.kind in (K.CXX_METHOD, K.FUNCTION_TEMPLATE) and (r.semantic_parent.spelling, r.spelling) in methods
 
 
 def is_step_method(call):
     r = call.referenced
-    if r is not None and r.kind in (K.CXX_METHOD, K.FUNCTION_TEMPLATE) and r.semantic_parent is not None:
-        return (r.semantic_parent.spelling, r.spelling) in STEP_METHODS
-    return False
+    if is_method(call, STEP_METHODS):
+        return True
+    if r is not None or not any(name == name_of(call) for _, name in STEP_METHODS):
+        return False
+    # In a template it depends on an argument which one is called.
+    return any(x.type.spelling.rpartition("::")[2] in ("Context", "Context &", "Engine", "Engine &") for x in walk(next(call.get_children())))
+
+
+def calls_argument(call):
+    """Whether it calls what its caller has handed in and what takes steps, as far as can be known: a function that is told nothing."""
+    return call.referenced is not None and call.referenced.kind == K.PARM_DECL and not list(call.get_arguments())
+
+
+def is_step_by_itself(call):
+    return is_step_method(call) or calls_pointer(call) or calls_argument(call)
 
 
 def walk(cursor):
@@ -41,32 +93,50 @@ def walk(cursor):
         yield from walk(child)
 
 
+def parsed(path, flags):
+    unit = ci.Index.create().parse(str(path), args=flags)
+    errors = [str(d) for d in unit.diagnostics if d.severity >= ci.Diagnostic.Error]
+    if errors:
+        sys.exit(f"mutants: {path} does not parse: {errors[0]}")
+    return unit
+
+
+def flags_for(includes, out):
+    """How to parse a source. What all of them include takes most of the time: it is parsed once."""
+    flags = ["-std=c++20", "-DBOOST_DISABLE_ASSERTS"] + [f"-I{i}" for i in includes]
+    header, saved = out / "common.hpp", out / "common.pch"
+    header.write_text('#include <algorithm>\n#include <fmt/format.h>\n#include "unplug/model/context.hpp"\n')
+    parsed(header, ["-x", "c++-header", *flags]).save(str(saved))
+    return flags + ["-include-pch", str(saved)]
+
+
 class Unit:
     """One source file of the model, parsed."""
 
-    def __init__(self, root, path, includes):
+    def __init__(self, root, path, flags):
         self.root, self.path = root, path
-        flags = ["-std=c++20", "-DBOOST_DISABLE_ASSERTS"] + [f"-I{i}" for i in includes]
-        self.tu = ci.Index.create().parse(str(root / path), args=flags)
-        errors = [str(d) for d in self.tu.diagnostics if d.severity >= ci.Diagnostic.Error]
-        if errors:
-            sys.exit(f"mutants: {path} does not parse: {errors[0]}")
+        self.tu = parsed(root / path, flags)
         self.text = (root / path).read_bytes()
+        self.ours = {}  # by the name of a file, whether it is this one
 
     def here(self, cursor):
         file = cursor.location.file
-        return file is not None and os.path.realpath(file.name) == str(self.root / self.path)
+        if file is None:
+            return False
+        if file.name not in self.ours:
+            self.ours[file.name] = os.path.realpath(file.name) == str(self.root / self.path)
+        return self.ours[file.name]
 
     def functions(self):
         """Function definitions of this file, outermost."""
         def visit(cursor):
             for c in cursor.get_children():
-                if c.kind in (K.NAMESPACE, K.CLASS_DECL, K.STRUCT_DECL, K.LINKAGE_SPEC, K.UNEXPOSED_DECL):
-                    if c.kind in (K.NAMESPACE, K.LINKAGE_SPEC, K.UNEXPOSED_DECL) or self.here(c):
-                        yield from visit(c)
-                elif c.kind in (K.FUNCTION_DECL, K.CXX_METHOD, K.CONSTRUCTOR, K.DESTRUCTOR, K.FUNCTION_TEMPLATE):
-                    if c.is_definition() and self.here(c):
-                        yield c
+                if not self.here(c):
+                    continue
+                if c.kind in (K.NAMESPACE, K.CLASS_DECL, K.STRUCT_DECL):
+                    yield from visit(c)
+                elif c.kind in (K.FUNCTION_DECL, K.CXX_METHOD, K.CONSTRUCTOR, K.DESTRUCTOR, K.FUNCTION_TEMPLATE) and c.is_definition():
+                    yield c
         return visit(self.tu.cursor)
 
 
@@ -78,7 +148,7 @@ def calls_of(unit):
         for c in walk(f):
             if c.kind != K.CALL_EXPR:
                 continue
-            if is_step_method(c):
+            if is_step_by_itself(c):
                 called.add("")
             elif c.referenced is not None and takes_context(c.referenced):
                 called.add(c.referenced.get_usr())
@@ -100,10 +170,12 @@ class Instrumenter:
     def is_step(self, c):
         if c.kind != K.CALL_EXPR:
             return False
-        if is_step_method(c):
+        if is_step_by_itself(c):
             return True
         r = c.referenced
-        if r is None or r.kind not in (K.FUNCTION_DECL, K.CXX_METHOD, K.FUNCTION_TEMPLATE) or not takes_context(r):
+        if r is None:  # in a template
+            return any(is_context(a.type) for a in c.get_arguments())
+        if r.kind not in FUNCTIONS or not takes_context(r):
             return False
         if r.semantic_parent is not None and r.semantic_parent.spelling == "Context":
             return False
@@ -130,14 +202,14 @@ class Instrumenter:
         text = " ".join(self.source(call).split())
         m = re.search(r"\b(\w+_ops?\b(\[[^]]*\])?|lock_op\b)", text)
         if m and is_step_method(call):
-            return f"{call.spelling}({m.group(1)})"
+            return f"{name_of(call)}({m.group(1)})"
         arguments = list(call.get_arguments())
         if is_step_method(call) and arguments:
             step = self.source(arguments[0]).strip()
             before = self.unit.text[function_text[0]:call.extent.start.offset].decode()
             made = re.findall(r"\b" + re.escape(step) + r"\s*=\s*[\w.]*make\((.*?)[,)]", before) if re.fullmatch(r"\w+", step) else []
             if made:
-                return f"{call.spelling}({made[-1]})"
+                return f"{name_of(call)}({made[-1]})"
         return text[:60]
 
     def run(self):
@@ -152,7 +224,7 @@ class Instrumenter:
     def visit(self, cursor):
         if cursor.kind == K.COMPOUND_STMT:
             self.swaps(list(cursor.get_children()))
-        if self.is_step(cursor):
+        if self.is_step(cursor) or cursor.kind == K.CALL_EXPR and is_method(cursor, CHECKS):
             self.one(cursor)
         for child in cursor.get_children():
             self.visit(child)
@@ -163,22 +235,43 @@ class Instrumenter:
         n = self.new("drop", call, self.function, what)
         self.insert(start, f"unplug_mutants::drop({{{n}}}, [&] {{ return ", False)
         self.insert_close(end, "; })")
-        arguments = list(call.get_arguments())
-        if is_step_method(call) and arguments and call.spelling in ("step", "wait"):
-            step = self.source(arguments[0]).strip()
-            before = self.unit.text[self.span[0]:start].decode()
-            if re.search(r"\b" + re.escape(step) + r"\.guard\s*=", before):
+        for argument in call.get_arguments():
+            if is_step_type(argument.type) and self.guarded(call, argument, start):
                 n = self.new("unguard", call, self.function, what)
-                self.insert(arguments[0].extent.start.offset, f"unplug_mutants::unguarded({{{n}}}, ", False)
-                self.insert_close(arguments[0].extent.end.offset, ")")
+                self.insert(argument.extent.start.offset, f"unplug_mutants::unguarded({{{n}}}, ", False)
+                self.insert_close(argument.extent.end.offset, ")")
+
+    def guarded(self, call, argument, before):
+        """Whether the step has a guard: one that it was given here, or by whoever handed it in."""
+        variables = [x.referenced for x in walk(argument) if x.kind == K.DECL_REF_EXPR and is_step_type(x.referenced.type)]
+        if len(variables) != 1:
+            return False
+        name, text = variables[0].spelling, self.unit.text[self.span[0]:before].decode()
+        text = re.split(r"\b" + re.escape(name) + r"\s*=\s", text)[-1]
+        given = re.findall(r"(if \(.*\) )?\b" + re.escape(name) + r"\.guard\s*=\s*(\{\})?", text)
+        if given and not given[-1][0]:
+            return not given[-1][1]
+        return bool(given) or "wait" in name_of(call) and (variables[0].kind == K.PARM_DECL or self.copies(variables[0]))
+
+    def copies(self, variable):
+        return any(x.kind == K.DECL_REF_EXPR and x.referenced is not None and x.referenced.kind == K.PARM_DECL and is_step_type(x.referenced.type)
+                   for x in walk(variable))
 
     def insert_close(self, offset, text):
         self.count += 1
         self.inserts.append((offset, 0, -self.count, text))
 
-    def leaves(self, statement):
-        """Whether it may leave the block that it stands in."""
-        return statement.kind in LEAVES or (statement.kind != K.LAMBDA_EXPR and any(self.leaves(c) for c in statement.get_children()))
+    def leaves(self, statement, within=()):
+        """Whether it may leave the block that it stands in, but when the execution is over. `within`: what is left inside of it."""
+        if statement.kind == K.LAMBDA_EXPR or statement.kind == K.IF_STMT and self.source(statement).startswith("if (context.aborting()) return"):
+            return False
+        if statement.kind in (K.RETURN_STMT, K.BREAK_STMT, K.CONTINUE_STMT):
+            return statement.kind not in within
+        if statement.kind in LOOPS:
+            within = (*within, K.BREAK_STMT, K.CONTINUE_STMT)
+        elif statement.kind == K.SWITCH_STMT:
+            within = (*within, K.BREAK_STMT)
+        return any(self.leaves(c, within) for c in statement.get_children())
 
     def declared(self, statements):
         return {v.hash for s in statements for v in walk(s) if v.kind == K.VAR_DECL}
@@ -190,6 +283,8 @@ class Instrumenter:
         with_steps = [i for i, s in enumerate(statements) if self.has_step(s)]
         for i, j in zip(with_steps, with_steps[1:]):
             a, b = statements[i], statements[j]
+            if a.kind in ALTERNATIVES or b.kind in ALTERNATIVES:
+                continue
             if a.kind != K.DECL_STMT and not self.leaves(a):
                 what = f"{self.first_step(a)} <-> {self.first_step(b)}"
                 text = self.source(a)
@@ -232,13 +327,12 @@ def rewritten(text, inserts, first):
 
 
 def graph_of(arguments):
-    root, path, includes = arguments
-    return calls_of(Unit(root, path, includes))
+    return calls_of(Unit(*arguments))
 
 
 def instrumented(arguments):
-    root, path, includes, steppers, known = arguments
-    instrumenter = Instrumenter(Unit(root, path, includes), steppers, known)
+    root, path, flags, steppers, known = arguments
+    instrumenter = Instrumenter(Unit(root, path, flags), steppers, known)
     instrumenter.run()
     return path, instrumenter.mutants, instrumenter.inserts
 
@@ -247,15 +341,17 @@ def main():
     root, out, includes = Path(sys.argv[1]).resolve(), Path(sys.argv[2]), sys.argv[3:]
     files = sorted(p.relative_to(root) for d in ("model/kernel", "model/mechanisms") for p in (root / d).iterdir())
     paths = [p for p in files if p.suffix == ".cpp" or "template <" in (root / p).read_text()]
+    out.mkdir(parents=True, exist_ok=True)
+    flags = flags_for(includes, out)
     with ProcessPoolExecutor() as pool:
-        graph = dict(pair for pairs in pool.map(graph_of, [(root, p, includes) for p in paths]) for pair in pairs)
+        graph = dict(pair for pairs in pool.map(graph_of, [(root, p, flags) for p in paths]) for pair in pairs)
         steppers = {f for f, called in graph.items() if "" in called}
         while True:
             more = {f for f, called in graph.items() if f not in steppers and any(c in steppers for c in called)}
             if not more:
                 break
             steppers |= more
-        results = list(pool.map(instrumented, [(root, p, includes, frozenset(steppers), frozenset(graph)) for p in paths]))
+        results = list(pool.map(instrumented, [(root, p, flags, frozenset(steppers), frozenset(graph)) for p in paths]))
     mutants, bodies = [], {p: (root / p).read_text() for p in files}
     for path, found, inserts in results:
         if found:

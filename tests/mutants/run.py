@@ -95,15 +95,16 @@ def main():
         for title, took, reached in tests:
             for n in reached:
                 reaching.setdefault(n, []).append((took, title))
-        alive = list(pool.map(lambda m: m["number"] not in reaching or runner.survives(m, reaching[m["number"]]), mutants))
-    survivors = [m for m, a in zip(mutants, alive) if a]
-    bad = 0
-    for m in survivors:
-        if key(m) not in known:
-            bad += 1
-            how = "survives" if m["number"] in reaching else "is reached by no test"
-            print(f"{m['file']}:{m['line']}: {how}: {key(m)}")
-    killed = {key(m) for m, a in zip(mutants, alive) if not a} - {key(m) for m in survivors}
+        survivors, bad = [], 0
+        for m, alive in zip(mutants, pool.map(lambda m: m["number"] not in reaching or runner.survives(m, reaching[m["number"]]), mutants)):
+            if not alive:
+                continue
+            survivors.append(m)
+            if key(m) not in known:
+                bad += 1
+                how = "survives" if m["number"] in reaching else "is reached by no test"
+                print(f"{m['file']}:{m['line']}: {how}: {key(m)}", flush=True)
+    killed = {key(m) for m in mutants} - {key(m) for m in survivors}
     for name in known:
         if name in killed:
             bad += 1

@@ -1,0 +1,155 @@
+// The order of steps in what user space opens, maps and closes: that of the kernel's source. Where two steps are under a lock, or one is
+// the last that another may come after, that is what keeps them apart from the steps of others.
+#include "model/cdev_driver.hpp"
+#include "model/steps.hpp"
+#include "unplug/model/kernel/mmap.hpp"
+#include "unplug/model/kernel/poll.hpp"
+#include "unplug/model/kernel/procfs.hpp"
+#include "unplug/model/kernel/sysfs_file.hpp"
+
+namespace unplug::model::test {
+
+TEST_CASE("cdev 2.1, 2.2: add, open, refused open, delete and the last close, in the order of fs/char_dev.c") {
+  CdevDriver d;
+  int answer = 0;
+  bool with_epoll = false;
+  EpollLinks links;
+  d.open.body = [&](Context&, File&) { return answer; };
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    d.parented();
+    init_epoll_links(l.kernel, links, l.rcu, l.name("links"));
+    l.task("t", [&](Context& c) {
+      must(cdev_add(c, d.cdev) == 0);
+      mark(c);
+      File file;
+      init_file(l.kernel, file, {.links = with_epoll ? &links : nullptr});
+      const bool open = chrdev_open(c, d.mknod, file) == 0;
+      mark(c);
+      cdev_del(c, d.cdev);
+      mark(c);
+      if (open) vfs_close(c, file);
+    });
+  });
+  // The first mark in `add` and the one in `release` are the parent's reference.
+  const std::string add = "mutex_lock / kobj_map / mutex_unlock / mark / mark / ",
+                    find = "spin_lock / chrdev_open: load i_cdev / spin_unlock / mutex_lock / kobj_lookup / try_module_get / "
+                           "cdev: kobject_get_unless_zero / mutex_unlock / spin_lock / chrdev_open: publish i_cdev / spin_unlock / "
+                           "try_module_get / ",
+                    del = "mark / mutex_lock / kobj_unmap / mutex_unlock / cdev: kobject_put / ",
+                    release = "spin_lock / cdev_purge: forget i_cdev / cdev_purge: forget i_cdev / spin_unlock / mark / ",
+                    last_put = "cdev: kobject_put / " + release + "module_put / module_put / kfree";
+  CHECK(order_of(lab, "t") == add + find + del + "mark / " + last_put);
+  with_epoll = true;
+  CHECK(order_of(lab, "t") == add + find + del + "mark / eventpoll_release / " + last_put);
+  answer = -5;
+  CHECK(order_of(lab, "t") == add + find + "cdev: kobject_put / module_put / module_put / " + del + release + "mark");
+}
+
+TEST_CASE("cdev 2.1: of two opens that look up at once one publishes, the other drops its reference when it has let go of cdev_lock") {
+  CdevDriver d;
+  std::set<std::string> dropped;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    for (const auto* name : {"a", "b"})
+      l.task(name, [&](Context& c) {
+        File file;
+        init_file(l.kernel, file);
+        if (name[0] == 'a') must(cdev_add(c, d.cdev) == 0);
+        chrdev_open(c, d.mknod, file);
+      });
+  });
+  every(lab, [&] {
+    for (const auto* name : {"a", "b"}) {
+      const std::string all = joined(steps_of(lab, name));
+      const std::size_t put = all.find("cdev: kobject_put");
+      if (put != std::string::npos) dropped.insert(all.substr(all.find("chrdev_open: publish i_cdev")));
+    }
+  });
+  CHECK(dropped == std::set<std::string>{"chrdev_open: publish i_cdev / try_module_get / cdev: kobject_get_unless_zero / spin_unlock / "
+                                         "cdev: kobject_put / module_put / try_module_get"});
+}
+
+TEST_CASE("cdev 2.2: who waits for a node finds it there") {
+  CdevDriver d;
+  int opened = 0;
+  Lab lab([&](Lab& l) {
+    opened = 1;
+    d.init(l);
+    l.task("driver", [&](Context& c) { must(cdev_device_add(c, d.cdev, d.node, {}) == 0); });
+    l.task("user", [&](Context& c) {
+      File file;
+      init_file(l.kernel, file);
+      await_node(c, d.node);
+      opened = open_node(c, d.node, file);
+    });
+  });
+  CHECK(every(lab, [&] { CHECK(opened == 0); }).text().empty());
+}
+
+namespace {
+
+// A driver whose file can be mapped.
+struct Window {
+  FileOperations ops;
+  Module module;
+  File file;
+  AddressSpace mapping;
+  Mm mm, child_mm;
+  Vma vma, child;
+  int answer = 0;
+  void init(Lab& l) {
+    l.init(module, "foo");
+    init_address_space(l.kernel, mapping, l.name("mapping"));
+    init_mm(l.kernel, mm, l.name("mm"));
+    init_mm(l.kernel, child_mm, l.name("child mm"));
+    init_vma(l.kernel, vma, mm, l.name("vma"), l.name("vma"));
+    init_vma(l.kernel, child, child_mm, l.name("child vma"), l.name("child vma"));
+    init_file(l.kernel, file, {.counted = true});
+    ops = {};
+    ops.owner = &module;
+    ops.mmap = [](Context& c, File&, Vma& v, void* argument) {
+      v.opened = [](Context& x, Vma&, void*) { x.engine().step(x.make(named<Vma>("->open"))); };
+      v.closed = [](Context& x, Vma&, void*) { x.engine().step(x.make(named<Vma*>("->close"))); };
+      insert_pfn(c, v);
+      return static_cast<Window*>(argument)->answer;
+    };
+    ops.mmap_argument = this;
+    file.ops = &ops;
+    file.open = true;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("mmap 2.3: mmap, fork, zap and munmap, in the order of mm/mmap.c and mm/memory.c") {
+  Window w;
+  Lab lab([&](Lab& l) {
+    w.init(l);
+    l.task("t", [&](Context& c) {
+      vfs_mmap(c, w.file, w.mapping, w.vma);
+      if (w.answer != 0) return;
+      mark(c);
+      dup_vma(c, w.vma, w.child);
+      mark(c);
+      unmap_mapping_range(c, w.mapping);
+      mark(c);
+      munmap(c, w.vma);
+    });
+  });
+  CHECK(order_of(lab, "t") ==
+        "down_write: queue / down_write / get_file / mmap: VMA appears / insert_pfn / down_write: queue / down_write / "
+        "mmap: link into i_mmap / up_write / up_write / mark / down_write: queue / down_write / get_file / "
+        "mmap: VMA appears / down_write: queue / down_write / mmap: link into i_mmap / up_write / "
+        "dup_mmap: lock and read entry / dup_mmap: copy entry / dup_mmap: unlock entry / ->open / up_write / mark / "
+        "down_read / unmap_mapping_range: walk i_mmap / unmap_mapping_range: clear entry, flush TLBs / "
+        "unmap_mapping_range: clear entry, flush TLBs / up_read / mark / down_write: queue / down_write / "
+        "munmap: clear entry, flush TLBs / down_write: queue / down_write / munmap: unlink from i_mmap / up_write / "
+        "->close / up_write / fput");
+  w.answer = -5;
+  CHECK(order_of(lab, "t") ==
+        "down_write: queue / down_write / get_file / mmap: VMA appears / insert_pfn / munmap: clear entry, flush TLBs / "
+        "up_write / fput");
+}
+
+}  // namespace unplug::model::test
