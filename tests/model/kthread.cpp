@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("kthread_stop: tells the thread, waits until it has returned, answers its result, and then its memory may go") {
+TEST_CASE("kthread_stop 0: tells the thread, waits until it has returned, answers its result, and then its memory may go") {
   Kthread t;
   Allocation priv;
   int result = 0, rounds = 0;
@@ -52,7 +52,7 @@ TEST_CASE("kthread_stop: a thread that may have returned by itself is gone, unle
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("kthread_stop: a thread that never looks is never stopped, and by itself it waits for ever") {
+TEST_CASE("kthread_stop 0: a thread that never looks is never stopped, and by itself it waits for ever") {
   Kthread t;
   Waiter event;
   bool own = false;
@@ -76,7 +76,7 @@ TEST_CASE("kthread_stop: a thread that never looks is never stopped, and by itse
   CHECK(every(lab).text() == "deadlock(loop)@kthread loop");
 }
 
-TEST_CASE("kthread: it holds no module: left running, its text goes from under it") {
+TEST_CASE("kthread 0: it holds no module: left running, its text goes from under it") {
   Kthread t;
   Module m;
   bool stop = false;
@@ -255,7 +255,7 @@ TEST_CASE("wake_up_process: on a thread that may have returned it is a use after
   CHECK(every(second).text().empty());
 }
 
-TEST_CASE("module_put_and_kthread_exit: the thread ends in text that stays, where module_put and return do not") {
+TEST_CASE("module_put_and_kthread_exit 1.4: the thread ends in text that stays, where module_put and return do not") {
   Kthread t;
   Module m;
   bool by_helper = true;

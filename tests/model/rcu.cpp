@@ -329,7 +329,7 @@ TEST_CASE("rcu_barrier S12: a callback that queues another is not covered by one
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("rcu_barrier: from inside a callback it waits for itself, with nothing queued it waits for nothing") {
+TEST_CASE("rcu_barrier 4.2: from inside a callback it waits for itself, with nothing queued it waits for nothing") {
   RcuCallback callback;
   bool self = true;
   Lab lab([&](Lab& l) {
@@ -344,7 +344,7 @@ TEST_CASE("rcu_barrier: from inside a callback it waits for itself, with nothing
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("call_rcu: a head that is still pending must not be queued again, once its function has begun it may") {
+TEST_CASE("call_rcu 15: a head that is still pending must not be queued again, once its function has begun it may") {
   RcuCallback callback;
   bool twice = true;
   int runs = 0;

@@ -1,0 +1,290 @@
+// The ways into a driver that nobody counts, and the order in which remove() closes all of them.
+#include "irq_device.hpp"
+#include "unplug/model/kernel/tasklet.hpp"
+
+namespace unplug::model::test {
+namespace {
+
+// Something of a driver that runs by itself once it has been set going: its text is the module's.
+struct EntryPoint {
+  enum class Kind { work, delayed_work, timer, hrtimer, irq, irq_thread, tasklet, rcu_callback } kind = Kind::work;
+  Module module;
+  Work work;
+  DelayedWork delayed;
+  Timer timer;
+  IrqLine line;
+  IrqDevice device;
+  Tasklet tasklet;
+  RcuCallback callback;
+  Lab::Body body;
+
+  void init(Lab& l) {
+    l.init(module, "foo");
+    body = [this, &l](Context& c) {
+      const Context::Function function(c, l.name("foo_callback"), module.text, {});
+      mark(c);
+    };
+    switch (kind) {
+      case Kind::work: return l.init(work, "it", body);
+      case Kind::delayed_work: return l.init(delayed, "it", body);
+      case Kind::timer: return l.init(timer, "it", body);
+      case Kind::hrtimer: return l.init_hr(timer, "it", [this](Context& c) { return body(c), false; });
+      case Kind::irq:
+      case Kind::irq_thread:
+        l.init(line, "irq");
+        device.action = {};
+        device.action.oneshot = kind == Kind::irq_thread;
+        device.hard = [this](Context& c) {
+          if (kind == Kind::irq_thread) return IrqReturn::wake_thread;
+          body(c);
+          return IrqReturn::handled;
+        };
+        device.thread = kind == Kind::irq_thread ? body : nullptr;
+        device.init(l, line, "it");
+        return l.hardware(line);
+      case Kind::tasklet:
+        tasklet.function = [](Context& c, void* argument) { static_cast<EntryPoint*>(argument)->body(c); };
+        tasklet.argument = this;
+        return init_tasklet(l.kernel, tasklet, l.name("it"), l.name("it"), {}, l.name("softirq it"));
+      case Kind::rcu_callback: return l.init(callback, "callback", body);
+    }
+  }
+  void start(Context& c, Rcu& rcu) {
+    switch (kind) {
+      case Kind::work: queue_work(c, work); return;
+      case Kind::delayed_work: queue_delayed_work(c, delayed, 10); return;
+      case Kind::timer: mod_timer(c, timer, 10); return;
+      case Kind::hrtimer: return hrtimer_start(c, timer, 10);
+      case Kind::irq:
+      case Kind::irq_thread: must(request_irq(c, line, device.action)); return;
+      case Kind::tasklet: return tasklet_schedule(c, tasklet);
+      case Kind::rcu_callback: return call_rcu(c, rcu, callback);
+    }
+  }
+  // The last column of the table.
+  void stop(Context& c, Rcu& rcu) {
+    switch (kind) {
+      case Kind::work: disable_work_sync(c, work); return;
+      case Kind::delayed_work: disable_delayed_work_sync(c, delayed); return;
+      case Kind::timer: timer_shutdown_sync(c, timer); return;
+      case Kind::hrtimer: hrtimer_cancel(c, timer); return;
+      case Kind::irq:
+      case Kind::irq_thread: return free_irq(c, line, device.action);
+      case Kind::tasklet: return tasklet_kill(c, tasklet);
+      case Kind::rcu_callback: return rcu_barrier(c, rcu);
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("entry points 0: work, timers, interrupts, tasklets and callbacks pin no module: left behind they run freed text, stopped they "
+          "don't") {
+  EntryPoint e;
+  bool stops = false;
+  Lab lab([&](Lab& l) {
+    e.init(l);
+    l.task("driver", [&](Context& c) {
+      e.start(c, l.rcu);
+      must(delete_module(c, e.module, l.rcu, [&] {
+             if (stops) e.stop(c, l.rcu);
+           }) == DeleteResult::gone);
+    });
+  });
+  using Kind = EntryPoint::Kind;
+  const std::vector<std::pair<Kind, std::string>> all{
+      {Kind::work, "kworker it"}, {Kind::delayed_work, "kworker it"},  {Kind::timer, "softirq it"},   {Kind::hrtimer, "hardirq it"},
+      {Kind::irq, "hardware"},    {Kind::irq_thread, "irq thread it"}, {Kind::tasklet, "softirq it"}, {Kind::rcu_callback, "callback"}};
+  for (const auto& each : all) {
+    const std::string who = each.second;
+    CAPTURE(who);
+    e.kind = each.first;
+    stops = false;
+    CHECK(every(lab).text() == "execute-after-free(foo)@" + who);
+    stops = true;
+    const Found f = every(lab);
+    CHECK(f.text().empty());
+    CHECK(f.blocked == 0);
+  }
+}
+
+namespace {
+
+// A driver that can be entered in every way at once: an ioctl that waits for an event of user space, an interrupt that starts a timer that
+// queues work, and a callback of RCU. All but the last use its registers.
+struct Whole {
+  Module module;
+  Device device;
+  Binding binding;
+  Allocation priv;
+  Region region;
+  Mapping bar;
+  IrqLine line;
+  IrqDevice irq;
+  Timer timer;
+  Work work;
+  RcuCallback callback;
+  Waiter event;
+  CharDevice node;
+  Registration registration;
+  FileBody ioctl;
+  Policy policy{PolicySpec{{"srcu"}}};
+  std::string order;  // of remove(): a letter for each step of stop()
+
+  void in_driver(Context& c, const Lab::Body& body) {
+    const Context::Function function(c, c.kernel().intern("foo"), module.text, {});
+    get(c, priv);
+    body(c);
+    mark(c);
+  }
+  void touch(Context& c) {
+    in_driver(c, [this](Context& x) { readl(x, bar, {}); });
+  }
+
+  void init(Lab& l) {
+    l.init(module, "foo");
+    l.init(device, "dev");
+    l.init(binding, device, module, "foo");
+    l.init(priv, "priv", {"x"}, false);
+    l.init(region, "bar");
+    l.init(bar, region, "bar");
+    l.init(line, "irq");
+    l.init(event, "event", Owner::user);
+    irq.hard = [this](Context& c) {
+      in_driver(c, [this](Context& x) {
+        readl(x, bar, {});
+        mod_timer(x, timer, 10);
+      });
+      return IrqReturn::handled;
+    };
+    irq.init(l, line, "irq action");
+    l.init(timer, "timer", [this](Context& c) { in_driver(c, [this](Context& x) { queue_work(x, work); }); });
+    l.init(work, "work", [this](Context& c) { touch(c); });
+    l.init(callback, "callback", [this](Context& c) {
+      const Context::Function function(c, c.kernel().intern("foo_rcu"), module.text, {});
+      mark(c);
+    });
+    ioctl.body = [this, &l](Context& c, File&) {
+      in_driver(c, [&](Context& x) {
+        call_rcu(x, l.rcu, callback);
+        readl(x, bar, {});
+        wait_for_completion(x, event);
+      });
+      return 0;
+    };
+    policy.init(l.kernel, l.rcu, l.name("policy"), {});
+    init_char_device(l.kernel, node, l.name("node"), l.name("node"), nullptr);
+    registration = {};
+    registration.policy = &policy;
+    registration.ioctl = FileBody::run;
+    registration.ioctl_argument = &ioctl;
+    init_registration(l.kernel, node, registration, l.name("registration"), {});
+    l.hardware(line);
+    l.task("user", [this, &l](Context& c) {
+      await_device_node(c, node);
+      File file;
+      init_file(l.kernel, file);
+      if (vfs_open(c, node, file) == 0) vfs_ioctl(c, file);
+    });
+    l.remover("remover", [this, &l](Context& c) {
+      must(probe_device(c, binding, [&](Context& p) {
+        kzalloc(p, priv);
+        must(request_mem_region(p, bar));
+        ioremap(p, bar);
+        must(request_irq(p, line, irq.action));
+        register_char_device(p, node, registration);
+        return true;
+      }));
+      must(release_driver(c, binding, [&](Context& r) {
+        for (const char step : order)
+          if (!r.aborting()) stop(r, step, l.rcu);
+      }));
+      delete_module(c, module, l.rcu, [] {});
+    });
+  }
+  void stop(Context& c, char step, Rcu& rcu) {
+    switch (step) {
+      case 'w': return shoot_down(c, event);                           // (1) wakes
+      case 'n': return deregister_char_device(c, node, registration);  // (2) names
+      case 'f': return policy.entry().fence(c);                        // (3) file operations
+      case 'i': return free_irq(c, line, irq.action);                  // (6)
+      case 't': timer_shutdown_sync(c, timer); return;                 // (7)
+      case 'q': cancel_work_sync(c, work); return;                     // (8), by the call that minds the order
+      case 'r': return rcu_barrier(c, rcu);                            // (10)
+      case 'u': return iounmap(c, bar), release_mem_region(c, bar);    // (11)
+      case 'm': return kfree(c, priv);                                 // (12)
+      default: FAIL("no such step");
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("remove() 0: in the canonical order nothing is wrong, each step too early or left out has a bug of its own") {
+  Whole w;
+  Lab lab([&](Lab& l) { w.init(l); });
+  const auto run = [&](const std::string& order) {
+    w.order = order;
+    std::set<std::string> out;
+    for (const auto& [violation, n] : sample(lab, 600).violations) out.insert(violation);
+    return out;
+  };
+  using Set = std::set<std::string>;
+  CHECK(run("wnfitqrum") == Set{});
+  // Nobody is woken in time: the fence waits for who waits for user space.
+  CHECK(run("nfwitqrum") == Set{"unbounded-remove(disassociate_srcu)@remover"});
+  // A file operation is in there, or comes, and so does all that is left running.
+  CHECK(run("wnitqrum").contains("execute-after-free(foo)@user"));
+  CHECK(run("wnuitqrfm") == Set{"use-after-unmap(bar)@hardware", "use-after-unmap(bar)@kworker work", "use-after-unmap(bar)@user"});
+  CHECK(run("wnfutqirm") == Set{"use-after-unmap(bar)@hardware", "use-after-unmap(bar)@kworker work"});
+  CHECK(run("wnfituqrm") == Set{"use-after-unmap(bar)@kworker work"});
+  // Producers that are stopped after what they start: the interrupt's timer is refused, the timer's work is not.
+  CHECK(run("wnfqtirum") ==
+        Set{"execute-after-free(foo)@kworker work", "use-after-free(priv)@kworker work", "use-after-unmap(bar)@kworker work"});
+  CHECK(run("wnfqitrum").contains("use-after-unmap(bar)@kworker work"));
+  CHECK(run("wnftiqrum") == Set{});
+  // Left out.
+  CHECK(run("wnftqrum").contains("execute-after-free(foo)@hardware"));
+  CHECK(run("wnfiqrum").contains("execute-after-free(foo)@softirq timer"));
+  CHECK(run("wnfitrum").contains("execute-after-free(foo)@kworker work"));
+  CHECK(run("wnfitqum") == Set{"execute-after-free(foo)@callback"});
+}
+
+TEST_CASE("remove() 0, 11: an interrupt that is freed before its device is quiet takes the level-triggered line away from its sharers") {
+  IrqLine line;
+  IrqDevice mine, sharer;
+  Allocation device;
+  Waiter removed;
+  bool quiet_first = false;
+  Lab lab([&](Lab& l) {
+    l.init(line, "irq");
+    line.level = true;
+    l.init(device, "device", {"masked"});
+    l.init(removed, "removed");
+    mine.action.shared = sharer.action.shared = true;
+    mine.hard = handled;
+    sharer.hard = not_mine;  // the device that asserts the line is not his
+    mine.init(l, line, "mine");
+    sharer.init(l, line, "sharer");
+    l.task("driver", [&](Context& c) {
+      must(request_irq(c, line, sharer.action));
+      must(request_irq(c, line, mine.action));
+      if (quiet_first) set(c, device, 1);
+      free_irq(c, line, mine.action);
+      complete(c, removed);
+    });
+    l.engine.spawn(
+        "hardware",
+        [&] {
+          Context c(l.kernel, ContextKind::process);
+          wait_for_completion(c, removed);
+          if (!c.aborting() && get(c, device) == 0) raise_irq(l.kernel, line);
+        },
+        true);
+  });
+  CHECK(every(lab).text() == "api-misuse(irq)@hardware");
+  quiet_first = true;
+  CHECK(every(lab).text().empty());
+}
+
+}  // namespace unplug::model::test
