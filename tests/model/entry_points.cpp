@@ -225,29 +225,25 @@ TEST_CASE("remove() 0: in the canonical order nothing is wrong, each step too ea
   Lab lab([&](Lab& l) { w.init(l); });
   const auto run = [&](const std::string& order) {
     w.order = order;
-    std::set<std::string> out;
-    for (const auto& [violation, n] : sample(lab, 600).violations) out.insert(violation);
-    return out;
+    return sample(lab, 600);
   };
-  using Set = std::set<std::string>;
-  CHECK(run("wnfitqrum") == Set{});
+  CHECK(run("wnfitqrum").text().empty());
+  CHECK(run("wnftiqrum").text().empty());  // a timer that is shut down needn't come after the interrupt that arms it
   // Nobody is woken in time: the fence waits for who waits for user space.
-  CHECK(run("nfwitqrum") == Set{"unbounded-remove(disassociate_srcu)@remover"});
-  // A file operation is in there, or comes, and so does all that is left running.
-  CHECK(run("wnitqrum").contains("execute-after-free(foo)@user"));
-  CHECK(run("wnuitqrfm") == Set{"use-after-unmap(bar)@hardware", "use-after-unmap(bar)@kworker work", "use-after-unmap(bar)@user"});
-  CHECK(run("wnfutqirm") == Set{"use-after-unmap(bar)@hardware", "use-after-unmap(bar)@kworker work"});
-  CHECK(run("wnfituqrm") == Set{"use-after-unmap(bar)@kworker work"});
-  // Producers that are stopped after what they start: the interrupt's timer is refused, the timer's work is not.
-  CHECK(run("wnfqtirum") ==
-        Set{"execute-after-free(foo)@kworker work", "use-after-free(priv)@kworker work", "use-after-unmap(bar)@kworker work"});
-  CHECK(run("wnfqitrum").contains("use-after-unmap(bar)@kworker work"));
-  CHECK(run("wnftiqrum") == Set{});
+  CHECK(run("nfwitqrum").text() == "unbounded-remove(disassociate_srcu)@remover");
+  // The window goes too early for what has yet to be fenced or stopped.
+  CHECK(run("wnufitqrm").text() == "use-after-unmap(bar)@hardware, use-after-unmap(bar)@kworker work, use-after-unmap(bar)@user");
+  CHECK(run("wnfuitqrm").text() == "use-after-unmap(bar)@hardware, use-after-unmap(bar)@kworker work");
+  CHECK(run("wnfiutqrm").text() == "use-after-unmap(bar)@kworker work");
+  // Stopped before its producers, work comes again.
+  CHECK(run("wnfiqtrum").count("use-after-unmap(bar)@kworker work") > 0);
+  CHECK(run("wnfqitrum").count("use-after-unmap(bar)@kworker work") > 0);
   // Left out.
-  CHECK(run("wnftqrum").contains("execute-after-free(foo)@hardware"));
-  CHECK(run("wnfiqrum").contains("execute-after-free(foo)@softirq timer"));
-  CHECK(run("wnfitrum").contains("execute-after-free(foo)@kworker work"));
-  CHECK(run("wnfitqum") == Set{"execute-after-free(foo)@callback"});
+  CHECK(run("wnitqrum").count("execute-after-free(foo)@user") > 0);
+  CHECK(run("wnftqrum").count("execute-after-free(foo)@hardware") > 0);
+  CHECK(run("wnfiqrum").count("execute-after-free(foo)@softirq timer") > 0);
+  CHECK(run("wnfitrum").count("execute-after-free(foo)@kworker work") > 0);
+  CHECK(run("wnfitqum").text() == "execute-after-free(foo)@callback");
 }
 
 TEST_CASE("remove() 0, 11: an interrupt that is freed before its device is quiet takes the level-triggered line away from its sharers") {
