@@ -2,7 +2,7 @@
 //
 // mm/slab_common.c, mm/slub.c, v6.18. Destroying a cache that still has objects is a warning, and the kernel then keeps it for ever; here
 // it is gone all the same, so that whoever frees into it later is named as well. kmem_cache_destroy() waits for objects given to
-// kfree_rcu() (since 6.12; kfree_rcu.hpp), but not for callbacks of call_rcu() that free into the cache: those take an rcu_barrier() before.
+// kfree_rcu() (since 6.12), but not for callbacks of call_rcu() that free into the cache: those take an rcu_barrier() before.
 // Left out: constructors, merging of caches, SLAB_TYPESAFE_BY_RCU, reuse of an object by the next allocation.
 #pragma once
 

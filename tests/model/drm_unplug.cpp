@@ -224,7 +224,7 @@ TEST_CASE("drm 5: what open files use is drmm's, and lives until the last is clo
   CHECK(every(lab).text() == "use-after-free(plane)@user");
 }
 
-TEST_CASE("drm 5, 2.1: with the driver as owner of the operations an open file refuses rmmod, unbinding goes on all the same") {
+TEST_CASE("drm 1.1, 2.1, 5: with the driver as owner of the operations an open file refuses rmmod, unbinding goes on all the same") {
   Srcu global;
   Drm d;
   Module module;

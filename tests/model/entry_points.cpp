@@ -17,12 +17,15 @@ struct EntryPoint {
   Tasklet tasklet;
   RcuCallback callback;
   Lab::Body body;
+  sim::Duration length = 0;  // virtual time that it computes
 
   void init(Lab& l) {
+    static const Operation compute_op{.name = "compute"};
     l.init(module, "foo");
     body = [this, &l](Context& c) {
       const Context::Function function(c, l.name("foo_callback"), module.text, {});
       mark(c);
+      if (length != 0) c.compute(compute_op, length);
     };
     switch (kind) {
       case Kind::work: return l.init(work, "it", body);
@@ -106,6 +109,59 @@ TEST_CASE("entry points 0: work, timers, interrupts, tasklets and callbacks pin 
     CHECK(f.text().empty());
     CHECK(f.blocked == 0);
   }
+}
+
+TEST_CASE("entry points 9, 10, 11: to stop one costs what is left of the function that runs, and microseconds if none does") {
+  using Kind = EntryPoint::Kind;
+  static const Operation nap{.name = "msleep", .pause = true};
+  for (const Kind kind : {Kind::work, Kind::delayed_work, Kind::timer, Kind::hrtimer, Kind::irq, Kind::irq_thread, Kind::tasklet}) {
+    CAPTURE(static_cast<int>(kind));
+    EntryPoint e;
+    e.kind = kind;
+    e.length = 30 * sim::millisecond;
+    sim::Duration before = 0, took = 0;
+    Lab lab([&](Lab& l) {
+      e.init(l);
+      l.task("driver", [&](Context& c) {
+        e.start(c, l.rcu);
+        c.sleep(nap, before);
+        const sim::Time begin = c.engine().local_time();
+        e.stop(c, l.rcu);
+        took = c.engine().now() - begin;
+      });
+    });
+    before = 10 * sim::millisecond;
+    run_timed(lab);
+    CHECK(took > 19 * sim::millisecond);
+    CHECK(took < 21 * sim::millisecond);
+    before = 100 * sim::millisecond;
+    run_timed(lab);
+    CHECK(took < 50 * sim::microsecond);
+  }
+}
+
+TEST_CASE("rmmod 1.4: takes as long as exit() and one grace period, where free_module() has one") {
+  static const Operation nap{.name = "msleep", .pause = true};
+  Module module;
+  const auto rmmod = [&](bool grace_period) {
+    KernelConfig config;
+    config.grace_period = 10 * sim::millisecond;
+    config.unload_grace_period = grace_period;
+    sim::Duration took = 0;
+    Lab lab(
+        [&](Lab& l) {
+          l.init(module, "foo");
+          l.task("rmmod", [&](Context& c) {
+            delete_module(c, module, l.rcu, [&] { c.sleep(nap, 5 * sim::millisecond); });
+            took = c.engine().now();
+          });
+        },
+        config);
+    run_timed(lab);
+    return took / sim::millisecond;
+  };
+  CHECK(rmmod(true) == 15);
+  CHECK(rmmod(false) == 5);
 }
 
 namespace {

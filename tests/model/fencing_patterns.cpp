@@ -213,6 +213,69 @@ TEST_CASE("RCU pointer 13: cleared and followed by a grace period nobody uses th
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@user");
 }
 
+TEST_CASE("ALSA 13: files are switched to operations that refuse, sleepers woken, then freeing the card waits for the last close, or is "
+          "its doing") {
+  enum class Free { waits, when_closed, at_once } free_card = Free::waits;
+  Allocation card;  // fields: shutdown
+  FileOperations ops, shutdown_ops;
+  FileBody read, refuse;
+  File file;
+  Waiter data, closed, opened;
+  Kref files;
+  bool closes = true;
+  Results seen;
+  Lab lab([&](Lab& l) {
+    l.init(card, "card", {"shutdown"});
+    l.init(data, "data", Owner::user);
+    l.init(opened, "opened");
+    l.init(closed, "closed", Owner::user);
+    init_kref(l.kernel, files, l.name("card ref"), l.name("card ref"), {}, 2);
+    read.body = [&](Context& c, File&) { return wait_for_completion(c, data) ? 0 : enodev; };
+    refuse.body = [](Context&, File&) { return enodev; };
+    ops = shutdown_ops = {};
+    ops.read = shutdown_ops.read = FileBody::run;
+    ops.read_argument = &read;
+    shutdown_ops.read_argument = &refuse;
+    const auto put = [&](Context& c) {
+      if (!kref_put_and_test(c, files)) return;
+      if (free_card == Free::when_closed) kfree(c, card);
+      complete(c, closed);
+    };
+    init_file(l.kernel, file, {.counted = true, .replacement = &shutdown_ops});
+    l.task("user", [&, put](Context& c) {
+      file.ops = &ops;
+      file.open = true;
+      complete(c, opened);
+      const int first = vfs_read(c, file), second = vfs_read(c, file);
+      if (!c.aborting()) seen.insert({first, second});
+      if (!closes) return;
+      get(c, card);  // release, by the old table
+      put(c);
+    });
+    l.remover("remove", [&, put](Context& c) {
+      wait_for_completion(c, opened);
+      l.kernel.removal_phase = RemovalPhase::remove;
+      must(replace_f_op(c, file));
+      shoot_down(c, data);
+      put(c);
+      if (free_card == Free::waits) wait_for_completion(c, closed);
+      if (free_card != Free::when_closed) kfree(c, card);
+    });
+  });
+  const Found f = every(lab);
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  CHECK(seen == Results{{enodev, enodev}});  // the reader that slept was woken with that, the next was refused
+  free_card = Free::at_once;
+  CHECK(every(lab).text() == "use-after-free(card)@user");
+  free_card = Free::when_closed;
+  CHECK(every(lab).text().empty());
+  closes = false;
+  CHECK(every(lab).text().empty());
+  free_card = Free::waits;
+  CHECK(every(lab).text() == "unbounded-remove(closed)@remove");
+}
+
 TEST_CASE("i2c adapter 13: a file holds the adapter and its module, removal waits for the last of them: user space decides") {
   Kref refs;
   Allocation adapter;

@@ -236,6 +236,29 @@ TEST_CASE("call_rcu 4.2: the callback runs after every section that was open at 
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@callback");
 }
 
+TEST_CASE("call_rcu 4.2: from any context: a handler, a softirq, under a spinlock") {
+  std::array<RcuCallback, 3> callbacks;
+  Spinlock lock;
+  int runs = 0;
+  Lab lab([&](Lab& l) {
+    runs = 0;
+    l.init(lock, "lock");
+    for (std::size_t i = 0; i < callbacks.size(); ++i) l.init(callbacks[i], "callback " + std::to_string(i), [&](Context&) { ++runs; });
+    l.task(
+        "handler", [&](Context& c) { call_rcu(c, l.rcu, callbacks[0]); }, ContextKind::hardirq);
+    l.task(
+        "softirq", [&](Context& c) { call_rcu_hurry(c, l.rcu, callbacks[1]); }, ContextKind::softirq);
+    l.task("t", [&](Context& c) {
+      spin_lock(c, lock, SpinlockOff::interrupts);
+      call_rcu(c, l.rcu, callbacks[2]);
+      spin_unlock(c, lock, SpinlockOff::interrupts);
+    });
+  });
+  const Found f = every(lab, [&] { CHECK(runs == 3); });
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+}
+
 TEST_CASE("call_rcu S12: only rcu_barrier in module exit keeps a callback out of freed text, a grace period does not") {
   enum class Exit { nothing, sync, barrier } exit = Exit::nothing;
   Module m;

@@ -67,6 +67,35 @@ TEST_CASE("sysfs 12: it waits for operations, not for open files and not for wha
   CHECK(every(lab).text() == "use-after-free(priv)@kworker work");
 }
 
+TEST_CASE(
+    "sysfs 12: removal takes as long as the longest operation, which may be up to user space, who merely keeps a file open does not") {
+  SysfsAttribute a;
+  Waiter inside, event;
+  bool blocks = true;
+  Lab lab([&](Lab& l) {
+    l.init(inside, "inside");
+    l.init(event, "event", Owner::user);
+    l.init(a, "attr", [&](Context& c) {
+      complete(c, inside);
+      if (blocks) wait_for_completion(c, event);
+      return 0;
+    });
+    l.task("user", [&](Context& c) {
+      must(sysfs_create_file(c, a));
+      sysfs_access(c, a);
+      if (!blocks) wait_for_completion(c, event);
+    });
+    l.remover("remove", [&](Context& c) {
+      wait_for_completion(c, inside);
+      l.kernel.removal_phase = RemovalPhase::remove;
+      sysfs_remove_file(c, a);
+    });
+  });
+  CHECK(every(lab).text() == "unbounded-remove(attr)@remove");
+  blocks = false;
+  CHECK(every(lab).text().empty());
+}
+
 TEST_CASE("sysfs 12: a second remover waits as the first does") {
   Attribute a;
   bool inside = false;
