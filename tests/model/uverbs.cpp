@@ -108,7 +108,7 @@ TEST_CASE(
 }
 
 TEST_CASE("uverbs 6, 16.3: a handler that is loaded outside of the section, or a grace period left out, and freed text is run") {
-  enum class Form { load_outside, no_grace_period } form = Form::load_outside;
+  enum class Form { right, load_outside, no_grace_period } form = Form::right;
   Uverbs u;
   Lab lab([&](Lab& l) {
     u.init(l);
@@ -128,6 +128,8 @@ TEST_CASE("uverbs 6, 16.3: a handler that is loaded outside of the section, or a
       });
     });
   });
+  CHECK(every(lab).text().empty());
+  form = Form::load_outside;
   CHECK(every(lab).text() == "execute-after-free(hca)@user");
   form = Form::no_grace_period;
   CHECK(every(lab).text() == "execute-after-free(hca)@user");
