@@ -94,6 +94,7 @@ bool request_irq(Context& context, IrqLine& line, IrqAction& action) {
     context.kernel().report(ViolationClass::api_misuse, action.name, fmt::format("request_irq(): {}", why));
     return false;
   }
+  context.might_sleep("request_irq");
   sim::Step s = context.make(request_op);
   s.access = {line.object, sim::AccessKind::write};
   s.begins = action.life;

@@ -58,7 +58,7 @@ void init_irq_action(Kernel& kernel, IrqLine& line, IrqAction& action, NameId un
 void init_irq_thread(Kernel& kernel, IrqLine& line, IrqAction& action, NameId unique_name, NameId task_name);
 
 // request_threaded_irq(), if the action has a thread_fn. false: the line has an action already and one of them isn't IRQF_SHARED, or
-// they disagree on IRQF_ONESHOT (-EBUSY). Flags that don't go together are api-misuse (-EINVAL).
+// they disagree on IRQF_ONESHOT (-EBUSY). Flags that don't go together are api-misuse (-EINVAL). May sleep.
 bool request_irq(Context& context, IrqLine& line, IrqAction& action);
 // Gate and drain. Freeing an interrupt that is not requested ends nothing, is double-release, and waits for nobody. From the own handler
 // or thread it never returns. With CONFIG_DEBUG_SHIRQ the handler of a shared action is called once more, interrupts off, when it can no

@@ -92,7 +92,10 @@ void thread(void* argument) {
       context.write(exit_op, action.thread, {}, [](std::uint64_t& word) { word = 1; });
       return;
     }
-    action.thread_fn(context, action.argument);
+    {
+      const Context::Call call(context, "an irq thread function");
+      action.thread_fn(context, action.argument);
+    }
     if (context.aborting()) return;
     // irq_finalize_oneshot(). A masked line has woken nobody meanwhile.
     if (action.oneshot) context.write(finalize_op, line.object, {}, [&](std::uint64_t& word) { word &= ~oneshot_bit(action); });
@@ -121,6 +124,7 @@ void interrupt_here(Context& context, void* argument) {
 }  // namespace
 
 IrqReturn irq_word::call_primary(Context& context, IrqAction& action) {
+  const Context::Call call(context, "an interrupt handler");
   if (action.primary != nullptr) return action.primary(context, action.argument);
   if (action.handler == nullptr) return IrqReturn::wake_thread;  // irq_default_primary_handler()
   action.handler(context, action.argument);

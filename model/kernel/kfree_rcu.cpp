@@ -15,14 +15,30 @@ void run(void* argument) {
   Context context(*item.kernel, ContextKind::process);
   rcu_grace_period(context, *k.rcu, start_op, end_op, "kfree_rcu", false);
   if (context.aborting()) return;
+  if (item.cache != nullptr) kmem_cache_free(context, *item.cache, item.memory);
+  if (context.aborting()) return;
   sim::Step free = context.make(free_op);
   free.access = {k.batches.object, sim::AccessKind::write};
-  free.ends = item.life;
+  if (item.cache == nullptr) free.ends = item.memory.life;
   context.engine().step(free, [&](std::uint64_t& word) {
     k.batches.end(word, item.number);
     context.kernel().unhold(k.batches.object, context.engine().current());
   });
   context.finish();
+}
+
+void queue(Context& context, KvfreeRcu& k, KmemCache* cache, const Allocation& a) {
+  static const StaticName role{"kfree_rcu worker"};
+  static constexpr std::string_view part = "kfree_rcu";
+  const std::uint64_t number = context.write(queue_op, k.batches.object, a.life, [&](std::uint64_t& word) {
+    const std::uint64_t n = k.batches.begin(word);
+    k.items.push_back({&k, &context.kernel(), a, cache, n});
+    return n;
+  });
+  if (context.aborting()) return;
+  KvfreeRcu::Item& item = k.items.back();
+  const TaskId task = context.kernel().spawn(context.engine().own_name(part), context.kernel().intern(role), run, &item);
+  context.kernel().hold(k.batches.object, task, number);
 }
 
 }  // namespace
@@ -34,19 +50,9 @@ void init_kvfree_rcu(Kernel& kernel, KvfreeRcu& k, Rcu& rcu) {
   k.items.clear();
 }
 
-void kfree_rcu(Context& context, KvfreeRcu& k, const Allocation& a) {
-  static const StaticName role{"kfree_rcu worker"};
-  static constexpr std::string_view part = "kfree_rcu";
-  const std::uint64_t number = context.write(queue_op, k.batches.object, a.life, [&](std::uint64_t& word) {
-    const std::uint64_t n = k.batches.begin(word);
-    k.items.push_back({&k, &context.kernel(), a.life, n});
-    return n;
-  });
-  if (context.aborting()) return;
-  KvfreeRcu::Item& item = k.items.back();
-  const TaskId task = context.kernel().spawn(context.engine().own_name(part), context.kernel().intern(role), run, &item);
-  context.kernel().hold(k.batches.object, task, number);
-}
+void kfree_rcu(Context& context, KvfreeRcu& k, const Allocation& a) { queue(context, k, nullptr, a); }
+
+void kfree_rcu(Context& context, KvfreeRcu& k, KmemCache& cache, const Allocation& a) { queue(context, k, &cache, a); }
 
 void kvfree_rcu_barrier(Context& context, KvfreeRcu& k) {
   const std::uint64_t target = context.write(barrier_start_op, k.batches.object, {}, [&](std::uint64_t&) { return k.batches.next; });

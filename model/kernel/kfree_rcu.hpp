@@ -2,14 +2,15 @@
 //
 // mm/slab_common.c, v6.18, with CONFIG_KVFREE_RCU_BATCHED (the default). No code pointer is queued, so unloading the module that called it
 // needs no barrier. The batches are no callbacks of call_rcu(): rcu_barrier() does not wait for them, kvfree_rcu_barrier() (6.12) does,
-// which who destroys the objects' kmem_cache has to call (kmem_cache_destroy() does so itself since 6.13). Left out: how long a batch is
-// collected (up to 5 s), the form with one argument, which may wait for the grace period itself, slab caches.
+// which kmem_cache_destroy() calls by itself (since 6.12). Left out: how long a batch is collected (up to 5 s), the form with one argument,
+// which may wait for the grace period itself.
 #pragma once
 
 #include <deque>
 
 #include "unplug/model/kernel/memory.hpp"
 #include "unplug/model/kernel/rcu.hpp"
+#include "unplug/model/kernel/slab.hpp"
 
 namespace unplug::model {
 
@@ -19,7 +20,8 @@ struct KvfreeRcu {
   struct Item {
     KvfreeRcu* owner;
     Kernel* kernel;
-    LifetimeId life;
+    Allocation memory;
+    KmemCache* cache;  // that it is an object of; null: kmalloc()'s
     std::uint64_t number;
   };
   std::deque<Item> items;
@@ -29,6 +31,8 @@ void init_kvfree_rcu(Kernel& kernel, KvfreeRcu& k, Rcu& rcu);
 // Frees `a`, which holds the rcu_head, in a task of its own after a grace period that begins after the call. From any context. Twice is a
 // double-free.
 void kfree_rcu(Context& context, KvfreeRcu& k, const Allocation& a);
+// The same for an object of `cache`, whose kvfree_rcu is `k`.
+void kfree_rcu(Context& context, KvfreeRcu& k, KmemCache& cache, const Allocation& a);
 // Waits until what was queued before the call is free.
 void kvfree_rcu_barrier(Context& context, KvfreeRcu& k);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/kernel/kfree_rcu.hpp"
+
 namespace unplug::model {
 namespace {
 
@@ -11,8 +13,8 @@ const Operation create_op{.name = "kmem_cache_create"}, destroy_op{.name = "kmem
 }  // namespace
 
 void init_kmem_cache(Kernel& kernel, KmemCache& c, NameId unique_name, NameId declared, LifetimeId owner) {
-  c = {kernel.engine().new_object(unique_name, 0), declared,
-       kernel.new_lifetime(unique_name, LifetimeKind::memory, declared, owner, false)};
+  c = {kernel.engine().new_object(unique_name, 0), declared, kernel.new_lifetime(unique_name, LifetimeKind::memory, declared, owner, false),
+       nullptr};
 }
 
 void kmem_cache_create(Context& context, KmemCache& c) {
@@ -25,6 +27,8 @@ void kmem_cache_create(Context& context, KmemCache& c) {
 
 void kmem_cache_destroy(Context& context, KmemCache& c) {
   context.might_sleep("kmem_cache_destroy");
+  if (c.kvfree_rcu != nullptr) kvfree_rcu_barrier(context, *c.kvfree_rcu);
+  if (context.aborting()) return;
   sim::Step s = context.make(destroy_op);
   s.access = {c.object, sim::AccessKind::write};
   s.ends = c.life;
@@ -44,7 +48,7 @@ void kmem_cache_alloc(Context& context, KmemCache& c, Allocation& a, Gfp gfp) {
   context.engine().step(s, [](std::uint64_t& word) { ++word; });
 }
 
-void kmem_cache_free(Context& context, KmemCache& c, Allocation& a) {
+void kmem_cache_free(Context& context, KmemCache& c, const Allocation& a) {
   sim::Step s = context.make(free_op, c.life);
   s.access = {c.object, sim::AccessKind::write};
   s.ends = a.life;

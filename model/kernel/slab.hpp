@@ -10,19 +10,22 @@
 
 namespace unplug::model {
 
+struct KvfreeRcu;
+
 struct KmemCache {
   ObjectId object;  // word: objects that are allocated
   NameId name;
   LifetimeId life;
+  KvfreeRcu* kvfree_rcu = nullptr;  // set after init_kmem_cache() where kfree_rcu() gets objects of it; null: nobody asks for that
 };
 void init_kmem_cache(Kernel& kernel, KmemCache& c, NameId unique_name, NameId declared, LifetimeId owner);
 
 // May sleep, as kmem_cache_destroy().
 void kmem_cache_create(Context& context, KmemCache& c);
-// With objects left: api-misuse.
+// Waits for kfree_rcu(), then: with objects left, api-misuse.
 void kmem_cache_destroy(Context& context, KmemCache& c);
 // kmem_cache_zalloc() and kmem_cache_free(). An allocation belongs to one cache.
 void kmem_cache_alloc(Context& context, KmemCache& c, Allocation& a, Gfp gfp = Gfp::kernel);
-void kmem_cache_free(Context& context, KmemCache& c, Allocation& a);
+void kmem_cache_free(Context& context, KmemCache& c, const Allocation& a);
 
 }  // namespace unplug::model

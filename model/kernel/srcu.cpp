@@ -82,7 +82,8 @@ void srcu_read_unlock(Context& context, Srcu& s, std::uint64_t index) {
   const TaskId me = context.engine().current();
   context.engine().step(counting(context, s, unlock_op, index), [&](std::uint64_t& word) {
     --word;
-    context.lock_release(s.index);
+    if (!context.lock_release(s.index))
+      context.kernel().report(ViolationClass::api_misuse, s.name, "srcu_read_unlock() by a task that is in no section of the domain");
     context.kernel().unhold(s.count[index], me);
   });
 }

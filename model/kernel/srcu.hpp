@@ -32,7 +32,8 @@ void init_srcu(Kernel& kernel, Srcu& s, NameId unique_name, NameId declared, Lif
 
 // The index to hand to srcu_read_unlock(). Never blocks.
 std::uint64_t srcu_read_lock(Context& context, Srcu& s);
-// An index other than 0 or 1 is api-misuse (and taken modulo 2); the wrong one of both is a bug of the caller that only time shows.
+// An index other than 0 or 1 is api-misuse (and taken modulo 2); the wrong one of both is a bug of the caller that only time shows. In
+// another task than the section's it is api-misuse, and ends it all the same.
 void srcu_read_unlock(Context& context, Srcu& s, std::uint64_t index);
 // Waits for every section of this domain that began before. Not for other domains; normally not for later readers. Inside a section of the
 // domain, or of RCU, it is api-misuse as well.

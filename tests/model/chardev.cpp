@@ -130,7 +130,7 @@ TEST_CASE("chardev 2.2, 17.1: neither waits for an operation on an open file, an
   }
 }
 
-TEST_CASE("chardev 2.1: every open file holds a reference on fops.owner until its close, without an owner none") {
+TEST_CASE("chardev 2.1, 7.3: every open file holds a reference on fops.owner until its close, without an owner none") {
   Node n;
   Waiter opened;
   std::set<DeleteResult> results;

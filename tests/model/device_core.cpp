@@ -302,7 +302,7 @@ TEST_CASE("devres 1.2: what was added to a dead device's own list goes with its 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("device_unregister, bug corpus S19: waiting for release() after it is bounded only by who holds references: user space") {
+TEST_CASE("device_unregister 13, bug corpus S19: waiting for release() after it is bounded only by who holds references: user space") {
   Counted d;
   Waiter released;
   int close = 0;

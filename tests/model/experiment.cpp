@@ -105,7 +105,7 @@ TEST_CASE("mechanisms from outside: known by name to policies, of the part they 
     void fence(Context& /*context*/) override {}
   };
   const auto make = [] { return std::unique_ptr<EntryGuard>(std::make_unique<Open>()); };
-  register_mechanism({Part::entry, "open to all", "lets everybody in", ""}, make);
+  register_mechanism({Part::entry, "open to all", "lets everybody in", "a door"}, make);
   PolicySpec spec;
   spec.mechanism[static_cast<std::size_t>(Part::entry)] = "open to all";
   Policy policy(spec);

@@ -129,7 +129,8 @@ TEST_CASE("kref 15: a get from 0 and a put below are misuse and saturate: it lea
   CHECK(left == 0x7fffffff);
 }
 
-TEST_CASE("kref: a get without a reference is not made safe by the count, get_unless_zero only while something keeps the memory there") {
+TEST_CASE(
+    "kref 8.4, 13: a get without a reference is not made safe by the count, get_unless_zero only while something keeps the memory there") {
   Object o;
   Allocation slot;
   enum class Form { get, unless_zero, unless_zero_locked, get_locked } form = Form::get;

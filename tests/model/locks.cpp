@@ -97,7 +97,7 @@ TEST_CASE("mutex: unlock by a task that does not hold it is api-misuse, and open
   CHECK(most == 2);
 }
 
-TEST_CASE("mutex: locked twice by one task, it waits for itself") {
+TEST_CASE("mutex 15: locked twice by one task, it waits for itself") {
   Mutex m;
   Lab lab([&](Lab& l) {
     l.init(m, "m");

@@ -183,7 +183,7 @@ TEST_CASE("module 1.4: a task that still sleeps in the text when it is freed wil
   CHECK(f.details.begin()->second == "the task still sleeps there");
 }
 
-TEST_CASE("module: what is not loaded yet cannot be run, a second loading is text of its own") {
+TEST_CASE("module 1.4: what is not loaded yet cannot be run, a second loading is text of its own") {
   Module first, second;
   Waiter loaded;
   bool wait = false;

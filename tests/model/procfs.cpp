@@ -251,7 +251,7 @@ TEST_CASE("procfs 12: an open in flight is waited for, and its file released the
   CHECK(opens == std::set<int>{enoent, -12});
 }
 
-TEST_CASE("procfs: removal from its own operation, or from its own release, or under a lock that an operation takes, never returns") {
+TEST_CASE("procfs 12: removal from its own operation, or from its own release, or under a lock that an operation takes, never returns") {
   Entry x;
   Mutex lock;
   enum class Form { operation, release, under_lock } form = Form::operation;
@@ -292,7 +292,7 @@ TEST_CASE("procfs: removal from its own operation, or from its own release, or u
   CHECK(every(lab).text() == "deadlock(entry)@remover, deadlock(lock)@user");
 }
 
-TEST_CASE("procfs: what operations have started is not waited for") {
+TEST_CASE("procfs 0, 12: what operations have started is not waited for") {
   Entry x;
   Work work;
   x.op.body = [&](Context& c, File&) {

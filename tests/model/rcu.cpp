@@ -195,9 +195,11 @@ TEST_CASE("rcu 4.2: a reader may wait for nothing, but any number of readers and
       });
     for (const auto* n : {"u1", "u2"}) l.task(n, [&](Context& c) { synchronize_rcu(c, l.rcu); });
   });
-  const Found f = every(lab);
-  CHECK(f.text().empty());
-  CHECK(f.blocked == 0);
+  // One execution a trace: who didn't end would be a deadlock.
+  const Findings f = explore(lab);
+  CHECK(f.exhaustive);
+  CHECK(f.executions > 100);
+  CHECK(f.list.empty());
 }
 
 TEST_CASE("call_rcu 4.2: the callback runs after every section that was open at the call, in softirq, and call_rcu waits for nothing") {
@@ -232,6 +234,29 @@ TEST_CASE("call_rcu 4.2: the callback runs after every section that was open at 
   CHECK(every(lab).text().empty());
   sleeps = true;
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@callback");
+}
+
+TEST_CASE("call_rcu 4.2: from any context: a handler, a softirq, under a spinlock") {
+  std::array<RcuCallback, 3> callbacks;
+  Spinlock lock;
+  int runs = 0;
+  Lab lab([&](Lab& l) {
+    runs = 0;
+    l.init(lock, "lock");
+    for (std::size_t i = 0; i < callbacks.size(); ++i) l.init(callbacks[i], "callback " + std::to_string(i), [&](Context&) { ++runs; });
+    l.task(
+        "handler", [&](Context& c) { call_rcu(c, l.rcu, callbacks[0]); }, ContextKind::hardirq);
+    l.task(
+        "softirq", [&](Context& c) { call_rcu_hurry(c, l.rcu, callbacks[1]); }, ContextKind::softirq);
+    l.task("t", [&](Context& c) {
+      spin_lock(c, lock, SpinlockOff::interrupts);
+      call_rcu(c, l.rcu, callbacks[2]);
+      spin_unlock(c, lock, SpinlockOff::interrupts);
+    });
+  });
+  const Found f = every(lab, [&] { CHECK(runs == 3); });
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
 }
 
 TEST_CASE("call_rcu S12: only rcu_barrier in module exit keeps a callback out of freed text, a grace period does not") {
@@ -329,7 +354,7 @@ TEST_CASE("rcu_barrier S12: a callback that queues another is not covered by one
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("rcu_barrier: from inside a callback it waits for itself, with nothing queued it waits for nothing") {
+TEST_CASE("rcu_barrier 4.2: from inside a callback it waits for itself, with nothing queued it waits for nothing") {
   RcuCallback callback;
   bool self = true;
   Lab lab([&](Lab& l) {
@@ -344,7 +369,7 @@ TEST_CASE("rcu_barrier: from inside a callback it waits for itself, with nothing
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("call_rcu: a head that is still pending must not be queued again, once its function has begun it may") {
+TEST_CASE("call_rcu 15: a head that is still pending must not be queued again, once its function has begun it may") {
   RcuCallback callback;
   bool twice = true;
   int runs = 0;

@@ -171,27 +171,6 @@ TEST_CASE("srcu 3.3: a mutex taken inside a section and held across synchronize 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("srcu 3.3: unlock with the wrong index hangs every later grace period, an index that is none is misuse") {
-  Srcu srcu;
-  std::uint64_t wrong = 1;
-  Lab lab([&](Lab& l) {
-    l.init(srcu, "srcu");
-    l.task("reader", [&](Context& c) {
-      const auto i = srcu_read_lock(c, srcu);
-      srcu_read_unlock(c, srcu, i ^ wrong);
-    });
-    l.remover("remove", [&](Context& c) { synchronize_srcu(c, srcu); });
-  });
-  Found f = every(lab);
-  CHECK(f.text() == "deadlock(srcu)@remove");
-  CHECK(f.details.begin()->second == "'remove' waits in synchronize_srcu(srcu), which nobody will end");
-  CHECK(f.blocked > 0);
-  wrong = 2;
-  f = every(lab);
-  CHECK(f.text() == "api-misuse(srcu)@reader");
-  CHECK(f.places.begin()->second == "srcu_read_unlock");
-}
-
 TEST_CASE("srcu 8.3: an index kept in a shared handle is overwritten and removal hangs, with a handle per call it is clean") {
   Srcu srcu;
   Allocation provider, handle;

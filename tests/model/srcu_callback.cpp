@@ -150,7 +150,7 @@ TEST_CASE("srcu_barrier 3.2: waits neither for readers nor for what is queued la
   CHECK(every(lab).text() == "deadlock(srcu)@late, sleep-in-atomic(srcu_barrier)@late");
 }
 
-TEST_CASE("call_srcu: a head that is still pending must not be queued again, once its function has begun it may") {
+TEST_CASE("call_srcu 15: a head that is still pending must not be queued again, once its function has begun it may") {
   Domain d;
   SrcuCallback callback;
   bool twice = true;

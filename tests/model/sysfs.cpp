@@ -23,7 +23,7 @@ struct Attribute {
 
 }  // namespace
 
-TEST_CASE("sysfs: removal refuses new operations, waits for those under way, and then what they use may go") {
+TEST_CASE("sysfs 12: removal refuses new operations, waits for those under way, and then what they use may go") {
   Attribute a;
   int first = 0, second = 0;
   std::set<std::pair<int, int>> seen;
@@ -47,7 +47,7 @@ TEST_CASE("sysfs: removal refuses new operations, waits for those under way, and
   CHECK(every(lab).text() == "use-after-free(priv)@reader");
 }
 
-TEST_CASE("sysfs: it waits for operations, not for open files and not for what operations started") {
+TEST_CASE("sysfs 12: it waits for operations, not for open files and not for what operations started") {
   Attribute a;
   Work work;
   Lab lab([&](Lab& l) {
@@ -67,7 +67,36 @@ TEST_CASE("sysfs: it waits for operations, not for open files and not for what o
   CHECK(every(lab).text() == "use-after-free(priv)@kworker work");
 }
 
-TEST_CASE("sysfs: a second remover waits as the first does") {
+TEST_CASE(
+    "sysfs 12: removal takes as long as the longest operation, which may be up to user space, who merely keeps a file open does not") {
+  SysfsAttribute a;
+  Waiter inside, event;
+  bool blocks = true;
+  Lab lab([&](Lab& l) {
+    l.init(inside, "inside");
+    l.init(event, "event", Owner::user);
+    l.init(a, "attr", [&](Context& c) {
+      complete(c, inside);
+      if (blocks) wait_for_completion(c, event);
+      return 0;
+    });
+    l.task("user", [&](Context& c) {
+      must(sysfs_create_file(c, a));
+      sysfs_access(c, a);
+      if (!blocks) wait_for_completion(c, event);
+    });
+    l.remover("remove", [&](Context& c) {
+      wait_for_completion(c, inside);
+      l.kernel.removal_phase = RemovalPhase::remove;
+      sysfs_remove_file(c, a);
+    });
+  });
+  CHECK(every(lab).text() == "unbounded-remove(attr)@remove");
+  blocks = false;
+  CHECK(every(lab).text().empty());
+}
+
+TEST_CASE("sysfs 12: a second remover waits as the first does") {
   Attribute a;
   bool inside = false;
   Lab lab([&](Lab& l) {
@@ -93,7 +122,7 @@ TEST_CASE("sysfs: a second remover waits as the first does") {
   CHECK(sample(lab, 2'000).text().empty());
 }
 
-TEST_CASE("sysfs: removed from its own operation it waits for itself, unless it says so first, and one of several wins") {
+TEST_CASE("sysfs 12: removed from its own operation it waits for itself, unless it says so first, and one of several wins") {
   Attribute a;
   bool self = false;
   int won = 0;
@@ -139,7 +168,7 @@ TEST_CASE("sysfs 12: who loses to another self-removal returns when the attribut
   CHECK(found == std::set<int>{-19});
 }
 
-TEST_CASE("sysfs: holding a lock that an operation takes, while it drains, is a deadlock") {
+TEST_CASE("sysfs 12: holding a lock that an operation takes, while it drains, is a deadlock") {
   Attribute a;
   Mutex lock;
   Lab lab([&](Lab& l) {
@@ -161,7 +190,7 @@ TEST_CASE("sysfs: holding a lock that an operation takes, while it drains, is a 
   CHECK(every(lab).text() == "deadlock(attr)@driver, deadlock(lock)@reader, lock-cycle(attr)@driver");
 }
 
-TEST_CASE("sysfs: an operation that breaks its protection is not waited for") {
+TEST_CASE("sysfs 12: an operation that breaks its protection is not waited for") {
   Attribute a;
   Lab lab([&](Lab& l) {
     a.extra = [&](Context& c) {
@@ -181,7 +210,7 @@ TEST_CASE("sysfs: an operation that breaks its protection is not waited for") {
   CHECK(every(lab).text() == "use-after-free(priv)@reader");
 }
 
-TEST_CASE("sysfs: an attribute that its binding leaves behind is a leak, creating it twice is refused") {
+TEST_CASE("sysfs 12: an attribute that its binding leaves behind is a leak, creating it twice is refused") {
   SysfsAttribute a;
   Device d;
   Module m;

@@ -197,7 +197,7 @@ TEST_CASE("sysfs 12: a fault of a mapping counts as an operation that removal wa
   CHECK(seen == std::set<UserAccess>{UserAccess::ok, UserAccess::sigbus});
 }
 
-TEST_CASE("sysfs: mmap fails with -ENODEV after removal and without ->mmap, with -EINVAL for a mapping that wants ->close") {
+TEST_CASE("sysfs 12: mmap fails with -ENODEV after removal and without ->mmap, with -EINVAL for a mapping that wants ->close") {
   Node n;
   Lab lab([&](Lab& l) {
     n.init(l);

@@ -1,5 +1,6 @@
 // kernel/time/timer and hrtimer: what runs, what is waited for, and what is not.
 #include "support.hpp"
+#include "unplug/model/kernel/cpu_irq.hpp"
 
 namespace unplug::model::test {
 namespace {
@@ -205,6 +206,45 @@ TEST_CASE("timer_delete_sync 10: from its own function, or holding what that wai
   const Found f = every(lab);
   CHECK(f.count("sleep-in-atomic(wait_for_completion)@softirq timer") > 0);
   CHECK(f.blocked > 0);
+}
+
+TEST_CASE("timer_delete_sync 10: nor holding a lock that an interrupt takes which comes while the function runs") {
+  Clock t;
+  IrqLine line;
+  IrqAction action;
+  IrqHere here{&line};
+  CpuInterrupts interrupts;
+  Spinlock lock;
+  bool under = true;
+  Lab lab([&](Lab& l) {
+    interrupts.sources = {irq_on_this_cpu(here, 1)};
+    t.extra = [&](Context& c) {
+      c.interrupts = &interrupts;
+      mark(c);
+      c.interrupts = nullptr;
+    };
+    t.init(l);
+    l.init(line, "irq");
+    l.init(lock, "lock");
+    l.init(action, line, "action", [&](Context& c) {
+      spin_lock(c, lock);
+      spin_unlock(c, lock);
+    });
+    l.task("a", [&](Context& c) {
+      must(request_irq(c, line, action));
+      mod_timer(c, t.timer, 1);
+      spin_lock(c, lock, SpinlockOff::interrupts);
+      if (under) timer_delete_sync(c, t.timer);
+      spin_unlock(c, lock, SpinlockOff::interrupts);
+      if (!under) timer_delete_sync(c, t.timer);
+    });
+  });
+  const Found f = every(lab);
+  CHECK(f.count("deadlock(timer)@a") > 0);
+  CHECK(f.count("deadlock(lock)@softirq timer") == f.count("deadlock(timer)@a"));
+  CHECK(f.blocked < f.executions);
+  under = false;
+  CHECK(every(lab).text().empty());
 }
 
 TEST_CASE("timer_delete_sync 10: not from hard interrupt context") {

@@ -95,7 +95,7 @@ TEST_CASE("race 15: two accesses, one a write, one plain, nothing between them")
   CHECK(pair(true, MemoryOrder::acquire_release, false, MemoryOrder::acquire_release).empty());
 }
 
-TEST_CASE("race: an earlier plain access is not hidden by a later marked one of the same task") {
+TEST_CASE("race 15: an earlier plain access is not hidden by a later marked one of the same task") {
   CHECK(races(both(
             [](Context& c, Pair& p) {
               p.write(c);
@@ -116,7 +116,7 @@ TEST_CASE("race: an earlier plain access is not hidden by a later marked one of 
             })) == "b");
 }
 
-TEST_CASE("race: one task with itself has none, and other fields of one allocation are other words") {
+TEST_CASE("race 15: one task with itself has none, and other fields of one allocation are other words") {
   CHECK(races([](Lab& l, Pair& p) {
           add_field(l.kernel, p.priv, l.name("y"), 0);
           l.task("a", [&p](Context& c) {
@@ -127,7 +127,7 @@ TEST_CASE("race: one task with itself has none, and other fields of one allocati
         }).empty());
 }
 
-TEST_CASE("race: what orders: locks, completions, publication") {
+TEST_CASE("race 15: what orders: locks, completions, publication") {
   CHECK(races(both(
                   [](Context& c, Pair& p) {
                     mutex_lock(c, p.mutex);
@@ -192,7 +192,7 @@ TEST_CASE("race: what orders: locks, completions, publication") {
             .empty());
 }
 
-TEST_CASE("race: what does not order: another lock, a shared one, marked accesses, a lock on one side only") {
+TEST_CASE("race 15: what does not order: another lock, a shared one, marked accesses, a lock on one side only") {
   CHECK(races(both(
             [](Context& c, Pair& p) {
               mutex_lock(c, p.mutex);
@@ -417,7 +417,7 @@ TEST_CASE("race 1.4, 2.1: last put to unload, loading to use, binding to await, 
             .empty());
 }
 
-TEST_CASE("race: a task knows what its maker knew, even one made before the maker's first step, not what came later") {
+TEST_CASE("race 15: a task knows what its maker knew, even one made before the maker's first step, not what came later") {
   CHECK(races([](Lab& l, Pair& p) {
           l.task("maker", [&](Context& c) {
             p.write(c);

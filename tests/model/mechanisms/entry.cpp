@@ -27,7 +27,7 @@ struct Gate {
 
 }  // namespace
 
-TEST_CASE("entry 16.3, 16.8: srcu and rwsem: after the fence nothing is inside and nothing gets in, none fences nothing") {
+TEST_CASE("entry 6, 8.6, 13, 16.3, 16.8: srcu and rwsem: after the fence nothing is inside and nothing gets in, none fences nothing") {
   for (const std::string mechanism : {"srcu", "rwsem", "none"}) {
     CAPTURE(mechanism);
     Gate g(mechanism);
@@ -59,7 +59,7 @@ TEST_CASE("entry 16.3, 16.8: srcu and rwsem: after the fence nothing is inside a
   }
 }
 
-TEST_CASE("entry 16.3: an operation that comes after the fence is refused, whatever its task did before") {
+TEST_CASE("entry 6, 16.3: an operation that comes after the fence is refused, whatever its task did before") {
   for (const std::string mechanism : {"srcu", "rwsem"}) {
     Gate g(mechanism);
     Waiter fenced;

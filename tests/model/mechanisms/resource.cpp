@@ -247,7 +247,7 @@ TEST_CASE("resource 16.5, 16.27: a guard keeps the mapping, not the thread: two 
   CHECK(seen == std::set<std::pair<bool, bool>>{{true, true}, {true, false}, {false, false}});
 }
 
-TEST_CASE("resource: nested guards of different resources are one section, revoking one leaves the others") {
+TEST_CASE("resource 7.1: nested guards of different resources are one section, revoking one leaves the others") {
   Guarded g("rcu-revoke", 2);
   std::array<bool, 2> granted{};
   Lab lab([&](Lab& l) {
