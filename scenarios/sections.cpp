@@ -11,6 +11,8 @@
 namespace unplug::scenarios {
 namespace {
 
+constexpr std::size_t most_parameters = 100;
+
 std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string::npos ? std::string{} : path.substr(0, slash);
@@ -42,7 +44,8 @@ void collect_forms(Node n, std::vector<std::string>& forms) {
         continue;
       }
       const auto add = [&](Node f) {
-        if (f.is(Node::Kind::string) && std::ranges::find(forms, f.string()) == forms.end()) forms.emplace_back(f.string());
+        if (forms.size() <= most_variants && f.is(Node::Kind::string) && std::ranges::find(forms, f.string()) == forms.end())
+          forms.emplace_back(f.string());
       };
       if (v.is(Node::Kind::string)) add(v);
       if (v.is(Node::Kind::array))
@@ -244,6 +247,16 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   if (!s.document->root().find("modules") && ways.empty()) ways.emplace_back();  // nothing is removed
   if (!options.removal.empty()) std::erase_if(ways, [&](const auto& w) { return removal_name(w) != options.removal; });
 
+  std::size_t combinations = ways.size();
+  for (const Dimension& d : dimensions) combinations = std::min(combinations * d.values.size(), most_variants + 1);
+  if (combinations > most_variants || dimensions.size() > most_parameters) {
+    params.error(out,
+                 combinations > most_variants ? fmt::format("more than {} combinations of parameter values", most_variants)
+                                              : fmt::format("{} parameters", dimensions.size()),
+                 combinations > most_variants ? std::string{} : fmt::format("at most {}", most_parameters));
+    return;
+  }
+
   s.members.push_back({});
   for (const Dimension& d : dimensions) {
     std::vector<Member> next;
@@ -270,8 +283,6 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
     }
   }
   s.members = std::move(members);
-  if (s.members.size() > 1000)
-    params.error(out, fmt::format("{} members", s.members.size()), "at most 1000 combinations of parameter values");
 }
 
 void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {

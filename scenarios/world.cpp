@@ -7,7 +7,8 @@
 namespace unplug::scenarios {
 namespace {
 
-const model::Operation return_op{.name = "return"};
+const model::Operation return_op{.name = "return"}, loop_op{.name = "a loop without a step"};
+constexpr std::uint32_t free_loops = 1000;
 
 }  // namespace
 
@@ -15,6 +16,16 @@ void Frame::leave_scopes(std::uint32_t depth) {
   while (scope_count > depth) {
     const Scope& s = scopes[--scope_count];
     if (!aborting()) binding->policy->resource().release(context, *s.resource, s.token);
+  }
+}
+
+void Frame::looped() {
+  const std::uint32_t events = world.here();
+  if (events != seen_) {
+    seen_ = events;
+    loops_ = 0;
+  } else if (++loops_ == free_loops) {
+    context.engine().step(context.make(loop_op));
   }
 }
 

@@ -73,6 +73,11 @@ class Frame {
   [[nodiscard]] bool aborting() const { return context.aborting(); }
   // Leaves `use` scopes until `depth` are open.
   void leave_scopes(std::uint32_t depth);
+  // After each jump back. A loop that takes no step would never end; every now and then it is made to take one, so that it meets the bound.
+  void looped();
+
+ private:
+  std::uint32_t loops_ = 0, seen_ = 0;  // jumps back since there were so many events
 };
 
 // A stretch of an execution: the steps of `task` among the events first .. last-1. Not ended yet: last is UINT32_MAX.

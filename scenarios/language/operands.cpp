@@ -85,16 +85,18 @@ std::optional<Operand> FunctionCompiler::field_named(const std::string& name, No
                     member = dot == std::string::npos ? *text : text->substr(dot + 1);
   if (dot != std::string::npos && locals_.contains(base))
     return Operand{Operand::Kind::member, EntityKind::field, 0, 0, locals_[base], member};
-  std::vector<std::string> names;
   const auto& allocations = entities().specs[static_cast<std::size_t>(EntityKind::allocation)];
   for (std::uint32_t a = 0; a < allocations.size(); ++a) {
-    for (std::uint32_t f = 0; f < allocations[a].fields.size(); ++f) {
-      names.push_back(a == program().shared ? allocations[a].fields[f].name : allocations[a].name + "." + allocations[a].fields[f].name);
-      if (names.back() == *text) return Operand{Operand::Kind::entity, EntityKind::field, a, f, 0, *text};
-    }
+    if (a != program().shared && allocations[a].name != base) continue;
+    const std::string_view wanted = a == program().shared ? *text : member;
+    for (std::uint32_t f = 0; f < allocations[a].fields.size(); ++f)
+      if (allocations[a].fields[f].name == wanted) return Operand{Operand::Kind::entity, EntityKind::field, a, f, 0, *text};
   }
   if (const auto e = element(name)) return e;
   if (entities().lost.contains(base)) return {};
+  std::vector<std::string> names;
+  for (std::uint32_t a = 0; a < allocations.size(); ++a)
+    for (const FieldSpec& f : allocations[a].fields) names.push_back(a == program().shared ? f.name : allocations[a].name + "." + f.name);
   n.error(out(), fmt::format("no field '{}'", *text),
           "MEMORY.FIELD with a field listed where the memory is allocated, LOCAL.FIELD, file.private_data, or a shared word",
           nearest_word(*text, names));

@@ -30,6 +30,7 @@ void FileCompiler::declare_shared() {
   words.name = "shared";
   words.from_start = true;
   const auto add = [&](std::string name, std::uint64_t initial) {
+    if (!take(shared)) return;
     entities_.specs[static_cast<std::size_t>(EntityKind::allocation)][program_->shared].fields.push_back({std::move(name), initial});
   };
   // Memory first: words may point to it.
@@ -73,7 +74,10 @@ void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
   Diagnostics& out = reader_.out();
   EntitySpec spec;
   spec.name = spec.member = name;
+  if (!take(n)) return;
+  entities_.lost.insert(name);  // until it is there: who uses it is not told as well
   const auto enter = [&](EntityKind kind) {
+    entities_.lost.erase(name);
     auto& list = entities_.specs[static_cast<std::size_t>(kind)];
     entities_.by_name[name] = {kind, static_cast<std::uint32_t>(list.size()), n.position()};
     list.push_back(std::move(spec));

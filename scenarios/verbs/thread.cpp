@@ -100,6 +100,12 @@ bool read_guard(FunctionCompiler& c, Node n, Instruction& i) {
   if (!o) return false;
   i.operand = *o;
   i.condition = {*op, no_local, *right};
+  const bool order = *op != Condition::Op::equal && *op != Condition::Op::not_equal;
+  if (order && right->kind == Term::Kind::constant && static_cast<std::int64_t>(right->constant) < 0) {
+    n.error(c.out(), fmt::format("'{}' orders a word and a negative number", *text),
+            "== or !=, or a number from 0: words have no sign here");
+    return false;
+  }
   return true;
 }
 
