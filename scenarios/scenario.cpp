@@ -46,8 +46,10 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   if (out.errors() != errors) {
     // Compile one variant all the same: as many mistakes as possible in one go.
     if (s->members.empty() || s->forms.empty()) return nullptr;
-    for (const char* section : {"modules", "functions"})
-      if (!root.find(section).is(Node::Kind::object)) return nullptr;  // nothing would be found
+    const auto object = [&](const char* section) { return root.find(section).is(Node::Kind::object); };
+    const bool driver = object("modules") && object("functions");
+    const bool threads = !root.find("modules") && object("run") && root.find("run").find("threads").is(Node::Kind::object);
+    if (!driver && !threads) return nullptr;  // nothing would be found
   }
 
   if (s->members.size() * s->forms.size() > most_variants) {

@@ -150,8 +150,13 @@ void check_structure(Node root, Diagnostics& out) {
               "final", "policies", "strategies", "expect"},
              {"name", "run"}, "a scenario", out);
   const bool threads = root.find("run").is(Node::Kind::object) && root.find("run").find("threads");
-  for (const char* key : {"modules", "functions"})
-    if (!threads && !root.find(key)) root.error(out, fmt::format("a scenario needs the key '{}'", key), "or \"threads\" in \"run\"");
+  constexpr std::string_view something = "\"modules\" and \"functions\", or \"threads\" in \"run\"";
+  if (!threads && !root.find("modules") && !root.find("functions")) {
+    root.error(out, "a scenario with neither driver nor threads", std::string(something));
+  } else {
+    for (const char* key : {"modules", "functions"})
+      if (!threads && !root.find(key)) root.error(out, fmt::format("a scenario needs the key '{}'", key), std::string(something));
+  }
   for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
   for (const char* key : {"kernel", "params", "shared", "modules", "functions", "run", "final"}) want(root, key, Node::Kind::object, out);
   if (const Node k = root.find("kernel"); k.is(Node::Kind::object))

@@ -196,8 +196,9 @@ class FunctionCompiler {
   [[nodiscard]] CodeKind code() const { return code_; }
 
  private:
-  // "a[i]" with an array of shared words and a local.
-  std::optional<Operand> element(const std::string& text);
+  // "a[i]" with an array of shared words and a local; `open`: where its bracket is. Reports what is wrong with it.
+  std::optional<Operand> element(const std::string& text, std::size_t open, Node at);
+  bool is_array(const std::string& name);
   void step(Node n);
   // Of a step that could not be understood: what is inside it is looked at all the same.
   void abandon(Node n);

@@ -23,6 +23,10 @@ std::shared_ptr<Program> FileCompiler::compile() {
     declare(function_nodes_[name]);
     find_parameters(function_nodes_[name]);
   }
+  const Node run = document_.root().find("run");
+  for (const std::string_view section : {"tasks", "threads"})
+    if (const Node tasks = run.is(Node::Kind::object) ? run.find(section) : Node{}; tasks.is(Node::Kind::object))
+      for (std::size_t i = 0; i < tasks.size(); ++i) find_parameters(tasks.at(i));
   resolve_references();
   program_->entities = entities_.specs;
   program_->functions.resize(function_names_.size());

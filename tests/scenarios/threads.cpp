@@ -274,6 +274,12 @@ TEST_CASE("a callback runs a function of a file without modules, whose text neve
   CHECK(unmet(r.cells.at(0)).empty());
 }
 
+TEST_CASE("a thread gives values to the function that it calls") {
+  const ScenarioResult r = explore(R"({"name": "t", "shared": {"x": 0}, "functions": {"f": [{"WRITE_ONCE": "x", "value": "n"}]},
+    "run": {"threads": {"P": [{"call": "f", "with": {"n": 7}}]}}, "final": {"require": ["x == 7"]}})");
+  CHECK(unmet(r.cells.at(0)).empty());
+}
+
 TEST_CASE("a loop that takes no step meets the bound on steps like any other") {
   RunOptions options;
   options.strategies = {"random"};
