@@ -28,11 +28,12 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   s->document = std::move(document);
   s->path = s->document->name();
   const Node root = s->document->root();
-  if (!check_kind(root, "scenario/1", out) || !check_string_lengths(*s->document, out)) return nullptr;
+  if (!check_kind(root, "scenario/1", out)) return nullptr;
   if (s->document->values() > max_scenario_values) {
     root.error(out, fmt::format("a scenario of {} values", s->document->values()), fmt::format("at most {}", max_scenario_values));
     return nullptr;
   }
+  if (!check_string_lengths(*s->document, out)) return nullptr;
   check_structure(root, out);
   if (const Node n = root.find("name"); n.is(Node::Kind::string)) s->name = std::string(n.string());
   if (const Node n = root.find("title"); n.is(Node::Kind::string)) s->title = std::string(n.string());

@@ -14,7 +14,7 @@ namespace {
 
 // The sections of a scenario that consists of threads.
 struct Threads {
-  std::string shared, threads, final_state, more;
+  std::string shared{}, threads{}, final_state{}, more{};
   [[nodiscard]] std::string text() const {
     return fmt::format(R"({{"name": "t", "shared": {{{}}}, "run": {{"threads": {{{}}}}}, "final": {{{}}}{}}})", shared, threads,
                        final_state, more);
@@ -30,7 +30,7 @@ std::unique_ptr<Scenario> load(const std::string& text) {
 }
 
 // All executions there are.
-ScenarioResult explore(const std::string& text) {
+ScenarioResult explore_file(const std::string& text) {
   RunOptions options;
   options.strategies = {std::string(sim::exhaustive_strategy)};
   options.strategies_given = true;
@@ -38,7 +38,7 @@ ScenarioResult explore(const std::string& text) {
   for (const Cell& c : r.cells) CHECK(c.evidence.kind == Evidence::Kind::exhaustive);
   return r;
 }
-Cell explore(const Threads& t) { return explore(t.text()).cells.at(0); }
+Cell explore(const Threads& t) { return explore_file(t.text()).cells.at(0); }
 
 // "executions/blocked/failing/final states"
 std::string counts(const Cell& c) { return fmt::format("{}/{}/{}/{}", c.executions, c.blocked, c.failing, c.final_states); }
@@ -219,11 +219,11 @@ TEST_CASE("only what is observed tells final states apart") {
 
 TEST_CASE("a condition on the final state may be that of one form") {
   const ScenarioResult r =
-      explore(Threads{.shared = R"("x": 0)",
-                      .threads = R"("P": [{"WRITE_ONCE": "x", "value": 1, "form": ["one", "both"]},
+      explore_file(Threads{.shared = R"("x": 0)",
+                           .threads = R"("P": [{"WRITE_ONCE": "x", "value": 1, "form": ["one", "both"]},
                                                                {"WRITE_ONCE": "x", "value": 2, "form": ["two", "both"]}])",
-                      .final_state = R"("forbid": [{"that": "x == 2", "form": "both"}, {"that": "x == 1", "form": "two"}])"}
-                  .text());
+                           .final_state = R"("forbid": [{"that": "x == 2", "form": "both"}, {"that": "x == 1", "form": "two"}])"}
+                       .text());
   REQUIRE(r.cells.size() == 3);
   for (const Cell& c : r.cells) CHECK(found(c) == (c.form == "both" ? "[assertion-failed(x == 2)@P]" : ""));
 }
@@ -256,7 +256,7 @@ TEST_CASE("a final condition about a name that does not exist is an error of the
 }
 
 TEST_CASE("threads stand beside a driver, and share words with it") {
-  const ScenarioResult r = explore(R"({"name": "t", "shared": {"gone": 0}, "modules": {"foo": {}},
+  const ScenarioResult r = explore_file(R"({"name": "t", "shared": {"gone": 0}, "modules": {"foo": {}},
     "functions": {"foo_probe": [], "foo_remove": [{"WRITE_ONCE": "gone", "value": 1}]},
     "run": {"removal": ["unbind"], "tasks": {}, "threads": {"P": [{"await": "gone == 1", "to": "v"}]}},
     "final": {"require": ["P.v == 1"]}, "policies": ["none"]})");
@@ -266,7 +266,7 @@ TEST_CASE("threads stand beside a driver, and share words with it") {
 }
 
 TEST_CASE("a callback runs a function of a file without modules, whose text never goes away") {
-  const ScenarioResult r = explore(R"({"name": "t", "shared": {"done": 0},
+  const ScenarioResult r = explore_file(R"({"name": "t", "shared": {"done": 0},
     "functions": {"callback": [{"WRITE_ONCE": "done", "value": 1}]},
     "run": {"threads": {"P": [{"call_rcu": null, "fn": "callback"}, "rcu_barrier", {"READ_ONCE": "done", "to": "v"}]}},
     "final": {"forbid": ["P.v == 0"], "require": ["P.v == 1"]}})");
@@ -275,7 +275,7 @@ TEST_CASE("a callback runs a function of a file without modules, whose text neve
 }
 
 TEST_CASE("a thread gives values to the function that it calls") {
-  const ScenarioResult r = explore(R"({"name": "t", "shared": {"x": 0}, "functions": {"f": [{"WRITE_ONCE": "x", "value": "n"}]},
+  const ScenarioResult r = explore_file(R"({"name": "t", "shared": {"x": 0}, "functions": {"f": [{"WRITE_ONCE": "x", "value": "n"}]},
     "run": {"threads": {"P": [{"call": "f", "with": {"n": 7}}]}}, "final": {"require": ["x == 7"]}})");
   CHECK(unmet(r.cells.at(0)).empty());
 }
@@ -302,7 +302,7 @@ TEST_CASE("functions that call themselves, or each other too deep, are errors: a
     return fmt::format(R"({{"name": "t", "functions": {{{}"f{}": [{}]}}, "run": {{"threads": {{"P": [{{"call": "f0"}}]}}}}}})", functions,
                        n, last);
   };
-  CHECK(counts(explore(calls(9, "")).cells.at(0)) == "1/0/0/1");
+  CHECK(counts(explore_file(calls(9, "")).cells.at(0)) == "1/0/0/1");
   CHECK(messages(calls(10, "")) == "[calls are 10 deep here]");
   CHECK(messages(calls(0, R"({"call": "f0"})")) == "[function 'f0' comes to call itself]");
   CHECK(messages(calls(2, R"({"call": "f1"})")) == "[function 'f1' comes to call itself]");
