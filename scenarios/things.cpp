@@ -28,6 +28,6 @@ model::NameId ThingSetup::part(std::string_view what) const {
   return world.unique(binding, fmt::format("{} {}", spec.name, what));
 }
 
-Callback* ThingSetup::callback(std::uint32_t function) const { return &callbacks.emplace_back(&binding, function, self); }
+Callback* ThingSetup::callback(std::uint32_t function) const { return &callbacks.emplace_back(Callback{&binding, function, self}); }
 
 }  // namespace unplug::scenarios
