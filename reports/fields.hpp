@@ -115,6 +115,8 @@ template <> struct Fields<scenarios::Cell> {
     visit("strategy", c.strategy);
     visit("seed", c.seed);
     visit("executions", c.executions);
+    visit("blocked", c.blocked);
+    visit("failing", c.failing);
     visit("evidence", c.evidence);
     visit("violations", c.violations);
     visit("notes", c.notes);

@@ -130,24 +130,32 @@ ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vec
       e.error(out, fmt::format("found {}", Node::kind_name(e.kind())), fmt::format("{}", fmt::join(kinds, ", ")));
     }
   }
-  for (const auto& [key, count] : {std::pair{"executions", &row.executions}, std::pair{"states", &row.states}})
-    if (const Node c = n.find(key)) {
-      if (c.is(Node::Kind::integer) && c.integer() > 0) {
-        *count = static_cast<std::uint64_t>(c.integer());
-      } else {
-        c.error(out,
-                c.is(Node::Kind::integer) ? fmt::format("{} is no number of {}", c.integer(), key)
-                                          : fmt::format("found {}", Node::kind_name(c.kind())),
-                "an integer from 1: how many an exhaustive search finds");
-      }
+  struct Count {
+    const char* key;
+    const char* what;
+    std::optional<std::uint64_t>* into;
+    std::int64_t least;
+  };
+  for (const Count& count : {Count{"executions", "executions", &row.executions, 1}, Count{"blocked", "blocked executions", &row.blocked, 0},
+                             Count{"failing", "failing executions", &row.failing, 0}, Count{"states", "final states", &row.states, 1}}) {
+    const Node c = n.find(count.key);
+    if (!c) continue;
+    if (c.is(Node::Kind::integer) && c.integer() >= count.least) {
+      *count.into = static_cast<std::uint64_t>(c.integer());
+    } else {
+      c.error(out,
+              c.is(Node::Kind::integer) ? fmt::format("{} is no number of {}", c.integer(), count.what)
+                                        : fmt::format("found {}", Node::kind_name(c.kind())),
+              fmt::format("an integer from {}: how many {} an exhaustive search finds", count.least, count.what));
     }
+  }
   if (const Node w = n.find("why"); w.is(Node::Kind::string)) row.why = std::string(w.string());
   return row;
 }
 
 // What things are called in an execution of `program` under `policy`: everything that is declared, by the file or by a primitive.
 void collect_names(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, std::set<std::string>& names) {
-  sim::Engine engine;
+  sim::Engine engine({.steps_per_task = 1000});  // a loop that nothing ends brings no new names
   World world(program, policy, engine);
   const auto strategy = sim::make_strategy("random");
   const sim::ExecutionInfo info{0, 0, &engine.names()};
@@ -169,8 +177,10 @@ void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out
   for (const model::ViolationClassInfo& c : model::violation_classes()) classes.emplace_back(c.name);
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Node n = list.at(i);
-    if (!check_keys(n, {"form", "policy", "removal", "params", "must", "may", "forbid", "evidence", "executions", "states", "why"}, {},
-                    "an expectation", out))
+    if (!check_keys(n,
+                    {"form", "policy", "removal", "params", "must", "may", "forbid", "evidence", "executions", "blocked", "failing",
+                     "states", "why"},
+                    {}, "an expectation", out))
       continue;
     s.expect.push_back(read_row(s, options, classes, n, out));
   }

@@ -107,6 +107,8 @@ struct Cell {
   std::string strategy;  // "timed", "random"
   std::uint64_t seed = 0;
   std::uint64_t executions = 0;
+  std::uint64_t blocked = 0;  // of these: ended with a task that waits for ever
+  std::uint64_t failing = 0;  // of these: with a violation
   Evidence evidence;
   std::vector<Finding> violations, notes;                   // sorted by (class, signature)
   std::optional<Quantiles> remove_ns, unbind_ns, rmmod_ns;  // timed only

@@ -13,6 +13,9 @@
 namespace unplug::scenarios {
 namespace {
 
+// Far above any driver, and low enough that what is compiled stays a small multiple of the file, and messages come at once.
+constexpr std::size_t max_scenario_values = 100'000;
+
 // The same mistake in several variants is said once.
 void merge(Diagnostics& into, const Diagnostics& from, std::set<std::string>& said) {
   for (const Diagnostic& d : from.all())
@@ -26,6 +29,11 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   s->path = s->document->name();
   const Node root = s->document->root();
   if (!check_kind(root, "scenario/1", out)) return nullptr;
+  if (s->document->values() > max_scenario_values) {
+    root.error(out, fmt::format("a scenario of {} values", s->document->values()), fmt::format("at most {}", max_scenario_values));
+    return nullptr;
+  }
+  if (!check_string_lengths(*s->document, out)) return nullptr;
   check_structure(root, out);
   if (const Node n = root.find("name"); n.is(Node::Kind::string)) s->name = std::string(n.string());
   if (const Node n = root.find("title"); n.is(Node::Kind::string)) s->title = std::string(n.string());
@@ -35,20 +43,30 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   const std::size_t policies_before = out.errors();
   read_policies(*s, options, out);
   read_strategies(*s, out);
-  if (out.errors() == policies_before) read_expectations(*s, options, out);
+  if (out.errors() == policies_before && !s->members.empty()) read_expectations(*s, options, out);
   if (out.errors() != errors) {
     // Compile one variant all the same: as many mistakes as possible in one go.
     if (s->members.empty() || s->forms.empty()) return nullptr;
-    for (const char* section : {"modules", "functions"})
-      if (!root.find(section).is(Node::Kind::object)) return nullptr;  // nothing would be found
+    const auto object = [&](const char* section) { return root.find(section).is(Node::Kind::object); };
+    const bool driver = object("modules") && object("functions");
+    const bool threads = !root.find("modules") && object("run") && root.find("run").find("threads").is(Node::Kind::object);
+    if (!driver && !threads) return nullptr;  // nothing would be found
+  }
+
+  if (s->members.size() * s->forms.size() > most_variants) {
+    root.error(out, fmt::format("{} combinations of parameter values and forms", s->members.size() * s->forms.size()),
+               fmt::format("at most {}", most_variants));
+    return nullptr;
   }
 
   std::set<std::string> said;
+  std::size_t work = 0;
   // Under "none" alone, the driver does it all by itself.
   const bool fences = std::ranges::any_of(s->policies, [](const PolicyFile& p) { return !p.does_nothing(); });
   for (const Member& m : s->members) {
     for (const std::string& form : s->forms) {
-      const Variant variant{m.parameters, form, m.removal};
+      if (out.full()) return nullptr;
+      const Variant variant{m.parameters, form, m.removal, &work};
       std::shared_ptr<const Program> of_mechanisms;
       for (const PolicyFile& policy : s->policies) {
         if (policy.steps == nullptr && of_mechanisms != nullptr) {

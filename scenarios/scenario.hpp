@@ -34,8 +34,9 @@ struct ExpectRow {
   std::vector<std::string> forms, policies, removals;  // empty: all; removals by name: "unbind+rmmod"
   std::map<std::string, std::string> params;           // member must have these values (JSON text)
   std::vector<Pattern> must, may, forbid;
-  std::string evidence;                             // "", "sampled", "bounded", "exhaustive"
-  std::optional<std::uint64_t> executions, states;  // how many of them there are, exactly
+  std::string evidence;  // "", "sampled", "bounded", "exhaustive"
+  // How many of them there are, exactly.
+  std::optional<std::uint64_t> executions, blocked, failing, states;
   std::string why;
 };
 

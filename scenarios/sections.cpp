@@ -11,6 +11,8 @@
 namespace unplug::scenarios {
 namespace {
 
+constexpr std::size_t most_parameters = 100;
+
 std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string::npos ? std::string{} : path.substr(0, slash);
@@ -43,7 +45,7 @@ void collect_forms(Node n, std::vector<std::string>& forms, const std::vector<st
         continue;
       }
       const auto add = [&](Node f) {
-        if (!f.is(Node::Kind::string) || std::ranges::find(forms, f.string()) != forms.end()) return;
+        if (forms.size() > most_variants || !f.is(Node::Kind::string) || std::ranges::find(forms, f.string()) != forms.end()) return;
         if (listed != nullptr)
           f.error(out, fmt::format("'{}' is none of this file's forms", f.string()), fmt::format("one of: {}", join(*listed)),
                   nearest_word(f.string(), *listed));
@@ -152,8 +154,13 @@ void check_structure(Node root, Diagnostics& out) {
               "run", "final", "policies", "strategies", "expect"},
              {"name", "run"}, "a scenario", out);
   const bool threads = root.find("run").is(Node::Kind::object) && root.find("run").find("threads");
-  for (const char* key : {"modules", "functions"})
-    if (!threads && !root.find(key)) root.error(out, fmt::format("a scenario needs the key '{}'", key), "or \"threads\" in \"run\"");
+  constexpr std::string_view something = "\"modules\" and \"functions\", or \"threads\" in \"run\"";
+  if (!threads && !root.find("modules") && !root.find("functions")) {
+    root.error(out, "a scenario with neither driver nor threads", std::string(something));
+  } else {
+    for (const char* key : {"modules", "functions"})
+      if (!threads && !root.find(key)) root.error(out, fmt::format("a scenario needs the key '{}'", key), std::string(something));
+  }
   for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
   for (const char* key : {"kernel", "params", "shared", "modules", "functions", "run", "final"}) want(root, key, Node::Kind::object, out);
   if (const Node k = root.find("kernel"); k.is(Node::Kind::object))
@@ -255,6 +262,16 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   if (!s.document->root().find("modules") && ways.empty()) ways.emplace_back();  // nothing is removed
   if (!options.removal.empty()) std::erase_if(ways, [&](const auto& w) { return removal_name(w) != options.removal; });
 
+  std::size_t combinations = ways.size();
+  for (const Dimension& d : dimensions) combinations = std::min(combinations * d.values.size(), most_variants + 1);
+  if (combinations > most_variants || dimensions.size() > most_parameters) {
+    params.error(out,
+                 combinations > most_variants ? fmt::format("more than {} combinations of parameter values", most_variants)
+                                              : fmt::format("{} parameters", dimensions.size()),
+                 combinations > most_variants ? std::string{} : fmt::format("at most {}", most_parameters));
+    return;
+  }
+
   s.members.push_back({});
   for (const Dimension& d : dimensions) {
     std::vector<Member> next;
@@ -281,8 +298,6 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
     }
   }
   s.members = std::move(members);
-  if (s.members.size() > 1000)
-    params.error(out, fmt::format("{} members", s.members.size()), "at most 1000 combinations of parameter values");
 }
 
 void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {

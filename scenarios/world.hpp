@@ -83,6 +83,11 @@ class Frame {
   void leave_scopes(std::uint32_t depth);
   // Where to go on if `i` fails for want of memory: its `else`, or out of the function with the error.
   std::uint32_t fail(const Instruction& i, int error);
+  // After each jump back. A loop that takes no step would never end; every now and then it is made to take one, so that it meets the bound.
+  void looped();
+
+ private:
+  std::uint32_t loops_ = 0, seen_ = 0;  // jumps back since there were so many events
 };
 
 // A stretch of an execution: the steps of `task` among the events first .. last-1. Not ended yet: last is UINT32_MAX.

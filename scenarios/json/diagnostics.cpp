@@ -143,7 +143,12 @@ std::string folded(std::string_view word) {
 
 }  // namespace
 
-void Diagnostics::add(Diagnostic d) { items_.push_back(std::move(d)); }
+void Diagnostics::add(Diagnostic d) {
+  if (full()) return;
+  for (std::string* text : {&d.message, &d.expected, &d.nearest})
+    if (text->size() > longest_text) *text = clipped(*text, longest_text);
+  items_.push_back(std::move(d));
+}
 
 bool Diagnostics::has_errors() const { return errors() != 0; }
 
@@ -180,7 +185,7 @@ std::string Diagnostics::render(bool color, std::size_t limit) const {
   if (errors_left_out != 0 || warnings_left_out != 0) {
     const std::string first = errors_left_out != 0 ? counted(errors_left_out, "error") : counted(warnings_left_out, "warning");
     const std::string second = errors_left_out != 0 && warnings_left_out != 0 ? " and " + counted(warnings_left_out, "warning") : "";
-    out += fmt::format("... {}{}\n", first, second);
+    out += fmt::format("... {}{}{}\n", first, second, full() ? ", and there may be others" : "");
   }
   return out;
 }

@@ -34,7 +34,13 @@ struct Diagnostic {
 // warnings together, what concerns a whole file first.
 class Diagnostics {
  public:
+  // A file may be nothing but mistakes, and a word of it as long as it likes: so many are kept, and so much of each text, in bytes.
+  static constexpr std::size_t most = 1000, longest_text = 2000;
+
+  // Keeps `d`, unless full().
   void add(Diagnostic d);
+  // Nothing more is kept, so there is no use in looking for more.
+  [[nodiscard]] bool full() const { return items_.size() >= most; }
   [[nodiscard]] bool has_errors() const;
   [[nodiscard]] std::size_t errors() const;
   [[nodiscard]] std::size_t warnings() const;

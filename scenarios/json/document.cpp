@@ -144,6 +144,7 @@ std::unique_ptr<Document> Document::parse(std::string text, std::string name, Di
 Node Document::root() const { return {this, 0, false}; }
 const std::string& Document::name() const { return impl_->source.name(); }
 const std::string& Document::text() const { return impl_->source.text(); }
+std::size_t Document::values() const { return impl_->tree.values.size(); }
 
 Node Document::resolve(std::string_view pointer) const {
   Node node = root();

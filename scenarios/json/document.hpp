@@ -89,6 +89,7 @@ class Document {
   [[nodiscard]] const std::string& name() const;
   [[nodiscard]] const std::string& text() const;               // as read, comments included
   [[nodiscard]] Node resolve(std::string_view pointer) const;  // RFC 6901, or an empty Node
+  [[nodiscard]] std::size_t values() const;                    // how many there are, the root among them
   [[nodiscard]] nlohmann::json to_json() const;                // a plain copy, for the schema validator
 
  private:
@@ -99,6 +100,9 @@ class Document {
 };
 
 inline constexpr std::size_t max_checked_string = 1000;  // bytes; a third of what overflows 8 MiB of stack with sanitizers
+
+// Reports strings that are longer than that, and returns whether there were none.
+bool check_string_lengths(const Document& doc, Diagnostics& out);
 
 // Checks `doc` against a draft-07 schema (text of the schema file, comments allowed) with valijson; reports each failure at the node it
 // concerns, and of the branches of anyOf or oneOf only the one that was most likely meant. Returns true if it conforms. An unusable

@@ -30,9 +30,25 @@ std::string joined(const std::vector<std::string>& options) {
   return options.size() > max_options ? out + ", ..." : out;
 }
 
+void report(const std::vector<SchemaFailure>& failures, Diagnostics& out) {
+  for (auto f = failures.begin(); f != failures.end(); ++f) {
+    const auto explains = [&](const SchemaFailure& g) { return g.wrong_kind && g.same_node(f->node); };
+    if (!f->wrong_kind && std::any_of(failures.begin(), failures.end(), explains)) continue;
+    const auto repeats = [&](const SchemaFailure& g) { return g.wrong_kind == f->wrong_kind && g.same_as(*f); };
+    if (std::any_of(failures.begin(), f, repeats)) continue;
+    std::string nearest = nearest_word(f->found, f->candidates);
+    // Who is told the word needs neither a long list nor the same word again.
+    const bool said = !nearest.empty() && (f->options.size() > max_options || f->options.size() == 1);
+    std::string expected = said ? "" : joined(f->options);
+    f->node.error(out, f->message, std::move(expected), std::move(nearest), f->earlier);
+  }
+}
+
+}  // namespace
+
 // valijson hands strings to std::regex, whose stack grows with their length.
 static_assert(Document::max_key <= max_checked_string);
-bool strings_fit(const Document& doc, Diagnostics& out) {
+bool check_string_lengths(const Document& doc, Diagnostics& out) {
   std::size_t failures = 0;
   const auto check = [&](const Node& node) {
     if (node.string().size() <= max_checked_string) return;
@@ -51,28 +67,12 @@ bool strings_fit(const Document& doc, Diagnostics& out) {
   return failures == 0;
 }
 
-void report(const std::vector<SchemaFailure>& failures, Diagnostics& out) {
-  for (auto f = failures.begin(); f != failures.end(); ++f) {
-    const auto explains = [&](const SchemaFailure& g) { return g.wrong_kind && g.same_node(f->node); };
-    if (!f->wrong_kind && std::any_of(failures.begin(), failures.end(), explains)) continue;
-    const auto repeats = [&](const SchemaFailure& g) { return g.wrong_kind == f->wrong_kind && g.same_as(*f); };
-    if (std::any_of(failures.begin(), f, repeats)) continue;
-    std::string nearest = nearest_word(f->found, f->candidates);
-    // Who is told the word needs neither a long list nor the same word again.
-    const bool said = !nearest.empty() && (f->options.size() > max_options || f->options.size() == 1);
-    std::string expected = said ? "" : joined(f->options);
-    f->node.error(out, f->message, std::move(expected), std::move(nearest), f->earlier);
-  }
-}
-
-}  // namespace
-
 bool check_schema(const Document& doc, std::string_view schema_text, Diagnostics& out) {
   try {
     const json schema_json = json::parse(schema_text, nullptr, /*allow_exceptions=*/true, /*ignore_comments=*/true);
     valijson::Schema schema;
     valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(Adapter(schema_json), schema);
-    if (!strings_fit(doc, out)) return false;
+    if (!check_string_lengths(doc, out)) return false;
 
     const json value = doc.to_json();
     SchemaExplainer explainer(schema_json);

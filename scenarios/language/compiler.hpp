@@ -33,7 +33,11 @@ struct Variant {
   Parameters parameters;
   std::string form;  // empty: the file has no forms
   std::vector<RemovalStage> removal;
+  std::size_t* work = nullptr;  // steps and words compiled so far, of all variants
 };
+
+// Of a file: repeats unrolled, all variants together. Of a variant: tasks and threads; functions that call each other (their stack).
+inline constexpr std::size_t most_work = 20'000, most_variants = 1000, most_tasks = 1000, deepest_calls = 10;
 
 // Reads values with "$name" substituted; reports what is of the wrong kind.
 class Reader {
@@ -122,6 +126,10 @@ class FileCompiler {
   void declare_shared_thing(const std::string& name, Node n);
   [[nodiscard]] bool in_form(Node step) const;
   void lose(Node step);
+  // One more step or word; false, with a message the first time, if there are too many.
+  bool take(Node at);
+  void add_tasks(TaskSpec spec, const std::string& name, std::int64_t count, bool numbered, Node at);
+  void check_calls();
   std::optional<std::uint32_t> function(Node n);
 
   const Document& document_;
@@ -143,7 +151,8 @@ class FileCompiler {
     Node at;
   };
   std::vector<Reference> references_;
-  std::vector<Node> site_nodes_;  // beside Program::sites: the steps
+  std::vector<Node> site_nodes_;                      // beside Program::sites: the steps
+  std::vector<std::map<std::uint32_t, Node>> calls_;  // by function: whom it calls, where it first does
   void resolve_references();
 };
 
@@ -207,8 +216,9 @@ class FunctionCompiler {
   [[nodiscard]] CodeKind code() const { return code_; }
 
  private:
-  // "a[i]" with an array of shared words and a local.
-  std::optional<Operand> element(const std::string& text);
+  // "a[i]" with an array of shared words and a local; `open`: where its bracket is. Reports what is wrong with it.
+  std::optional<Operand> element(const std::string& text, std::size_t open, Node at);
+  bool is_array(const std::string& name);
   void step(Node n);
   // Of a step that could not be understood: what is inside it is looked at all the same.
   void abandon(Node n);

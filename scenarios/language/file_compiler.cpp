@@ -22,10 +22,15 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   list_functions(document_.root().find("functions"));
   declare_shared();
   declare_static();
+  calls_.resize(function_names_.size());
   for (const std::string& name : function_names_) {
     declare(function_nodes_[name]);
     find_parameters(function_nodes_[name]);
   }
+  const Node run = document_.root().find("run");
+  for (const std::string_view section : {"tasks", "threads"})
+    if (const Node tasks = run.is(Node::Kind::object) ? run.find(section) : Node{}; tasks.is(Node::Kind::object))
+      for (std::size_t i = 0; i < tasks.size(); ++i) find_parameters(tasks.at(i));
   resolve_references();
   find_switches();
   program_->entities = entities_.specs;
@@ -34,6 +39,7 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
     FunctionCompiler f(*this, name, CodeKind::driver);
     f.run(function_nodes_[name], function_numbers_[name]);
   }
+  check_calls();
   read_module();
   read_run();
   read_final();
@@ -44,6 +50,48 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   warn_about_interrupts(*program_, site_nodes_, reader_.out());
   warn_about_locks(*program_, site_nodes_, reader_.out());
   return program_;
+}
+
+bool FileCompiler::take(Node at) {
+  if (variant_.work == nullptr) return true;
+  if (++*variant_.work == most_work + 1)
+    at.error(reader_.out(), fmt::format("more than {} steps and words", most_work),
+             "fewer of them, counted with repeats unrolled, for all parameter values and forms together");
+  return *variant_.work <= most_work;
+}
+
+// Simulated threads have small stacks, as those of the kernel are: no recursion, and no long chains of calls.
+void FileCompiler::check_calls() {
+  enum class State : std::uint8_t { fresh, open, done };
+  std::vector<State> state(calls_.size(), State::fresh);
+  std::vector<std::size_t> depth(calls_.size(), 0);
+  std::vector<std::pair<std::uint32_t, std::map<std::uint32_t, Node>::const_iterator>> path;
+  const auto enter = [&](std::uint32_t f) {
+    state[f] = State::open;
+    path.emplace_back(f, calls_[f].begin());
+  };
+  for (std::uint32_t first = 0; first < calls_.size(); ++first) {
+    if (state[first] == State::fresh) enter(first);
+    while (!path.empty()) {
+      auto& [f, next] = path.back();
+      if (next == calls_[f].end()) {
+        state[f] = State::done;
+        path.pop_back();
+        continue;
+      }
+      const auto [callee, at] = *next;
+      if (state[callee] == State::fresh) {
+        enter(callee);
+        continue;
+      }
+      ++next;
+      if (state[callee] == State::open) {
+        at.error(reader_.out(), fmt::format("function '{}' comes to call itself", function_names_[callee]), "no recursion");
+      } else if (depth[f] = std::max(depth[f], depth[callee] + 1); depth[f] == deepest_calls) {
+        at.error(reader_.out(), fmt::format("calls are {} deep here", depth[f]), fmt::format("less than {}", deepest_calls));
+      }
+    }
+  }
 }
 
 bool FileCompiler::in_form(Node step) const { return scenarios::in_form(step, variant_.form); }
@@ -81,7 +129,7 @@ void FileCompiler::declare_step(Node step) {
     const std::int64_t count = n.is(Node::Kind::integer) ? std::clamp<std::int64_t>(n.integer(), 0, 64) : 0;
     const Node as = step.find("as");
     const std::string variable = as.is(Node::Kind::string) ? std::string(as.string()) : std::string{};
-    for (std::int64_t k = 0; k < count; ++k) {
+    for (std::int64_t k = 0; k < count && take(step); ++k) {
       reader_.loops.emplace_back(variable, k);
       declare(step.find("do"));
       reader_.loops.pop_back();
@@ -264,7 +312,7 @@ void FileCompiler::find_parameters(Node n) {
   if (n.is(Node::Kind::array))
     for (std::size_t i = 0; i < n.size(); ++i) find_parameters(n.at(i));
   if (!n.is(Node::Kind::object)) return;
-  const Node call = n.find("call"), with = n.find("with");
+  const Node call = reader_.value(n.find("call")), with = n.find("with");
   if (call.is(Node::Kind::string) && with.is(Node::Kind::object)) {
     auto& names = parameters_[std::string(call.string())];
     for (std::size_t i = 0; i < with.size(); ++i)

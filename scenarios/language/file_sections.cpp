@@ -223,8 +223,18 @@ void FileCompiler::read_task(const std::string& name, Node task) {
   for (const std::string_view key : {"cpu", "enabled_by"})
     if (const Node n = task.find(key); n && spec.irq == UINT32_MAX)
       n.error(out, fmt::format("'{}' of a task that raises no interrupt", key), "\"raise\" beside it");
+  add_tasks(std::move(spec), name, count, false, task);
+}
+
+void FileCompiler::add_tasks(TaskSpec spec, const std::string& name, std::int64_t count, bool numbered, Node at) {
+  const std::size_t before = program_->tasks.size();
   for (std::int64_t k = 0; k < count; ++k) {
+    if (program_->tasks.size() == most_tasks) {
+      if (before != most_tasks) at.error(reader_.out(), fmt::format("more than {} tasks", most_tasks));
+      return;
+    }
     spec.name = count == 1 ? name : fmt::format("{}.{}", name, k);
+    if (numbered) spec.number = static_cast<std::uint64_t>(k);
     program_->tasks.push_back(spec);
   }
 }

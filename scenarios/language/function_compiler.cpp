@@ -54,14 +54,13 @@ void FunctionCompiler::steps(Node list) {
     if (list) list.error(out(), fmt::format("found {}", Node::kind_name(list.kind())), "an array of steps");
     return;
   }
-  for (std::size_t i = 0; i < list.size(); ++i) step(list.at(i));
+  for (std::size_t i = 0; i < list.size() && !out().full() && file_.take(list.at(i)); ++i) step(list.at(i));
 }
 
 void FunctionCompiler::step(Node n) {
   if (n.is(Node::Kind::object) && !file_.in_form(n)) return;
   std::string verb_name;
   Node operand, where = n;
-  std::vector<std::string> known = verb_names(code_);
   if (n.is(Node::Kind::string)) {
     verb_name = std::string(n.string());
   } else if (n.is(Node::Kind::object)) {
@@ -82,7 +81,8 @@ void FunctionCompiler::step(Node n) {
       if (i == n.size()) {
         n.error(out(), "a step without a verb", "an object with one verb, such as {\"readl\": \"bar0.STATUS\"}");
       } else {
-        n.key_node(i).error(out(), fmt::format("unknown verb '{}'", n.key(i)), "a verb (unplug list verbs)", nearest_word(n.key(i), known));
+        n.key_node(i).error(out(), fmt::format("unknown verb '{}'", n.key(i)), "a verb (unplug list verbs)",
+                            nearest_word(n.key(i), verb_names(code_)));
       }
       abandon(n);
       return;
@@ -97,7 +97,8 @@ void FunctionCompiler::step(Node n) {
   }
   const Verb* verb = find_verb(verb_name);
   if (verb == nullptr) {
-    where.error(out(), fmt::format("unknown verb '{}'", verb_name), "a verb (unplug list verbs)", nearest_word(verb_name, known));
+    where.error(out(), fmt::format("unknown verb '{}'", verb_name), "a verb (unplug list verbs)",
+                nearest_word(verb_name, verb_names(code_)));
     return;
   }
   if (!may_stand(verb->place, code_)) {
@@ -230,7 +231,13 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
       if (auto o = memory(at)) i.operand = *o;
       break;
     case OperandKind::function:
-      if (const auto f = function(at)) i.function = *f;
+      if (const auto f = function(at)) {
+        i.function = *f;
+        const bool called = code_ == CodeKind::driver || code_ == CodeKind::policy;
+        const auto first = static_cast<std::uint32_t>(file_.first_function_);
+        if (const auto self = file_.function_numbers_.find(function_.name); called && self != file_.function_numbers_.end())
+          file_.calls_[self->second - first].emplace(*f - first, at);
+      }
       break;
     case OperandKind::duration:
       if (const auto d = reader().duration_range(at)) {
@@ -253,6 +260,12 @@ void FunctionCompiler::arguments(Node n, std::uint32_t index) {
   }
   if (at(index).function == UINT32_MAX) return;
   const auto& names = file_.parameters_[file_.function_names_[at(index).function - file_.first_function_]];
+  if (names.size() > Frame::max_locals) {
+    n.error(out(),
+            fmt::format("calls give '{}' {} locals", file_.function_names_[at(index).function - file_.first_function_], names.size()),
+            fmt::format("at most {}", Frame::max_locals));
+    return;
+  }
   for (std::size_t i = 0; i < n.size(); ++i) {
     const auto found = std::ranges::find(names, n.key(i));
     if (const auto v = value(n.at(i)); v && found != names.end())

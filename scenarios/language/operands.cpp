@@ -86,33 +86,65 @@ std::optional<Operand> FunctionCompiler::field_named(const std::string& name, No
                     member = dot == std::string::npos ? *text : text->substr(dot + 1);
   if (dot != std::string::npos && locals_.contains(base))
     return Operand{Operand::Kind::member, EntityKind::field, 0, 0, locals_[base], member};
-  std::vector<std::string> names;
   const auto& allocations = entities().specs[static_cast<std::size_t>(EntityKind::allocation)];
   for (std::uint32_t a = 0; a < allocations.size(); ++a) {
-    for (std::uint32_t f = 0; f < allocations[a].fields.size(); ++f) {
-      names.push_back(a == program().shared ? allocations[a].fields[f].name : allocations[a].name + "." + allocations[a].fields[f].name);
-      if (names.back() == *text) return Operand{Operand::Kind::entity, EntityKind::field, a, f, 0, *text};
-    }
+    if (a != program().shared && allocations[a].name != base) continue;
+    const std::string_view wanted = a == program().shared ? *text : member;
+    for (std::uint32_t f = 0; f < allocations[a].fields.size(); ++f)
+      if (allocations[a].fields[f].name == wanted) return Operand{Operand::Kind::entity, EntityKind::field, a, f, 0, *text};
   }
-  if (const auto e = element(name)) return e;
-  if (entities().lost.contains(base)) return {};
+  if (entities().lost.contains(base) || entities().lost.contains(*text)) return {};
+  if (const std::size_t open = text->find('['); open != std::string::npos || is_array(*text)) return element(*text, open, n);
+  std::vector<std::string> names;
+  for (std::uint32_t a = 0; a < allocations.size(); ++a)
+    for (const FieldSpec& f : allocations[a].fields) names.push_back(a == program().shared ? f.name : allocations[a].name + "." + f.name);
   n.error(out(), fmt::format("no field '{}'", *text),
           "MEMORY.FIELD with a field listed where the memory is allocated, LOCAL.FIELD, file.private_data, or a shared word",
           nearest_word(*text, names));
   return {};
 }
 
-std::optional<Operand> FunctionCompiler::element(const std::string& text) {
-  const std::size_t open = text.find('[');
-  if (open == std::string::npos || !text.ends_with(']') || program().shared == UINT32_MAX) return {};
-  const auto l = locals_.find(text.substr(open + 1, text.size() - open - 2));
-  if (l == locals_.end()) return {};
-  const auto& fields = entities().specs[static_cast<std::size_t>(EntityKind::allocation)][program().shared].fields;
-  const std::string array = text.substr(0, open + 1);
-  Operand o{Operand::Kind::element, EntityKind::field, program().shared, 0, l->second, text};
-  for (std::uint32_t f = 0; f < fields.size(); ++f)
-    if (fields[f].name.starts_with(array) && o.count++ == 0) o.field = f;
-  return o.count == 0 ? std::nullopt : std::optional(o);
+bool FunctionCompiler::is_array(const std::string& name) {
+  const auto& allocations = entities().specs[static_cast<std::size_t>(EntityKind::allocation)];
+  return program().shared != UINT32_MAX && std::ranges::any_of(allocations[program().shared].fields, [&](const FieldSpec& f) {
+           return f.name.size() > name.size() && f.name[name.size()] == '[' && f.name.starts_with(name);
+         });
+}
+
+std::optional<Operand> FunctionCompiler::element(const std::string& text, std::size_t open, Node at) {
+  const std::string array = text.substr(0, open);
+  std::vector<std::string> arrays, locals;
+  Operand o{Operand::Kind::element, EntityKind::field, program().shared, 0, 0, text};
+  if (program().shared != UINT32_MAX) {
+    const auto& fields = entities().specs[static_cast<std::size_t>(EntityKind::allocation)][program().shared].fields;
+    for (std::uint32_t f = 0; f < fields.size(); ++f) {
+      const std::size_t bracket = fields[f].name.find('[');
+      if (bracket == std::string::npos) continue;
+      const std::string of = fields[f].name.substr(0, bracket);
+      if (arrays.empty() || arrays.back() != of) arrays.push_back(of);
+      if (of == array && o.count++ == 0) o.field = f;
+    }
+  }
+  if (o.count == 0) {
+    at.error(out(), fmt::format("no array '{}'", array), "an array of shared words: {\"shared\": {\"a\": [0, 0]}}",
+             nearest_word(array, arrays));
+    return {};
+  }
+  const std::string index = open < text.size() && text.ends_with(']') ? text.substr(open + 1, text.size() - open - 2) : std::string{};
+  if (const auto l = locals_.find(index); l != locals_.end()) {
+    o.local = l->second;
+    return o;
+  }
+  for (const auto& [k, v] : locals_) locals.push_back(k);
+  if (index.empty()) {
+    at.error(out(), fmt::format("'{}' is an array", array), fmt::format("one of its words: \"{0}[0]\", or \"{0}[LOCAL]\"", array));
+  } else if (number_word(index)) {
+    at.error(out(), fmt::format("array '{}' has no element {}", array, index), fmt::format("0 to {}, or a local", o.count - 1));
+  } else {
+    at.error(out(), fmt::format("no local variable '{}' yet", index), fmt::format("0 to {}, or a local that says which", o.count - 1),
+             nearest_word(index, locals));
+  }
+  return {};
 }
 
 std::vector<std::string> split_words(std::string_view text) {

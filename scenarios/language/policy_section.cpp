@@ -21,6 +21,7 @@ void FileCompiler::compile_hooks(const PolicyFile& policy) {
   first_function_ = program_->functions.size();
   const Node root = source_->root(), hooks_node = root.find("hooks");
   list_functions(root.find("functions"));
+  calls_.assign(function_names_.size(), {});
   declare_policy_state(root);
   const auto prepare = [&](Node steps) {
     declare(steps);
@@ -34,6 +35,7 @@ void FileCompiler::compile_hooks(const PolicyFile& policy) {
     FunctionCompiler f(*this, name, CodeKind::policy);
     f.run(function_nodes_[name], function_numbers_[name]);
   }
+  check_calls();
   for (const Hook h : policy.hooks)
     program_->hooks[static_cast<std::size_t>(h)] = compile_hook(policy, h, hooks_node.find(hooks()[static_cast<std::size_t>(h)].name));
 }

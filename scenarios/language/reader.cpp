@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/json/text_map.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 
 namespace unplug::scenarios {
@@ -84,6 +85,11 @@ std::optional<std::string> Reader::text(Node n, std::string_view expected) const
     if (!replaced) return {};
     result += *replaced;
     i = end;
+    if (result.size() > max_checked_string) {
+      n.error(*out_, fmt::format("'{}' is too long with its parameters put in", clipped(s, 20)),
+              fmt::format("at most {} bytes", max_checked_string));
+      return {};
+    }
   }
   return result;
 }

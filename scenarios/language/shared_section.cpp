@@ -1,5 +1,6 @@
 // The section "shared": words and things outside of any driver, there from the start.
 #include <algorithm>
+#include <cctype>
 
 #include <fmt/format.h>
 
@@ -30,6 +31,7 @@ void FileCompiler::declare_shared() {
   words.name = "shared";
   words.from_start = true;
   const auto add = [&](std::string name, std::uint64_t initial) {
+    if (!take(shared)) return;
     entities_.specs[static_cast<std::size_t>(EntityKind::allocation)][program_->shared].fields.push_back({std::move(name), initial});
   };
   // Memory first: words may point to it.
@@ -40,6 +42,10 @@ void FileCompiler::declare_shared() {
   for (std::size_t i = 0; i < shared.size(); ++i) {
     const std::string name(shared.key(i));
     const Node v = reader_.value(shared.at(i));
+    if (!std::ranges::all_of(name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }) || name.empty()) {
+      shared.key_node(i).error(reader_.out(), fmt::format("'{}' is no name", name), "letters, digits and _");
+      continue;
+    }
     if (const auto w = word(v)) {
       add(name, *w);
     } else if (v.is(Node::Kind::array)) {
@@ -49,6 +55,7 @@ void FileCompiler::declare_shared() {
         add(fmt::format("{}[{}]", name, k), w2.value_or(0));
       }
     } else if (v.is(Node::Kind::object) && v.find("points_to")) {
+      entities_.lost.insert(name);  // until it is there
       if (!check_keys(v, {"points_to"}, {}, "a pointer", reader_.out())) continue;
       const auto to = reader_.text(v.find("points_to"), "the name of shared memory");
       const auto found = to ? entities_.by_name.find(*to) : entities_.by_name.end();
@@ -60,10 +67,13 @@ void FileCompiler::declare_shared() {
             .error(reader_.out(), fmt::format("no shared memory '{}'", *to), "one with \"fields\"", nearest_word(*to, names));
         continue;
       }
-      add(name, to ? found->second.index + 1 : 0);  // the pointer to declared memory of the first binding
+      if (!to) continue;
+      entities_.lost.erase(name);
+      add(name, found->second.index + 1);  // the pointer to declared memory of the first binding
     } else if (v.is(Node::Kind::string) || (v.is(Node::Kind::object) && v.find("kind"))) {
       declare_shared_thing(name, v);
     } else if (!(v.is(Node::Kind::object) && v.find("fields"))) {
+      entities_.lost.insert(name);
       shared.at(i).error(reader_.out(), fmt::format("'{}' is nothing that can be shared", name), std::string(forms));
     }
   }
@@ -73,7 +83,10 @@ void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
   Diagnostics& out = reader_.out();
   EntitySpec spec;
   spec.name = spec.member = name;
+  if (!take(n)) return;
+  entities_.lost.insert(name);  // until it is there: who uses it is not told as well
   const auto enter = [&](EntityKind kind) {
+    entities_.lost.erase(name);
     auto& list = entities_.specs[static_cast<std::size_t>(kind)];
     entities_.by_name[name] = {kind, static_cast<std::uint32_t>(list.size()), n.position()};
     list.push_back(std::move(spec));

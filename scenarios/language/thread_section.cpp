@@ -23,20 +23,21 @@ void FileCompiler::read_thread(const std::string& name, Node thread) {
     if (const Node n = thread.find("as"))
       if (const auto v = reader_.text(n, "the name of a local")) variable = *v;
   }
-  if (!steps) return;  // said by the structure's check
-  if (!variable.empty()) parameters_[name] = {variable};
+  if (!steps) return;                                                                         // said by the structure's check
+  parameters_[name] = variable.empty() ? std::vector<std::string>{} : std::vector{variable};  // a function may be called the same
   FunctionCompiler f(*this, name, CodeKind::thread);
   spec.function = f.run(steps, {});
-  for (std::int64_t k = 0; k < count; ++k) {
-    spec.name = count == 1 ? name : fmt::format("{}.{}", name, k);
-    if (!variable.empty()) spec.number = static_cast<std::uint64_t>(k);
-    program_->tasks.push_back(spec);
-  }
+  add_tasks(std::move(spec), name, count, !variable.empty(), thread);
 }
 
 void FileCompiler::read_final() {
   const Node final = document_.root().find("final");
   if (!final.is(Node::Kind::object)) return;
+  const Node run = document_.root().find("run"), threads = run.is(Node::Kind::object) ? run.find("threads") : Node{};
+  if (!threads.is(Node::Kind::object) || threads.size() == 0) {
+    final.error(reader_.out(), "a final state without threads", "\"threads\" in \"run\": the state is the one that they leave");
+    return;
+  }
   FinalState& f = program_->final_state;
   for (const auto& [key, list] : {std::pair{"forbid", &f.forbid}, std::pair{"require", &f.require}}) {
     const Node conditions = final.find(key);
@@ -51,8 +52,12 @@ void FileCompiler::read_final() {
   }
   if (const Node observe = final.find("observe"); observe.is(Node::Kind::array)) {
     for (std::size_t i = 0; i < observe.size(); ++i)
-      if (const auto text = reader_.text(observe.at(i), "THREAD.LOCAL or a shared word"))
-        if (const auto t = final_term(*text, observe.at(i))) f.observed.push_back(*t);
+      if (const auto text = reader_.text(observe.at(i), "THREAD.LOCAL or a shared word")) {
+        const auto t = final_term(*text, observe.at(i));
+        if (t && t->kind == FinalTerm::Kind::constant)
+          observe.at(i).error(reader_.out(), fmt::format("'{}' is the same in every final state", *text), "THREAD.LOCAL or a shared word");
+        if (t) f.observed.push_back(*t);
+      }
     return;
   }
   for (std::uint32_t t = 0; t < program_->tasks.size(); ++t) {

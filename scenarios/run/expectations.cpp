@@ -85,6 +85,8 @@ void judge_expectations(const Scenario& s, ScenarioResult& result) {
                                                        : fmt::format("found {}", found)});
       };
       count("executions", row.executions, c.executions);
+      count("blocked executions", row.blocked, c.blocked);
+      count("failing executions", row.failing, c.failing);
       count("final states", row.states, c.final_states);
     }
     if (!row.evidence.empty()) {

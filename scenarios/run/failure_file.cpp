@@ -143,10 +143,13 @@ std::string to_json(const FailureFile& f) {
 }
 
 std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& out, bool lenient) {
-  const std::size_t errors = out.errors();
   const auto document = Document::load(path, out);
-  if (!document) return {};
-  const Node root = document->root();
+  return document ? read_failure(*document, out, lenient) : std::nullopt;
+}
+
+std::optional<FailureFile> read_failure(const Document& document, Diagnostics& out, bool lenient) {
+  const std::size_t errors = out.errors();
+  const Node root = document.root();
   if (root.is(Node::Kind::object) && !root.find("unplug")) {
     root.error(out, "this is no failure file", "\"unplug\": \"failure/1\"; a scenario is run with: unplug run FILE");
     return {};

@@ -35,6 +35,7 @@ struct FailureFile {
 [[nodiscard]] std::string to_json(const FailureFile& f);
 // Reads one. None if it is no failure file of this version; then it has been reported (with the right verb for files of another kind).
 std::optional<FailureFile> read_failure(const std::string& path, Diagnostics& out, bool lenient = false);
+std::optional<FailureFile> read_failure(const Document& document, Diagnostics& out, bool lenient = false);
 
 // "use-after-unmap-bar0-nova_ioctl-3f2a9c1e.json"
 [[nodiscard]] std::string file_name(const Finding& finding, const std::string& variant);

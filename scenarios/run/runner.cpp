@@ -96,6 +96,8 @@ std::vector<std::string> never_overlapped(const Program& p, const Tally& t) {
 Cell make_cell(const Program& program, const Tally& t, bool timed, const std::optional<Searched>& searched) {
   Cell c;
   c.executions = t.executions;
+  c.blocked = t.blocked;
+  c.failing = t.failing;
   c.evidence.kind = t.cut != 0 || (searched && !searched->complete) ? Evidence::Kind::bounded
                     : searched                                      ? Evidence::Kind::exhaustive
                                                                     : Evidence::Kind::sampled;

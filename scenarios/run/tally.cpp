@@ -35,6 +35,8 @@ void Tally::Count::add(const Count& o) {
 
 void Tally::merge(const Tally& o) {
   executions += o.executions;
+  blocked += o.blocked;
+  failing += o.failing;
   cut += o.cut;
   if (std::tie(o.cut_index, o.cut_message) < std::tie(cut_index, cut_message)) {
     cut_index = o.cut_index;
@@ -128,6 +130,7 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   violations_.clear();
   if (outcome.kind == Kind::failed) throw std::runtime_error(outcome.message);
   ++tally_.executions;
+  if (outcome.kind == Kind::blocked) ++tally_.blocked;
   world_.count_coverage(trace);
   if (!judge(world_, checker_, trace, outcome, timed_, violations_)) {
     ++tally_.cut;
@@ -137,6 +140,7 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
     }
     return;
   }
+  if (std::ranges::any_of(violations_, [](const model::Violation& v) { return !model::info(v.violation_class).note; })) ++tally_.failing;
   seen_.clear();
   for (const model::Violation& v : violations_) {
     const bool predicted = v.ended_by != model::Violation::no_event && v.event != model::Violation::no_event && v.event < v.ended_by;

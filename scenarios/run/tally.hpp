@@ -40,7 +40,7 @@ struct Tally {
   // Phase, place in the order removal meets it (see order), what, function, owner.
   using WaitKey = std::tuple<model::RemovalPhase, std::string, std::string, std::string>;
 
-  std::uint64_t executions = 0, cut = 0;
+  std::uint64_t executions = 0, blocked = 0, failing = 0, cut = 0;
   std::string cut_message;  // of the lowest cut execution
   std::uint64_t cut_index = UINT64_MAX;
   std::map<std::string, Count> signatures;  // by text

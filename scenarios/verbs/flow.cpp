@@ -77,6 +77,7 @@ std::uint32_t do_branch(Frame& f, const Instruction& i, std::uint32_t next) {  /
 std::uint32_t do_goto_if(Frame& f, const Instruction& i, std::uint32_t next) {
   if (i.condition.local != no_local && !holds(f, i.condition)) return next;
   f.leave_scopes(i.depth);
+  if (i.target < next) f.looped();
   return i.target;
 }
 

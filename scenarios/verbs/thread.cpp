@@ -93,13 +93,20 @@ bool read_guard(FunctionCompiler& c, Node n, Instruction& i) {
   const auto op = words.size() == 3 ? comparison(words[1]) : std::nullopt;
   const auto right = words.size() == 3 ? c.term(words[2]) : std::nullopt;
   if (!op || !right) {
-    n.error(c.out(), fmt::format("'{}' is nothing to wait for", *text), std::string(expected));
+    n.error(c.out(), op ? fmt::format("'{}' is neither a number nor a local", words[2]) : fmt::format("'{}' is nothing to wait for", *text),
+            std::string(expected));
     return false;
   }
   const auto o = c.field_named(words[0], n);
   if (!o) return false;
   i.operand = *o;
   i.condition = {*op, no_local, *right};
+  const bool order = *op != Condition::Op::equal && *op != Condition::Op::not_equal;
+  if (order && right->kind == Term::Kind::constant && static_cast<std::int64_t>(right->constant) < 0) {
+    n.error(c.out(), fmt::format("'{}' orders a word and a negative number", *text),
+            "== or !=, or a number from 0: words have no sign here");
+    return false;
+  }
   return true;
 }
 

@@ -1,0 +1,198 @@
+// Files as large as they may be, or larger: a clear error or a correct load, in 64 MiB or 20 times the file's size, whichever is more.
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "program.hpp"
+
+using namespace unplug::test;
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool sanitized = true;
+#elif defined(__has_feature)
+constexpr bool sanitized = __has_feature(address_sanitizer);
+#else
+constexpr bool sanitized = false;
+#endif
+// Sanitizers are slow and keep what is freed: they see small files, and their memory isn't looked at.
+constexpr std::size_t mib = std::size_t{1} << 20U, large = sanitized ? mib : 50 * mib;
+
+struct Checked {
+  int code = -1;
+  std::size_t file = 0, peak = 0;  // bytes
+  std::string out;
+};
+
+// unplug validate FILE, in a process of its own.
+Checked validate(const std::filesystem::path& file) {
+  const std::string path = file.string(), out = path + ".out";
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const int to = ::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (to < 0 || ::dup2(to, 1) < 0 || ::dup2(to, 2) < 0) ::_exit(120);
+    ::execl(UNPLUG_BINARY, "unplug", "validate", path.c_str(), static_cast<char*>(nullptr));
+    ::_exit(121);
+  }
+  int status = 0;
+  rusage used{};
+  REQUIRE(::wait4(child, &status, 0, &used) == child);
+  Checked c;
+  c.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  c.file = std::filesystem::file_size(file);
+  c.peak = static_cast<std::size_t>(used.ru_maxrss) * 1024;
+  c.out = read_file(out);
+  return c;
+}
+
+using Part = std::function<std::string(std::size_t)>;
+
+// `head`, then parts until the file has `size` bytes, then `tail`; validated.
+Checked validate(const std::string& head, const Part& part, const std::string& tail, std::size_t size = large) {
+  const Folder folder("memory");
+  {
+    std::ofstream out(folder.path / "large.json", std::ios::binary);
+    out << head;
+    for (std::size_t written = head.size(), i = 0; written < size; ++i) {
+      const std::string p = part(i);
+      out << p;
+      written += p.size();
+    }
+    out << tail << std::flush;
+    REQUIRE(out.good());
+  }
+  Checked c = validate(folder.path / "large.json");
+  INFO(c.out.substr(0, 500));
+  CAPTURE(c.file);
+  CAPTURE(c.peak);
+  if (!sanitized) CHECK(c.peak <= std::max(64 * mib, 20 * c.file));
+  CHECK((c.code == 0 || c.code == 2));
+  CHECK(c.out.size() < 40'000);
+  return c;
+}
+
+const std::string head = R"({"name": "t", "shared": {"x": 0}, "run": {"threads": {"P": [)";
+const std::string tail = R"({"READ_ONCE": "x", "to": "v"}]}}})";
+
+}  // namespace
+
+TEST_CASE("a large file: many steps") {
+  const Checked c = validate(
+      head, [](std::size_t) { return R"({"READ_ONCE": "x", "to": "v"}, )"; }, tail);
+  CHECK(c.code == 2);
+  if (!sanitized) CHECK(c.out.find("error: file has more than 1000000 values") != std::string::npos);
+}
+
+TEST_CASE("a large file: nothing but comments and blanks, which loads") {
+  const Checked c = validate(
+      head, [](std::size_t i) { return i % 2 == 0 ? std::string(1000, ' ') + "\n" : "// " + std::string(1000, 'c') + "\n"; }, tail);
+  CHECK(c.code == 0);
+}
+
+TEST_CASE("a large file: nothing but line ends, which loads") {
+  CHECK(validate(
+            head, [](std::size_t) { return std::string(4096, '\n'); }, tail)
+            .code == 0);
+}
+
+TEST_CASE("a large file: one long string") {
+  const Checked c = validate(R"({"name": "t", "title": ")", [](std::size_t) { return std::string(4096, 'a'); }, R"(", "run": {}})");
+  CHECK(c.code == 2);
+  CHECK(c.out.find("error: string 'aaaaaaaaaaaaaaaaaaaa...' is too long") != std::string::npos);
+}
+
+TEST_CASE("a large file: a string of escapes") {
+  const Checked c = validate(R"({"name": "t", "title": ")", [](std::size_t) { return std::string(R"(\u20ac\n)"); }, R"(", "run": {}})");
+  CHECK(c.code == 2);
+  CHECK(c.out.find("is too long") != std::string::npos);
+}
+
+TEST_CASE("a large file: many keys") {
+  const Checked c = validate(R"({"name": "t", "shared": {)", [](std::size_t i) { return fmt::format("\"k{}\": 0, ", i); },
+                             R"("x": 0}, "run": {"threads": {"P": []}}})");
+  CHECK(c.code == 2);
+}
+
+TEST_CASE("a large file: the same key again and again") {
+  const Checked c = validate(R"({"name": "t", "shared": {)", [](std::size_t) { return "\"key\": \"" + std::string(500, 'v') + "\", "; },
+                             R"("x": 0}, "run": {"threads": {"P": []}}})");
+  CHECK(c.code == 2);
+  CHECK(c.out.find("duplicate key 'key'") != std::string::npos);
+  CHECK(c.out.find("... 80 more errors") != std::string::npos);
+}
+
+TEST_CASE("a large file: deep nesting") {
+  for (const std::string open : {"[", "{\"a\":"}) {
+    const Checked c = validate(
+        open, [&](std::size_t) { return open; }, "");
+    CHECK(c.code == 2);
+    CHECK(c.out.find("nesting is deeper than 200 levels") != std::string::npos);
+  }
+}
+
+TEST_CASE("a large file: numbers, dense and long") {
+  for (const std::string number : {"0,", "-1234567890123456789,", "1e-300,"}) {
+    const Checked c = validate(R"({"name": "t", "shared": {"a": [)", [&](std::size_t) { return number; }, "0]}, \"run\": {}}");
+    CHECK(c.code == 2);
+  }
+}
+
+TEST_CASE("a large file: errors, of which 20 are shown and 1000 are counted") {
+  const Checked c = validate(
+      head, [](std::size_t) { return "\"" + std::string(900, 'e') + "\", "; }, tail);
+  CHECK(c.code == 2);
+  CHECK(c.out.find("... 980 more errors, and there may be others") != std::string::npos);
+}
+
+TEST_CASE("a large file: NUL bytes, and bytes that are no UTF-8") {
+  CHECK(validate(
+            head, [](std::size_t) { return std::string(4096, '\0'); }, tail)
+            .out.find("error: NUL byte") != std::string::npos);
+  CHECK(validate(
+            head, [](std::size_t) { return std::string(4096, '\xff'); }, tail)
+            .out.find("error: invalid UTF-8 byte '0xff'") != std::string::npos);
+}
+
+TEST_CASE("files at the limits of what a file and a scenario may have, which are small") {
+  const auto zero = [](std::size_t) { return std::string("0,"); };
+  const std::string begin = R"({"name": "t", "shared": {"a": [)", end = R"(0]}, "run": {"threads": {"P": []}}})";
+  const Checked values = validate(begin, zero, end, begin.size() + 2 * 999'980U);
+  CHECK(values.code == 2);
+  CHECK(values.out.find("error: a scenario of 99") != std::string::npos);
+  CHECK(validate(begin, zero, end, begin.size() + 2 * 19'980U).code == 0);
+  CHECK(validate(R"({"name": "t", "run": {"threads": {"P": [)", [](std::size_t) { return std::string("\"rcu_barrier\","); },
+                 R"("rcu_barrier"]}}})", 14 * 19'980U)
+            .code == 0);
+  CHECK(validate(R"({"name": "t", "run": {"threads": {"P": []}}, "expect": [)", [](std::size_t) { return std::string("{},"); }, "{}]}",
+                 3 * 99'900U)
+            .code == 0);
+}
+
+TEST_CASE("a file of as many variants as there may be") {
+  std::string values = "0";
+  for (int i = 1; i < 1000; ++i) values += fmt::format(", {}", i);
+  const Checked c =
+      validate(R"({"name": "t", "run": {"threads": {"P": []}}, "params": {"n": [)" + values + "], ",
+               [](std::size_t i) { return i < 98 ? fmt::format("\"p{}\": 0, ", i) : std::string(20, ' '); }, R"("z": 0}})", 8000);
+  CHECK(c.code == 0);
+}
+
+TEST_CASE("a file larger than files may be") {
+  if (sanitized) return;
+  const Checked c = validate(
+      head, [](std::size_t) { return std::string(4096, ' '); }, tail, 65 * mib);
+  CHECK(c.code == 2);
+  CHECK(c.out.find("file is larger than 64 MiB") != std::string::npos);
+}
