@@ -343,9 +343,12 @@ bool World::within_limit(const Instruction& i) {
   return true;
 }
 
-void World::report_null(const Operand& o) {
-  kernel_.report(model::ViolationClass::null_deref, kernel_.intern(o.name),
-                 fmt::format("'{}' is reached through a pointer that is NULL", o.name));
+void World::report_null(model::Context& context, const Operand& o) {
+  static const model::Operation op{.name = "NULL pointer dereference"};
+  engine_.step(context.make(op), [&](std::uint64_t&) {
+    kernel_.report(model::ViolationClass::null_deref, kernel_.intern(o.name),
+                   fmt::format("'{}' is reached through a pointer that is NULL", o.name));
+  });
 }
 
 void World::file_opened(TaskState& task, std::uint32_t file) {

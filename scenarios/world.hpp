@@ -179,7 +179,7 @@ class World final : public sim::Program {
   // Counts one more execution of an instruction with a limit by the running task; false: it has had its number.
   bool within_limit(const Instruction& i);
   // The pointer that was followed is NULL, or points to something without such a member.
-  void report_null(const Operand& o);
+  void report_null(model::Context& context, const Operand& o);
   // The pointer to memory; the inverse of allocation().
   [[nodiscard]] Handle handle_of(const model::Allocation* memory) const;
   // The memory that `embedded` is embedded in, `embedded` as declared being number `declared`; 0: it points to no such thing.

@@ -72,7 +72,7 @@ FieldRef field(Frame& f, const Instruction& i) {
     case Operand::Kind::local:
     case Operand::Kind::none: break;
   }
-  f.world.report_null(i.operand);
+  f.world.report_null(f.context, i.operand);
   return {};
 }
 

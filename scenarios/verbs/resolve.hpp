@@ -28,7 +28,7 @@ template <EntityKind kind> typename ThingOf<kind>::Type* thing(Frame& f, const O
     const Target t = target_of(f, f.locals[o.local]);
     if (const auto n = number_of(f, t, kind, o.name)) return &t.things->get<kind>(*n);
   }
-  f.world.report_null(o);
+  f.world.report_null(f.context, o);
   return nullptr;
 }
 template <EntityKind kind> typename ThingOf<kind>::Type* thing(Frame& f, const Instruction& i) { return thing<kind>(f, i.operand); }

@@ -18,7 +18,7 @@ sim::Guard guard(const Frame& f, const Instruction& i) {
   switch (i.condition.op) {
     case Condition::Op::equal: return sim::Guard::equal(right);
     case Condition::Op::not_equal: return sim::Guard::not_equal(right);
-    case Condition::Op::less: return right == 0 ? sim::Guard::equal(0, 0) : sim::Guard::at_most(right - 1);
+    case Condition::Op::less: return right == 0 ? sim::Guard::equal(1, 0) : sim::Guard::at_most(right - 1);
     case Condition::Op::at_most: return sim::Guard::at_most(right);
     case Condition::Op::greater: return sim::Guard::at_least(right + 1);
     case Condition::Op::at_least: return sim::Guard::at_least(right);

@@ -261,9 +261,9 @@ TEST_CASE("strings are not handed to a recursive matcher however long they are")
   Diagnostics out;
   const auto doc = Document::parse("{\"a\": \"" + std::string(10'000'000, 'x') + "\"}", "f", out);
   REQUIRE(doc != nullptr);
-  for (int i = 0; i < 1000; ++i) doc->root().error(out, "something else");
+  for (int i = 0; i < 999; ++i) doc->root().error(out, "something else");
   CHECK_FALSE(check_schema(*doc, schema, out));
-  CHECK(out.errors() == 1001);
+  CHECK(out.errors() == 1000);
 }
 
 TEST_CASE("an unusable schema is an error of ours") {
