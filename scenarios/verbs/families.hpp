@@ -15,6 +15,9 @@ inline Verb alias(std::string_view name, std::string_view of) {
   return v;
 }
 
+// Which table of operations the files of a thing have.
+inline constexpr KeySpec fops_key{"fops", KeyKind::fops, false, "a table of the module's \"file_operations\"; without it, its \"fops\""};
+
 // The verbs of one kind of thing, and what its model leaves out.
 struct VerbFamily {
   EntityKind entity;
@@ -62,8 +65,17 @@ std::vector<Verb> kthread_verbs();
 std::vector<Verb> sysfs_verbs();
 std::vector<Verb> irq_verbs();
 std::vector<Verb> mmio_verbs();
+std::vector<Verb> pci_verbs();
+std::vector<Verb> dma_verbs();
+std::vector<Verb> clock_verbs();
 std::vector<Verb> chardev_verbs();
+std::vector<Verb> cdev_verbs();
+std::vector<Verb> device_verbs();
+std::vector<Verb> drm_verbs();
+std::vector<Verb> debugfs_verbs();
+std::vector<Verb> poll_verbs();
 std::vector<Verb> flow_verbs();
 std::vector<Verb> task_verbs();
+std::vector<Verb> task_memory_verbs();
 
 }  // namespace unplug::scenarios
