@@ -161,7 +161,8 @@ void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out
   for (const model::ViolationClassInfo& c : model::violation_classes()) classes.emplace_back(c.name);
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Node n = list.at(i);
-    if (!check_keys(n, {"form", "policy", "params", "removal", "must", "may", "forbid", "evidence", "why"}, {}, "an expectation", out)) continue;
+    if (!check_keys(n, {"form", "policy", "params", "removal", "must", "may", "forbid", "evidence", "why"}, {}, "an expectation", out))
+      continue;
     s.expect.push_back(read_row(s, options, classes, n, out));
   }
 }

@@ -47,7 +47,7 @@ struct Operand {
 // A constant, or what a local holds.
 struct Term {
   enum class Kind : std::uint8_t { constant, local, pointer, file } kind = Kind::constant;  // file: of the operation, as a pointer
-  std::uint64_t constant = 0;  // pointer: number of the declared memory
+  std::uint64_t constant = 0;                                                               // pointer: number of the declared memory
   std::uint32_t local = 0;
 };
 
@@ -185,7 +185,8 @@ struct RemovalStage {
   friend bool operator==(const RemovalStage&, const RemovalStage&) = default;
 };
 // Those that stand for themselves, in the order of their kinds.
-inline constexpr std::array<std::string_view, 7> removal_words{"unbind", "rmmod", "insmod", "bind", "unplug", "pci_remove", "usb_disconnect"};
+inline constexpr std::array<std::string_view, 7> removal_words{"unbind", "rmmod",      "insmod",        "bind",
+                                                               "unplug", "pci_remove", "usb_disconnect"};
 [[nodiscard]] std::string name(const RemovalStage& stage);
 
 // Who pins what: `fops.owner` as written.
@@ -195,7 +196,8 @@ enum class FopsOwner : std::uint8_t { null, module, policy };
 enum class FileOp : std::uint8_t { open, release, flush, read, write, ioctl, poll, mmap, count };
 inline constexpr std::size_t file_ops = static_cast<std::size_t>(FileOp::count);
 // As scenario files call them, in that order.
-inline constexpr std::array<std::string_view, file_ops> file_op_names{"open", "release", "flush", "read", "write", "unlocked_ioctl", "poll", "mmap"};
+inline constexpr std::array<std::string_view, file_ops> file_op_names{"open",  "release",        "flush", "read",
+                                                                      "write", "unlocked_ioctl", "poll",  "mmap"};
 struct FopsSpec {
   std::string name;  // empty: the one that is the module's `fops`
   FopsOwner owner = FopsOwner::policy;
@@ -247,9 +249,9 @@ struct Program {
   std::vector<DescriptorSpec> shared_descriptors;
   bool attribute_descriptors = false;  // somebody opens an attribute, or is to be told of a change of one
   HardwareSpec hardware;
-  std::uint32_t limits = 0;                            // instructions with at_most
-  std::optional<sim::Duration> remove_bound;           // slow-remove above it, under `timed`
-  bool has_fence = false;                              // remove() has the policy's half
+  std::uint32_t limits = 0;                   // instructions with at_most
+  std::optional<sim::Duration> remove_bound;  // slow-remove above it, under `timed`
+  bool has_fence = false;                     // remove() has the policy's half
 
   [[nodiscard]] const std::vector<EntitySpec>& of(EntityKind k) const { return entities[static_cast<std::size_t>(k)]; }
 };

@@ -66,7 +66,8 @@ std::optional<RemovalStage> stage(Node n, Diagnostics& out) {
   if (found != names.end()) return RemovalStage{static_cast<RemovalStage::Kind>(found - names.begin()), {}};
   n.error(out,
           n.is(Node::Kind::string) ? fmt::format("no way of removal '{}'", n.string()) : fmt::format("found {}", Node::kind_name(n.kind())),
-          fmt::format("{}, or {{\"sysfs_write\": ATTRIBUTE}}", fmt::join(names, ", ")), n.is(Node::Kind::string) ? nearest_word(n.string(), names) : "");
+          fmt::format("{}, or {{\"sysfs_write\": ATTRIBUTE}}", fmt::join(names, ", ")),
+          n.is(Node::Kind::string) ? nearest_word(n.string(), names) : "");
   return {};
 }
 
@@ -77,9 +78,13 @@ void check_order(const std::vector<RemovalStage>& way, Node n, Diagnostics& out)
   for (const RemovalStage& s : way) {
     if (s.kind == insmod && loaded) n.error(out, "insmod of a module that is still loaded", "rmmod before insmod");
     if (s.kind == bind && (bound || !loaded || !there))
-      n.error(out, bound ? "bind of a device that is still bound" : there ? "bind without the module" : "bind of a device that is gone",
+      n.error(out,
+              bound   ? "bind of a device that is still bound"
+              : there ? "bind without the module"
+                      : "bind of a device that is gone",
               "unbind before bind");
-    if ((s.kind == unplug || s.kind == pci_remove || s.kind == usb_disconnect) && !there) n.error(out, "the device has gone before", "it once");
+    if ((s.kind == unplug || s.kind == pci_remove || s.kind == usb_disconnect) && !there)
+      n.error(out, "the device has gone before", "it once");
     if (s.kind == insmod && !there) n.error(out, "insmod for a device that is gone", "insmod before it goes");
     if (s.kind == rmmod) loaded = false;
     if (s.kind == insmod) loaded = true;
@@ -159,8 +164,9 @@ void check_structure(Node root, Diagnostics& out) {
   for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
   for (const char* key : {"kernel", "params", "modules", "functions", "run"}) want(root, key, Node::Kind::object, out);
   if (const Node k = root.find("kernel"); k.is(Node::Kind::object))
-    check_keys(k, {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period", "lazy_vunmap_flush", "iommu"}, {},
-               "the kernel configuration", out);
+    check_keys(
+        k, {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period", "lazy_vunmap_flush", "iommu"},
+        {}, "the kernel configuration", out);
   if (const Node m = root.find("modules"); m.is(Node::Kind::object)) {
     if (m.size() != 1)
       m.error(out, fmt::format("found {} modules", m.size()), "one module: the driver under test (the core's module is the policy's)");

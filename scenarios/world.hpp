@@ -83,9 +83,9 @@ class Frame {
   std::array<Scope, max_scopes> scopes{};
   std::uint32_t scope_count = 0;
   int result = 0;
-  TaskState* task = nullptr;          // of tasks outside the driver
-  model::PollTable* poll = nullptr;   // in ->poll
-  model::Vma* vma = nullptr;          // in ->mmap and the operations of a mapping
+  TaskState* task = nullptr;         // of tasks outside the driver
+  model::PollTable* poll = nullptr;  // in ->poll
+  model::Vma* vma = nullptr;         // in ->mmap and the operations of a mapping
 
   [[nodiscard]] bool aborting() const { return context.aborting(); }
   // Leaves `use` scopes until `depth` are open.
@@ -180,6 +180,8 @@ class World final : public sim::Program {
   // --- For reports: which sites were taken, over all executions of this world.
   [[nodiscard]] const std::vector<bool>& sites_seen() const { return sites_seen_; }
   void count_coverage(const sim::Trace& trace);
+  // For verbs whose steps all have places in the kernel: a step of the file was reached.
+  void reached(const Instruction& i) { sites_seen_[i.site] = true; }
   // --- What the last execution went through, for whoever asks what met what.
   struct Call {
     std::uint32_t function;
@@ -250,9 +252,9 @@ class World final : public sim::Program {
   std::vector<std::pair<Handle, model::File>> known_files_;
   std::vector<std::uint64_t> operation_arguments_;  // by task
   model::CdevMap cdev_map_;
-  std::deque<model::DeviceNumber> device_numbers_;      // by cdev
-  std::deque<model::DeviceNode> device_nodes_;          // likewise
-  std::deque<model::AddressSpace> address_spaces_;      // of simple devices, then of cdevs
+  std::deque<model::DeviceNumber> device_numbers_;  // by cdev
+  std::deque<model::DeviceNode> device_nodes_;      // likewise
+  std::deque<model::AddressSpace> address_spaces_;  // of simple devices, then of cdevs
   model::Srcu drm_unplug_srcu_;
   std::deque<model::RcuCallback> rcu_callbacks_;
   std::uint32_t rcu_callback_count_ = 0;

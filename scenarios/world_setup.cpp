@@ -136,7 +136,9 @@ void World::setup_devices() {
 void World::setup_hardware() {
   using enum RemovalStage::Kind;
   const HardwareSpec& spec = program_->hardware;
-  const auto takes = [&](RemovalStage::Kind k) { return std::ranges::find(program_->removal, k, &RemovalStage::kind) != program_->removal.end(); };
+  const auto takes = [&](RemovalStage::Kind k) {
+    return std::ranges::find(program_->removal, k, &RemovalStage::kind) != program_->removal.end();
+  };
   const sim::NameId name = kernel_.intern(program_->module + " device");
   static constexpr std::string_view presence = "hardware", bus = "bus", pci = "pci", port = "usb device";
   hardware_.watched = spec.presence;
@@ -148,7 +150,8 @@ void World::setup_hardware() {
     const HardwareSpec::Register& r = spec.registers[i];
     model::DeviceRegister& made = hardware_.registers[i];
     made.effect = nullptr;
-    model::init_register(made, hardware_.presence, kernel_.intern(program_->of(EntityKind::mapping)[r.mapping].name + "." + r.name), r.initial);
+    model::init_register(made, hardware_.presence, kernel_.intern(program_->of(EntityKind::mapping)[r.mapping].name + "." + r.name),
+                         r.initial);
   }
   if (takes(pci_remove)) {
     static const model::StaticName lock{"pci_rescan_remove_lock"};

@@ -31,22 +31,14 @@ bool drm_dev_enter(Context& context, DrmDevice& d, std::uint64_t& index) {
 void drm_dev_exit(Context& context, Srcu& unplug_srcu, std::uint64_t index) { srcu_read_unlock(context, unplug_srcu, index); }
 
 void drm_dev_unplug(Context& context, DrmDevice& d) {
-  static const KernelSite flag_site{"drm_dev_unplug", "unplugged"}, wait_site{"drm_dev_unplug", "synchronize_srcu"},
-      unregister_site{"drm_dev_unplug", "drm_dev_unregister"}, zap_site{"drm_dev_unplug", "unmap_mapping_range"};
   const Context::KernelFunction function(context, unplug_function);
-  context.at(flag_site);
   context.write(store_op, d.unplugged, d.home, [](std::uint64_t& word) { word = 1; });
   if (context.aborting()) return;
-  context.at(wait_site);
   synchronize_srcu(context, *d.unplug_srcu);
   for (const auto& [device, registration] : d.minors) {
-    if (context.aborting()) return;
-    context.at(unregister_site);
-    deregister_char_device(context, *device, *registration);
+    if (!context.aborting()) deregister_char_device(context, *device, *registration);
   }
-  if (d.mapping == nullptr || context.aborting()) return;
-  context.at(zap_site);
-  unmap_mapping_range(context, *d.mapping);
+  if (d.mapping != nullptr && !context.aborting()) unmap_mapping_range(context, *d.mapping);
 }
 
 }  // namespace unplug::model

@@ -69,8 +69,8 @@ struct Entities {
     std::uint32_t contents = 0;         // its number in Program::hardware, plus one; 0: it has none
   };
   std::vector<std::map<std::string, Register>> registers;  // by mapping
-  std::vector<Node> refusals_without_path;                                   // `use` steps without an else
-  std::vector<std::string> defaults_taken;                                   // rule 4: what the file leaves open
+  std::vector<Node> refusals_without_path;                 // `use` steps without an else
+  std::vector<std::string> defaults_taken;                 // rule 4: what the file leaves open
   // Words of steps that were reported as wrong. What such a step would have made is missing elsewhere; that is not said again.
   std::set<std::string, std::less<>> lost;
 };
@@ -138,7 +138,7 @@ class FileCompiler {
   };
   std::vector<Reference> references_;
   void resolve_references();
-  std::vector<std::string> fops_names_, vm_ops_names_;  // by number in Program
+  std::vector<std::string> fops_names_, vm_ops_names_;     // by number in Program
   std::vector<std::pair<std::uint32_t, Node>> doorbells_;  // (register in Program::hardware, the name of its engine)
   std::map<std::string, std::uint32_t> shared_;            // descriptors that all tasks share
   std::set<std::uint32_t> shared_opened_;

@@ -91,7 +91,8 @@ void FileCompiler::declare_step(Node step) {
   for (std::size_t i = 0; i < step.size(); ++i) {
     const Verb* verb = find_verb(step.key(i));
     verbs = verbs || verb != nullptr;
-    if (verb != nullptr && verb->operand == OperandKind::declaration && (verb->declares_unless.empty() || !step.find(verb->declares_unless)))
+    if (verb != nullptr && verb->operand == OperandKind::declaration &&
+        (verb->declares_unless.empty() || !step.find(verb->declares_unless)))
       declare_one(*verb, step, step.at(i));
   }
   if (!verbs) lose(step);

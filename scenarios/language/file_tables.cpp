@@ -141,7 +141,8 @@ void FileCompiler::read_register(Node contents, std::uint32_t mapping, const std
   const auto v = reader_.integer(initial, 0, INT64_MAX, "what the register holds at first: an integer from 0");
   auto& registers = program_->hardware.registers;
   if (doorbell && program_->bindings > 1)
-    doorbell.error(reader_.out(), "a doorbell where the driver is bound again", "dma_start: a doorbell starts what the first binding has mapped");
+    doorbell.error(reader_.out(), "a doorbell where the driver is bound again",
+                   "dma_start: a doorbell starts what the first binding has mapped");
   if (doorbell) doorbells_.emplace_back(static_cast<std::uint32_t>(registers.size()), doorbell);
   registers.push_back({mapping, name, v ? static_cast<std::uint64_t>(*v) : 0, {}});
   entities_.registers[mapping][name].contents = static_cast<std::uint32_t>(registers.size());

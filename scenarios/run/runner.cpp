@@ -258,6 +258,25 @@ std::vector<std::string> kernel_lines(const Program& p) {
           fmt::format("module unload {} a grace period", k.unload_grace_period ? "waits for" : "does not wait for")};
 }
 
+// Ways into a driver that no form of the file has: what is said of it says nothing about them.
+std::string entries_left_out(const Scenario& s) {
+  const auto any = [&](auto&& has) { return std::ranges::any_of(s.programs, [&](const auto& p) { return has(*p); }); };
+  const auto operation = [&](FileOp op) {
+    return any([op](const Program& p) { return std::ranges::any_of(p.fops, [op](const FopsSpec& f) { return f.of(op) != UINT32_MAX; }); });
+  };
+  const auto kind = [&](EntityKind k) { return any([k](const Program& p) { return !p.of(k).empty(); }); };
+  std::string out;
+  const auto unless = [&](bool there, std::string_view what) {
+    if (!there) out += std::string(what) + ", ";
+  };
+  unless(operation(FileOp::mmap), "mmap and faults");
+  unless(operation(FileOp::poll), "poll");
+  unless(kind(EntityKind::attribute), "sysfs");
+  unless(kind(EntityKind::debugfs), "debugfs");
+  unless(kind(EntityKind::proc), "procfs");
+  return out + "threaded interrupts, tasklets, kthread workers, notifiers";
+}
+
 void describe(const Scenario& s, const std::vector<PolicyFile>& policies, ScenarioResult& r) {
   const Program& first = *s.programs.front();
   r.name = s.name;
@@ -267,9 +286,7 @@ void describe(const Scenario& s, const std::vector<PolicyFile>& policies, Scenar
   r.text_hash = text_hash(s.document->text());
   r.kernel = kernel_lines(first);
   r.defaults_taken = s.defaults_taken;
-  r.model_limits = {"memory is sequentially consistent: no weak-memory reordering",
-                    "entry kinds not modelled: mmap and faults, threaded interrupts, tasklets, debugfs, procfs, "
-                    "kthread workers, notifiers"};
+  r.model_limits = {"memory is sequentially consistent: no weak-memory reordering", "entry kinds not modelled: " + entries_left_out(s)};
   std::map<std::string, std::string> primitives;
   for (const auto& p : s.programs) {
     for (const SiteSpec& site : p->sites) {

@@ -85,9 +85,11 @@ template <> std::unique_ptr<ThingList> make_things<kind>() { return things<kind>
 std::vector<Verb> cdev_verbs() {
   constexpr KeySpec other{"else", KeyKind::otherwise, false, "where to go if the number is taken"};
   Verb add = family.declares("cdev_device_add", do_register_device,
-                             {{"dev", KeyKind::custom, false, "the struct device whose node it is, and which becomes the cdev's parent: then "
-                                                              "the operand is a cdev; without it, a device that is no more than a name"},
-                              fops_key, other},
+                             {{"dev", KeyKind::custom, false,
+                               "the struct device whose node it is, and which becomes the cdev's parent: then "
+                               "the operand is a cdev; without it, a device that is no more than a name"},
+                              fops_key,
+                              other},
                              char_dev, "makes the device node appear");
   add.entity = EntityKind::chardev;
   add.declares_unless = "dev";
@@ -98,9 +100,10 @@ std::vector<Verb> cdev_verbs() {
   return {
       add,
       del,
-      family.sets_up("cdev_init",
-                     {fops_key, {"owner", KeyKind::words, false, "THIS_MODULE: cdev->owner, pinned by who opens", EntityKind::none, "THIS_MODULE"}},
-                     char_dev, "a cdev in memory of the driver's"),
+      family.sets_up(
+          "cdev_init",
+          {fops_key, {"owner", KeyKind::words, false, "THIS_MODULE: cdev->owner, pinned by who opens", EntityKind::none, "THIS_MODULE"}},
+          char_dev, "a cdev in memory of the driver's"),
       family.on_thing("cdev_set_parent", do_set_parent,
                       {{"parent", KeyKind::thing, true, "the struct device that stays as long as the cdev", EntityKind::device}}, char_dev,
                       "the cdev holds a reference on its parent from cdev_add() until the last file is closed"),

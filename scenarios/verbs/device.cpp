@@ -10,11 +10,19 @@ constexpr auto kind = EntityKind::device;
 constexpr std::string_view core_c = "drivers/base/core.c, v6.18";
 
 std::uint32_t do_add(Frame& f, const Instruction& i, std::uint32_t next) {
+  f.world.reached(i);
   model::Device* const d = thing<kind>(f, i);
   return d == nullptr || model::device_add(f.context, *d) ? next : otherwise(f, i, next);
 }
 
+// What they do has places of its own in the driver core: that they were reached shows in no step of theirs.
+template <auto function> std::uint32_t on_core(Frame& f, const Instruction& i, std::uint32_t next) {
+  f.world.reached(i);
+  return on<kind, function>(f, i, next);
+}
+
 std::uint32_t do_release_driver(Frame& f, const Instruction& i, std::uint32_t next) {
+  f.world.reached(i);
   return f.world.release_driver(f.context, *f.binding) ? next : otherwise(f, i, next);
 }
 
@@ -45,8 +53,9 @@ std::vector<Verb> device_verbs() {
       family.on_thing("get_device", on<kind, model::get_device>, {}, core_c, "takes a reference: on the memory, and nothing else"),
       family.on_thing("put_device", on<kind, model::put_device>, {}, core_c, "drops one; who drops the last runs release()"),
       family.on_thing("device_add", do_add, {{"else", KeyKind::otherwise, false, "where to go if it fails"}}, core_c, "registers it"),
-      family.on_thing("device_del", on<kind, model::device_del>, {}, core_c, "takes the registration back; waits for nobody who has a reference"),
-      family.on_thing("device_unregister", on<kind, model::device_unregister>, {}, core_c, "device_del(), then put_device()"),
+      family.on_thing("device_del", on_core<model::device_del>, {}, core_c,
+                      "takes the registration back; waits for nobody who has a reference"),
+      family.on_thing("device_unregister", on_core<model::device_unregister>, {}, core_c, "device_del(), then put_device()"),
       unbind,
   };
 }

@@ -91,7 +91,6 @@ void lay_out_buffer(model::DmaBuffer& b, const ThingSetup& s) {
   model::init_dma_buffer(s.kernel, b, *s.world.allocation(s.self), s.unique, s.kernel.intern(memory.name), s.binding.binding.life);
 }
 
-
 void lay_out_engine(model::DmaEngine& e, const ThingSetup& s) {
   if (s.binding.number != 0) return;  // it is hardware: there is one, whoever is bound
   const Program& p = s.world.program();
@@ -112,7 +111,8 @@ void lay_out_engine(model::DmaEngine& e, const ThingSetup& s) {
   model::init_dma_engine(s.kernel, e, s.unique, s.declared, s.task_name("DMA"));
 }
 
-constexpr VerbFamily buffers{buffer, "directions, ownership between dma_sync_*() calls, masks, scatter lists, bounce buffers, failure to map"},
+constexpr VerbFamily buffers{buffer,
+                             "directions, ownership between dma_sync_*() calls, masks, scatter lists, bounce buffers, failure to map"},
     engines{engine, "what is transferred; descriptors"};
 
 Verb on_memory(std::string_view name, Execute execute, std::string_view summary) {
@@ -135,8 +135,8 @@ std::vector<Verb> dma_verbs() {
   coherent.entity = EntityKind::allocation;
   coherent.compile = compile_buffer;
   Verb declares = engines.sets_up("dma_engine",
-                                  {{"buffer", KeyKind::thing, false, "memory whose mapping a write to its register (\"doorbell\") starts it on",
-                                    EntityKind::allocation},
+                                  {{"buffer", KeyKind::thing, false,
+                                    "memory whose mapping a write to its register (\"doorbell\") starts it on", EntityKind::allocation},
                                    {"transfers", KeyKind::number, false, "how many it makes after a start, before it stops by itself"},
                                    {"irq", KeyKind::thing, false, "the interrupt that it raises after each", EntityKind::irq}},
                                   "hardware", "what the device does DMA with: in probe(), where the driver finds it");
@@ -151,7 +151,8 @@ std::vector<Verb> dma_verbs() {
       on_memory("dma_unmap_single", on_buffer<model::dma_unmap_single>, "it may not any more; the memory has to be there still"),
       declares,
       start,
-      engines.on_thing("dma_stop", on_engine<model::dma_stop>, {}, "hardware", "no further transfer begins; one in flight is not waited for"),
+      engines.on_thing("dma_stop", on_engine<model::dma_stop>, {}, "hardware",
+                       "no further transfer begins; one in flight is not waited for"),
       engines.on_thing("dma_wait_idle", on_engine<model::dma_wait_idle>, {}, "hardware", "waits until no transfer is in flight"),
   };
 }

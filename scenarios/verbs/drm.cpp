@@ -37,10 +37,11 @@ std::vector<Verb> drm_verbs() {
   Verb exit = family.on_thing("drm_dev_exit", do_exit, {}, drm_drv, "ends the section; the operand is the index that drm_dev_enter gave");
   exit.operand = OperandKind::local;
   exit.acts = false;
-  Verb enter = family.on_thing("drm_dev_enter", do_enter,
-                               {{"to", KeyKind::to, true, "local that receives the index"},
-                                {"else", KeyKind::otherwise, true, "where to go if the device is unplugged: then there is no section to exit"}},
-                               drm_drv, "begins a section that drm_dev_unplug() waits for");
+  Verb enter =
+      family.on_thing("drm_dev_enter", do_enter,
+                      {{"to", KeyKind::to, true, "local that receives the index"},
+                       {"else", KeyKind::otherwise, true, "where to go if the device is unplugged: then there is no section to exit"}},
+                      drm_drv, "begins a section that drm_dev_unplug() waits for");
   enter.acts = false;
   return {
       family.sets_up("drm_dev_init", {}, drm_drv, "a drm_device, static or in memory of the driver's"),

@@ -14,11 +14,11 @@ struct Errno {
   std::string_view name;
   int value;
 };
-constexpr std::array errnos{Errno{"-EPERM", -1},   Errno{"-ENOENT", -2},        Errno{"-EINTR", -4},   Errno{"-EIO", -5},
-                            Errno{"-ENXIO", -6},   Errno{"-EAGAIN", -11},       Errno{"-ENOMEM", -12}, Errno{"-EFAULT", -14},
-                            Errno{"-EBUSY", -16},  Errno{"-ENODEV", -19},       Errno{"-EINVAL", -22}, Errno{"-ENOTTY", -25},
-                            Errno{"-ENOSPC", -28}, Errno{"-ERESTARTSYS", -512}, Errno{"IRQ_NONE", 0},  Errno{"IRQ_HANDLED", 0},
-                            Errno{"EPOLLIN", 1},   Errno{"EPOLLPRI", 2},        Errno{"EPOLLOUT", 4},  Errno{"EPOLLERR", 8},
+constexpr std::array errnos{Errno{"-EPERM", -1},   Errno{"-ENOENT", -2},        Errno{"-EINTR", -4},        Errno{"-EIO", -5},
+                            Errno{"-ENXIO", -6},   Errno{"-EAGAIN", -11},       Errno{"-ENOMEM", -12},      Errno{"-EFAULT", -14},
+                            Errno{"-EBUSY", -16},  Errno{"-ENODEV", -19},       Errno{"-EINVAL", -22},      Errno{"-ENOTTY", -25},
+                            Errno{"-ENOSPC", -28}, Errno{"-ERESTARTSYS", -512}, Errno{"IRQ_NONE", 0},       Errno{"IRQ_HANDLED", 0},
+                            Errno{"EPOLLIN", 1},   Errno{"EPOLLPRI", 2},        Errno{"EPOLLOUT", 4},       Errno{"EPOLLERR", 8},
                             Errno{"EPOLLHUP", 16}, Errno{"VM_FAULT_NOPAGE", 0}, Errno{"VM_FAULT_SIGBUS", 2}};
 
 // --- Execution.

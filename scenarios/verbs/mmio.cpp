@@ -91,24 +91,25 @@ template <model::Width width> std::uint32_t do_write(Frame& f, const Instruction
   return next;
 }
 
-constexpr std::string_view access_leaves_out =
-    "what a register is written, unless it is declared with its contents; reads with side effects, write combining, ordering between devices";
+constexpr std::string_view access_leaves_out = "what a register is written, unless it is declared with its contents; reads with side "
+                                               "effects, write combining, ordering between devices";
 constexpr VerbFamily family{kind, "sizes, addresses, overlapping regions, caching attributes, ports"};
 
 Verb maps(std::string_view name, Execute execute, std::string_view models, std::string_view summary) {
-  return family.declares(
-      name, execute,
-      {{"regs", KeyKind::registers, false,
-        "registers: the values that reading one may return, or its contents at first and (\"doorbell\") the DMA engine that a write starts or stops"},
-       {"clock", KeyKind::thing, false, "the clock without which nobody may access it", EntityKind::clock},
-       {"else", KeyKind::otherwise, false, "where to go if the region is taken"}},
-      models, summary);
+  return family.declares(name, execute,
+                         {{"regs", KeyKind::registers, false,
+                           "registers: the values that reading one may return, or its contents at first and (\"doorbell\") the DMA engine "
+                           "that a write starts or stops"},
+                          {"clock", KeyKind::thing, false, "the clock without which nobody may access it", EntityKind::clock},
+                          {"else", KeyKind::otherwise, false, "where to go if the region is taken"}},
+                         models, summary);
 }
 
 Verb access(std::string_view name, Execute execute, bool read) {
-  Verb v = family.on_thing(name, execute, {}, "include/asm-generic/io.h, v6.18",
-                           read ? "reads a register: a choice if several values are listed, its contents where it has some; all ones if nobody answers"
-                                : "writes a register; where it has contents, the write is posted");
+  Verb v = family.on_thing(
+      name, execute, {}, "include/asm-generic/io.h, v6.18",
+      read ? "reads a register: a choice if several values are listed, its contents where it has some; all ones if nobody answers"
+           : "writes a register; where it has contents, the write is posted");
   v.operand = OperandKind::reg;
   if (read) {
     v.keys = {{"to", KeyKind::to, false, "local that receives the value"}};
@@ -146,7 +147,8 @@ std::vector<Verb> mmio_verbs() {
   bar.joins = true;
   bar.flags = claimed_apart | is_bar;
   return {
-      maps("devm_ioremap_resource", do_devm_ioremap, "lib/devres.c, v6.18", "claims a region and maps it; devres undoes both after remove()"),
+      maps("devm_ioremap_resource", do_devm_ioremap, "lib/devres.c, v6.18",
+           "claims a region and maps it; devres undoes both after remove()"),
       alias("devm_platform_ioremap_resource", "devm_ioremap_resource"),
       remap,
       family.on_thing("iounmap", do_iounmap, {}, "mm/vmalloc.c, v6.18", "unmaps a region; releases it if ioremap() claimed it"),

@@ -72,13 +72,15 @@ std::vector<Verb> pci_verbs() {
   gone.keys = {{"to", KeyKind::to, true, "local that receives 1 or 0"}};
   return {
       verb("pci_enable_device", on_pci<model::pci_enable_device>, "counts"),
-      verb("pci_disable_device", on_pci<model::pci_disable_device>, "the last one clears bus mastering; BARs stay mapped, the device answers"),
+      verb("pci_disable_device", on_pci<model::pci_disable_device>,
+           "the last one clears bus mastering; BARs stay mapped, the device answers"),
       verb("pci_set_master", on_pci<model::pci_set_master>, "the device may do DMA"),
       verb("pci_clear_master", on_pci<model::pci_clear_master>, "the device may not; what has left it still arrives"),
       request,
       verb("pci_release_regions", on_pci<model::pci_release_regions>, "gives the claims of all BARs back"),
       power,
-      verb("pci_reset_function", on_pci<model::pci_reset_function>, "the device forgets, and answers again with its configuration as before"),
+      verb("pci_reset_function", on_pci<model::pci_reset_function>,
+           "the device forgets, and answers again with its configuration as before"),
       gone,
   };
 }

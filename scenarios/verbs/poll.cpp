@@ -89,9 +89,7 @@ void compile_vm_ops(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
   c.emit(std::move(i));
 }
 
-void lay_out(model::PollQueue& q, const ThingSetup& s) {
-  model::init_poll_queue(s.kernel, q, s.unique, s.declared, s.home, s.spec.owner);
-}
+void lay_out(model::PollQueue& q, const ThingSetup& s) { model::init_poll_queue(s.kernel, q, s.unique, s.declared, s.home, s.spec.owner); }
 
 constexpr VerbFamily family{kind, "exclusive and edge-triggered entries, nested epolls, io_uring's poll"},
     mappings{EntityKind::mapping, "ranges: one entry stands for all of a mapping; huge pages"};
@@ -102,26 +100,29 @@ template <> std::unique_ptr<ThingList> make_things<kind>() { return things<kind>
 
 std::vector<Verb> poll_verbs() {
   constexpr std::string_view wait_c = "kernel/sched/wait.c, v6.18", memory_c = "mm/memory.c, v6.18";
-  Verb replace = family.on_thing("replace_fops", do_replace,
-                                 {{"with", KeyKind::custom, true, "the table that operations find from now on"},
-                                  {"else", KeyKind::custom, false, "where to go if the table's module is going"}},
-                                 "include/linux/fs.h, v6.18",
-                                 "of an open file, which the operand is a pointer to (\"file\" in its operations): operations that begin now find others");
+  Verb replace = family.on_thing(
+      "replace_fops", do_replace,
+      {{"with", KeyKind::custom, true, "the table that operations find from now on"},
+       {"else", KeyKind::custom, false, "where to go if the table's module is going"}},
+      "include/linux/fs.h, v6.18",
+      "of an open file, which the operand is a pointer to (\"file\" in its operations): operations that begin now find others");
   replace.operand = OperandKind::custom;
   replace.compile = compile_replace;
   replace.leaves_out = "that the old table's module reference is given back: its release() does so";
-  Verb page = mappings.on_thing("vm_insert_page", do_map_memory, {}, memory_c, "in ->mmap or ->fault: the entry leads to memory of the driver's");
+  Verb page =
+      mappings.on_thing("vm_insert_page", do_map_memory, {}, memory_c, "in ->mmap or ->fault: the entry leads to memory of the driver's");
   page.operand = OperandKind::memory;
   Verb dummy = mappings.on_thing("ttm_bo_vm_dummy_page", do_dummy_page, {}, "drivers/gpu/drm/ttm/ttm_bo_vm.c, v6.18",
                                  "in ->fault: the entry leads to a page that nobody minds");
   dummy.operand = OperandKind::none;
-  Verb ops = mappings.on_thing("vm_ops", do_vm_ops, {}, "vma->vm_ops, v6.18", "in ->mmap: the operations of the mapping, by their table; not a step");
+  Verb ops = mappings.on_thing("vm_ops", do_vm_ops, {}, "vma->vm_ops, v6.18",
+                               "in ->mmap: the operations of the mapping, by their table; not a step");
   ops.operand = OperandKind::custom;
   ops.compile = compile_vm_ops;
   ops.acts = false;
   return {
-      family.sets_up("init_poll_queue", {{"owner", KeyKind::owner, true, "who wakes: driver, core, other driver, hardware or user"}}, wait_c,
-                     "init_waitqueue_head() of a queue that ->poll registers on"),
+      family.sets_up("init_poll_queue", {{"owner", KeyKind::owner, true, "who wakes: driver, core, other driver, hardware or user"}},
+                     wait_c, "init_waitqueue_head() of a queue that ->poll registers on"),
       family.on_thing("poll_wait", do_poll_wait, {}, "include/linux/poll.h, v6.18", "in ->poll: who polls is woken with this queue"),
       family.on_thing("wake_up_poll", on<kind, model::wake_up_poll>, {}, wait_c, "wakes who polls, and tells none of them why"),
       family.on_thing("wake_up_pollfree", on<kind, model::wake_up_pollfree>, {}, wait_c,

@@ -40,11 +40,12 @@ template <> std::unique_ptr<ThingList> make_things<kind>() { return things<kind>
 std::vector<Verb> sysfs_verbs() {
   constexpr std::string_view dir = "fs/kernfs/dir.c, v6.18";
   constexpr KeySpec other{"else", KeyKind::otherwise, false, "where to go if it fails: a label, or steps"};
-  Verb read = family.on_thing("sysfs_read", do_access, {{"to", KeyKind::to, false, "local that receives what it answers"}, other},
-                              "kernfs_seq_start, v6.18",
-                              "user space opens, reads or writes, and closes an attribute: its function runs; -ENODEV if it is being removed");
+  Verb read = family.on_thing(
+      "sysfs_read", do_access, {{"to", KeyKind::to, false, "local that receives what it answers"}, other}, "kernfs_seq_start, v6.18",
+      "user space opens, reads or writes, and closes an attribute: its function runs; -ENODEV if it is being removed");
   read.place = Where::task;
-  Verb notify = family.on_thing("sysfs_notify", do_notify, {}, "fs/sysfs/file.c, v6.18", "who polls a descriptor of the attribute is woken");
+  Verb notify =
+      family.on_thing("sysfs_notify", do_notify, {}, "fs/sysfs/file.c, v6.18", "who polls a descriptor of the attribute is woken");
   notify.compile = compile_notify;
   return {
       family.declares("device_create_file", try_on<kind, model::sysfs_create_file>,

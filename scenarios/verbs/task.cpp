@@ -20,8 +20,7 @@ std::uint32_t open_as(Frame& f, const Instruction& i, const Operand& what, model
   model::File& file = shared ? s->descriptor.file : own->file;
   Origin& origin = shared ? s->origin : own->origin;
   if (file.open && !shared) return next;  // the descriptor is in use: the program under test would have another number
-  const DescriptorSpec& spec =
-      shared ? f.world.program().shared_descriptors[i.to - first_shared_descriptor] : f.task->spec->files[i.to];
+  const DescriptorSpec& spec = shared ? f.world.program().shared_descriptors[i.to - first_shared_descriptor] : f.task->spec->files[i.to];
   f.world.init_file(file, origin, spec.counted, spec.epoll);
   int r = 0;
   if (reopen != nullptr) {
@@ -110,7 +109,8 @@ std::uint32_t do_await(Frame& f, const Instruction& i, std::uint32_t next) {
   sim::Step s = f.context.make(op);
   s.access = {f.world.shared_file(i.other - first_shared_descriptor).descriptor.slot, sim::AccessKind::read};
   s.guard = sim::Guard::equal(1);
-  f.context.wait(s, {.what = "descriptor", .object = {}, .owner = model::Owner::user, .idle = true, .sleeps = false}, [](std::uint64_t&) {});
+  f.context.wait(s, {.what = "descriptor", .object = {}, .owner = model::Owner::user, .idle = true, .sleeps = false},
+                 [](std::uint64_t&) {});
   return next;
 }
 
@@ -211,24 +211,27 @@ std::vector<Verb> task_verbs() {
       arg{"arg", KeyKind::custom, false, "what the driver's function finds in its local \"arg\""},
       name{"to", KeyKind::custom, true, "name of the file descriptor"};
   return {
-      verb("open", do_open, compile_open, {name, {"await", KeyKind::custom, false, "true: wait until it is there"}, other}, "vfs_open, v6.18",
-           "opens a device node, a debugfs file, a procfs entry or an attribute; an error if it is gone"),
+      verb("open", do_open, compile_open, {name, {"await", KeyKind::custom, false, "true: wait until it is there"}, other},
+           "vfs_open, v6.18", "opens a device node, a debugfs file, a procfs entry or an attribute; an error if it is gone"),
       verb("reopen", do_reopen, compile_copy, {name, other}, "open of /proc/self/fd/N, v6.18",
            "opens what a descriptor leads to once more: by its inode, whether there is a node or not"),
       verb("ioctl", do_operation<model::vfs_ioctl>, compile_operation, {arg, result, other}, "vfs_ioctl, v6.18",
            "calls unlocked_ioctl of an open file"),
       verb("read", do_operation<model::vfs_read>, compile_operation, {arg, result, other}, "vfs_read, v6.18", "calls read of an open file"),
-      verb("write", do_operation<model::vfs_write>, compile_operation, {arg, result, other}, "vfs_write, v6.18", "calls write of an open file"),
+      verb("write", do_operation<model::vfs_write>, compile_operation, {arg, result, other}, "vfs_write, v6.18",
+           "calls write of an open file"),
       verb("poll", do_poll, compile_poll,
            {{"events", KeyKind::words, true, "what it waits for besides EPOLLERR and EPOLLHUP", EntityKind::none,
              "EPOLLIN EPOLLPRI EPOLLOUT EPOLLERR EPOLLHUP"},
-            result, other},
+            result,
+            other},
            "fs/select.c, v6.18", "sleeps until an open file has some of the events, which it answers"),
       verb("close", do_close, compile_operation, {}, "filp_close, v6.18", "drops a reference to an open file; the last one releases it"),
       verb("dup", do_dup, compile_copy, {name, other}, "dup(2), v6.18", "another descriptor of the same file"),
       verb("fork", do_fork, compile_fork, {}, "kernel/fork.c, v6.18",
            "starts another task of the file, with copies of the descriptors and mappings of this one"),
-      verb("await_descriptor", do_await, compile_await, {}, "two threads", "waits until another thread has opened a descriptor that all share"),
+      verb("await_descriptor", do_await, compile_await, {}, "two threads",
+           "waits until another thread has opened a descriptor that all share"),
   };
 }
 

@@ -29,9 +29,7 @@ std::uint32_t do_access(Frame& f, const Instruction& i, std::uint32_t next) {
   return a == model::UserAccess::ok || a == model::UserAccess::dummy ? next : otherwise(f, i, next);
 }
 
-model::EpollItem& item(Frame& f, const Instruction& i) {
-  return f.task->epoll_items[i.to * f.task->files.size() + i.other];
-}
+model::EpollItem& item(Frame& f, const Instruction& i) { return f.task->epoll_items[i.to * f.task->files.size() + i.other]; }
 
 std::uint32_t do_epoll_add(Frame& f, const Instruction& i, std::uint32_t next) {
   model::File& file = f.task->files[i.other].file;
@@ -120,13 +118,14 @@ std::vector<Verb> task_memory_verbs() {
            "maps an open file: its ->mmap runs, and the mapping holds a reference"),
       verb("munmap", do_munmap, compile_on_mapping, {}, "mm/vma.c, v6.18", mm, "takes a mapping away, and its reference"),
       verb("user_access", do_access, compile_on_mapping,
-           {{"to", KeyKind::custom, false, "local: 0 it reached what is mapped, 1 a dummy page, 2 SIGBUS, 3 SIGSEGV"}, other}, "mm/memory.c, v6.18",
-           mm, "an instruction that loads or stores through a mapping: no kernel code runs, unless it faults"),
+           {{"to", KeyKind::custom, false, "local: 0 it reached what is mapped, 1 a dummy page, 2 SIGBUS, 3 SIGSEGV"}, other},
+           "mm/memory.c, v6.18", mm, "an instruction that loads or stores through a mapping: no kernel code runs, unless it faults"),
       verb("epoll_ctl_add", do_epoll_add, compile_epoll_ctl, {epoll, other}, "fs/eventpoll.c, v6.18", ep,
            "adds a file to an epoll, which holds no reference on it"),
       verb("epoll_ctl_del", do_epoll_del, compile_epoll_ctl, {epoll, other}, "fs/eventpoll.c, v6.18", ep, "takes it out"),
-      verb("epoll_wait", do_epoll_wait, compile_epoll_wait, {{"owner", KeyKind::custom, true, "who makes events: driver, core, other driver, hardware or user"}},
-           "fs/eventpoll.c, v6.18", ep, "sleeps until a file of the epoll has had an event; poll says which"),
+      verb("epoll_wait", do_epoll_wait, compile_epoll_wait,
+           {{"owner", KeyKind::custom, true, "who makes events: driver, core, other driver, hardware or user"}}, "fs/eventpoll.c, v6.18",
+           ep, "sleeps until a file of the epoll has had an event; poll says which"),
   };
 }
 

@@ -101,7 +101,7 @@ TEST_CASE("drm_drv 5: one domain for all devices: a section of another holds unp
   CHECK(f.count("deadlock(drm_unplug_srcu)@remove") == f.executions);
 }
 
-TEST_CASE("drm_drv 5: unplug takes the nodes away, and what user space has mapped; it waits for no file") {
+TEST_CASE("drm_drv 5: unplug takes the nodes away, and what user space has mapped, it waits for no file") {
   Drm d;
   File file;
   Mm mm;

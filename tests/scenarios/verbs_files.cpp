@@ -31,13 +31,14 @@ TEST_CASE("several devices, each with operations of its own, and an argument tha
   d.remove = R"({"misc_deregister": "a"}, {"misc_deregister": "ctl"})";
   d.tasks = R"("u": {"do": [{"open": "a", "to": "f"}, {"ioctl": "f", "arg": 2}]},
     "v": {"do": [{"open": "a", "to": "f"}, {"ioctl": "f", "arg": "3"}]},
-    "w": {"do": [{"open": "ctl", "to": "g", "else": "out"}, {"read": "g", "to": "n"}, {"if": "n != 5", "goto": "out"}, {"write": "g", "arg": 7, "else": "out"},
+    "w": {"do": [{"open": "ctl", "to": "g", "else": "out"}, {"read": "g", "to": "n"}, {"if": "n != 5", "goto": "out"},
+    {"write": "g", "arg": 7, "else": "out"},
       {"write": "g", "arg": 6, "to": "bad"}, {"if": "bad == -22", "do": [{"close": "g"}]}, {"label": "out"}]})";
   d.expect = R"({"must": ["use-after-unmap(bar0)@foo_ioctl", "use-after-unmap(bar0)@ctl_flush"], "may": []})";
   meets(d.text());
 }
 
-TEST_CASE("dup: the file is released with its last descriptor; flush runs with each") {
+TEST_CASE("dup: the file is released with its last descriptor, flush runs with each") {
   Driver d;
   d.module = R"("fops": {"owner": "foo", "flush": "foo_flush", "release": "foo_release"})";
   d.probe = R"({"devm_ioremap_resource": "bar0"}, {"devm_ioremap_resource": "bar1"}, {"misc_register": "dev"})";
@@ -70,20 +71,25 @@ TEST_CASE("fork: a child has copies of descriptors and mappings, and the file st
   d.probe = R"({"devm_ioremap_resource": "bar0"}, {"devm_ioremap_resource": "bar1"}, {"misc_register": "dev"})";
   d.functions = R"("foo_mmap": [{"remap_pfn_range": "bar0"}], "foo_release": [{"readl": "bar1.R"}],)";
   d.remove = R"({"misc_deregister": "dev"})";
-  d.tasks = R"("parent": {"do": [{"open": "dev", "to": "fd"}, {"mmap": "fd", "to": "m"}, {"fork": "child"}, {"close": "fd"}, {"munmap": "m"}]},
+  d.tasks =
+      R"("parent": {"do": [{"open": "dev", "to": "fd"}, {"mmap": "fd", "to": "m"}, {"fork": "child"}, {"close": "fd"}, {"munmap": "m"}]},
     "child": {"forked_by": "parent", "do": [{"user_access": "m"}]})";
   d.expect = R"({"must": ["use-after-unmap(bar0)@child"], "may": [], "why": "release waits for the child's copies"})";
   meets(d.text());
 }
 
-TEST_CASE("mmap: an access goes through the entry, and munmap ends it; operations of a mapping are called") {
+TEST_CASE("mmap: an access goes through the entry, and munmap ends it, operations of a mapping are called") {
   Driver d;
-  d.module = R"("fops": {"owner": "foo", "mmap": "foo_mmap"}, "vm_operations": {"ops": {"open": "vm_open", "close": "vm_close", "fault": "vm_fault"}})";
+  d.module =
+      R"("fops": {"owner": "foo", "mmap": "foo_mmap"}, "vm_operations": {"ops": {"open": "vm_open", "close": "vm_close",
+    "fault": "vm_fault"}})";
   d.probe = R"({"kzalloc": "ring", "fields": {"x": 0}}, {"kzalloc": "count", "fields": {"n": 0}}, {"misc_register": "dev"})";
   d.functions = R"("foo_mmap": [{"vm_ops": "ops"}], "vm_fault": [{"vm_insert_page": "ring"}, {"return": "VM_FAULT_NOPAGE"}],
     "vm_open": [{"WRITE_ONCE": "count.n", "value": 1}], "vm_close": [{"READ_ONCE": "count.n", "to": "n"}],)";
   d.remove = R"({"misc_deregister": "dev"}, {"kfree": "ring"}, {"kfree": "count"})";
-  d.tasks = R"("u": {"do": [{"open": "dev", "to": "fd", "else": "out"}, {"mmap": "fd", "to": "m", "else": "out"}, {"user_access": "m", "to": "r"}, {"munmap": "m"},
+  d.tasks =
+      R"("u": {"do": [{"open": "dev", "to": "fd", "else": "out"}, {"mmap": "fd", "to": "m", "else": "out"}, {"user_access": "m",
+    "to": "r"}, {"munmap": "m"},
     {"user_access": "m", "to": "gone"}, {"if": "gone != 3", "do": [{"user_access": "m"}]}, {"label": "out"}]})";
   d.expect = R"({"must": ["use-after-free(ring)@u", "use-after-free(count)@vm_close"], "may": []})";
   meets(d.text());
@@ -95,35 +101,51 @@ TEST_CASE("zap: the entries go, and without a fault handler the next access is a
   d.probe = R"({"devm_ioremap_resource": "bar0"}, {"misc_register": "dev"})";
   d.functions = R"("foo_mmap": [{"remap_pfn_range": "bar0"}],)";
   d.remove = R"({"misc_deregister": "dev"}, {"unmap_mapping_range": "dev", "form": "zap"}, {"udelay": "1us", "form": "no zap"})";
-  d.tasks = R"("u": {"do": [{"open": "dev", "to": "fd", "else": "out"}, {"mmap": "fd", "to": "m"}, {"user_access": "m"}, {"label": "out"}]})";
+  d.tasks =
+      R"("u": {"do": [{"open": "dev", "to": "fd", "else": "out"}, {"mmap": "fd", "to": "m"}, {"user_access": "m"}, {"label": "out"}]})";
   d.expect = R"({"form": "no zap", "must": ["use-after-unmap(bar0)@u"], "may": []},
     {"form": "zap", "must": ["use-after-unmap(bar0)@u"], "may": [], "why": "mmap of a file that is open puts the entry in once more"})";
   meets(d.text());
 }
 
-TEST_CASE("poll: who sleeps is woken by removal, or not; an epoll leaves its entry on a queue that dies") {
+TEST_CASE("poll: who sleeps is woken by removal, or not, an epoll leaves its entry on a queue that dies") {
   Driver d;
   d.module = R"("fops": {"owner": null, "poll": "foo_poll"})";
-  d.probe = R"({"kzalloc": "priv", "fields": {"gone": 0}}, {"init_poll_queue": "priv.wait", "owner": "hardware"}, {"misc_register": "dev"})";
-  d.functions = R"("foo_poll": [{"poll_wait": "priv.wait"}, {"READ_ONCE": "priv.gone", "to": "gone"}, {"if": "gone", "return": "EPOLLHUP"}, {"return": 0}],)";
+  d.probe =
+      R"({"kzalloc": "priv", "fields": {"gone": 0}}, {"init_poll_queue": "priv.wait", "owner": "hardware"}, {"misc_register": "dev"})";
+  d.functions =
+      R"("foo_poll": [{"poll_wait": "priv.wait"}, {"READ_ONCE": "priv.gone", "to": "gone"}, {"if": "gone", "return": "EPOLLHUP"},
+    {"return": 0}],)";
   d.remove = R"({"misc_deregister": "dev"}, {"WRITE_ONCE": "priv.gone", "value": 1}, {"wake_up_poll": "priv.wait"})";
-  d.tasks = R"("u": {"do": [{"open": "dev", "to": "fd", "else": "out"}, {"poll": "fd", "events": ["EPOLLIN"], "to": "mask"}, {"if": "mask == 16", "do": [{"close": "fd"}]}, {"label": "out"}]})";
-  d.expect = R"({"must": ["leak(priv)"], "may": [], "why": "nobody sleeps for ever; the memory is there for those who poll late"})";
+  d.tasks =
+      R"("u": {"do": [{"open": "dev", "to": "fd", "else": "out"}, {"poll": "fd", "events": ["EPOLLIN"], "to": "mask"},
+    {"if": "mask == 16", "do": [{"close": "fd"}]}, {"label": "out"}]})";
+  d.expect = R"({"must": ["leak(priv)"], "may": [], "why": "nobody sleeps for ever; the memory is there for those who poll late"
+})";
   meets(d.text());
-  d.remove = R"({"misc_deregister": "dev"}, {"WRITE_ONCE": "priv.gone", "value": 1}, {"wake_up_poll": "priv.wait", "form": "wake"},
+d.remove = R"({"misc_deregister": "dev"}, {"WRITE_ONCE": "priv.gone", "value": 1}, {"wake_up_poll": "priv.wait", "form": "wake"},
     {"wake_up_pollfree": "priv.wait", "form": "pollfree"}, {"synchronize_rcu": null}, {"kfree": "priv"})";
-  d.tasks = R"("u": {"do": [{"open": "dev", "to": "fd", "else": "out"}, {"epoll_ctl_add": "fd", "epoll": "ep"}, {"close": "fd"}, {"label": "out"}]})";
-  d.expect = R"({"form": "wake", "must": ["use-after-free(priv)@__fput", "use-after-free(priv)@foo_poll"], "may": []},
-    {"form": "pollfree", "must": ["use-after-free(priv)@foo_poll"], "forbid": ["use-after-free(priv)@__fput"], "may": ["use-after-free(priv)@u"]})";
-  meets(d.text());
+d.tasks =
+    R"("u": {"do": [{"open": "dev", "to": "fd", "else": "out"}, {"epoll_ctl_add": "fd", "epoll": "ep"}, {"close": "fd"},
+    {"label": "out"}]})";
+d.expect = R"({"form": "wake", "must": ["use-after-free(priv)@__fput", "use-after-free(priv)@foo_poll"], "may": []},
+    {"form": "pollfree", "must": ["use-after-free(priv)@foo_poll"], "forbid": ["use-after-free(priv)@__fput"],
+    "may": ["use-after-free(priv)@u"]})";
+meets(d.text());
 }
 
 TEST_CASE("replacing f_op: operations that begin later find others, those under way do not") {
   Driver d;
-  d.module = R"("fops": {"owner": "foo", "open": "foo_open", "unlocked_ioctl": "foo_ioctl"}, "file_operations": {"dead_fops": {"owner": null, "unlocked_ioctl": "dead_ioctl"}})";
+  d.module =
+      R"("fops": {"owner": "foo", "open": "foo_open", "unlocked_ioctl": "foo_ioctl"},
+    "file_operations": {"dead_fops": {"owner": null, "unlocked_ioctl": "dead_ioctl"}})";
   d.probe = R"({"kzalloc": "card", "fields": {"file": 0}}, {"devm_ioremap_resource": "bar0"}, {"misc_register": "dev"})";
-  d.functions = R"("foo_open": [{"WRITE_ONCE": "card.file", "value": "file"}], "foo_ioctl": [{"readl": "bar0.A"}], "dead_ioctl": [{"return": "-ENODEV"}],)";
-  d.remove = R"({"misc_deregister": "dev"}, {"READ_ONCE": "card.file", "to": "f"}, {"if": "f", "do": [{"replace_fops": "f", "with": "dead_fops"}]}, {"kfree": "card"})";
+  d.functions =
+      R"("foo_open": [{"WRITE_ONCE": "card.file", "value": "file"}], "foo_ioctl": [{"readl": "bar0.A"}],
+    "dead_ioctl": [{"return": "-ENODEV"}],)";
+  d.remove =
+      R"({"misc_deregister": "dev"}, {"READ_ONCE": "card.file", "to": "f"}, {"if": "f", "do": [{"replace_fops": "f",
+    "with": "dead_fops"}]}, {"kfree": "card"})";
   d.tasks = R"("u": {"do": [{"open": "dev", "to": "fd", "else": "out"}, {"ioctl": "fd", "to": "r"}, {"label": "out"}]})";
   d.expect = R"({"must": ["use-after-unmap(bar0)@foo_ioctl"], "may": [], "why": "an ioctl that has begun goes on"})";
   meets(d.text());
@@ -141,11 +163,15 @@ TEST_CASE("a cdev in memory: cdev_put() comes after release, a parent keeps the 
   d.tasks = R"("u": {"do": [{"open": "ptp.cdev", "to": "fd", "else": "out"}, {"close": "fd"}, {"label": "out"}]})";
   d.expect = R"({"must": [], "why": "cdev_add() makes no node: nobody opens it by path"})";
   meets(d.text());
-  d.probe = R"({"kzalloc": "ptp", "fields": {"x": 0}}, {"device_initialize": "ptp.dev", "fn": "ptp_free"}, {"cdev_init": "ptp.cdev"}, {"cdev_device_add": "ptp.cdev", "dev": "ptp.dev"})";
+  d.probe =
+      R"({"kzalloc": "ptp", "fields": {"x": 0}}, {"device_initialize": "ptp.dev", "fn": "ptp_free"}, {"cdev_init": "ptp.cdev"},
+    {"cdev_device_add": "ptp.cdev", "dev": "ptp.dev"})";
   d.remove = R"({"cdev_device_del": "ptp.cdev"}, {"put_device": "ptp.dev"})";
   d.expect = R"({"must": [], "why": "CVE-2020-10690 as it was fixed: the device is the cdev's parent"})";
   meets(d.text());
-  d.tasks = R"("u": {"do": [{"open": "ptp.cdev", "to": "fd", "else": "out"}, {"reopen": "fd", "to": "again", "else": "out"}, {"close": "fd"}, {"close": "again"}, {"label": "out"}]})";
+  d.tasks =
+      R"("u": {"do": [{"open": "ptp.cdev", "to": "fd", "else": "out"}, {"reopen": "fd", "to": "again", "else": "out"},
+    {"close": "fd"}, {"close": "again"}, {"label": "out"}]})";
   meets(d.text());
 }
 
