@@ -7,8 +7,12 @@ namespace unplug::scenarios {
 
 bool World::release_driver(model::Context& context, BindingInstance& b) {
   const bool ours = model::release_driver(context, b.binding, b.binding.remove);
-  if (!context.aborting() && b.removal != UINT32_MAX) removals_[b.removal].last = std::min(removals_[b.removal].last, here());
+  removal_over(context, b);
   return ours;
+}
+
+void World::removal_over(model::Context& context, const BindingInstance& b) {
+  if (!context.aborting() && b.removal != UINT32_MAX) removals_[b.removal].last = std::min(removals_[b.removal].last, here());
 }
 
 void World::remover_entry(void* argument) {
@@ -46,8 +50,15 @@ bool World::remove(model::Context& context, const RemovalStage& stage, std::uint
       model::surprise_removal(context, hardware_.presence);
       if (!context.aborting()) release_driver(context, b);
       return true;
-    case pci_remove: model::pci_stop_and_remove_bus_device_locked(context, hardware_.rescan_remove, device_); return true;
-    case usb_disconnect: model::usb_disconnect(context, hardware_.hub_port); return true;
+    case pci_remove:
+      model::pci_stop_and_remove_bus_device_locked(context, hardware_.rescan_remove, device_);
+      removal_over(context, b);
+      return true;
+    case usb_disconnect:
+      model::get_device(context, hardware_.hub_port);  // the interface's, which device_add() took
+      model::usb_disconnect(context, hardware_.hub_port);
+      removal_over(context, b);
+      return true;
     case sysfs_write: write_attribute(context, b, stage.attribute); return true;
   }
   return true;

@@ -223,6 +223,7 @@ class World final : public sim::Program {
   bool remove(model::Context& context, const RemovalStage& stage, std::uint32_t& current);
   bool unload(model::Context& context, BindingInstance& b);
   void load(model::Context& context, BindingInstance& b);
+  void removal_over(model::Context& context, const BindingInstance& b);
   void write_attribute(model::Context& context, BindingInstance& b, const std::string& attribute);
 
   std::shared_ptr<const scenarios::Program> program_;

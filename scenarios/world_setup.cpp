@@ -139,9 +139,10 @@ void World::setup_hardware() {
   const auto takes = [&](RemovalStage::Kind k) {
     return std::ranges::find(program_->removal, k, &RemovalStage::kind) != program_->removal.end();
   };
+  hardware_.watched = spec.presence;
+  if (!spec.presence && !takes(pci_remove) && !takes(usb_disconnect)) return;
   const sim::NameId name = kernel_.intern(program_->module + " device");
   static constexpr std::string_view presence = "hardware", bus = "bus", pci = "pci", port = "usb device";
-  hardware_.watched = spec.presence;
   if (spec.presence) model::init_presence(kernel_, hardware_.presence, engine_.names().child(name, presence, 1), name);
   if (spec.pci) model::init_pci_device(kernel_, hardware_.pci, hardware_.presence, engine_.names().child(name, pci, 1), name);
   if (!spec.registers.empty()) model::init_bus(kernel_, hardware_.presence, engine_.names().child(name, bus, 1));
@@ -185,7 +186,7 @@ void World::setup_files(BindingInstance& b) {
   resize(b.file_callbacks, program_->functions.size());
   for (std::uint32_t i = 0; i < b.file_callbacks.size(); ++i) b.file_callbacks[i] = {&b, i};
   resize(b.fops, program_->fops.size());
-  for (std::size_t i = 0; i < b.fops.size(); ++i) fill(b.fops[i], b, program_->fops[i], nullptr);
+  for (std::size_t i = 0; i < b.fops.size(); ++i) fill(b.fops[i], b, program_->fops[i], b.policy.get());
   resize(b.vm_ops, program_->vm_ops.size());
   const auto callback = [&](std::uint32_t function) { return function == UINT32_MAX ? nullptr : &b.file_callbacks[function]; };
   for (std::size_t i = 0; i < b.vm_ops.size(); ++i) {

@@ -76,7 +76,7 @@ void lay_out(model::Cdev& c, const ThingSetup& s) {
   c.parent = {};
 }
 
-constexpr VerbFamily family{kind, "ranges of minors, module loading on open, the attributes of the device, policies' entry guards"};
+constexpr VerbFamily family{kind, "ranges of minors, module loading on open, the attributes of the device"};
 
 }  // namespace
 
