@@ -100,6 +100,15 @@ void read_params(const Scenario& s, const LoadOptions& options, Node n, ExpectRo
   }
 }
 
+void read_removals(const Scenario& s, const LoadOptions& options, Node n, ExpectRow& row, Diagnostics& out) {
+  row.removals = words(n, out, "a way of removal");
+  if (!options.removal.empty()) return;  // --removal takes ways away
+  std::vector<std::string> ways;
+  for (const Member& m : s.members)
+    if (const std::string way = removal_name(m.removal); std::ranges::find(ways, way) == ways.end()) ways.push_back(way);
+  check_words(n, ways, out, "no way of removal '{}' in this file", fmt::format("one of: {}", fmt::join(ways, ", ")));
+}
+
 ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vector<std::string>& classes, Node n, Diagnostics& out) {
   ExpectRow row;
   row.forms = words(n.find("form"), out, "a form");
@@ -110,6 +119,7 @@ ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vec
     for (const PolicyFile& p : s.policies) run.push_back(p.name);
     check_words(n.find("policy"), run, out, "policy '{}' is not run by this file", fmt::format("one of: {}", fmt::join(run, ", ")));
   }
+  read_removals(s, options, n.find("removal"), row, out);
   row.must = patterns(n.find("must"), classes, out);
   row.may = patterns(n.find("may"), classes, out);
   row.forbid = patterns(n.find("forbid"), classes, out);
@@ -162,7 +172,7 @@ void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out
   for (const model::ViolationClassInfo& c : model::violation_classes()) classes.emplace_back(c.name);
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Node n = list.at(i);
-    if (!check_keys(n, {"form", "policy", "params", "must", "may", "forbid", "evidence", "executions", "states", "why"}, {},
+    if (!check_keys(n, {"form", "policy", "params", "removal", "must", "may", "forbid", "evidence", "executions", "states", "why"}, {},
                     "an expectation", out))
       continue;
     s.expect.push_back(read_row(s, options, classes, n, out));

@@ -33,6 +33,7 @@ struct Pattern {
 struct ExpectRow {
   std::vector<std::string> forms, policies;   // empty: all
   std::map<std::string, std::string> params;  // member must have these values (JSON text)
+  std::vector<std::string> removals;          // ways of removal by name; empty: all
   std::vector<Pattern> must, may, forbid;
   std::string evidence;                             // "", "sampled", "bounded", "exhaustive"
   std::optional<std::uint64_t> executions, states;  // how many of them there are, exactly

@@ -22,7 +22,7 @@ bool speaks_of(const ExpectRow& row, const Scenario& s, std::size_t member, cons
   const auto in = [](const std::vector<std::string>& list, const std::string& word) {
     return list.empty() || std::ranges::find(list, word) != list.end();
   };
-  if (!in(row.forms, c.form) || !in(row.policies, c.policy)) return false;
+  if (!in(row.forms, c.form) || !in(row.policies, c.policy) || !in(row.removals, removal_name(s.members[member].removal))) return false;
   return std::ranges::all_of(row.params, [&](const auto& p) {
     const auto v = s.members[member].values.find(p.first);
     return v != s.members[member].values.end() && v->second == p.second;

@@ -8,10 +8,12 @@ namespace {
 std::vector<Verb> make_table() {
   std::vector<Verb> all;
   // One line a family, in the order of documentation.
-  for (auto* family : {memory_verbs,  lock_verbs, spinlock_verbs, waiter_verbs,         fence_verbs,        wait_queue_verbs,
-                       rcu_verbs,     srcu_verbs, work_verbs,     workqueue_verbs,      delayed_work_verbs, timer_verbs,
-                       tasklet_verbs, napi_verbs, kthread_verbs,  kthread_worker_verbs, notifier_verbs,     sysfs_verbs,
-                       irq_verbs,     mmio_verbs, chardev_verbs,  flow_verbs,           task_verbs,         thread_verbs}) {
+  for (auto* family :
+       {memory_verbs,  lock_verbs,           spinlock_verbs,  waiter_verbs,       fence_verbs,  wait_queue_verbs, rcu_verbs,
+        srcu_verbs,    work_verbs,           workqueue_verbs, delayed_work_verbs, timer_verbs,  tasklet_verbs,    napi_verbs,
+        kthread_verbs, kthread_worker_verbs, notifier_verbs,  sysfs_verbs,        irq_verbs,    mmio_verbs,       pci_verbs,
+        dma_verbs,     clock_verbs,          chardev_verbs,   cdev_verbs,         device_verbs, drm_verbs,        debugfs_verbs,
+        poll_verbs,    flow_verbs,           task_verbs,      task_memory_verbs,  thread_verbs}) {
     std::ranges::move(family(), std::back_inserter(all));
   }
   // An alias is its target under an old name.
