@@ -78,9 +78,15 @@ std::uint32_t do_jump(Frame& f, const Instruction& i, std::uint32_t) {
 std::uint32_t do_call(Frame& f, const Instruction& i, std::uint32_t next) {
   std::vector<std::pair<std::uint32_t, std::uint64_t>> arguments;
   for (const auto& [to, from] : i.arguments) arguments.emplace_back(to, value(f, from));
-  const int r = f.world.call(
-      f.context, i.function,
-      {.binding = f.binding, .file = f.file, .task = f.task, .self = f.self, .runs_for = f.context.binding(), .arguments = arguments});
+  const int r = f.world.call(f.context, i.function,
+                             {.binding = f.binding,
+                              .file = f.file,
+                              .task = f.task,
+                              .poll = f.poll,
+                              .vma = f.vma,
+                              .self = f.self,
+                              .runs_for = f.context.binding(),
+                              .arguments = arguments});
   set_local(f, i, static_cast<std::uint64_t>(static_cast<std::int64_t>(r)));
   return next;
 }
