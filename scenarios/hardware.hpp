@@ -3,7 +3,6 @@
 #pragma once
 
 #include <deque>
-#include <optional>
 
 #include "unplug/model/kernel/device_register.hpp"
 #include "unplug/model/kernel/hotplug.hpp"

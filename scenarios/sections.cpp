@@ -84,7 +84,7 @@ void check_order(const std::vector<RemovalStage>& way, Node n, Diagnostics& out)
                       : "bind of a device that is gone",
               "unbind before bind");
     if ((s.kind == unplug || s.kind == pci_remove || s.kind == usb_disconnect) && !there)
-      n.error(out, "the device has gone before", "it once");
+      n.error(out, "the device is gone already", "one way in which it goes");
     if (s.kind == insmod && !there) n.error(out, "insmod for a device that is gone", "insmod before it goes");
     if (s.kind == rmmod) loaded = false;
     if (s.kind == insmod) loaded = true;

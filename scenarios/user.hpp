@@ -19,7 +19,6 @@ class World;
 struct Origin {
   const Operand* opened = nullptr;         // what was opened: a device, an attribute, ...
   model::AddressSpace* mapping = nullptr;  // f_mapping; null: nothing of it can be mapped
-  model::EpollLinks links;                 // f_ep
   std::uint32_t since = 0;                 // number of its interval in World::files_open(), plus one; 0: not open
 };
 

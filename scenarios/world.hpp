@@ -224,7 +224,7 @@ class World final : public sim::Program {
   void file_opened(Origin& origin);
   void file_closed(Origin& origin);
   // A file that is about to be opened.
-  void init_file(model::File& file, Origin& origin, bool counted, bool epoll);
+  void init_file(model::File& file, bool counted, bool epoll);
 
  private:
   friend class Frame;
@@ -289,7 +289,9 @@ class World final : public sim::Program {
   std::array<model::CpuInterrupts, 2> own_interrupts_;  // of the tasks that probe and remove
   Hardware hardware_;
   std::deque<SharedFile> shared_files_;
-  std::vector<std::pair<Handle, model::File>> known_files_;
+  std::deque<std::pair<Handle, model::File>> known_files_;
+  std::deque<model::EpollLinks> epoll_links_;  // of files, as long as somebody has them; those in use come first
+  std::size_t epoll_links_used_ = 0;
   std::vector<std::uint64_t> operation_arguments_;  // by task
   model::CdevMap cdev_map_;
   std::deque<model::DeviceNumber> device_numbers_;  // by cdev

@@ -71,11 +71,16 @@ model::AddressSpace* World::address_space(EntityKind kind, std::uint32_t i) {
   return &address_spaces_[kind == EntityKind::chardev ? i : chardevs_.size() + i];
 }
 
-void World::init_file(model::File& file, Origin& origin, bool counted, bool epoll) {
+void World::init_file(model::File& file, bool counted, bool epoll) {
   const bool replaced = program_->replacement_fops != UINT32_MAX;
   const model::FileOperations* const replacement = replaced ? &bindings_[0]->fops[program_->replacement_fops] : nullptr;
-  if (epoll) model::init_epoll_links(kernel_, origin.links, rcu_, engine_.own_name("f_ep"));
-  model::init_file(kernel_, file, {counted, replacement, epoll ? &origin.links : nullptr});
+  model::EpollLinks* links = nullptr;
+  if (epoll) {
+    if (epoll_links_used_ == epoll_links_.size()) epoll_links_.emplace_back();
+    links = &epoll_links_[epoll_links_used_++];
+    model::init_epoll_links(kernel_, *links, rcu_, engine_.own_name("f_ep"));
+  }
+  model::init_file(kernel_, file, {counted, replacement, links});
   if (replaced) known_files_.emplace_back(file_handle(file), file);
 }
 

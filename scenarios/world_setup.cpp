@@ -98,6 +98,7 @@ void World::setup(sim::Engine&) {
   files_open_.clear();
   unloads_.clear();
   known_files_.clear();
+  epoll_links_used_ = 0;
   setup_hardware();
   for (auto& b : bindings_) setup_binding(*b);
   setup_doorbells();

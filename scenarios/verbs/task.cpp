@@ -21,7 +21,7 @@ std::uint32_t open_as(Frame& f, const Instruction& i, const Operand& what, model
   Origin& origin = shared ? s->origin : own->origin;
   if (file.open && !shared) return next;  // the descriptor is in use: the program under test would have another number
   const DescriptorSpec& spec = shared ? f.world.program().shared_descriptors[i.to - first_shared_descriptor] : f.task->spec->files[i.to];
-  f.world.init_file(file, origin, spec.counted, spec.epoll);
+  f.world.init_file(file, spec.counted, spec.epoll);
   int r = 0;
   if (reopen != nullptr) {
     origin.opened = &what;
@@ -51,7 +51,7 @@ std::uint32_t do_reopen(Frame& f, const Instruction& i, std::uint32_t next) {
   return f.aborting() ? next : open_as(f, i, what, inode, next);
 }
 
-// An operation on a file; its result goes to `amount`'s local... a negative one to the step's `else`.
+// An operation on a file: what it answers goes into the step's local, and where it is negative to its `else`.
 template <class Operate> std::uint32_t on_file(Frame& f, const Instruction& i, std::uint32_t next, Operate operate) {
   UsedFile used(f.context, *f.task, i.other);
   if (f.aborting()) return next;

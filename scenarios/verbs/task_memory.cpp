@@ -110,7 +110,9 @@ Verb verb(std::string_view name, Execute execute, decltype(Verb::compile) compil
 }  // namespace
 
 std::vector<Verb> task_memory_verbs() {
-  constexpr std::string_view mm = "private mappings, huge pages, mremap, mlock", ep = "timeouts, edge-triggered and nested epolls";
+  constexpr std::string_view
+      mm = "private mappings, huge pages, mremap, mlock",
+      ep = "timeouts, edge-triggered and nested epolls, a descriptor added anew while a duplicate of its former file is open";
   constexpr KeySpec other{"else", KeyKind::custom, false, "where to go if it fails: a label, or steps"},
       epoll{"epoll", KeyKind::custom, true, "name of the epoll: made by its first use"};
   return {

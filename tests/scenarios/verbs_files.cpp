@@ -131,6 +131,21 @@ TEST_CASE("poll: who sleeps is woken by removal, or not, an epoll leaves its ent
   meets(d.text());
 }
 
+TEST_CASE("a descriptor that is opened again has another file than its duplicate, in an epoll as well") {
+  Driver d;
+  d.module = R"j("fops": {"owner": null, "poll": "foo_poll"})j";
+  d.probe = R"j({"init_poll_queue": "wait", "owner": "hardware"}, {"misc_register": "dev"})j";
+  d.functions = R"j("foo_poll": [{"call": "foo_wait"}, {"return": 0}], "foo_wait": [{"poll_wait": "wait"}],)j";
+  d.remove = R"j({"misc_deregister": "dev"})j";
+  d.tasks =
+      R"j("u": {"do": [{"open": "dev", "to": "a", "else": "out"}, {"epoll_ctl_add": "a", "epoll": "ep"},
+    {"dup": "a", "to": "b"}, {"close": "a"},
+    {"open": "dev", "to": "a", "else": "out"}, {"close": "b"}, {"epoll_ctl_add": "a", "epoll": "ep"}, {"epoll_ctl_del": "a", "epoll": "ep"},
+    {"label": "out"}]})j";
+  d.expect = R"j({"must": []})j";
+  meets(d.text());
+}
+
 TEST_CASE("replacing f_op: operations that begin later find others, those under way do not") {
   Driver d;
   d.module = R"j("fops": {"owner": "foo", "open": "foo_open", "unlocked_ioctl": "foo_ioctl"},

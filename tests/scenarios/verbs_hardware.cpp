@@ -134,6 +134,18 @@ TEST_CASE("regions: claimed by a step of their own, mapped by another, each has 
   meets(d.text());
 }
 
+TEST_CASE("what the kernel does about late accesses is configured") {
+  Driver d;
+  d.kernel = R"j({"lazy_vunmap_flush": true, "iommu": "strict"})j";
+  d.functions = R"j("foo_ioctl": [],)j";
+  d.tasks = R"j("nobody": {"do": []})j";
+  unplug::scenarios::Diagnostics out;
+  const auto s = unplug::scenarios::parse_scenario(d.text(), "t", {}, out);
+  REQUIRE(s != nullptr);
+  CHECK(s->program(0, 0)->kernel.lazy_vunmap_flush);
+  CHECK(s->program(0, 0)->kernel.iommu == unplug::model::Iommu::strict);
+}
+
 TEST_CASE("clocks: no access while gated") {
   Driver d;
   d.probe = R"j({"devm_clk_get": "clk"}, {"devm_ioremap_resource": "bar0", "clock": "clk"}, {"clk_prepare_enable": "clk"},
