@@ -142,8 +142,8 @@ TEST_CASE("what the kernel does about late accesses is configured") {
   unplug::scenarios::Diagnostics out;
   const auto s = unplug::scenarios::parse_scenario(d.text(), "t", {}, out);
   REQUIRE(s != nullptr);
-  CHECK(s->program(0, 0)->kernel.lazy_vunmap_flush);
-  CHECK(s->program(0, 0)->kernel.iommu == unplug::model::Iommu::strict);
+  CHECK(s->program(0, 0, 0)->kernel.lazy_vunmap_flush);
+  CHECK(s->program(0, 0, 0)->kernel.iommu == unplug::model::Iommu::strict);
 }
 
 TEST_CASE("clocks: no access while gated") {
