@@ -100,6 +100,15 @@ void read_params(const Scenario& s, const LoadOptions& options, Node n, ExpectRo
   }
 }
 
+void read_removals(const Scenario& s, const LoadOptions& options, Node n, ExpectRow& row, Diagnostics& out) {
+  row.removals = words(n, out, "a way of removal");
+  if (!options.removal.empty()) return;  // --removal takes ways away
+  std::vector<std::string> ways;
+  for (const Member& m : s.members)
+    if (const std::string way = removal_name(m.removal); std::ranges::find(ways, way) == ways.end()) ways.push_back(way);
+  check_words(n, ways, out, "no way of removal '{}' in this file", fmt::format("one of: {}", fmt::join(ways, ", ")));
+}
+
 ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vector<std::string>& classes, Node n, Diagnostics& out) {
   ExpectRow row;
   row.forms = words(n.find("form"), out, "a form");
@@ -110,13 +119,7 @@ ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vec
     for (const PolicyFile& p : s.policies) run.push_back(p.name);
     check_words(n.find("policy"), run, out, "policy '{}' is not run by this file", fmt::format("one of: {}", fmt::join(run, ", ")));
   }
-  row.removals = words(n.find("removal"), out, "a way of removal: \"unbind\", \"unbind+rmmod\"");
-  if (options.removal.empty()) {
-    std::vector<std::string> ways;
-    for (const Member& m : s.members)
-      if (const std::string way = removal_name(m.removal); std::ranges::find(ways, way) == ways.end()) ways.push_back(way);
-    check_words(n.find("removal"), ways, out, "nothing is removed by '{}' in this file", fmt::format("one of: {}", fmt::join(ways, ", ")));
-  }
+  read_removals(s, options, n.find("removal"), row, out);
   row.must = patterns(n.find("must"), classes, out);
   row.may = patterns(n.find("may"), classes, out);
   row.forbid = patterns(n.find("forbid"), classes, out);

@@ -79,7 +79,7 @@ int run_hook(World& world, model::Context& context, BindingInstance& b, Hook hoo
        {1, resource == UINT32_MAX || b.resource_states.empty() ? 0 : b.resource_states[resource]},
        {2, context.file == nullptr ? 0 : world.file_state(*context.file)},
        {token_local, token == nullptr ? 0 : *token}}};
-  std::array<std::uint64_t, Frame::max_locals> locals{};
+  std::array<std::uint64_t, max_locals> locals{};
   const int result = world.call(context, function, {.binding = &b, .file = context.file, .arguments = arguments, .locals = &locals});
   if (token != nullptr) *token = locals[token_local];
   return result;

@@ -2,13 +2,9 @@
 
 namespace unplug::scenarios {
 
-std::string_view name(RemovalStage stage) {
-  switch (stage) {
-    case RemovalStage::unbind: return "unbind";
-    case RemovalStage::rmmod: return "rmmod";
-    case RemovalStage::insmod: return "insmod";
-  }
-  return "unbind";
+std::string name(const RemovalStage& stage) {
+  if (stage.kind == RemovalStage::Kind::sysfs_write) return "sysfs_write " + stage.attribute;
+  return std::string(removal_words[static_cast<std::size_t>(stage.kind)]);
 }
 
 }  // namespace unplug::scenarios

@@ -49,8 +49,8 @@ struct Operand {
 
 // A constant, or what a local holds.
 struct Term {
-  enum class Kind : std::uint8_t { constant, local, pointer } kind = Kind::constant;
-  std::uint64_t constant = 0;  // pointer: number of the declared memory
+  enum class Kind : std::uint8_t { constant, local, pointer, file } kind = Kind::constant;  // file: of the operation, as a pointer
+  std::uint64_t constant = 0;                                                               // pointer: number of the declared memory
   std::uint32_t local = 0;
 };
 
@@ -80,6 +80,8 @@ struct Condition {
   return false;
 }
 
+// Local variables of one function.
+inline constexpr std::size_t max_locals = 32;
 inline constexpr std::uint32_t no_local = UINT32_MAX, no_target = UINT32_MAX, no_site = UINT32_MAX;
 // Jumps there leave the function.
 inline constexpr std::uint32_t end_of_function = UINT32_MAX - 1;
@@ -121,7 +123,8 @@ struct Function {
   std::uint32_t locals = 0;
   std::uint32_t return_site = no_site;
   std::vector<std::string> local_names;
-  bool driver = true;  // in the driver's text; false: code of a task outside any module
+  bool driver = true;           // in the driver's text; false: code of a task outside any module
+  bool takes_argument = false;  // local 0 is what the file operation was called with
 };
 
 struct SiteSpec {
@@ -183,6 +186,12 @@ inline constexpr std::string_view words = "IRQF_SHARED IRQF_ONESHOT IRQF_NO_AUTO
 inline constexpr std::uint64_t shared = 1, oneshot = 2, no_autoen = 4, level = 8 | 16;
 }  // namespace irq_flag
 
+// What a file descriptor of a task is used for: what its file has that others can get at.
+struct DescriptorSpec {
+  bool counted = false;  // more than one reference: duplicates, mappings, sleeping polls, children
+  bool epoll = false;    // added to an epoll
+};
+
 struct TaskSpec {
   static constexpr std::uint32_t cpu_elsewhere = UINT32_MAX, cpu_probe = UINT32_MAX - 1, cpu_remove = UINT32_MAX - 2;
   enum class Kind : std::uint8_t { user, hardware, thread } kind = Kind::user;
@@ -192,11 +201,16 @@ struct TaskSpec {
   std::uint32_t times = 0;                  // ... at most so often
   std::uint32_t cpu = cpu_elsewhere;        // ... on the CPU of this task, by number, or cpu_probe, cpu_remove
   std::optional<std::uint32_t> enabled_by;  // ... while this register says so, by number among Program::switches
-  std::uint32_t first_node = UINT32_MAX;    // chardev whose node it waits for before it starts
-  std::uint32_t files = 0;                  // file descriptors it uses
-  std::optional<std::uint64_t> number;      // thread: what its first local starts with
+  Operand first_open;                       // what it waits for before it starts: that this can be opened
+  std::vector<DescriptorSpec> files;        // file descriptors it uses
+  std::uint32_t mappings = 0, epolls = 0;
+  bool polls = false;
+  std::uint32_t parent = UINT32_MAX;    // the task that forks it: it starts with that one's descriptors and mappings
+  std::optional<std::uint64_t> number;  // thread: what its first local starts with
   sim::Duration start_spread = 0;
 };
+// Descriptors that all tasks share are numbered from here.
+inline constexpr std::uint32_t first_shared_descriptor = 0x10000;
 
 // What the final state of threads and shared memory is asked. Threads by number among Program::tasks.
 struct FinalTerm {
@@ -219,32 +233,88 @@ struct FinalState {
   std::vector<FinalCondition> forbid, require;
 };
 
-enum class RemovalStage : std::uint8_t { unbind, rmmod, insmod };
-[[nodiscard]] std::string_view name(RemovalStage stage);
+// What the administrator, or somebody at the slot, does.
+struct RemovalStage {
+  enum class Kind : std::uint8_t { unbind, rmmod, insmod, bind, unplug, pci_remove, usb_disconnect, sysfs_write } kind = Kind::unbind;
+  std::string attribute;  // sysfs_write: the one that is written
+
+  // Whether the driver is bound anew by it.
+  [[nodiscard]] bool binds() const { return kind == Kind::insmod || kind == Kind::bind; }
+  friend bool operator==(const RemovalStage&, const RemovalStage&) = default;
+};
+// Those that stand for themselves, in the order of their kinds.
+inline constexpr std::array<std::string_view, 7> removal_words{"unbind", "rmmod",      "insmod",        "bind",
+                                                               "unplug", "pci_remove", "usb_disconnect"};
+[[nodiscard]] std::string name(const RemovalStage& stage);
 
 // Who pins what: `fops.owner` as written.
 enum class FopsOwner : std::uint8_t { null, module, policy };
+
+// A struct file_operations of the driver.
+enum class FileOp : std::uint8_t { open, release, flush, read, write, ioctl, poll, mmap, count };
+inline constexpr std::size_t file_ops = static_cast<std::size_t>(FileOp::count);
+// As scenario files call them, in that order.
+inline constexpr std::array<std::string_view, file_ops> file_op_names{"open",  "release",        "flush", "read",
+                                                                      "write", "unlocked_ioctl", "poll",  "mmap"};
+struct FopsSpec {
+  std::string name;  // empty: the one that is the module's `fops`
+  FopsOwner owner = FopsOwner::policy;
+  std::array<std::uint32_t, file_ops> functions = none();
+
+  [[nodiscard]] std::uint32_t of(FileOp op) const { return functions[static_cast<std::size_t>(op)]; }
+
+ private:
+  static constexpr std::array<std::uint32_t, file_ops> none() {
+    std::array<std::uint32_t, file_ops> a{};
+    a.fill(UINT32_MAX);
+    return a;
+  }
+};
+// A struct vm_operations_struct.
+struct VmOpsSpec {
+  std::string name;
+  std::uint32_t open = UINT32_MAX, close = UINT32_MAX, fault = UINT32_MAX;
+};
+
+// What of the hardware's side of the bus somebody looks at; the rest takes no steps.
+struct HardwareSpec {
+  bool presence = false;  // it can be gone, or without power
+  bool pci = false;       // pci_*()
+  struct Register {
+    std::uint32_t mapping;
+    std::string name;
+    std::uint64_t initial;
+    Operand doorbell;  // the DMA engine that a write to it starts or stops; none
+  };
+  std::vector<Register> registers;  // with contents
+};
 
 struct Program {
   std::string scenario, module;
   model::KernelConfig kernel;
   FopsOwner owner = FopsOwner::policy;
   std::uint32_t probe = UINT32_MAX, remove = UINT32_MAX, exit = UINT32_MAX, post_unbind = UINT32_MAX;
-  std::uint32_t open = UINT32_MAX, ioctl = UINT32_MAX, release = UINT32_MAX;
+  std::vector<FopsSpec> fops{1};  // the first is the module's own
+  std::vector<VmOpsSpec> vm_ops;
+  std::uint32_t replacement_fops = UINT32_MAX;  // what replace_fops puts into files
+  std::vector<std::uint32_t> dev_groups;        // attributes of the driver itself, which the driver core makes and takes away
   std::vector<Function> functions;
   std::vector<SiteSpec> sites;
   std::vector<std::vector<EntitySpec>> entities;  // by EntityKind
   std::vector<TaskSpec> tasks;
   std::vector<RemovalStage> removal;
   sim::Duration removal_from = 0, removal_spread = 0;  // under `timed`: when removal starts, after the device is bound
-  std::uint32_t bindings = 1;                          // 1 + number of insmod stages
-  std::uint32_t limits = 0;                            // instructions with at_most
-  std::optional<sim::Duration> remove_bound;           // slow-remove above it, under `timed`
-  bool has_fence = false;                              // remove() has the policy's half
-  bool watch_interrupts = false;                       // grace periods wait for handlers (rcu_watch_interrupts)
-  bool keventd = false;                                // one thread takes what is on the system's queue, in order
-  std::vector<std::string> switches;                   // registers that let devices interrupt: "bar0.IMR"
-  std::uint32_t shared = UINT32_MAX;                   // the allocation whose fields are the shared words
+  std::uint32_t bindings = 1;                          // 1 + number of stages that bind
+  std::vector<DescriptorSpec> shared_descriptors;
+  bool attribute_descriptors = false;  // somebody opens an attribute, or is to be told of a change of one
+  HardwareSpec hardware;
+  std::uint32_t limits = 0;                   // instructions with at_most
+  std::optional<sim::Duration> remove_bound;  // slow-remove above it, under `timed`
+  bool has_fence = false;                     // remove() has the policy's half
+  bool watch_interrupts = false;              // grace periods wait for handlers (rcu_watch_interrupts)
+  bool keventd = false;                       // one thread takes what is on the system's queue, in order
+  std::vector<std::string> switches;          // registers that let devices interrupt: "bar0.IMR"
+  std::uint32_t shared = UINT32_MAX;          // the allocation whose fields are the shared words
   FinalState final_state;
   // A policy that is written in steps: the functions of its hooks, and the memory that stands for what it keeps (PolicyState). UINT32_MAX:
   // it has no such thing.

@@ -119,7 +119,7 @@ std::unique_ptr<Scenario> parse_scenario(std::string text, std::string name, con
 
 std::string removal_name(const std::vector<RemovalStage>& stages) {
   std::string out;
-  for (const RemovalStage s : stages) out += (out.empty() ? "" : "+") + std::string(name(s));
+  for (const RemovalStage& s : stages) out += (out.empty() ? "" : "+") + name(s);
   return out;
 }
 

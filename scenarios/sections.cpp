@@ -61,13 +61,43 @@ void collect_forms(Node n, std::vector<std::string>& forms, const std::vector<st
 bool scalar(Node n) { return n.is(Node::Kind::string) || n.is(Node::Kind::integer) || n.is(Node::Kind::boolean) || n.is(Node::Kind::null); }
 
 std::optional<RemovalStage> stage(Node n, Diagnostics& out) {
-  const std::vector<std::string> names{"unbind", "rmmod", "insmod"};
+  const std::vector<std::string> names(removal_words.begin(), removal_words.end());
+  if (n.is(Node::Kind::object)) {
+    if (!check_keys(n, {"sysfs_write"}, {"sysfs_write"}, "a stage of removal", out)) return {};
+    const Node attribute = n.find("sysfs_write");
+    if (attribute.is(Node::Kind::string)) return RemovalStage{RemovalStage::Kind::sysfs_write, std::string(attribute.string())};
+    attribute.error(out, fmt::format("found {}", Node::kind_name(attribute.kind())), "the name of an attribute");
+    return {};
+  }
   const auto found = n.is(Node::Kind::string) ? std::ranges::find(names, n.string()) : names.end();
-  if (found != names.end()) return static_cast<RemovalStage>(found - names.begin());
+  if (found != names.end()) return RemovalStage{static_cast<RemovalStage::Kind>(found - names.begin()), {}};
   n.error(out,
           n.is(Node::Kind::string) ? fmt::format("no way of removal '{}'", n.string()) : fmt::format("found {}", Node::kind_name(n.kind())),
-          "unbind, rmmod or insmod", n.is(Node::Kind::string) ? nearest_word(n.string(), names) : "");
+          fmt::format("{}, or {{\"sysfs_write\": ATTRIBUTE}}", fmt::join(names, ", ")),
+          n.is(Node::Kind::string) ? nearest_word(n.string(), names) : "");
   return {};
+}
+
+// What may follow what: a module is loaded where there is none, and a driver bound to a device that is there and has none.
+void check_order(const std::vector<RemovalStage>& way, Node n, Diagnostics& out) {
+  using enum RemovalStage::Kind;
+  bool loaded = true, bound = true, there = true;
+  for (const RemovalStage& s : way) {
+    if (s.kind == insmod && loaded) n.error(out, "insmod of a module that is still loaded", "rmmod before insmod");
+    if (s.kind == bind && (bound || !loaded || !there))
+      n.error(out,
+              bound   ? "bind of a device that is still bound"
+              : there ? "bind without the module"
+                      : "bind of a device that is gone",
+              "unbind before bind");
+    if ((s.kind == unplug || s.kind == pci_remove || s.kind == usb_disconnect) && !there)
+      n.error(out, "the device is gone already", "one way in which it goes");
+    if (s.kind == insmod && !there) n.error(out, "insmod for a device that is gone", "insmod before it goes");
+    if (s.kind == rmmod) loaded = false;
+    if (s.kind == insmod) loaded = true;
+    if (s.kind == unplug || s.kind == pci_remove || s.kind == usb_disconnect) there = false;
+    bound = s.binds();
+  }
 }
 
 // Each entry of "removal" is one way: a word, or words done one after another.
@@ -81,9 +111,7 @@ std::vector<std::vector<RemovalStage>> removal_ways(Node removal, Diagnostics& o
     } else if (const auto s = stage(n, out)) {
       way.push_back(*s);
     }
-    for (std::size_t i = 0; i < way.size(); ++i)
-      if (way[i] == RemovalStage::insmod && (i == 0 || way[i - 1] != RemovalStage::rmmod))
-        n.error(out, "insmod of a module that is still loaded", "rmmod before insmod");
+    check_order(way, n, out);
     ways.push_back(std::move(way));
   };
   if (removal.is(Node::Kind::array)) {
@@ -118,6 +146,21 @@ void check_final(Node final, Diagnostics& out) {
     for (std::size_t i = 0; list.is(Node::Kind::array) && i < list.size(); ++i)
       if (list.at(i).is(Node::Kind::object)) check_keys(list.at(i), {"that", "form"}, {"that"}, "a condition", out);
   }
+}
+
+void check_module(Node m, Diagnostics& out) {
+  if (!check_keys(m, {"probe", "remove", "exit", "post_unbind", "static", "fops", "file_operations", "vm_operations", "dev_groups"}, {},
+                  "a module", out))
+    return;
+  const auto operations = [&](Node n, std::string_view what) {
+    check_keys(n, {"owner", "open", "release", "flush", "read", "write", "unlocked_ioctl", "poll", "mmap"}, {}, what, out);
+  };
+  if (const Node fops = m.find("fops")) operations(fops, "fops");
+  for (const char* key : {"file_operations", "vm_operations", "dev_groups"}) want(m, key, Node::Kind::object, out);
+  const Node files = m.find("file_operations"), vm = m.find("vm_operations");
+  for (std::size_t i = 0; files.is(Node::Kind::object) && i < files.size(); ++i) operations(files.at(i), "a table of file operations");
+  for (std::size_t i = 0; vm.is(Node::Kind::object) && i < vm.size(); ++i)
+    check_keys(vm.at(i), {"open", "close", "fault"}, {}, "a table of operations of mappings", out);
 }
 
 }  // namespace
@@ -166,15 +209,13 @@ void check_structure(Node root, Diagnostics& out) {
   if (const Node k = root.find("kernel"); k.is(Node::Kind::object))
     check_keys(k,
                {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period", "irq_is_rcu_reader",
-                "DEBUG_SHIRQ", "keventd", "private_data_first"},
+                "DEBUG_SHIRQ", "keventd", "private_data_first", "lazy_vunmap_flush", "iommu"},
                {}, "the kernel configuration", out);
   if (const Node m = root.find("modules"); m.is(Node::Kind::object)) {
     if (m.size() != 1)
       m.error(out, fmt::format("found {} modules", m.size()), "one module: the driver under test (the core's module is the policy's)");
     for (std::size_t i = 0; i < m.size(); ++i) {
-      check_keys(m.at(i), {"probe", "remove", "exit", "post_unbind", "static", "fops"}, {}, "a module", out);
-      if (const Node fops = m.at(i).is(Node::Kind::object) ? m.at(i).find("fops") : Node{})
-        check_keys(fops, {"owner", "open", "unlocked_ioctl", "release"}, {}, "fops", out);
+      check_module(m.at(i), out);
     }
   }
   check_final(root.find("final"), out);
@@ -184,15 +225,17 @@ void check_structure(Node root, Diagnostics& out) {
         f.at(i).error(out, fmt::format("function '{}' is {}", f.key(i), Node::kind_name(f.at(i).kind())), "an array of steps");
   }
   if (const Node r = root.find("run"); r.is(Node::Kind::object)) {
-    check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "fail_probe", "tasks", "threads"}, {}, "run", out);
+    check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "fail_probe", "shared_descriptors", "tasks", "threads"}, {}, "run",
+               out);
     for (const char* key : {"removal", "tasks"})
       if (root.find("modules") && !r.find(key)) r.error(out, fmt::format("run needs the key '{}'", key));
+    want(r, "shared_descriptors", Node::Kind::array, out);
     check_threads(r.find("threads"), out);
     const Node tasks = r.find("tasks");
     if (tasks && !tasks.is(Node::Kind::object))
       tasks.error(out, fmt::format("found {}", Node::kind_name(tasks.kind())), "an object: task names and what they do");
     for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) {
-      check_keys(tasks.at(i), {"count", "do", "raise", "times", "within", "cpu", "enabled_by"}, {}, "a task", out);
+      check_keys(tasks.at(i), {"count", "do", "forked_by", "raise", "times", "within", "cpu", "enabled_by"}, {}, "a task", out);
       for (const std::string_view taken : {"probe", "remove"})
         if (tasks.key(i) == taken)
           tasks.key_node(i).error(out, fmt::format("the name '{}' is the model's own", taken), "another name for this task");

@@ -49,6 +49,8 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
   frame.function = &f;
   frame.result = caller.result;
   frame.ended = caller.ended == nullptr ? &ended : caller.ended;
+  frame.poll = caller.poll;
+  frame.vma = caller.vma;
   for (const auto& [local, value] : caller.arguments) frame.locals[local] = value;
   run(frame, 0, end_of_function);
   if (*frame.ended) return frame.result;
@@ -76,23 +78,20 @@ void World::run(Frame& frame, std::uint32_t from, std::uint32_t to) {
   }
 }
 
-int World::enter(model::Context& context, const Callback& c, model::File* file, int result) {
+int World::enter(model::Context& context, const Callback& c, Caller what) {
   const std::size_t number = calls_.size();
   calls_.push_back({c.function, from_here()});
-  const int answer = call(context, c.function,
-                          {.binding = c.binding, .file = file, .self = c.self, .runs_for = c.binding->binding.life, .result = result});
+  what.binding = c.binding;
+  what.self = c.self;
+  what.runs_for = c.binding->binding.life;
+  const int answer = call(context, c.function, what);
   if (!context.aborting()) calls_[number].when.last = here();
   return answer;
 }
 
-int World::file_operation(model::Context& context, model::File& file, void* argument) {
-  const auto& c = *static_cast<Callback*>(argument);
-  return c.binding->world->enter(context, c, &file);
-}
-
 int World::result_entry(model::Context& context, void* argument) {
   const auto& c = *static_cast<Callback*>(argument);
-  return c.binding->world->enter(context, c, nullptr);
+  return c.binding->world->enter(context, c);
 }
 
 unsigned World::amount_entry(model::Context& context, void* argument, unsigned budget) {
@@ -102,12 +101,12 @@ unsigned World::amount_entry(model::Context& context, void* argument, unsigned b
 
 bool World::restart_entry(model::Context& context, void* argument) {
   const auto& c = *static_cast<Callback*>(argument);
-  return c.binding->world->enter(context, c, nullptr) == 1;  // HRTIMER_RESTART
+  return c.binding->world->enter(context, c) == 1;  // HRTIMER_RESTART
 }
 
 void World::callback_entry(model::Context& context, void* argument) {
   const auto& c = *static_cast<Callback*>(argument);
-  c.binding->world->enter(context, c, nullptr);
+  c.binding->world->enter(context, c);
 }
 
 void World::user_entry(void* argument) {
@@ -115,7 +114,11 @@ void World::user_entry(void* argument) {
   World& w = *t.world;
   model::Context context(w.kernel_, model::ContextKind::process);
   w.on_cpu(context, static_cast<std::uint32_t>(t.spec - w.program_->tasks.data()));
-  if (t.spec->first_node != UINT32_MAX) model::await_device_node(context, w.chardevs_[t.spec->first_node]);
+  if (t.forked) {
+    await_fork(context, t);
+  } else {
+    await_openable(context, w, t.spec->first_open);
+  }
   if (context.aborting()) return;
   w.call(context, t.spec->function, {.binding = w.bindings_[0].get(), .task = &t});
   context.finish();
@@ -165,7 +168,7 @@ void World::hardware_entry(void* argument) {
       model::Context context(w.kernel_, model::ContextKind::process);
       context.sleep(gap, w.engine_.draw(sim::Stream::phase, t.spec->start_spread));
     }
-    if (!model::raise_irq(w.kernel_, w.irq_line(t.spec->irq), nullptr, t.spec->enabled_by)) return;
+    if (!model::raise_irq(w.kernel_, w.irq_line(t.spec->irq), w.hardware_.device(), t.spec->enabled_by)) return;
   }
 }
 
@@ -203,76 +206,6 @@ void World::probe_entry(void* argument) {
   }
   w.on_cpu(context, TaskSpec::cpu_probe);
   w.probe(context, *w.bindings_[0]);
-  context.finish();
-}
-
-void World::remove_driver(model::Context& context, BindingInstance& b) {
-  model::release_driver(context, b.binding, [&](model::Context& c) {
-    removals_.push_back(from_here());
-    if (program_->remove != UINT32_MAX) call(c, program_->remove, {.binding = &b});
-  });
-  if (!context.aborting() && !removals_.empty()) removals_.back().last = std::min(removals_.back().last, here());
-}
-
-void World::remover_entry(void* argument) {
-  static const model::Operation wait_op{.name = "administrator: time passes", .pause = true};
-  static const model::StaticName rmmod_function{"delete_module"}, exit_function{"driver_unregister"}, insmod_function{"init_module"};
-  static const model::KernelSite stop_site{"delete_module", "try to stop"}, barrier_site{"module exit", "rcu_barrier"},
-      free_site{"delete_module", "free_module"}, load_site{"init_module", "load_module"};
-  auto& w = *static_cast<World*>(argument);
-  model::Kernel& k = w.kernel_;
-  model::Context context(k, model::ContextKind::process);
-  w.on_cpu(context, TaskSpec::cpu_remove);
-  model::await_bound(context, w.device_);
-  if (context.aborting()) return;
-  const sim::Duration spread = w.program_->removal_spread;
-  context.sleep(wait_op, w.program_->removal_from + (spread == 0 ? 0 : w.engine_.draw(sim::Stream::phase, spread)));
-  std::uint32_t current = 0;
-  k.removal.unplug = w.engine_.local_time();
-  for (const RemovalStage stage : w.program_->removal) {
-    if (context.aborting()) return;
-    BindingInstance& b = *w.bindings_[current];
-    switch (stage) {
-      case RemovalStage::unbind: w.remove_driver(context, b); break;
-      case RemovalStage::rmmod: {
-        const model::Context::KernelFunction function(context, rmmod_function);
-        k.removal.rmmod = w.engine_.local_time();
-        k.removal_phase = model::RemovalPhase::module_exit;
-        context.at(stop_site);
-        const model::DeleteResult r = model::delete_module(context, *b.module, w.rcu_, [&] {
-          {
-            const model::Context::KernelFunction unregister(context, exit_function);
-            w.remove_driver(context, b);
-          }
-          if (context.aborting()) return;
-          k.removal_phase = model::RemovalPhase::module_exit;
-          if (w.program_->exit != UINT32_MAX) w.call(context, w.program_->exit, {.binding = &b});
-          context.at(barrier_site);
-          b.policy->exit_barrier().at_exit(context, w.rcu_);
-          k.removal_phase = model::RemovalPhase::module_free;
-          context.at(free_site);
-        });
-        if (context.aborting()) return;
-        k.removal_phase = model::RemovalPhase::none;
-        if (r == model::DeleteResult::gone) {
-          k.removal.module_gone = w.engine_.local_time();
-          w.unloads_.push_back({w.engine_.current(), w.here() - 1, w.here()});
-        } else {
-          k.removal.rmmod_refused = true;
-          return;  // nothing to load over a module that stays
-        }
-        break;
-      }
-      case RemovalStage::insmod: {
-        const model::Context::KernelFunction function(context, insmod_function);
-        BindingInstance& next = *w.bindings_[++current];
-        context.at(load_site);
-        model::load_module(context, *next.module);
-        if (!context.aborting()) w.probe(context, next);
-        break;
-      }
-    }
-  }
   context.finish();
 }
 
@@ -351,14 +284,14 @@ void World::report_null(model::Context& context, const Operand& o) {
   });
 }
 
-void World::file_opened(TaskState& task, std::uint32_t file) {
+void World::file_opened(Origin& origin) {
   files_open_.push_back(from_here());
-  task.open_since[file] = static_cast<std::uint32_t>(files_open_.size());
+  origin.since = static_cast<std::uint32_t>(files_open_.size());
 }
 
-void World::file_closed(TaskState& task, std::uint32_t file) {
-  if (task.open_since[file] != 0) files_open_[task.open_since[file] - 1].last = here();
-  task.open_since[file] = 0;
+void World::file_closed(Origin& origin) {
+  if (origin.since != 0) files_open_[origin.since - 1].last = here();
+  origin.since = 0;
 }
 
 void World::count_coverage(const sim::Trace& trace) {

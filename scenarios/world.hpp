@@ -12,13 +12,18 @@
 #include <utility>
 #include <vector>
 
+#include "unplug/model/kernel/cdev.hpp"
 #include "unplug/model/kernel/chardev.hpp"
+#include "unplug/model/kernel/drm_drv.hpp"
 #include "unplug/model/kernel/kfree_rcu.hpp"
 #include "unplug/model/kernel/srcu_callback.hpp"
+#include "unplug/model/kernel/sysfs_file.hpp"
 #include "unplug/model/kernel/workqueue_struct.hpp"
 #include "unplug/model/policy.hpp"
+#include "unplug/scenarios/hardware.hpp"
 #include "unplug/scenarios/program.hpp"
 #include "unplug/scenarios/things.hpp"
+#include "unplug/scenarios/user.hpp"
 #include "unplug/sim/engine.hpp"
 
 namespace unplug::scenarios {
@@ -26,6 +31,11 @@ namespace unplug::scenarios {
 // No task of a scenario needs so many steps. Who takes more goes round somewhere; and where somebody polls, an exhaustive search visits an
 // execution for each number of times. What replays an execution has to have the same bound.
 inline constexpr sim::EngineLimits engine_limits{.steps_per_task = 20'000};
+
+// A struct vm_operations_struct of a binding; what is null, it doesn't have.
+struct VmOperations {
+  Callback *open = nullptr, *close = nullptr, *fault = nullptr;
+};
 
 // One binding of the driver: every declared thing, once.
 struct BindingInstance {
@@ -41,7 +51,12 @@ struct BindingInstance {
   std::deque<Callback> callbacks;          // of things, and of calls that name a function
   Handle policy_state = 0;                 // what a policy in steps keeps for the binding,
   std::vector<Handle> resource_states;     // and for each resource
-  std::uint32_t first_allocation = 0;      // handles of declared allocations are consecutive
+  std::deque<model::FileOperations> fops;  // by number in Program::fops
+  std::deque<VmOperations> vm_ops;
+  std::deque<model::SysfsFile> attribute_files;  // by attribute
+  model::PciDevice pci;                          // the device's, with the BARs of this binding
+  std::uint32_t removal = UINT32_MAX;            // number of its interval in World::removals()
+  std::uint32_t first_allocation = 0;            // handles of declared allocations are consecutive
 };
 
 // Memory that was allocated in the course of an execution, and the things that are embedded in it.
@@ -57,7 +72,7 @@ struct Instance {
 // One call of a function: locals, open `use` scopes, where it belongs.
 class Frame {
  public:
-  static constexpr std::size_t max_locals = 32, max_scopes = 8;
+  static constexpr std::size_t max_scopes = 8;
 
   Frame(World& w, model::Context& c, BindingInstance* b, model::File* f, Handle s) : world(w), context(c), binding(b), file(f), self(s) {}
 
@@ -74,7 +89,9 @@ class Frame {
   std::array<Scope, max_scopes> scopes{};
   std::uint32_t scope_count = 0;
   int result = 0;
-  struct TaskState* task = nullptr;  // of tasks outside the driver
+  TaskState* task = nullptr;         // of tasks outside the driver
+  model::PollTable* poll = nullptr;  // in ->poll
+  model::Vma* vma = nullptr;         // in ->mmap and the operations of a mapping
   const Function* function = nullptr;
   bool* ended = nullptr;  // the task has ended in here (kthread_exit): who called it has to return at once, without a step
 
@@ -94,19 +111,6 @@ class Frame {
 struct Interval {
   sim::TaskId task;
   std::uint32_t first = 0, last = UINT32_MAX;
-};
-
-// A task outside the driver: user space or hardware.
-struct TaskState {
-  World* world = nullptr;
-  const TaskSpec* spec = nullptr;
-  sim::TaskId id;
-  std::deque<model::File> files;
-  bool ended = false;                                     // a thread that has run its course
-  std::array<std::uint64_t, Frame::max_locals> locals{};  // which it ended with
-  std::vector<std::uint32_t> open_since;                  // by file: number of its interval in World::files_open(), plus one; 0: not open
-  model::IrqHere here;                                    // of hardware whose interrupts come on the CPU of another task
-  model::CpuInterrupts interrupts;                        // what comes on its own
 };
 
 class World final : public sim::Program {
@@ -129,17 +133,27 @@ class World final : public sim::Program {
   // The claim that another driver may make on region `i`.
   [[nodiscard]] model::Mapping& other_claim(std::uint32_t i) { return other_claims_[i]; }
   [[nodiscard]] BindingInstance& binding(std::uint32_t i) { return *bindings_[i]; }
+  [[nodiscard]] Hardware& hardware() { return hardware_; }
+  [[nodiscard]] SharedFile& shared_file(std::uint32_t i) { return shared_files_[i]; }
+  [[nodiscard]] TaskState& task(std::uint32_t i) { return tasks_[i]; }
+  [[nodiscard]] model::Srcu& drm_unplug_srcu() { return drm_unplug_srcu_; }
+  // The number, and the node, of a cdev; its address space, and that of a simple device. Null: no driver here maps anything.
+  [[nodiscard]] model::DeviceNumber& device_number(std::uint32_t i) { return device_numbers_[i]; }
+  [[nodiscard]] model::DeviceNode& device_node(std::uint32_t i) { return device_nodes_[i]; }
+  [[nodiscard]] model::AddressSpace* address_space(EntityKind kind, std::uint32_t i);
   // --- For verbs.
   // Where a function is called from, and for whom.
   struct Caller {
     BindingInstance* binding = nullptr;
     model::File* file = nullptr;
     TaskState* task = nullptr;
+    model::PollTable* poll = nullptr;
+    model::Vma* vma = nullptr;
     Handle self = 0;
     sim::LifetimeId runs_for{};  // the binding whose end makes this code run too late; none for probe, remove and exit, which are ordered
                                  // with it by the driver core
     std::span<const std::pair<std::uint32_t, std::uint64_t>> arguments{};  // (local, value)
-    std::array<std::uint64_t, Frame::max_locals>* locals = nullptr;        // receives what they are at the end
+    std::array<std::uint64_t, max_locals>* locals = nullptr;               // receives what they are at the end
     int result = 0;                                                        // of a function that doesn't say
     bool* ended = nullptr;                                                 // Frame::ended of who calls it, if it is driver code that does
   };
@@ -147,8 +161,11 @@ class World final : public sim::Program {
   int call(model::Context& context, std::uint32_t number, const Caller& caller);
   // Executes instructions of the frame's function from `from` on until it comes to `to`, or leaves the function.
   void run(Frame& frame, std::uint32_t from, std::uint32_t to);
-  // Calls driver code as the kernel does.
-  int enter(model::Context& context, const Callback& callback, model::File* file, int result = 0);
+  // Calls driver code as the kernel does. Of `what`, the file and the like; the rest is the callback's.
+  int enter(model::Context& context, const Callback& callback, Caller what);
+  int enter(model::Context& context, const Callback& callback) { return enter(context, callback, {}); }
+  // Runs the unbind of `b`, as whoever unbinds it does. false: it was not bound.
+  bool release_driver(model::Context& context, BindingInstance& b);
   // Whether all threads have run their course, and a condition on what they have left.
   [[nodiscard]] bool threads_ended() const;
   [[nodiscard]] bool holds(const FinalCondition& condition) const;
@@ -172,6 +189,19 @@ class World final : public sim::Program {
   static unsigned amount_entry(model::Context& context, void* argument, unsigned budget);  // of a poll function
   static bool restart_entry(model::Context& context, void* argument);  // of an hrtimer: its function's result is HRTIMER_RESTART or not
   static int file_operation(model::Context& context, model::File& file, void* argument);
+  static std::uint32_t poll_operation(model::Context& context, model::File& file, model::PollTable& table, void* argument);
+  static int mmap_operation(model::Context& context, model::File& file, model::Vma& vma, void* argument);
+  // The same with VmOperations as argument.
+  static model::VmFault vm_fault(model::Context& context, model::Vma& vma, void* argument);
+  static void vm_opened(model::Context& context, model::Vma& vma, void* argument);
+  static void vm_closed(model::Context& context, model::Vma& vma, void* argument);
+  // Makes the operations that `spec` says those of a file of binding `b`. `policy`: whose guard is around them; may be null.
+  static void fill(model::FileOperations& ops, BindingInstance& b, const FopsSpec& spec, model::Policy* policy);
+  // The argument of the file operation that the running task is in.
+  [[nodiscard]] std::uint64_t& operation_argument();
+  // The same file as a pointer of the driver, and back; null if it is none to a file that can be meant so (Program::replacement_fops).
+  Handle file_handle(const model::File& file);
+  [[nodiscard]] model::File* known_file(Handle handle);
   // A name in binding `b`.
   sim::NameId unique(const BindingInstance& b, const std::string& name);
   // The claim of whichever binding or driver has region `i`; what makes mappings.
@@ -193,6 +223,8 @@ class World final : public sim::Program {
   // --- For reports: which sites were taken, over all executions of this world.
   [[nodiscard]] const std::vector<bool>& sites_seen() const { return sites_seen_; }
   void count_coverage(const sim::Trace& trace);
+  // For verbs whose steps all have places in the kernel: a step of the file was reached.
+  void reached(const Instruction& i) { sites_seen_[i.site] = true; }
   // --- What the last execution went through, for whoever asks what met what.
   struct Call {
     std::uint32_t function;
@@ -206,8 +238,10 @@ class World final : public sim::Program {
   // The step with which the module went, each time.
   [[nodiscard]] const std::vector<Interval>& unloads() const { return unloads_; }
   // For verbs: a file descriptor of a task outside the driver has been opened, or closed.
-  void file_opened(TaskState& task, std::uint32_t file);
-  void file_closed(TaskState& task, std::uint32_t file);
+  void file_opened(Origin& origin);
+  void file_closed(Origin& origin);
+  // A file that is about to be opened.
+  void init_file(model::File& file, bool counted, bool epoll);
 
  private:
   friend class Frame;
@@ -215,7 +249,12 @@ class World final : public sim::Program {
   [[nodiscard]] std::uint32_t here() const { return static_cast<std::uint32_t>(engine_.trace().events.size()); }
   [[nodiscard]] Interval from_here() const { return {engine_.current(), here(), UINT32_MAX}; }
   void setup_binding(BindingInstance& b);
+  void setup_modules();
+  void setup_devices();
+  void setup_hardware();
+  void setup_doorbells();
   void setup_files(BindingInstance& b);
+  void setup_attribute_files(BindingInstance& b);
   void setup_tasks();
   void setup_lines();
   // What comes on the CPU of a task, by TaskSpec::cpu.
@@ -230,9 +269,14 @@ class World final : public sim::Program {
   static void thread_entry(void* argument);
   static void hardware_entry(void* argument);
   static void probe_entry(void* argument);
-  static void remover_entry(void* argument);
-  void remove_driver(model::Context& context, BindingInstance& b);
   void probe(model::Context& context, BindingInstance& b);
+  // What the administrator does: removal.cpp.
+  static void remover_entry(void* argument);
+  bool remove(model::Context& context, const RemovalStage& stage, std::uint32_t& current);
+  bool unload(model::Context& context, BindingInstance& b);
+  void load(model::Context& context, BindingInstance& b);
+  void removal_over(model::Context& context, const BindingInstance& b);
+  void write_attribute(model::Context& context, BindingInstance& b, const std::string& attribute);
 
   std::shared_ptr<const scenarios::Program> program_;
   sim::Engine& engine_;
@@ -264,6 +308,17 @@ class World final : public sim::Program {
   model::KvfreeRcu kvfree_rcu_;                         // made for programs that use it
   Pool<model::SrcuUsage> srcu_usages_;
   Pool<model::Devres> devres_lists_;
+  Hardware hardware_;
+  std::deque<SharedFile> shared_files_;
+  std::deque<std::pair<Handle, model::File>> known_files_;
+  std::deque<model::EpollLinks> epoll_links_;  // of files, as long as somebody has them; those in use come first
+  std::size_t epoll_links_used_ = 0;
+  std::vector<std::uint64_t> operation_arguments_;  // by task
+  model::CdevMap cdev_map_;
+  std::deque<model::DeviceNumber> device_numbers_;  // by cdev
+  std::deque<model::DeviceNode> device_nodes_;      // likewise
+  std::deque<model::AddressSpace> address_spaces_;  // of simple devices, then of cdevs
+  model::Srcu drm_unplug_srcu_;
   std::vector<std::uint32_t> limits_;  // by task and number of the instruction
 };
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/kernel/dma.hpp"
 #include "unplug/scenarios/policy_steps.hpp"
 #include "unplug/scenarios/world.hpp"
 
@@ -35,7 +36,7 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
     install_hooks(*this, *b);
     bindings_.push_back(std::move(b));
   }
-  resize(modules_, program_->bindings);
+  resize(modules_, 1 + static_cast<std::size_t>(std::ranges::count(program_->removal, RemovalStage::Kind::insmod, &RemovalStage::kind)));
   resize(chardevs_, program_->of(EntityKind::chardev).size());
   const auto& irqs = program_->of(EntityKind::irq);
   resize(irq_lines_, irqs.size());
@@ -47,6 +48,11 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
   resize(regions_, program_->of(EntityKind::mapping).size());
   resize(other_claims_, regions_.size());
   resize(tasks_, program_->tasks.size());
+  resize(device_numbers_, program_->of(EntityKind::cdev).size());
+  resize(device_nodes_, device_numbers_.size());
+  resize(shared_files_, program_->shared_descriptors.size());
+  const bool maps = std::ranges::any_of(program_->fops, [](const FopsSpec& f) { return f.of(FileOp::mmap) != UINT32_MAX; });
+  resize(address_spaces_, maps ? chardevs_.size() + device_numbers_.size() : 0);
 }
 
 World::~World() = default;
@@ -72,16 +78,8 @@ void World::setup(sim::Engine&) {
   model::init_device(kernel_, device_, device_name, device_name);
   if ((program_->parts & part::drvdata) != 0) model::init_drvdata(kernel_, device_, kernel_.intern(program_->module + " drvdata"));
   if ((program_->parts & part::kfree_rcu) != 0) model::init_kvfree_rcu(kernel_, kvfree_rcu_, rcu_);
-  for (std::uint32_t i = 0; i < modules_.size(); ++i) {
-    model::init_module(kernel_, modules_[i], unique(*bindings_[i], program_->module + ".ko"), kernel_.intern(program_->module), i == 0);
-    if (program_->module_data) model::init_module_data(kernel_, modules_[i], unique(*bindings_[i], program_->module + ".ko data"), i == 0);
-  }
-
-  const auto& chardevs = program_->of(EntityKind::chardev);
-  for (std::size_t i = 0; i < chardevs.size(); ++i) {
-    const sim::NameId n = kernel_.intern(chardevs[i].name);
-    model::init_char_device(kernel_, chardevs_[i], n, n, chardevs[i].flags != 0 ? &misc_mtx_ : nullptr);
-  }
+  setup_modules();
+  setup_devices();
   setup_lines();
   const auto& mappings = program_->of(EntityKind::mapping);
   for (std::size_t i = 0; i < mappings.size(); ++i) {
@@ -101,7 +99,11 @@ void World::setup(sim::Engine&) {
   removals_.clear();
   files_open_.clear();
   unloads_.clear();
+  known_files_.clear();
+  epoll_links_used_ = 0;
+  setup_hardware();
   for (auto& b : bindings_) setup_binding(*b);
+  setup_doorbells();
   setup_tasks();
 }
 
@@ -136,8 +138,110 @@ model::CpuInterrupts& World::interrupts_of(std::uint32_t task) {
   return task == TaskSpec::cpu_remove ? own_interrupts_[1] : tasks_[task].interrupts;
 }
 
+// A module for each loading; who binds again does so from the one that is loaded.
+void World::setup_modules() {
+  bindings_[0]->module = &modules_[0];
+  std::uint32_t loaded = 0, bound = 0;
+  for (const RemovalStage& stage : program_->removal)
+    if (stage.binds()) bindings_[++bound]->module = &modules_[loaded += stage.kind == RemovalStage::Kind::insmod ? 1 : 0];
+  for (const auto& b : bindings_) {
+    if (b->number == 0 || b->module != bindings_[b->number - 1]->module) {
+      model::init_module(kernel_, *b->module, unique(*b, program_->module + ".ko"), kernel_.intern(program_->module), b->number == 0);
+      if (program_->module_data) model::init_module_data(kernel_, *b->module, unique(*b, program_->module + ".ko data"), b->number == 0);
+    }
+  }
+}
+
+void World::setup_devices() {
+  const auto& chardevs = program_->of(EntityKind::chardev);
+  for (std::size_t i = 0; i < chardevs.size(); ++i) {
+    const sim::NameId n = kernel_.intern(chardevs[i].name);
+    model::init_char_device(kernel_, chardevs_[i], n, n, chardevs[i].flags != 0 ? &misc_mtx_ : nullptr);
+  }
+  const auto& cdevs = program_->of(EntityKind::cdev);
+  if (!cdevs.empty()) model::init_cdev_map(kernel_, cdev_map_);
+  for (std::size_t i = 0; i < cdevs.size(); ++i) {
+    const sim::NameId n = kernel_.intern(cdevs[i].name);
+    static constexpr std::string_view number = "number", node = "node";
+    model::init_device_number(kernel_, cdev_map_, device_numbers_[i], engine_.names().child(n, number, 1));
+    model::init_device_node(kernel_, device_numbers_[i], device_nodes_[i], engine_.names().child(n, node, 1), n);
+  }
+  for (std::size_t i = 0; i < address_spaces_.size(); ++i) {
+    static constexpr std::string_view mapping = "i_mapping";
+    const auto& specs = i < chardevs.size() ? chardevs : cdevs;
+    const sim::NameId n = kernel_.intern(specs[i < chardevs.size() ? i : i - chardevs.size()].name);
+    model::init_address_space(kernel_, address_spaces_[i], engine_.names().child(n, mapping, 1));
+  }
+  if (!program_->of(EntityKind::drm_device).empty()) {
+    static const model::StaticName srcu{"drm_unplug_srcu"};
+    model::init_srcu(kernel_, drm_unplug_srcu_, kernel_.intern(srcu), kernel_.intern(srcu), {});
+  }
+}
+
+void World::setup_hardware() {
+  using enum RemovalStage::Kind;
+  const HardwareSpec& spec = program_->hardware;
+  const auto takes = [&](RemovalStage::Kind k) {
+    return std::ranges::find(program_->removal, k, &RemovalStage::kind) != program_->removal.end();
+  };
+  hardware_.watched = spec.presence;
+  if (!spec.presence && !takes(pci_remove) && !takes(usb_disconnect)) return;
+  const sim::NameId name = kernel_.intern(program_->module + " device");
+  static constexpr std::string_view presence = "hardware", bus = "bus", pci = "pci", port = "usb device";
+  if (spec.presence) model::init_presence(kernel_, hardware_.presence, engine_.names().child(name, presence, 1), name);
+  if (spec.pci) model::init_pci_device(kernel_, hardware_.pci, hardware_.presence, engine_.names().child(name, pci, 1), name);
+  if (!spec.registers.empty()) model::init_bus(kernel_, hardware_.presence, engine_.names().child(name, bus, 1));
+  resize(hardware_.registers, spec.registers.size());
+  for (std::size_t i = 0; i < spec.registers.size(); ++i) {
+    const HardwareSpec::Register& r = spec.registers[i];
+    model::DeviceRegister& made = hardware_.registers[i];
+    made.effect = nullptr;
+    model::init_register(made, hardware_.presence, kernel_.intern(program_->of(EntityKind::mapping)[r.mapping].name + "." + r.name),
+                         r.initial);
+  }
+  if (takes(pci_remove)) {
+    static const model::StaticName lock{"pci_rescan_remove_lock"};
+    model::init_mutex(kernel_, hardware_.rescan_remove, kernel_.intern(lock), kernel_.intern(lock), {});
+  }
+  if (takes(pci_remove) || takes(usb_disconnect)) {
+    model::init_device_core(kernel_, device_, name, {}, true);
+    device_.release = [](model::Context&) {};  // of the bus's, which is not looked at
+  }
+  if (takes(usb_disconnect)) {
+    const sim::NameId n = engine_.names().child(name, port, 1);
+    model::init_device(kernel_, hardware_.hub_port, n, name);
+    model::init_device_core(kernel_, hardware_.hub_port, n, {}, true);
+    hardware_.hub_port.release = [](model::Context&) {};
+    model::set_parent(device_, hardware_.hub_port, true);
+  }
+}
+
+// Engines are known when the first binding is laid out.
+void World::setup_doorbells() {
+  for (std::size_t i = 0; i < program_->hardware.registers.size(); ++i) {
+    const Operand& engine = program_->hardware.registers[i].doorbell;
+    if (engine.kind == Operand::Kind::none) continue;
+    hardware_.registers[i].effect = model::dma_doorbell;
+    hardware_.registers[i].argument = &bindings_[0]->things.get<EntityKind::dma_engine>(engine.index);
+  }
+}
+
+// What user space can do with files of binding `b`, as far as the program asks for more than a simple device.
+void World::setup_files(BindingInstance& b) {
+  resize(b.file_callbacks, program_->functions.size());
+  for (std::uint32_t i = 0; i < b.file_callbacks.size(); ++i) b.file_callbacks[i] = {&b, i};
+  resize(b.fops, program_->fops.size());
+  for (std::size_t i = 0; i < b.fops.size(); ++i) fill(b.fops[i], b, program_->fops[i], b.policy.get());
+  resize(b.vm_ops, program_->vm_ops.size());
+  const auto callback = [&](std::uint32_t function) { return function == UINT32_MAX ? nullptr : &b.file_callbacks[function]; };
+  for (std::size_t i = 0; i < b.vm_ops.size(); ++i) {
+    const VmOpsSpec& v = program_->vm_ops[i];
+    b.vm_ops[i] = {callback(v.open), callback(v.close), callback(v.fault)};
+  }
+}
+
 void World::setup_binding(BindingInstance& b) {
-  b.module = &modules_[b.number];
+  b.removal = UINT32_MAX;
   model::init_binding(kernel_, b.binding, device_, *b.module, unique(b, program_->module), kernel_.intern(program_->module), b.number + 1);
   const auto& allocations = program_->of(EntityKind::allocation);
   b.first_allocation = static_cast<std::uint32_t>(b.number * allocations.size());
@@ -160,8 +264,13 @@ void World::setup_binding(BindingInstance& b) {
   b.sources = {};
   b.callbacks.clear();
   b.resources.resize(program_->of(EntityKind::mapping).size());
-  resize(b.file_callbacks, program_->functions.size());
-  for (std::uint32_t i = 0; i < b.file_callbacks.size(); ++i) b.file_callbacks[i] = {&b, i};
+  b.binding.remove = [this, &b](model::Context& c) {
+    b.removal = static_cast<std::uint32_t>(removals_.size());
+    removals_.push_back(from_here());
+    if (program_->remove != UINT32_MAX) call(c, program_->remove, {.binding = &b});
+  };
+  b.pci = hardware_.pci;
+  setup_files(b);
   for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {
     const auto kind = static_cast<EntityKind>(k);
     const auto& specs = program_->of(kind);
@@ -177,6 +286,8 @@ void World::setup_binding(BindingInstance& b) {
     }
   }
   set_up_policy_state(*this, b);
+  for (const std::uint32_t a : program_->dev_groups) b.binding.dev_groups.push_back(&b.things.get<EntityKind::attribute>(a));
+  setup_attribute_files(b);
   b.policy->init(kernel_, rcu_, unique(b, "policy"), b.resources);
   if (program_->post_unbind != UINT32_MAX)
     b.binding.post_unbind = [&b](model::Context& c) { b.world->call(c, b.world->program_->post_unbind, {.binding = &b}); };
@@ -200,6 +311,16 @@ void World::setup_shared(std::uint32_t number) {
     kernel_.declare_object(object, name);
     a.fields.emplace_back(name, object);
   }
+}
+
+// Descriptors of attributes, if somebody opens one.
+void World::setup_attribute_files(BindingInstance& b) {
+  if (!program_->attribute_descriptors) return;
+  const auto& specs = program_->of(EntityKind::attribute);
+  resize(b.attribute_files, specs.size());
+  for (std::size_t i = 0; i < specs.size(); ++i)
+    model::init_sysfs_file(kernel_, b.attribute_files[i], b.things.get<EntityKind::attribute>(i), unique(b, specs[i].name + " file"),
+                           kernel_.intern(specs[i].name));
 }
 
 void World::lay_out(Instance& made, sim::NameId name) {
@@ -241,23 +362,21 @@ void World::lay_out(Instance& made, sim::NameId name) {
 
 void World::setup_tasks() {
   static const model::StaticName probe_name{"probe"}, remove_name{"remove"};
-  for (std::size_t i = 0; i < program_->tasks.size(); ++i) {
-    TaskState& t = tasks_[i];
-    t.world = this;
-    t.spec = &program_->tasks[i];
-    resize(t.files, t.spec->files);
-    for (model::File& f : t.files) f.open = false;
-    t.open_since.assign(t.spec->files, 0);
-    t.ended = false;
-    t.interrupts.sources.clear();
+  for (std::size_t i = 0; i < program_->tasks.size(); ++i) init_task(kernel_, tasks_[i], *this, program_->tasks[i]);
+  for (std::uint32_t i = 0; i < shared_files_.size(); ++i) {
+    static const model::StaticName fd{"shared fd"};
+    static constexpr std::string_view part = "slot";
+    model::init_descriptor(kernel_, shared_files_[i].descriptor, engine_.names().child(kernel_.intern(fd), part, i + 1));
+    shared_files_[i].origin.since = 0;
   }
   for (model::CpuInterrupts& own : own_interrupts_) own.sources.clear();
   // Before any task begins.
   for (TaskState& t : tasks_) {
     if (t.spec->cpu == TaskSpec::cpu_elsewhere) continue;
-    t.here = {&irq_line(t.spec->irq), nullptr, t.spec->enabled_by};
+    t.here = {&irq_line(t.spec->irq), hardware_.device(), t.spec->enabled_by};
     interrupts_of(t.spec->cpu).sources.push_back(model::irq_on_this_cpu(t.here, t.spec->times));
   }
+  operation_arguments_.clear();
   limits_.clear();
   if (program_->probe != UINT32_MAX)
     kernel_.spawn(kernel_.intern(probe_name), kernel_.intern(probe_name), &World::probe_entry, this, false);

@@ -13,11 +13,24 @@ void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
     if (e.begins) begun[e.begins.index()] = i;
     if (e.ends) ended[e.ends.index()] = i;
   }
-  for (std::uint32_t l = 0; l < n; ++l) {
-    if (begun[l] == Violation::no_event || ended[l] != Violation::no_event) continue;
+  const auto leaks = [&](std::uint32_t l) {
+    if (begun[l] == Violation::no_event || ended[l] != Violation::no_event) return false;
     const LifetimeInfo& life = kernel.lifetime(LifetimeId{l});
-    if (!life.owner || ended[life.owner.index()] == Violation::no_event) continue;
-    if (life.kind == LifetimeKind::region || life.kind == LifetimeKind::text) continue;  // a region's mapping tells; text owns nothing
+    return static_cast<bool>(life.owner) && ended[life.owner.index()] != Violation::no_event &&
+           life.kind != LifetimeKind::text;  // owns nothing
+  };
+  // Of a region that is still mapped, the mapping tells.
+  const auto mapped = [&](const LifetimeInfo& region) {
+    for (std::uint32_t l = 0; l < n; ++l) {
+      const LifetimeInfo& m = kernel.lifetime(LifetimeId{l});
+      if (m.kind == LifetimeKind::mapping && m.declared == region.declared && m.owner == region.owner && leaks(l)) return true;
+    }
+    return false;
+  };
+  for (std::uint32_t l = 0; l < n; ++l) {
+    if (!leaks(l)) continue;
+    const LifetimeInfo& life = kernel.lifetime(LifetimeId{l});
+    if (life.kind == LifetimeKind::region && mapped(life)) continue;
     const sim::Event& creation = trace.events[begun[l]];
     out.push_back({ViolationClass::leak, life.declared, creation.task, begun[l], Violation::no_event, begun[l],
                    fmt::format("'{}' is never released", kernel.text(life.declared))});

@@ -100,7 +100,8 @@ void init_file(Kernel& kernel, File& file, const FileParts& parts) {
   file.open = file.acted = file.torn = false;
   file.count = parts.counted ? e.new_object(e.own_name(count), 1) : ObjectId{};
   file.f_op = parts.replacement != nullptr ? e.new_object(e.own_name(f_op), 0) : ObjectId{};
-  init_allocation(kernel, file.memory, e.own_name(part), kernel.intern(declared), {}, true);
+  file.name = e.own_name(part);
+  init_allocation(kernel, file.memory, file.name, kernel.intern(declared), {}, true);
   add_field(kernel, file.memory, kernel.intern(field), 0);
   file.private_data = file.memory.fields.back().second;
 }

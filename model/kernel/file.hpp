@@ -49,6 +49,7 @@ struct File {
   const FileOperations* ops = nullptr;          // f_op, as open() left it
   const FileOperations* replacement = nullptr;  // what replace_f_op() puts there
   Allocation memory;                            // struct file; field private_data
+  NameId name;                                  // unique
   ObjectId private_data;
   ObjectId count;               // f_count: word: references; none: only ever one
   ObjectId f_op;                // word: 0 ops, 1 replacement; none: never replaced

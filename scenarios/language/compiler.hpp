@@ -71,18 +71,25 @@ struct Entities {
     EntityKind kind;
     std::uint32_t index;
     Position at;
+    std::string_view verb{};  // that declared it
   };
   std::map<std::string, Entry> by_name;
   std::vector<std::vector<EntitySpec>> specs{entity_kinds};
-  std::vector<std::map<std::string, std::vector<std::uint64_t>>> registers;  // by mapping
-  std::vector<Node> refusals_without_path;                                   // `use` steps without an else
-  std::vector<std::string> defaults_taken;                                   // rule 4: what the file leaves open
+  struct Register {
+    std::vector<std::uint64_t> values;  // that reading it may return
+    std::uint32_t contents = 0;         // its number in Program::hardware, plus one; 0: it has none
+  };
+  std::vector<std::map<std::string, Register>> registers;  // by mapping
+  std::vector<Node> refusals_without_path;                 // `use` steps without an else
+  std::vector<std::string> defaults_taken;                 // rule 4: what the file leaves open
   // Words of steps that were reported as wrong. What such a step would have made is missing elsewhere; that is not said again.
   std::set<std::string, std::less<>> lost;
 };
 
 // "one that INIT_WORK declares"
 [[nodiscard]] std::string declared_by(EntityKind kind);
+
+class FunctionCompiler;
 
 class FileCompiler {
  public:
@@ -103,9 +110,9 @@ class FileCompiler {
   void declare(Node steps);
   void declare_step(Node step);
   void declare_one(const Verb& verb, Node step, Node operand);
-  // Keys whose meaning is fixed: fn, fields, owner.
+  // Keys whose meaning is fixed: fields, owner.
   void declare_common(const Verb& verb, Node step, EntitySpec& spec);
-  void declare_keys(const Verb& verb, Node step, EntitySpec& spec);
+  void declare_keys(const Verb& verb, Node step, EntitySpec& spec, std::uint32_t index);
   // What the module declares static.
   void declare_static();
   void declare_fields(Node fields, EntitySpec& spec);
@@ -113,11 +120,25 @@ class FileCompiler {
   void declare_members(Node members, const std::string& base, std::uint32_t allocation);
   // What a key of kind `words` says: bits by the order of the choices.
   [[nodiscard]] std::uint64_t word_bits(const KeySpec& key, Node n) const;
+  // Who a word says ends a wait.
+  [[nodiscard]] std::optional<model::Owner> owner(Node n) const;
   // Locals that calls in `steps` give to functions.
   void find_parameters(Node steps);
+  // The tables of operations and the attributes of the driver itself, before anything refers to them: file_tables.cpp.
+  void list_tables();
+  void read_tables();
+  void read_operations(Node table, std::string_view what, FopsSpec& into);
+  std::optional<std::uint32_t> table(Node n, std::string_view what, const std::vector<std::string>& names);
+  void read_registers(Node regs, std::uint32_t mapping);
+  void read_register(Node contents, std::uint32_t mapping, const std::string& name);
+  void check_removal();
   void read_run();
   void find_switches();
+  void read_shared_descriptors(Node shared);
   void read_task(const std::string& name, Node task);
+  void read_cpus(Node tasks);
+  std::uint32_t forked_by(Node parent, FunctionCompiler& child);
+  void resolve_forks();
   void read_thread(const std::string& name, Node thread);
   void read_final();
   FinalCondition final_condition(Node n);
@@ -154,6 +175,31 @@ class FileCompiler {
   std::vector<Node> site_nodes_;                      // beside Program::sites: the steps
   std::vector<std::map<std::uint32_t, Node>> calls_;  // by function: whom it calls, where it first does
   void resolve_references();
+  std::vector<std::string> fops_names_, vm_ops_names_;     // by number in Program
+  std::vector<std::pair<std::uint32_t, Node>> doorbells_;  // (register in Program::hardware, the name of its engine)
+  std::map<std::string, std::uint32_t> shared_;            // descriptors that all tasks share
+  std::set<std::uint32_t> shared_opened_;
+  struct Fork {
+    std::uint32_t parent, function, instruction;  // parent: number of the task; UINT32_MAX until it is known
+    std::string child;
+    Node at;
+  };
+  std::vector<Fork> forks_;
+  std::map<std::string, std::pair<std::map<std::string, std::uint32_t>, std::map<std::string, std::uint32_t>>>
+      task_names_;  // by task: its descriptors, its mappings
+};
+
+// Names of a task's own, numbered in the order of their first use.
+class Slots {
+ public:
+  Slots(std::string_view what, std::string_view made_by) : what_(what), made_by_(made_by) {}
+  // The number of the name that stands at `n`; a new one if `create`, else an error with the nearest name and 0.
+  std::uint32_t number(FunctionCompiler& c, Node n, bool create);
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(names.size()); }
+  std::map<std::string, std::uint32_t> names;
+
+ private:
+  std::string_view what_, made_by_;
 };
 
 // Compiles the steps of one function. Verbs with a compile function of their own use the public part.
@@ -185,9 +231,16 @@ class FunctionCompiler {
   [[nodiscard]] bool has_local(const std::string& name) const { return locals_.contains(name); }
   // An operand of the kind, by name; reports what is wrong with it.
   std::optional<Operand> entity(Node n, EntityKind kind);
+  // A declared thing of one of several kinds.
+  std::optional<Operand> entity_of(Node n, std::initializer_list<EntityKind> kinds);
   std::optional<Operand> field(Node n);
   std::optional<Operand> field_named(const std::string& text, Node at);
   std::optional<Operand> memory(Node n);
+  // Numbers of tables of operations.
+  std::optional<std::uint32_t> fops(Node n);
+  std::optional<std::uint32_t> vm_ops(Node n);
+  std::uint64_t words(const KeySpec& key, Node n) const { return file_.word_bits(key, n); }
+  std::optional<model::Owner> owner(Node n) const { return file_.owner(n); }
   std::optional<Value> value(Node n);
   std::optional<Condition> condition(Node n);
   std::optional<Term> term(const std::string& word);  // quietly
@@ -208,10 +261,21 @@ class FunctionCompiler {
   // Whether the function can be left, or jumped about in, from here; if not, `at` is told.
   bool may_jump(Node at);
 
-  // Tasks outside the driver: file descriptors by name.
-  std::uint32_t descriptor(Node n, bool create);
-  [[nodiscard]] std::uint32_t descriptors() const { return static_cast<std::uint32_t>(descriptors_.size()); }
-  std::optional<std::uint32_t> first_node;  // chardev of the first open
+  // Tasks outside the driver: file descriptors by name, the task's own or shared (first_shared_descriptor). `use` is added to what is known
+  // of what it is used for.
+  std::uint32_t descriptor(Node n, const DescriptorSpec& use);
+  // One that a step opens.
+  std::uint32_t opened(Node n);
+  // A copy: what is done with it, is done with the file of the other.
+  void copied(std::uint32_t from, std::uint32_t to) { copies_.emplace_back(from, to); }
+  // What each descriptor of the task's own is used for.
+  [[nodiscard]] std::vector<DescriptorSpec> descriptors();
+  // Instruction `index` starts the task called `child`.
+  void forks(const std::string& child, std::uint32_t index, Node at);
+  Slots files{"file descriptor", "an \"open\" of this task"}, mappings{"mapping", "an \"mmap\" of this task"},
+      epolls{"epoll", "an \"epoll_ctl_add\" of this task"};
+  bool polls = false;
+  Operand first_open;  // what the first open opens
 
   [[nodiscard]] CodeKind code() const { return code_; }
 
@@ -250,7 +314,8 @@ class FunctionCompiler {
     std::uint32_t resume;
   };
   std::vector<Block> blocks_;  // `else` blocks, placed behind the function's body
-  std::map<std::string, std::uint32_t> descriptors_;
+  std::vector<DescriptorSpec> descriptors_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> copies_;  // (from, to)
   std::uint32_t depth_ = 0, site_ = no_site, conditions_ = 0;
 };
 

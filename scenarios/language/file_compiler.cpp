@@ -17,9 +17,10 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   const std::size_t errors = reader_.out().errors();
   if (const Node n = document_.root().find("name"); n.is(Node::Kind::string)) program_->scenario = std::string(n.string());
   program_->removal = variant_.removal;
-  program_->bindings = 1 + static_cast<std::uint32_t>(std::ranges::count(variant_.removal, RemovalStage::insmod));
+  program_->bindings = 1 + static_cast<std::uint32_t>(std::ranges::count_if(variant_.removal, &RemovalStage::binds));
   read_kernel();
   list_functions(document_.root().find("functions"));
+  list_tables();
   declare_shared();
   declare_static();
   calls_.resize(function_names_.size());
@@ -33,7 +34,9 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
       for (std::size_t i = 0; i < tasks.size(); ++i) find_parameters(tasks.at(i));
   resolve_references();
   find_switches();
+  check_removal();
   program_->entities = entities_.specs;
+  read_tables();
   program_->functions.resize(function_names_.size());
   for (const std::string& name : function_names_) {
     FunctionCompiler f(*this, name, CodeKind::driver);
@@ -140,7 +143,9 @@ void FileCompiler::declare_step(Node step) {
   for (std::size_t i = 0; i < step.size(); ++i) {
     const Verb* verb = find_verb(step.key(i));
     verbs = verbs || verb != nullptr;
-    if (verb != nullptr && verb->operand == OperandKind::declaration) declare_one(*verb, step, step.at(i));
+    if (verb != nullptr && verb->operand == OperandKind::declaration &&
+        (verb->declares_unless.empty() || !step.find(verb->declares_unless)))
+      declare_one(*verb, step, step.at(i));
   }
   if (!verbs) lose(step);
   for (const std::string_view block : {"do", "else"}) declare(step.find(block));
@@ -157,6 +162,13 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   const auto text = reader_.text(operand, fmt::format("a name for the {}", name(verb.entity)));
   if (!text) return;
   if (const auto before = entities_.by_name.find(*text); before != entities_.by_name.end()) {
+    const Verb* const other = find_verb(before->second.verb);
+    if (verb.joins && before->second.kind == verb.entity && other != nullptr && other->name != verb.name && other->joins) {
+      EntitySpec& spec = entities_.specs[static_cast<std::size_t>(verb.entity)][before->second.index];
+      spec.flags |= verb.flags;
+      declare_keys(verb, step, spec, before->second.index);
+      return;
+    }
     const bool same_step = before->second.at.line == operand.position().line && before->second.at.column == operand.position().column;
     operand.error(out, fmt::format("'{}' is declared twice", *text),
                   same_step ? "a name with the loop variable in it, such as \"bar$i\"" : "another name", {}, before->second.at);
@@ -193,51 +205,37 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   declare_common(verb, step, spec);
   spec.flags = verb.flags;
   spec.of_policy = source_ != &document_;
-  declare_keys(verb, step, spec);
   auto& list = entities_.specs[static_cast<std::size_t>(verb.entity)];
-  entities_.by_name[*text] = {verb.entity, static_cast<std::uint32_t>(list.size()), operand.position()};
-  if (verb.entity == EntityKind::mapping) {
-    auto& registers = entities_.registers.emplace_back();
-    const Node regs = step.find("regs");
-    if (regs && !regs.is(Node::Kind::object))
-      regs.error(out, fmt::format("found {}", Node::kind_name(regs.kind())), "an object: registers and the values a read may return");
-    for (std::size_t i = 0; regs.is(Node::Kind::object) && i < regs.size(); ++i) {
-      const Node values = regs.at(i);
-      if (!values.is(Node::Kind::array) || values.size() == 0 || values.size() > 16) {
-        values.error(out, "not a list of register values", "an array of 1 to 16 integers");
-        continue;
-      }
-      for (std::size_t k = 0; k < values.size(); ++k)
-        if (const auto v = reader_.integer(values.at(k), 0, INT64_MAX, "a register value: an integer from 0"))
-          registers[std::string(regs.key(i))].push_back(static_cast<std::uint64_t>(*v));
-    }
-  }
+  const auto index = static_cast<std::uint32_t>(list.size());
+  entities_.by_name[*text] = {verb.entity, index, operand.position(), verb.name};
+  if (verb.entity == EntityKind::mapping) entities_.registers.emplace_back();
+  declare_keys(verb, step, spec, index);
   list.push_back(std::move(spec));
   if (verb.entity == EntityKind::allocation) declare_members(step.find("members"), *text, static_cast<std::uint32_t>(list.size() - 1));
 }
 
-void FileCompiler::declare_common(const Verb&, Node step, EntitySpec& spec) {
-  Diagnostics& out = reader_.out();
+void FileCompiler::declare_common(const Verb& verb, Node step, EntitySpec& spec) {
   declare_fields(step.find("fields"), spec);
-  if (const Node owner = step.find("owner")) {
-    const auto who = reader_.text(owner, "driver, core, other driver, hardware or user");
-    bool known = !who;
-    std::vector<std::string> names;
-    for (const model::Owner o :
-         {model::Owner::driver, model::Owner::core, model::Owner::other_driver, model::Owner::hardware, model::Owner::user}) {
-      names.emplace_back(model::name(o));
-      if (who && *who == model::name(o)) {
-        spec.owner = o;
-        known = true;
-      }
-    }
-    if (!known)
-      owner.error(out, fmt::format("nobody called '{}' ends a wait", *who), "driver, core, other driver, hardware or user",
-                  nearest_word(*who, names));
-  }
+  const bool owned = std::ranges::any_of(verb.keys, [](const KeySpec& k) { return k.kind == KeyKind::owner; });
+  if (const Node who = owned ? step.find("owner") : Node{})
+    if (const auto o = owner(who)) spec.owner = *o;
 }
 
-void FileCompiler::declare_keys(const Verb& verb, Node step, EntitySpec& spec) {
+std::optional<model::Owner> FileCompiler::owner(Node n) const {
+  const auto who = reader_.text(n, "driver, core, other driver, hardware or user");
+  if (!who) return {};
+  std::vector<std::string> names;
+  for (const model::Owner o :
+       {model::Owner::driver, model::Owner::core, model::Owner::other_driver, model::Owner::hardware, model::Owner::user}) {
+    names.emplace_back(model::name(o));
+    if (*who == model::name(o)) return o;
+  }
+  n.error(reader_.out(), fmt::format("nobody called '{}' ends a wait", *who), "driver, core, other driver, hardware or user",
+          nearest_word(*who, names));
+  return {};
+}
+
+void FileCompiler::declare_keys(const Verb& verb, Node step, EntitySpec& spec, std::uint32_t index) {
   for (const KeySpec& key : verb.keys) {
     const Node n = step.find(key.name);
     if (!n) continue;
@@ -251,10 +249,11 @@ void FileCompiler::declare_keys(const Verb& verb, Node step, EntitySpec& spec) {
         if (key.name != "fn")
           if (const auto f = function(n)) spec.functions.emplace_back(key.name, *f);
         break;
-      case KeyKind::thing:
-        references_.push_back({verb.entity, static_cast<std::uint32_t>(entities_.specs[static_cast<std::size_t>(verb.entity)].size()),
-                               key.name, key.entity, n});
+      case KeyKind::fops:
+        if (const auto t = table(n, "file_operations", fops_names_)) spec.numbers.emplace_back(key.name, *t);
         break;
+      case KeyKind::registers: read_registers(n, index); break;
+      case KeyKind::thing: references_.push_back({verb.entity, index, key.name, key.entity, n}); break;
       default: break;
     }
   }
@@ -285,6 +284,15 @@ std::uint64_t FileCompiler::word_bits(const KeySpec& key, Node n) const {
 }
 
 void FileCompiler::resolve_references() {
+  for (const auto& [number, n] : doorbells_) {
+    const auto text = reader_.text(n, "the name of a DMA engine");
+    const auto found = text ? entities_.by_name.find(*text) : entities_.by_name.end();
+    if (found != entities_.by_name.end() && found->second.kind == EntityKind::dma_engine) {
+      program_->hardware.registers[number].doorbell = {Operand::Kind::entity, EntityKind::dma_engine, found->second.index, 0, 0, *text};
+    } else if (text && !entities_.lost.contains(*text)) {
+      n.error(reader_.out(), fmt::format("no DMA engine '{}'", *text), declared_by(EntityKind::dma_engine));
+    }
+  }
   for (const Reference& r : references_) {
     const auto text = reader_.text(r.at, fmt::format("the name of a {}", name(r.to)));
     if (!text || entities_.lost.contains(*text)) continue;

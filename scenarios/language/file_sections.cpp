@@ -46,17 +46,24 @@ void FileCompiler::read_kernel() {
   };
   flag("unload_grace_period", k.unload_grace_period);
   flag("private_data_first", k.private_data_first);
+  flag("lazy_vunmap_flush", k.lazy_vunmap_flush);
   flag("DEBUG_SHIRQ", k.debug_shirq);
   flag("keventd", program_->keventd);
   flag("irq_is_rcu_reader", program_->watch_interrupts);
   if (kernel.find("irq_is_rcu_reader")) k.irq_is_rcu_reader = program_->watch_interrupts;
+  if (const Node n = kernel.find("iommu")) {
+    const auto v = reader_.text(n, "none, lazy or strict");
+    const std::vector<std::string> names{"none", "lazy", "strict"};
+    const auto found = v ? std::ranges::find(names, *v) : names.end();
+    if (v && found == names.end()) n.error(out, fmt::format("no iommu '{}'", *v), "none, lazy or strict", nearest_word(*v, names));
+    if (v && found != names.end()) k.iommu = static_cast<model::Iommu>(found - names.begin());
+  }
 }
 
 void FileCompiler::read_module() {
   Diagnostics& out = reader_.out();
   const Node modules = document_.root().find("modules");
   if (!modules.is(Node::Kind::object) || modules.size() != 1) return;
-  program_->module = std::string(modules.key(0));
   const Node m = modules.at(0);
   if (!m.is(Node::Kind::object)) return;
   const auto by_name = [&](std::string_view key, std::string_view suffix, std::uint32_t& into) {
@@ -74,31 +81,6 @@ void FileCompiler::read_module() {
   if (program_->probe == UINT32_MAX)
     m.error(out, fmt::format("module '{}' has no probe function", program_->module),
             fmt::format("\"probe\": FUNCTION, or a function named '{}_probe'", program_->module));
-  const Node fops = m.find("fops");
-  if (!fops.is(Node::Kind::object)) return;
-  const auto operation = [&](std::string_view key, std::uint32_t& into) {
-    if (const Node n = fops.find(key); n && !n.is(Node::Kind::null)) {
-      if (const auto f = function(n)) into = *f;
-    }
-  };
-  operation("open", program_->open);
-  operation("unlocked_ioctl", program_->ioctl);
-  operation("release", program_->release);
-  const Node owner = fops.find("owner");
-  if (!owner) {
-    entities_.defaults_taken.emplace_back("fops.owner as the policy's pin says (\"owner\": \"policy\")");
-  } else if (reader_.value(owner).is(Node::Kind::null)) {
-    program_->owner = FopsOwner::null;
-  } else if (const auto who = reader_.text(owner, "the module's name, null, or \"policy\"")) {
-    if (*who == "policy") {
-      program_->owner = FopsOwner::policy;
-    } else if (*who == program_->module) {
-      program_->owner = FopsOwner::module;
-    } else {
-      owner.error(out, fmt::format("'{}' is no module of this file", *who),
-                  fmt::format("\"{}\", null, or \"policy\" (as the policy's pin says)", program_->module));
-    }
-  }
 }
 
 void FileCompiler::read_run() {
@@ -125,12 +107,17 @@ void FileCompiler::read_run() {
   if (const Node n = run.find("remove_bound")) {
     if (const auto v = reader_.duration(n)) program_->remove_bound = *v;
   }
+  read_shared_descriptors(run.find("shared_descriptors"));
   const Node tasks = run.find("tasks"), threads = run.find("threads");
   for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) read_task(std::string(tasks.key(i)), tasks.at(i));
+  resolve_forks();
   for (std::size_t i = 0; threads.is(Node::Kind::object) && i < threads.size(); ++i)
     read_thread(std::string(threads.key(i)), threads.at(i));
-  if (!tasks.is(Node::Kind::object)) return;
-  // On whose CPU: tasks may name later ones.
+  if (tasks.is(Node::Kind::object)) read_cpus(tasks);
+}
+
+// On whose CPU interrupts come: tasks may name later ones.
+void FileCompiler::read_cpus(Node tasks) {
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const Node n = tasks.at(i).is(Node::Kind::object) ? tasks.at(i).find("cpu") : Node{};
     const auto who = n ? reader_.text(n, "a task") : std::nullopt;
@@ -176,6 +163,20 @@ void FileCompiler::find_switches() {
   }
 }
 
+std::uint32_t FileCompiler::forked_by(Node parent, FunctionCompiler& child) {
+  const auto name = reader_.text(parent, "the name of a task");
+  const auto found = name ? task_names_.find(*name) : task_names_.end();
+  if (found == task_names_.end()) {
+    if (name) parent.error(reader_.out(), fmt::format("no task '{}' before this one", *name), "a task of user space that stands before it");
+    return UINT32_MAX;
+  }
+  // It has what the parent has, under the same names.
+  child.files.names = found->second.first;
+  child.mappings.names = found->second.second;
+  const auto task = std::ranges::find(program_->tasks, *name, &TaskSpec::role);
+  return static_cast<std::uint32_t>(task - program_->tasks.begin());
+}
+
 void FileCompiler::read_task(const std::string& name, Node task) {
   Diagnostics& out = reader_.out();
   if (!task.is(Node::Kind::object)) return;
@@ -213,9 +214,22 @@ void FileCompiler::read_task(const std::string& name, Node task) {
         spec.enabled_by = static_cast<std::uint32_t>(std::ranges::find(program_->switches, *r) - program_->switches.begin());
   } else if (const Node steps = task.find("do")) {
     FunctionCompiler f(*this, name, CodeKind::task);
+    const auto number = static_cast<std::uint32_t>(program_->tasks.size());
+    const std::size_t forks = forks_.size(), shared = shared_opened_.size();
+    if (const Node parent = task.find("forked_by")) spec.parent = forked_by(parent, f);
     spec.function = f.run(steps, {});
     spec.files = f.descriptors();
-    if (f.first_node) spec.first_node = *f.first_node;
+    spec.mappings = f.mappings.size();
+    spec.epolls = f.epolls.size();
+    spec.polls = f.polls;
+    spec.first_open = f.first_open;
+    task_names_[name] = {f.files.names, f.mappings.names};
+    for (std::size_t i = forks; i < forks_.size(); ++i) {
+      forks_[i].parent = number;
+      forks_[i].function = spec.function;
+    }
+    if (count != 1 && (spec.parent != UINT32_MAX || forks_.size() != forks || shared_opened_.size() != shared))
+      task.find("count").error(out, "several tasks that fork, are forked, or open what tasks share", "one of them: \"count\": 1, or none");
   } else {
     task.error(out, fmt::format("task '{}' does nothing", name), "\"do\": steps, or \"raise\": an interrupt");
     return;

@@ -25,7 +25,10 @@ std::uint32_t jump(Frame& frame, const Instruction& i, std::uint32_t) {
 FunctionCompiler::FunctionCompiler(FileCompiler& file, std::string name, CodeKind code) : file_(file), code_(code) {
   function_.name = std::move(name);
   function_.driver = code == CodeKind::driver;
-  for (const std::string& parameter : file_.parameters_[function_.name]) local_named(parameter, true);
+  if (code == CodeKind::task) return;
+  const auto& parameters = file_.parameters_[function_.name];
+  for (const std::string& parameter : parameters) local_named(parameter, true);
+  function_.takes_argument = function_.driver && !parameters.empty() && parameters.front() == "arg";
 }
 
 std::uint32_t FunctionCompiler::run(Node list, std::optional<std::uint32_t> number) {
@@ -218,7 +221,8 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
       if (is_switch != program().switches.end()) i.amount = static_cast<std::uint64_t>(is_switch - program().switches.begin()) + 1;
       const auto& registers = entities().registers[found->second.index];
       if (const auto r = registers.find(text->substr(dot + 1)); r != registers.end()) {
-        i.values = r->second;
+        i.values = r->second.values;
+        i.operand.field = r->second.contents;
       } else if (verb.flags != 0) {
         const std::string taken = fmt::format("register {} reads as 0", *text);
         auto& defaults = entities().defaults_taken;
@@ -260,10 +264,10 @@ void FunctionCompiler::arguments(Node n, std::uint32_t index) {
   }
   if (at(index).function == UINT32_MAX) return;
   const auto& names = file_.parameters_[file_.function_names_[at(index).function - file_.first_function_]];
-  if (names.size() > Frame::max_locals) {
+  if (names.size() > max_locals) {
     n.error(out(),
             fmt::format("calls give '{}' {} locals", file_.function_names_[at(index).function - file_.first_function_], names.size()),
-            fmt::format("at most {}", Frame::max_locals));
+            fmt::format("at most {}", max_locals));
     return;
   }
   for (std::size_t i = 0; i < n.size(); ++i) {
@@ -316,6 +320,7 @@ bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, st
     case KeyKind::arguments: arguments(v, index); break;
     case KeyKind::fields:
     case KeyKind::members:
+    case KeyKind::fops:
     case KeyKind::registers:
     case KeyKind::owner:
     case KeyKind::custom: break;  // read when the thing was declared, or by the verb itself

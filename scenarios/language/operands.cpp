@@ -37,8 +37,8 @@ std::uint32_t FunctionCompiler::local(Node n, bool create) {
     for (const auto& [k, v] : locals_) known.push_back(k);
     n.error(out(), fmt::format("no local variable '{}' yet", *name), "one that an earlier step of this function set with \"to\"",
             nearest_word(*name, known));
-  } else if (l >= Frame::max_locals) {
-    n.error(out(), fmt::format("more than {} local variables in one function", Frame::max_locals));
+  } else if (l >= max_locals) {
+    n.error(out(), fmt::format("more than {} local variables in one function", max_locals));
     return no_local;
   }
   return l;
@@ -187,6 +187,7 @@ std::optional<Term> FunctionCompiler::term(const std::string& word) {
   if (word == "NULL") return Term{};
   if (const auto n = number_word(word)) return Term{Term::Kind::constant, *n, 0};
   if (const auto l = locals_.find(word); l != locals_.end()) return Term{Term::Kind::local, 0, l->second};
+  if (word == "file" && code_ == CodeKind::driver) return Term{Term::Kind::file, 0, 0};
   if (const auto e = entities().by_name.find(word); e != entities().by_name.end() && e->second.kind == EntityKind::allocation)
     return Term{Term::Kind::pointer, e->second.index, 0};
   return {};
@@ -266,21 +267,71 @@ std::optional<Operand> FunctionCompiler::memory(Node n) {
   return entity(n, EntityKind::allocation);
 }
 
-std::uint32_t FunctionCompiler::descriptor(Node n, bool create) {
-  const auto name = reader().text(n, "a file descriptor: a name");
+std::optional<Operand> FunctionCompiler::entity_of(Node n, std::initializer_list<EntityKind> kinds) {
+  if (n.is(Node::Kind::string))
+    if (const auto text = reader().text(n, "a name"))
+      if (const auto found = entities().by_name.find(*text); found != entities().by_name.end())
+        for (const EntityKind k : kinds)
+          if (found->second.kind == k) return entity(n, k);
+  return entity(n, *kinds.begin());
+}
+
+std::optional<std::uint32_t> FunctionCompiler::fops(Node n) { return file_.table(n, "file_operations", file_.fops_names_); }
+std::optional<std::uint32_t> FunctionCompiler::vm_ops(Node n) { return file_.table(n, "vm_operations", file_.vm_ops_names_); }
+
+// --- Names of a task's own.
+
+std::uint32_t Slots::number(FunctionCompiler& c, Node n, bool create) {
+  const auto name = c.reader().text(n, fmt::format("a {}: a name", what_));
   if (!name) return 0;
-  if (const auto found = descriptors_.find(*name); found != descriptors_.end()) return found->second;
+  if (const auto found = names.find(*name); found != names.end()) return found->second;
   if (!create) {
-    if (entities().lost.contains(*name)) return 0;
+    if (c.entities().lost.contains(*name)) return 0;
     std::vector<std::string> known;
-    for (const auto& [k, v] : descriptors_) known.push_back(k);
-    n.error(out(), fmt::format("no file descriptor '{}' yet", *name), "one that an earlier \"open\" of this task set with \"to\"",
+    for (const auto& [k, v] : names) known.push_back(k);
+    n.error(c.out(), fmt::format("no {} '{}' yet", what_, *name), fmt::format("one that {} made before", made_by_),
             nearest_word(*name, known));
     return 0;
   }
-  const auto number = static_cast<std::uint32_t>(descriptors_.size());
-  descriptors_.emplace(*name, number);
+  return names.emplace(*name, size()).first->second;
+}
+
+std::uint32_t FunctionCompiler::descriptor(Node n, const DescriptorSpec& use) {
+  if (n.is(Node::Kind::string))
+    if (const auto shared = file_.shared_.find(std::string(n.string())); shared != file_.shared_.end()) {
+      DescriptorSpec& spec = program().shared_descriptors[shared->second];
+      spec.epoll = spec.epoll || use.epoll;
+      return first_shared_descriptor + shared->second;
+    }
+  const std::uint32_t number = files.number(*this, n, false);
+  descriptors_.resize(std::max<std::size_t>(descriptors_.size(), number + 1));
+  descriptors_[number].counted = descriptors_[number].counted || use.counted;
+  descriptors_[number].epoll = descriptors_[number].epoll || use.epoll;
   return number;
+}
+
+std::uint32_t FunctionCompiler::opened(Node n) {
+  const auto shared = n.is(Node::Kind::string) ? file_.shared_.find(std::string(n.string())) : file_.shared_.end();
+  if (shared == file_.shared_.end()) return files.number(*this, n, true);
+  if (!file_.shared_opened_.insert(shared->second).second)
+    n.error(out(), fmt::format("'{}' is opened by more than one step", n.string()), "one step that opens a descriptor that tasks share");
+  return first_shared_descriptor + shared->second;
+}
+
+std::vector<DescriptorSpec> FunctionCompiler::descriptors() {
+  descriptors_.resize(files.size());
+  for (auto c = copies_.rbegin(); c != copies_.rend(); ++c) {
+    const auto& [from, to] = *c;
+    if (to >= first_shared_descriptor) continue;
+    DescriptorSpec& original =
+        from >= first_shared_descriptor ? program().shared_descriptors[from - first_shared_descriptor] : descriptors_[from];
+    original.epoll = original.epoll || descriptors_[to].epoll;
+  }
+  return descriptors_;
+}
+
+void FunctionCompiler::forks(const std::string& child, std::uint32_t index, Node at) {
+  file_.forks_.push_back({UINT32_MAX, UINT32_MAX, index, child, at});
 }
 
 }  // namespace unplug::scenarios

@@ -119,6 +119,7 @@ void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
   const Verb* verb = nullptr;
   for (const Verb& v : verbs())
     if (verb == nullptr && v.operand == OperandKind::declaration && v.entity == k) verb = &v;
+  if (k == EntityKind::mapping) entities_.registers.emplace_back();
   if (n.is(Node::Kind::object) && verb != nullptr) {
     for (std::size_t i = 0; i < n.size(); ++i) {
       if (n.key(i) == "kind") continue;
@@ -129,7 +130,7 @@ void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
                             nearest_word(n.key(i), allowed));
     }
     declare_common(*verb, n, spec);
-    declare_keys(*verb, n, spec);
+    declare_keys(*verb, n, spec, static_cast<std::uint32_t>(entities_.specs[static_cast<std::size_t>(k)].size()));
   }
   if (verb != nullptr) {
     for (const KeySpec& key : verb->keys)

@@ -46,6 +46,7 @@ enum class KeyKind : std::uint8_t {
   number,     // integer from 0: Instruction::amount, or EntitySpec::numbers of a declaration
   words,      // a word or words out of KeySpec::choices, as bits: likewise
   thing,      // a declared thing of KeySpec::entity: Instruction::second, or EntitySpec::things
+  fops,       // a table of file operations: EntitySpec::numbers
   arguments,  // object: locals of the function called, and values
   duration,   // "10ms", "1ms..5ms": Instruction::duration and ::spread
   custom      // read by the verb's own compile function
@@ -83,7 +84,10 @@ struct Verb {
   Execute execute = nullptr;
   std::vector<KeySpec> keys;
   Where place = Where::driver;
-  bool acts = true;                    // the operation has begun to act once it has run (a refusal after it is torn)
+  bool acts = true;  // the operation has begun to act once it has run (a refusal after it is torn)
+  // Of a declaration: the key with which it is none, but works on a thing of another kind.
+  std::string_view declares_unless = {};
+  bool joins = false;                  // of a declaration: the thing may be declared by another such verb as well (memory regions)
   std::uint8_t flags = 0;              // handed to the instruction
   LockEffect lock = LockEffect::none;  // a lock that is refused ("else") is not taken
   std::uint8_t parts = 0;              // what the World needs for it

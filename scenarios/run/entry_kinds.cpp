@@ -10,26 +10,28 @@ namespace {
 
 template <EntityKind... kinds> bool declares(const Program& p) { return (!p.of(kinds).empty() || ...); }
 
-bool has_file_operations(const Program& p) { return p.open != UINT32_MAX || p.ioctl != UINT32_MAX || p.release != UINT32_MAX; }
+template <FileOp... operations> bool has_operation(const Program& p) {
+  return std::ranges::any_of(p.fops, [](const FopsSpec& f) { return ((f.of(operations) != UINT32_MAX) || ...); });
+}
 bool has_irq_threads(const Program& p) {
   return std::ranges::any_of(p.of(EntityKind::irq), [](const EntitySpec& e) { return e.function_of("thread_fn") != UINT32_MAX; });
 }
 bool has_rcu_callbacks(const Program& p) {
   return std::ranges::any_of(p.sites, [](const SiteSpec& s) { return s.verb == "call_rcu"; });
 }
-// What the language has no words for.
-bool never(const Program& /*p*/) { return false; }
 
 struct EntryKind {
   std::string_view name;
   bool (*in)(const Program&);
 };
 constexpr std::array entry_kinds{
-    EntryKind{"file operations", has_file_operations},
-    EntryKind{"mmap and faults", never},
+    EntryKind{"file operations",
+              has_operation<FileOp::open, FileOp::release, FileOp::flush, FileOp::read, FileOp::write, FileOp::ioctl, FileOp::poll>},
+    EntryKind{"mmap and faults", has_operation<FileOp::mmap>},
+    EntryKind{"poll", has_operation<FileOp::poll>},
     EntryKind{"sysfs", declares<EntityKind::attribute>},
-    EntryKind{"debugfs", never},
-    EntryKind{"procfs", never},
+    EntryKind{"debugfs", declares<EntityKind::debugfs>},
+    EntryKind{"procfs", declares<EntityKind::proc>},
     EntryKind{"interrupts", declares<EntityKind::irq>},
     EntryKind{"irq threads", has_irq_threads},
     EntryKind{"tasklets", declares<EntityKind::tasklet>},

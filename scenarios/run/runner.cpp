@@ -79,7 +79,9 @@ std::vector<std::string> program_bounds(const Program& p) {
 // happens there is nothing to say.
 std::vector<std::string> never_overlapped(const Program& p, const Tally& t) {
   if (p.removal.empty()) return {};
-  std::set<std::uint32_t> entries{p.open, p.ioctl, p.release};
+  std::set<std::uint32_t> entries;
+  for (const FopsSpec& f : p.fops) entries.insert(f.functions.begin(), f.functions.end());
+  for (const VmOpsSpec& v : p.vm_ops) entries.insert({v.open, v.close, v.fault});
   for (std::size_t k = 0; k < entity_kinds; ++k)
     if (const auto kind = static_cast<EntityKind>(k); has_function(kind))
       for (const EntitySpec& e : p.of(kind)) entries.insert(e.function);

@@ -1,18 +1,24 @@
-// Character devices and module references, from the driver's side.
+// Character devices that are no more than a name, and module references, from the driver's side.
+#include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
 namespace unplug::scenarios {
 namespace {
 
-std::uint32_t do_register(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::register_char_device(f.context, f.world.chardev(i.operand.index), f.binding->things.get<EntityKind::chardev>(i.operand.index));
+constexpr auto kind = EntityKind::chardev;
+
+std::uint32_t do_zap(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (model::AddressSpace* const mapping = f.world.address_space(i.operand.entity, i.operand.index))
+    model::unmap_mapping_range(f.context, *mapping);
   return next;
 }
 
-std::uint32_t do_deregister(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::deregister_char_device(f.context, f.world.chardev(i.operand.index), f.binding->things.get<EntityKind::chardev>(i.operand.index));
-  return next;
+void compile_zap(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
+  Instruction i;
+  i.execute = verb.execute;
+  if (const auto o = c.entity_of(operand, {kind, EntityKind::cdev})) i.operand = *o;
+  c.emit(std::move(i));
 }
 
 std::uint32_t do_get(Frame& f, const Instruction& i, std::uint32_t next) {
@@ -21,70 +27,78 @@ std::uint32_t do_get(Frame& f, const Instruction& i, std::uint32_t next) {
   return got ? next : otherwise(f, i, next);
 }
 
-std::uint32_t do_put(Frame& f, const Instruction&, std::uint32_t next) {
-  model::module_put(f.context, f.binding->module);
+template <auto function> std::uint32_t on_module(Frame& f, const Instruction&, std::uint32_t next) {
+  function(f.context, f.binding->module);
   return next;
 }
 
-Verb device(std::string_view name, bool declares, std::uint8_t misc, std::string_view models, std::string_view summary) {
+constexpr VerbFamily family{kind, "minors, sysfs attributes; the re-open hole: cdev_init() has it"};
+
+Verb registers(std::string_view name, std::uint8_t misc, std::string_view models) {
+  Verb v = family.declares(name, do_register_device, {fops_key}, models, "makes the device node appear");
+  v.flags = misc;
+  return v;
+}
+
+Verb module(std::string_view name, Execute execute, std::string_view models, std::string_view summary) {
   Verb v;
   v.name = name;
-  v.operand = declares ? OperandKind::declaration : OperandKind::entity;
-  v.entity = EntityKind::chardev;
-  v.execute = declares ? do_register : do_deregister;
-  if (declares) v.keys = {{"else", KeyKind::otherwise, false, "where to go if it fails"}};
-  v.flags = misc;
+  v.execute = execute;
   v.models = models;
-  v.leaves_out = "minors, sysfs attributes, the re-open hole of cdev";
+  v.leaves_out = "modules other than the driver's own";
   v.summary = summary;
   return v;
 }
 
 void lay_out(model::Registration& r, const ThingSetup& s) {
-  const Program& p = s.world.program();
   r = {};
+  World::fill(r, s.binding, s.world.program().fops[s.spec.number("fops")], s.binding.policy.get());
   r.binding = &s.binding.binding;
-  r.policy = s.binding.policy.get();
-  switch (p.owner) {
-    case FopsOwner::null: break;
-    case FopsOwner::module: r.owner = s.binding.module; break;
-    case FopsOwner::policy: r.owner = s.binding.policy->pin().pinned(*s.binding.module); break;
-  }
-  const auto set = [&](std::uint32_t function, model::FileOperation& op, void*& argument) {
-    if (function == UINT32_MAX) return;
-    op = &World::file_operation;
-    argument = &s.binding.file_callbacks[function];
-  };
-  set(p.open, r.open, r.open_argument);
-  set(p.ioctl, r.ioctl, r.ioctl_argument);
-  set(p.release, r.release, r.release_argument);
   model::init_registration(s.kernel, s.world.chardev(s.index), r, s.unique, s.binding.binding.life);
+  if (const Operand* drm = s.spec.thing("drm")) {
+    model::DrmDevice& d = s.binding.things.get<EntityKind::drm_device>(drm->index);
+    d.minors.emplace_back(&s.world.chardev(s.index), &r);
+    d.mapping = s.world.address_space(kind, s.index);
+  }
 }
 
 }  // namespace
 
-template <> std::unique_ptr<ThingList> make_things<EntityKind::chardev>() { return things<EntityKind::chardev>(lay_out); }
+std::uint32_t do_register_device(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::register_char_device(f.context, f.world.chardev(i.operand.index), f.binding->things.get<EntityKind::chardev>(i.operand.index));
+  return next;
+}
+
+std::uint32_t do_deregister_device(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::deregister_char_device(f.context, f.world.chardev(i.operand.index), f.binding->things.get<EntityKind::chardev>(i.operand.index));
+  return next;
+}
+
+template <> std::unique_ptr<ThingList> make_things<kind>() { return things<kind>(lay_out); }
 
 std::vector<Verb> chardev_verbs() {
-  Verb get, put;
-  get.name = "try_module_get";
-  get.execute = do_get;
+  Verb get = module("try_module_get", do_get, "try_module_get(THIS_MODULE), v6.18", "takes a reference on the driver's own module");
   get.keys = {{"to", KeyKind::to, false, "local that receives 1 or 0"},
               {"else", KeyKind::otherwise, false, "where to go if the module is going"}};
-  get.models = "try_module_get(THIS_MODULE), v6.18";
-  get.summary = "takes a reference on the driver's own module";
-  put.name = "module_put";
-  put.execute = do_put;
-  put.models = "module_put(THIS_MODULE), v6.18";
-  put.summary = "drops one";
+  Verb zap = family.on_thing("unmap_mapping_range", do_zap, {}, "mm/memory.c, v6.18",
+                             "takes the page table entries of every mapping of a device's files away: later accesses fault");
+  zap.operand = OperandKind::custom;
+  zap.compile = compile_zap;
+  zap.leaves_out = "ranges: all of it";
+  Verb minor = registers("drm_dev_register", 0, "drivers/gpu/drm/drm_drv.c, v6.18");
+  minor.keys.push_back({"drm", KeyKind::thing, true, "the drm_device that it is a node of", EntityKind::drm_device});
   return {
-      device("misc_register", true, 1, "drivers/char/misc.c, v6.18", "makes the device node appear"),
-      device("misc_deregister", false, 1, "drivers/char/misc.c, v6.18",
-             "removes the node; waits for open() in flight, not for other operations"),
-      device("cdev_device_add", true, 0, "fs/char_dev.c, v6.18", "makes the device node appear"),
-      device("cdev_device_del", false, 0, "fs/char_dev.c, v6.18", "removes the node; waits for nobody"),
+      registers("misc_register", 1, "drivers/char/misc.c, v6.18"),
+      family.on_thing("misc_deregister", do_deregister_device, {}, "drivers/char/misc.c, v6.18",
+                      "removes the node; waits for open() in flight, not for other operations"),
+      minor,
+      family.on_thing("drm_dev_unregister", do_deregister_device, {}, "drivers/gpu/drm/drm_drv.c, v6.18",
+                      "removes the node; waits for nobody"),
+      zap,
       get,
-      put,
+      module("__module_get", on_module<model::module_get>, "__module_get(THIS_MODULE), v6.18",
+             "takes a reference without asking whether the module is going"),
+      module("module_put", on_module<model::module_put>, "module_put(THIS_MODULE), v6.18", "drops one"),
   };
 }
 

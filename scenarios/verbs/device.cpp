@@ -1,4 +1,4 @@
-// struct device: the driver's own, with a list of devres each, and the driver data of the one that is bound.
+// struct device: the driver's own, with a list of devres each, the driver data of the one that is bound, and the unbinding of that.
 #include "unplug/model/kernel/device_core.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
@@ -21,6 +21,22 @@ std::uint32_t do_set_drvdata(Frame& f, const Instruction& i, std::uint32_t next)
 std::uint32_t do_get_drvdata(Frame& f, const Instruction& i, std::uint32_t next) {
   set_local(f, i, model::dev_get_drvdata(f.context, f.world.device()));
   return next;
+}
+
+std::uint32_t do_add(Frame& f, const Instruction& i, std::uint32_t next) {
+  f.world.reached(i);
+  return try_on<device, model::device_add>(f, i, next);
+}
+
+// What they do has places of its own in the driver core: that they were reached shows in no step of theirs.
+template <auto function> std::uint32_t on_core(Frame& f, const Instruction& i, std::uint32_t next) {
+  f.world.reached(i);
+  return on<device, function>(f, i, next);
+}
+
+std::uint32_t do_release_driver(Frame& f, const Instruction& i, std::uint32_t next) {
+  f.world.reached(i);
+  return f.world.release_driver(f.context, *f.binding) ? next : otherwise(f, i, next);
 }
 
 void lay_out(model::Device& d, const ThingSetup& s) {
@@ -56,18 +72,25 @@ std::vector<Verb> device_verbs() {
   Verb get = drvdata("dev_get_drvdata", do_get_drvdata, {"to", KeyKind::to, true, "local that receives it"},
                      "the driver data of the device that is bound; NULL once the unbind is over");
   get.acts = false;
+  Verb unbind;
+  unbind.name = "device_release_driver";
+  unbind.execute = do_release_driver;
+  unbind.keys = {{"else", KeyKind::otherwise, false, "where to go if it is not bound any more"}};
+  unbind.models = "drivers/base/dd.c, v6.18";
+  unbind.leaves_out = "other devices than the one that the caller's binding is of";
+  unbind.summary = "unbinds the driver from its device: remove(), then devres; from an operation that this waits for, it never returns";
   return {
       family.sets_up("device_initialize",
                      {{"release", KeyKind::function, false, "what frees it when the last reference is put"},
                       {"parent", KeyKind::thing, false, "the device above it, declared before", device}},
                      core, "declares a struct device with one reference and a devres list of its own"),
       family.on_thing(
-          "device_add", try_on<device, model::device_add>,
+          "device_add", do_add,
           {{"to", KeyKind::to, false, "local that receives 1 or 0"}, {"else", KeyKind::otherwise, false, "where to go if it fails"}}, core,
           "registers it, and takes a reference on its parent"),
-      family.on_thing("device_del", on<device, model::device_del>, {}, core,
+      family.on_thing("device_del", on_core<model::device_del>, {}, core,
                       "takes it off its bus and releases its devres; who holds a reference keeps it"),
-      family.on_thing("device_unregister", on<device, model::device_unregister>, {}, core,
+      family.on_thing("device_unregister", on_core<model::device_unregister>, {}, core,
                       "device_del and the drop of one reference; waits for nobody who holds another"),
       family.on_thing("get_device", on<device, model::get_device>, {}, core, "takes a reference, for who has one"),
       family.on_thing("put_device", on<device, model::put_device>, {}, core,
@@ -77,6 +100,7 @@ std::vector<Verb> device_verbs() {
       drvdata("dev_set_drvdata", do_set_drvdata, {"value", KeyKind::value, true, "a pointer to memory, or NULL"},
               "sets the driver data of the device that is bound"),
       get,
+      unbind,
   };
 }
 

@@ -25,6 +25,9 @@ constexpr KeySpec other_device{"dev", KeyKind::thing, false,
                                "whose devres list, if not that of the device that is bound: one that device_initialize declares",
                                EntityKind::device};
 
+// Which table of operations the files of a thing have.
+inline constexpr KeySpec fops_key{"fops", KeyKind::fops, false, "a table of the module's \"file_operations\"; without it, its \"fops\""};
+
 // The verbs of one kind of thing, and what its model leaves out.
 struct VerbFamily {
   EntityKind entity;
@@ -87,9 +90,18 @@ std::vector<Verb> notifier_verbs();
 std::vector<Verb> sysfs_verbs();
 std::vector<Verb> irq_verbs();
 std::vector<Verb> mmio_verbs();
+std::vector<Verb> pci_verbs();
+std::vector<Verb> dma_verbs();
+std::vector<Verb> clock_verbs();
 std::vector<Verb> chardev_verbs();
+std::vector<Verb> cdev_verbs();
+std::vector<Verb> device_verbs();
+std::vector<Verb> drm_verbs();
+std::vector<Verb> debugfs_verbs();
+std::vector<Verb> poll_verbs();
 std::vector<Verb> flow_verbs();
 std::vector<Verb> task_verbs();
 std::vector<Verb> thread_verbs();
+std::vector<Verb> task_memory_verbs();
 
 }  // namespace unplug::scenarios

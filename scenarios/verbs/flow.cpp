@@ -35,7 +35,14 @@ constexpr std::array errnos{Errno{"-EPERM", -1},
                             Errno{"NOTIFY_DONE", model::notify_done},
                             Errno{"NOTIFY_OK", model::notify_ok},
                             Errno{"NOTIFY_STOP", model::notify_stop},
-                            Errno{"NOTIFY_BAD", model::notify_bad}};
+                            Errno{"NOTIFY_BAD", model::notify_bad},
+                            Errno{"EPOLLIN", 1},
+                            Errno{"EPOLLPRI", 2},
+                            Errno{"EPOLLOUT", 4},
+                            Errno{"EPOLLERR", 8},
+                            Errno{"EPOLLHUP", 16},
+                            Errno{"VM_FAULT_NOPAGE", 0},
+                            Errno{"VM_FAULT_SIGBUS", 2}};
 
 // --- Execution.
 
@@ -99,6 +106,8 @@ std::uint32_t do_call(Frame& f, const Instruction& i, std::uint32_t next) {
                              {.binding = f.binding,
                               .file = f.file,
                               .task = f.task,
+                              .poll = f.poll,
+                              .vma = f.vma,
                               .self = f.self,
                               .runs_for = f.context.binding(),
                               .arguments = arguments,

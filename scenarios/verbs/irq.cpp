@@ -39,7 +39,7 @@ template <auto function> std::uint32_t on_line(Frame& f, const Instruction& i, s
 // The handler. One that doesn't say what it answers has handled it.
 model::IrqReturn primary(model::Context& context, void* argument) {
   const auto& c = *static_cast<Callback*>(argument);
-  switch (c.binding->world->enter(context, c, nullptr, 1)) {
+  switch (c.binding->world->enter(context, c, {.result = 1})) {
     case 0: return model::IrqReturn::none;
     case 2: return model::IrqReturn::wake_thread;
     default: return model::IrqReturn::handled;
@@ -49,7 +49,7 @@ model::IrqReturn primary(model::Context& context, void* argument) {
 void thread_fn(model::Context& context, void* argument) {
   Callback c = *static_cast<Callback*>(argument);
   c.function = c.thread_fn;
-  c.binding->world->enter(context, c, nullptr);
+  c.binding->world->enter(context, c);
 }
 
 constexpr VerbFamily family{

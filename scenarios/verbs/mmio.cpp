@@ -1,4 +1,6 @@
-// MMIO.
+// MMIO: regions, mappings of them, register accesses.
+#include "unplug/model/kernel/clock.hpp"
+#include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/policy_steps.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
@@ -6,17 +8,30 @@
 namespace unplug::scenarios {
 namespace {
 
+constexpr auto kind = EntityKind::mapping;
+
+// Of a mapping, from the verbs that declare it: its region is claimed by a step of its own; it is a BAR.
+constexpr std::uint8_t claimed_apart = 1, is_bar = 2;
+
+bool has(const Frame& f, const Instruction& i, std::uint8_t flag) {
+  return (f.world.program().of(kind)[i.operand.index].flags & flag) != 0;
+}
+
+model::Mapping& mapping(Frame& f, const Instruction& i) { return f.binding->things.get<kind>(i.operand.index); }
+
+std::uint32_t busy(Frame& f, const Instruction& i, std::uint32_t next) {
+  f.result = -16;  // -EBUSY
+  return otherwise(f, i, next);
+}
+
 std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::StaticName unmap{"devm iounmap"}, release{"devm release_mem_region"};
   BindingInstance& b = *f.binding;
   model::Devres* list = devres_of(f, i);
   if (list == nullptr) return next;
-  model::Mapping& m = b.things.get<EntityKind::mapping>(i.operand.index);
+  model::Mapping& m = mapping(f, i);
   model::Resource& r = b.resources[i.operand.index];
-  if (!model::request_mem_region(f.context, m)) {
-    f.result = -16;  // -EBUSY
-    return otherwise(f, i, next);
-  }
+  if (!model::request_mem_region(f.context, m)) return busy(f, i, next);
   if (f.aborting()) return next;
   model::devres_add(f.context, *list, {&release, m.name, [&m](model::Context& c) { model::release_mem_region(c, m); }, &m.claim});
   model::ioremap(f.context, m);
@@ -35,11 +50,8 @@ std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next
 }
 
 std::uint32_t do_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::Mapping& m = f.binding->things.get<EntityKind::mapping>(i.operand.index);
-  if (!model::request_mem_region(f.context, m)) {
-    f.result = -16;
-    return otherwise(f, i, next);
-  }
+  model::Mapping& m = mapping(f, i);
+  if (!has(f, i, claimed_apart) && !model::request_mem_region(f.context, m)) return busy(f, i, next);
   if (f.aborting()) return next;
   model::ioremap(f.context, m);
   run_hook(f.world, f.context, *f.binding, Hook::bind, i.operand.index, nullptr);
@@ -47,83 +59,129 @@ std::uint32_t do_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
 }
 
 std::uint32_t do_iounmap(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::Mapping& m = f.binding->things.get<EntityKind::mapping>(i.operand.index);
+  model::Mapping& m = mapping(f, i);
   model::iounmap(f.context, m);
-  if (!f.aborting()) model::release_mem_region(f.context, m);
+  if (!has(f, i, claimed_apart) && !f.aborting()) model::release_mem_region(f.context, m);
   return next;
 }
 
-std::uint32_t do_read(Frame& f, const Instruction& i, std::uint32_t next) {
-  set_local(f, i, model::readl(f.context, f.binding->things.get<EntityKind::mapping>(i.operand.index), i.values));
+// Of a task outside the driver: another driver.
+std::uint32_t do_claim(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (f.task != nullptr) return model::request_mem_region(f.context, f.world.other_claim(i.operand.index)) ? next : otherwise(f, i, next);
+  return model::request_mem_region(f.context, mapping(f, i)) ? next : busy(f, i, next);
+}
+
+std::uint32_t do_release(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::release_mem_region(f.context, mapping(f, i));
   return next;
 }
 
-std::uint32_t do_write(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::writel(f.context, f.binding->things.get<EntityKind::mapping>(i.operand.index));
+// A register with contents: its number, plus one.
+model::DeviceRegister* contents(Frame& f, const Instruction& i) {
+  return i.operand.field == 0 ? nullptr : &f.world.hardware().registers[i.operand.field - 1];
+}
+
+template <model::Width width> std::uint32_t do_read(Frame& f, const Instruction& i, std::uint32_t next) {
+  const model::Mapping& m = mapping(f, i);
+  const model::DeviceRegister* const r = contents(f, i);
+  set_local(f, i, r != nullptr ? model::read_register(f.context, m, *r, width) : model::mmio_read(f.context, m, width, i.values));
+  return next;
+}
+
+template <model::Width width> std::uint32_t do_write(Frame& f, const Instruction& i, std::uint32_t next) {
+  const model::Mapping& m = mapping(f, i);
+  if (model::DeviceRegister* const r = contents(f, i)) {
+    model::write_register(f.context, m, *r, value(f, i), width);
+  } else {
+    model::mmio_write(f.context, m, width);
+  }
   // A register that the device looks at before it interrupts; amount: its number, from 1.
   if (i.amount != 0 && !f.aborting()) f.world.switch_interrupts(f.context, static_cast<std::uint32_t>(i.amount - 1), value(f, i) != 0);
   return next;
 }
 
-constexpr std::string_view leaves_out = "lazy TLB flush, all ones after surprise removal, posted writes, register contents";
+constexpr std::string_view access_leaves_out = "what a register is written, unless it is declared with its contents; reads with side "
+                                               "effects, write combining, ordering between devices";
+constexpr VerbFamily family{kind, "sizes, addresses, overlapping regions, caching attributes, ports"};
 
-Verb mapping(std::string_view name, OperandKind operand, Execute execute, std::string_view models, std::string_view summary) {
-  Verb v;
-  v.name = name;
-  v.operand = operand;
-  v.entity = EntityKind::mapping;
-  v.execute = execute;
-  if (operand == OperandKind::declaration)
-    v.keys = {{"regs", KeyKind::registers, false, "registers and the values that reading them may return"},
-              {"else", KeyKind::otherwise, false, "where to go if the region is taken"}};
-  v.models = models;
-  v.leaves_out = leaves_out;
-  v.summary = summary;
-  return v;
+Verb maps(std::string_view name, Execute execute, std::string_view models, std::string_view summary) {
+  return family.declares(name, execute,
+                         {{"regs", KeyKind::registers, false,
+                           "registers: the values that reading one may return, or its contents at first and (\"doorbell\") the DMA engine "
+                           "that a write starts or stops"},
+                          {"clock", KeyKind::thing, false, "the clock without which nobody may access it", EntityKind::clock},
+                          {"else", KeyKind::otherwise, false, "where to go if the region is taken"}},
+                         models, summary);
 }
 
-Verb access(std::string_view name, bool read) {
-  Verb v;
-  v.name = name;
+Verb access(std::string_view name, Execute execute, bool read) {
+  Verb v = family.on_thing(
+      name, execute, {}, "include/asm-generic/io.h, v6.18",
+      read ? "reads a register: a choice if several values are listed, its contents where it has some; all ones if nobody answers"
+           : "writes a register; where it has contents, the write is posted");
   v.operand = OperandKind::reg;
-  v.execute = read ? do_read : do_write;
   if (read) {
     v.keys = {{"to", KeyKind::to, false, "local that receives the value"}};
   } else {
     v.keys = {{"value", KeyKind::value, false,
-               "what is written; the model keeps no register contents, but looks whether it is 0 where that masks an interrupt "
-               "(\"enabled_by\")"}};
+               "what is written; the model looks at it where the register has contents, or masks an interrupt (\"enabled_by\")"}};
   }
   v.flags = read ? 1 : 0;
-  v.models = "include/asm-generic/io.h, v6.18";
-  v.leaves_out = leaves_out;
-  v.summary = read ? "reads a register: a choice if several values are listed" : "writes a register";
+  v.leaves_out = access_leaves_out;
   return v;
 }
 
 void lay_out(model::Mapping& m, const ThingSetup& s) {
   model::init_mapping(s.kernel, m, s.world.region(s.index), s.unique, s.declared, s.binding.binding.life);
+  m.device = s.world.hardware().device();
+  if (const Operand* clock = s.spec.thing("clock")) m.gates.push_back(&s.binding.things.get<EntityKind::clock>(clock->index).gate);
+  if ((s.spec.flags & is_bar) != 0) s.binding.pci.bars.push_back(&m);
   s.binding.resources[s.index] = {&m, {}, s.declared};
 }
 
 }  // namespace
 
-template <> std::unique_ptr<ThingList> make_things<EntityKind::mapping>() { return things<EntityKind::mapping>(lay_out); }
+template <> std::unique_ptr<ThingList> make_things<kind>() { return things<kind>(lay_out); }
 
 std::vector<Verb> mmio_verbs() {
-  Verb managed = mapping("devm_ioremap_resource", OperandKind::declaration, do_devm_ioremap, "lib/devres.c, v6.18",
-                         "claims a region and maps it; devres undoes both after remove()");
+  using enum model::Width;
+  Verb remap = maps("ioremap", do_ioremap, "arch/x86/mm/ioremap.c, v6.18",
+                    "maps a region; claims it as well, unless a request_mem_region of the driver does");
+  remap.joins = true;
+  Verb claim = family.declares("request_mem_region", do_claim, {{"else", KeyKind::otherwise, false, "where to go if the region is taken"}},
+                               "kernel/resource.c, v6.18", "claims a region; in a task: another driver does, if it is free");
+  claim.joins = true;
+  claim.flags = claimed_apart;
+  claim.place = Where::anywhere;
+  Verb bar = maps("pci_iomap", do_ioremap, "lib/pci_iomap.c, v6.18", "maps a BAR, which pci_request_regions() claims");
+  bar.joins = true;
+  bar.flags = claimed_apart | is_bar;
+  Verb managed = maps("devm_ioremap_resource", do_devm_ioremap, "lib/devres.c, v6.18",
+                      "claims a region and maps it; devres undoes both after remove()");
   managed.keys.push_back(other_device);
-  Verb old;
-  old.name = "devm_platform_ioremap_resource";
-  old.alias_of = "devm_ioremap_resource";
   return {
       managed,
-      old,
-      mapping("ioremap", OperandKind::declaration, do_ioremap, "request_mem_region and ioremap, v6.18", "claims a region and maps it"),
-      mapping("iounmap", OperandKind::entity, do_iounmap, "iounmap and release_mem_region, v6.18", "unmaps a region and releases it"),
-      access("readl", true),
-      access("writel", false),
+      alias("devm_platform_ioremap_resource", "devm_ioremap_resource"),
+      remap,
+      family.on_thing("iounmap", do_iounmap, {}, "mm/vmalloc.c, v6.18", "unmaps a region; releases it if ioremap() claimed it"),
+      claim,
+      family.on_thing("release_mem_region", do_release, {}, "kernel/resource.c, v6.18", "gives a claim back, mapped or not"),
+      bar,
+      family.on_thing("pci_iounmap", do_iounmap, {}, "lib/pci_iomap.c, v6.18", "unmaps a BAR"),
+      access("readb", do_read<b>, true),
+      access("readw", do_read<w>, true),
+      access("readl", do_read<l>, true),
+      access("readq", do_read<q>, true),
+      access("ioread8", do_read<b>, true),
+      access("ioread16", do_read<w>, true),
+      access("ioread32", do_read<l>, true),
+      access("writeb", do_write<b>, false),
+      access("writew", do_write<w>, false),
+      access("writel", do_write<l>, false),
+      access("writeq", do_write<q>, false),
+      access("iowrite8", do_write<b>, false),
+      access("iowrite16", do_write<w>, false),
+      access("iowrite32", do_write<l>, false),
   };
 }
 

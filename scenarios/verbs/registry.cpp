@@ -29,11 +29,12 @@ std::vector<Verb> make_table() {
   std::vector<Verb> all;
   // One line a family, in the order of documentation.
   for (auto* family :
-       {memory_verbs,   slab_verbs,           atomic_verbs,    refcount_verbs,     list_verbs,  id_table_verbs, lock_verbs,
-        spinlock_verbs, waiter_verbs,         fence_verbs,     wait_queue_verbs,   rcu_verbs,   srcu_verbs,     devres_verbs,
-        device_verbs,   work_verbs,           workqueue_verbs, delayed_work_verbs, timer_verbs, tasklet_verbs,  napi_verbs,
-        kthread_verbs,  kthread_worker_verbs, notifier_verbs,  sysfs_verbs,        irq_verbs,   mmio_verbs,     chardev_verbs,
-        flow_verbs,     task_verbs,           thread_verbs}) {
+       {memory_verbs,   slab_verbs,           atomic_verbs,      refcount_verbs,     list_verbs,  id_table_verbs, lock_verbs,
+        spinlock_verbs, waiter_verbs,         fence_verbs,       wait_queue_verbs,   rcu_verbs,   srcu_verbs,     devres_verbs,
+        device_verbs,   work_verbs,           workqueue_verbs,   delayed_work_verbs, timer_verbs, tasklet_verbs,  napi_verbs,
+        kthread_verbs,  kthread_worker_verbs, notifier_verbs,    sysfs_verbs,        irq_verbs,   mmio_verbs,     pci_verbs,
+        dma_verbs,      clock_verbs,          chardev_verbs,     cdev_verbs,         drm_verbs,   debugfs_verbs,  poll_verbs,
+        flow_verbs,     task_verbs,           task_memory_verbs, thread_verbs}) {
     std::ranges::move(family(), std::back_inserter(all));
   }
   for (const MayFail& m : may_fail) std::ranges::find(all, m.verb, &Verb::name)->error = m.error;

@@ -82,6 +82,7 @@ std::uint64_t value(const Frame& f, const Term& t) {
   switch (t.kind) {
     case Term::Kind::constant: return t.constant;
     case Term::Kind::local: return f.locals[t.local];
+    case Term::Kind::file: return f.file != nullptr ? f.world.file_handle(*f.file) : 0;
     case Term::Kind::pointer: return World::declared_allocation(*f.binding, static_cast<std::uint32_t>(t.constant));
   }
   return 0;

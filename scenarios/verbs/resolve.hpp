@@ -107,4 +107,8 @@ template <EntityKind kind, auto function, int error> std::uint32_t try_or_error(
   return done ? next : otherwise(f, i, next);
 }
 
+// For the verbs of several families that make the node of a device appear that is no more than a name, and take it away.
+std::uint32_t do_register_device(Frame& f, const Instruction& i, std::uint32_t next);
+std::uint32_t do_deregister_device(Frame& f, const Instruction& i, std::uint32_t next);
+
 }  // namespace unplug::scenarios

@@ -1,28 +1,31 @@
 // sysfs attributes.
 #include "unplug/model/kernel/sysfs.hpp"
+#include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
 namespace unplug::scenarios {
 namespace {
 
-std::uint32_t do_create(Frame& f, const Instruction& i, std::uint32_t next) {
-  return model::sysfs_create_file(f.context, *thing<EntityKind::attribute>(f, i)) ? next : otherwise(f, i, next);
-}
-
-std::uint32_t do_remove_self(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::SysfsAttribute* a = thing<EntityKind::attribute>(f, i);
-  if (a == nullptr) return next;
-  const bool won = model::sysfs_remove_file_self(f.context, *a);
-  set_local(f, i, won ? 1 : 0);
-  return won ? next : otherwise(f, i, next);
-}
+constexpr auto kind = EntityKind::attribute;
 
 std::uint32_t do_access(Frame& f, const Instruction& i, std::uint32_t next) {
-  return model::sysfs_access(f.context, *thing<EntityKind::attribute>(f, i)) >= 0 ? next : otherwise(f, i, next);
+  const int r = model::sysfs_access(f.context, *thing<kind>(f, i));
+  set_local(f, i, static_cast<std::uint64_t>(static_cast<std::int64_t>(r)));
+  return r >= 0 ? next : otherwise(f, i, next);
 }
 
-constexpr VerbFamily family{EntityKind::attribute, "directories, links, binary attributes, poll, attributes of a second binding"};
+std::uint32_t do_notify(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::sysfs_notify(f.context, f.binding->attribute_files[i.operand.index]);
+  return next;
+}
+
+void compile_notify(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
+  c.program().attribute_descriptors = true;
+  c.generic(verb, step, operand);
+}
+
+constexpr VerbFamily family{kind, "directories, links, binary attributes, attributes of a second binding"};
 
 void lay_out(model::SysfsAttribute& a, const ThingSetup& s) {
   a.operation = &World::result_entry;
@@ -32,22 +35,34 @@ void lay_out(model::SysfsAttribute& a, const ThingSetup& s) {
 
 }  // namespace
 
-template <> std::unique_ptr<ThingList> make_things<EntityKind::attribute>() { return things<EntityKind::attribute>(lay_out); }
+template <> std::unique_ptr<ThingList> make_things<kind>() { return things<kind>(lay_out); }
 
 std::vector<Verb> sysfs_verbs() {
+  constexpr std::string_view dir = "fs/kernfs/dir.c, v6.18";
   constexpr KeySpec other{"else", KeyKind::otherwise, false, "where to go if it fails: a label, or steps"};
-  Verb read = family.on_thing("sysfs_read", do_access, {other}, "kernfs_seq_start, v6.18",
-                              "user space reads or writes an attribute: its function runs; -ENODEV if it is being removed");
+  Verb read = family.on_thing(
+      "sysfs_read", do_access, {{"to", KeyKind::to, false, "local that receives what it answers"}, other}, "kernfs_seq_start, v6.18",
+      "user space opens, reads or writes, and closes an attribute: its function runs; -ENODEV if it is being removed");
   read.place = Where::task;
+  Verb notify =
+      family.on_thing("sysfs_notify", do_notify, {}, "fs/sysfs/file.c, v6.18", "who polls a descriptor of the attribute is woken");
+  notify.compile = compile_notify;
   return {
-      family.declares("device_create_file", do_create, {{"fn", KeyKind::function, true, "its show() or store()"}, other},
-                      "device_create_file, v6.18", "makes an attribute appear"),
-      family.on_thing("device_remove_file", on<EntityKind::attribute, model::sysfs_remove_file>, {}, "kernfs_remove_by_name_ns, v6.18",
-                      "refuses new reads and writes, and waits for those under way"),
-      family.on_thing("device_remove_file_self", do_remove_self,
+      family.declares("device_create_file", try_on<kind, model::sysfs_create_file>,
+                      {{"fn", KeyKind::function, true, "its show() or store()"}, other}, "device_create_file, v6.18",
+                      "makes an attribute appear"),
+      family.on_thing("device_remove_file", on<kind, model::sysfs_remove_file>, {}, "kernfs_remove_by_name_ns, v6.18",
+                      "refuses new reads and writes, and waits for those under way; not for descriptors"),
+      family.on_thing("device_remove_file_self", try_on<kind, model::sysfs_remove_file_self>,
                       {{"to", KeyKind::to, false, "local that receives 1, or 0 if another does it"}, other}, "kernfs_remove_self, v6.18",
                       "from its own function: removes it without waiting for itself"),
+      alias("sysfs_remove_file_self", "device_remove_file_self"),
+      family.on_thing("sysfs_break_active_protection", on<kind, model::sysfs_break_active_protection>, {}, dir,
+                      "from its own function: removal no longer waits for it, and what it goes on to use is its own affair"),
+      family.on_thing("sysfs_unbreak_active_protection", on<kind, model::sysfs_unbreak_active_protection>, {}, dir, "undoes that"),
+      notify,
       read,
+      alias("sysfs_write", "sysfs_read"),
   };
 }
 

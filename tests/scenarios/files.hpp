@@ -28,4 +28,24 @@ inline ScenarioResult run(const Scenario& s, RunOptions options, const LoadOptio
   return r;
 }
 
+// A scenario of one screen meets its own expectations, whatever the schedule.
+inline void meets(const std::string& text) {
+  Diagnostics out;
+  const auto s = parse_scenario(text, "t", {}, out);
+  REQUIRE_MESSAGE(s != nullptr, out.render());
+  RunOptions options;
+  options.strategies = {"dpor"};
+  options.executions = 200'000;
+  const ScenarioResult r = run(*s, options);
+  std::size_t expectations = 0;
+  for (const Cell& c : r.cells) {
+    CHECK_MESSAGE(c.evidence.kind == Evidence::Kind::exhaustive, c.member, " ", c.form);
+    for (const Expectation& e : c.expectations) {
+      ++expectations;
+      CHECK_MESSAGE(e.met, c.member, " ", c.form, ": ", e.text, ": ", e.detail);
+    }
+  }
+  CHECK(expectations > 0);
+}
+
 }  // namespace unplug::scenarios::test

@@ -41,15 +41,15 @@ constexpr const char* driver = R"({"name": "t", "shared": {"count": 0, "seen": 0
   "run": {"removal": [["unbind", "rmmod"]], "tasks": {"user": {"do": [{"open": "dev", "to": "fd"}, {"ioctl": "fd"}, {"close": "fd"}]}}},
   "strategies": ["dpor"]})";
 
-std::unique_ptr<Scenario> load(const PolicyFile& p, Diagnostics& out) {
+std::unique_ptr<Scenario> load(const PolicyFile& p, Diagnostics& out, const std::string& text = driver) {
   LoadOptions options;
   options.policy = p;
-  return parse_scenario(driver, "t.json", options, out);
+  return parse_scenario(text, "t.json", options, out);
 }
 
-Cell run(const PolicyFile& p) {
+Cell run(const PolicyFile& p, const std::string& text = driver) {
   Diagnostics out;
-  const auto s = load(p, out);
+  const auto s = load(p, out, text);
   INFO(out.render());
   REQUIRE(s != nullptr);
   return scenarios::test::run(*s, {}).cells.at(0);
@@ -111,6 +111,23 @@ TEST_CASE("policy steps: words of an open file begin anew with each, and are the
     "close": [{"load": "file.n", "to": "n"}, {"assert": "n == 6"}]})");
   const Cell c = run(p);
   CHECK(!shows(c, "assertion-failed"));
+}
+
+TEST_CASE("policy steps: duplicates of a descriptor share the words of their file, which is closed once") {
+  std::string text = driver;
+  const std::string_view close = R"({"close": "fd"})";
+  text.replace(text.find(close), close.size(), R"({"dup": "fd", "to": "copy"}, {"close": "fd"}, {"ioctl": "copy"}, {"close": "copy"})");
+  const auto at_close = [](int closes) {
+    return policy(fmt::format(R"("state": {{"file": {{"operations": 0, "closes": 0}}}}, "hooks": {{
+      "enter": [{{"load": "file.operations", "to": "n"}}, {{"store": "file.operations", "value": "n + 1"}}],
+      "close": [{{"load": "file.closes", "to": "c"}}, {{"store": "file.closes", "value": "c + 1"}},
+        {{"load": "file.operations", "to": "n"}}, {{"assert": "n == 4"}}, {{"assert": "c == {}"}}]}})",
+                              closes));
+  };
+  const Cell c = run(at_close(0), text);
+  CHECK(c.evidence.kind == Evidence::Kind::exhaustive);
+  CHECK(c.violations.empty());
+  CHECK(shows(run(at_close(1), text), "assertion-failed"));
 }
 
 TEST_CASE("policy steps: enter refuses operations, and remove waits in the middle of remove()") {

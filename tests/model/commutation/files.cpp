@@ -2,6 +2,7 @@
 #include "model/commute.hpp"
 #include "unplug/model/kernel/cdev.hpp"
 #include "unplug/model/kernel/debugfs.hpp"
+#include "unplug/model/kernel/drm_drv.hpp"
 #include "unplug/model/kernel/procfs.hpp"
 #include "unplug/model/kernel/sysfs_file.hpp"
 
@@ -251,6 +252,43 @@ std::uint64_t filesystems(Covered& covered) {
   return commute(lab, 200, 12, covered);
 }
 const CommutationLab filesystems_lab{"debugfs, procfs and sysfs files", 500, filesystems};
+
+std::uint64_t drm(Covered& covered) {
+  Allocation own;
+  Srcu srcu;
+  std::array<DrmDevice, 2> devices;
+  CharDevice node;
+  Registration minor;
+  AddressSpace mapping;
+  Lab lab([&](Lab& l) {
+    bystander(l, own);
+    l.init(srcu, "drm_unplug_srcu");
+    init_drm_device(l.kernel, devices[0], srcu, l.name("drm"), l.name("drm"), {});
+    init_drm_device(l.kernel, devices[1], srcu, l.name("other"), l.name("other"), {});
+    init_char_device(l.kernel, node, l.name("card0"), l.name("card0"), nullptr);
+    minor = {};
+    init_registration(l.kernel, node, minor, l.name("minor"), {});
+    init_address_space(l.kernel, mapping, l.name("mapping"));
+    devices[0].minors.emplace_back(&node, &minor);
+    devices[0].mapping = &mapping;
+    l.task("remove", [&](Context& c) {
+      register_char_device(c, node, minor);
+      drm_dev_unplug(c, devices[0]);
+      drm_dev_unplug(c, devices[1]);
+    });
+    for (std::size_t i = 0; i < 2; ++i)
+      l.task(i == 0 ? "r1" : "r2", [&, i](Context& c) {
+        for (int k = 0; k < 3; ++k) {
+          std::uint64_t index = 0;
+          if (!drm_dev_enter(c, devices[i], index)) return;
+          mark(c);
+          drm_dev_exit(c, srcu, index);
+        }
+      });
+  });
+  return commute(lab, 200, 12, covered);
+}
+const CommutationLab drm_lab{"drm_dev_enter and drm_dev_unplug", 500, drm};
 
 }  // namespace
 }  // namespace unplug::model::test

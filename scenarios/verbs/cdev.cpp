@@ -1,0 +1,116 @@
+// Character devices in their parts: the cdev in memory of the driver's, its number, its node, its parent.
+#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/verbs/families.hpp"
+#include "unplug/scenarios/verbs/resolve.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+constexpr auto kind = EntityKind::cdev;
+constexpr std::string_view char_dev = "fs/char_dev.c, v6.18";
+
+// The node that a cdev is under has its number, wherever the cdev's memory is.
+std::uint32_t number_of(Frame& f, const model::Cdev& c) {
+  std::uint32_t n = 0;
+  while (&f.world.device_number(n) != c.device) ++n;
+  return n;
+}
+
+void set_parent(model::Cdev& c, model::Device& d) {
+  c.parent = {[](model::Context& context, void* device) { model::get_device(context, *static_cast<model::Device*>(device)); },
+              [](model::Context& context, void* device) { model::put_device(context, *static_cast<model::Device*>(device)); }, &d};
+}
+
+std::uint32_t do_set_parent(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::Cdev* const c = thing<kind>(f, i);
+  model::Device* const d = thing<EntityKind::device>(f, i.second);
+  if (c != nullptr && d != nullptr) set_parent(*c, *d);
+  return next;
+}
+
+std::uint32_t do_add(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::Cdev* const c = thing<kind>(f, i);
+  if (c == nullptr) return next;
+  const int r = model::cdev_add(f.context, *c);
+  return r == 0 ? next : otherwise(f, i, next);
+}
+
+std::uint32_t do_device_add(Frame& f, const Instruction& i, std::uint32_t next) {
+  model::Cdev* const c = thing<kind>(f, i);
+  model::Device* const d = thing<EntityKind::device>(f, i.second);
+  if (c == nullptr || d == nullptr) return next;
+  set_parent(*c, *d);
+  const int r = model::cdev_device_add(f.context, *c, f.world.device_node(number_of(f, *c)), {});
+  return r == 0 ? next : otherwise(f, i, next);
+}
+
+std::uint32_t do_device_del(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (model::Cdev* const c = thing<kind>(f, i)) model::cdev_device_del(f.context, *c, f.world.device_node(number_of(f, *c)), {});
+  return next;
+}
+
+void compile_device_add(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
+  const Node device = step.find("dev");
+  if (!device) return c.generic(verb, step, operand);
+  Instruction i;
+  i.execute = do_device_add;
+  if (const auto o = c.entity(operand, kind)) i.operand = *o;
+  if (const auto d = c.entity(device, EntityKind::device)) i.second = *d;
+  const std::uint32_t index = c.emit(std::move(i));
+  if (const Node other = step.find("else")) c.otherwise(index, other);
+}
+
+void compile_device_del(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
+  Instruction i;
+  i.execute = verb.execute;
+  i.acts = true;
+  if (const auto o = c.entity_of(operand, {EntityKind::chardev, kind})) i.operand = *o;
+  if (i.operand.entity == kind) i.execute = do_device_del;
+  c.emit(std::move(i));
+}
+
+void lay_out(model::Cdev& c, const ThingSetup& s) {
+  model::init_cdev(s.kernel, s.world.device_number(s.index), c, s.unique, s.declared, s.home, s.binding.binding.life);
+  c.ops = &s.binding.fops[s.spec.number("fops")];
+  c.owner = s.spec.number("owner") != 0 ? s.binding.module : nullptr;
+  c.parent = {};
+}
+
+constexpr VerbFamily family{kind, "ranges of minors, module loading on open, the attributes of the device"};
+
+}  // namespace
+
+template <> std::unique_ptr<ThingList> make_things<kind>() { return things<kind>(lay_out); }
+
+std::vector<Verb> cdev_verbs() {
+  constexpr KeySpec other{"else", KeyKind::otherwise, false, "where to go if the number is taken"};
+  Verb add = family.declares("cdev_device_add", do_register_device,
+                             {{"dev", KeyKind::custom, false,
+                               "the struct device whose node it is, and which becomes the cdev's parent: then "
+                               "the operand is a cdev; without it, a device that is no more than a name"},
+                              fops_key,
+                              other},
+                             char_dev, "makes the device node appear");
+  add.entity = EntityKind::chardev;
+  add.declares_unless = "dev";
+  add.compile = compile_device_add;
+  Verb del = family.on_thing("cdev_device_del", do_deregister_device, {}, char_dev, "removes the node, and the number; waits for nobody");
+  del.operand = OperandKind::custom;
+  del.compile = compile_device_del;
+  return {
+      add,
+      del,
+      family.sets_up(
+          "cdev_init",
+          {fops_key, {"owner", KeyKind::words, false, "THIS_MODULE: cdev->owner, pinned by who opens", EntityKind::none, "THIS_MODULE"}},
+          char_dev, "a cdev in memory of the driver's"),
+      family.on_thing("cdev_set_parent", do_set_parent,
+                      {{"parent", KeyKind::thing, true, "the struct device that stays as long as the cdev", EntityKind::device}}, char_dev,
+                      "the cdev holds a reference on its parent from cdev_add() until the last file is closed"),
+      family.on_thing("cdev_add", do_add, {other}, char_dev, "makes the number known; the node is somebody else's"),
+      family.on_thing("cdev_del", on<kind, model::cdev_del>, {}, char_dev,
+                      "takes the number away and drops the cdev: open files keep it, and may be opened again"),
+  };
+}
+
+}  // namespace unplug::scenarios
