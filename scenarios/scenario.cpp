@@ -63,6 +63,7 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   std::size_t work = 0;
   // Under "none" alone, the driver does it all by itself.
   const bool fences = std::ranges::any_of(s->policies, [](const PolicyFile& p) { return !p.does_nothing(); });
+  const bool refuses = std::ranges::any_of(s->policies, &PolicyFile::can_refuse);
   for (const Member& m : s->members) {
     for (const std::string& form : s->forms) {
       if (out.full()) return nullptr;
@@ -80,7 +81,7 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
           if (options.grace_period) program->kernel.grace_period = *options.grace_period;
           for (const std::string& d : compiler.defaults_taken())
             if (std::ranges::find(s->defaults_taken, d) == s->defaults_taken.end()) s->defaults_taken.push_back(d);
-          if (policy.can_refuse())
+          if (refuses)
             for (const Node n : compiler.refusals_without_path())
               n.warning(found, "access can be refused here and there is no path for it", "\"else\": a label, or steps");
           if (fences && !program->has_fence && program->remove != UINT32_MAX)

@@ -35,7 +35,8 @@ template <auto function> std::uint32_t on_module(Frame& f, const Instruction&, s
 constexpr VerbFamily family{kind, "minors, sysfs attributes; the re-open hole: cdev_init() has it"};
 
 Verb registers(std::string_view name, std::uint8_t misc, std::string_view models) {
-  Verb v = family.declares(name, do_register_device, {fops_key}, models, "makes the device node appear");
+  Verb v = family.declares(name, do_register_device, {fops_key, {"else", KeyKind::otherwise, false, "where to go if it fails"}}, models,
+                           "makes the device node appear");
   v.flags = misc;
   return v;
 }

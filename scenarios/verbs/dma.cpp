@@ -46,9 +46,9 @@ template <auto function> std::uint32_t on_engine(Frame& f, const Instruction& i,
 
 // Every piece of memory that somebody maps has a DmaBuffer; a pointer may lead to any that has fields in common with them.
 void need_buffer(FunctionCompiler& c, const Operand& memory) {
-  auto& program = c.program();
-  auto& buffers = program.entities[static_cast<std::size_t>(buffer)];
-  const auto& allocations = program.of(EntityKind::allocation);
+  auto& specs = c.entities().specs;
+  auto& buffers = specs[static_cast<std::size_t>(buffer)];
+  const auto& allocations = specs[static_cast<std::size_t>(EntityKind::allocation)];
   for (std::uint32_t a = 0; a < allocations.size(); ++a) {
     if (memory.kind == Operand::Kind::entity && memory.index != a) continue;
     if (std::ranges::find(buffers, a, &EntitySpec::allocation) != buffers.end()) continue;

@@ -112,7 +112,7 @@ TEST_CASE("poll: who sleeps is woken by removal, or not, an epoll leaves its ent
   d.module = R"j("fops": {"owner": null, "poll": "foo_poll"})j";
   d.probe = R"j({"kzalloc": "priv", "fields": {"gone": 0}}, {"init_poll_queue": "priv.wait", "owner": "hardware"},
     {"misc_register": "dev"})j";
-  d.functions = R"j("foo_poll": [{"poll_wait": "priv.wait"}, {"READ_ONCE": "priv.gone", "to": "gone"},
+  d.functions = R"j("foo_wait": [{"poll_wait": "priv.wait"}], "foo_poll": [{"call": "foo_wait"}, {"READ_ONCE": "priv.gone", "to": "gone"},
     {"if": "gone", "return": "EPOLLHUP"}, {"return": 0}],)j";
   d.remove = R"j({"misc_deregister": "dev"}, {"WRITE_ONCE": "priv.gone", "value": 1}, {"wake_up_poll": "priv.wait"})j";
   d.tasks = R"j("u": {"do": [{"open": "dev", "to": "fd", "else": "out"}, {"poll": "fd", "events": ["EPOLLIN"], "to": "mask"},
@@ -135,7 +135,7 @@ TEST_CASE("a descriptor that is opened again has another file than its duplicate
   Driver d;
   d.module = R"j("fops": {"owner": null, "poll": "foo_poll"})j";
   d.probe = R"j({"init_poll_queue": "wait", "owner": "hardware"}, {"misc_register": "dev"})j";
-  d.functions = R"j("foo_poll": [{"call": "foo_wait"}, {"return": 0}], "foo_wait": [{"poll_wait": "wait"}],)j";
+  d.functions = R"j("foo_poll": [{"poll_wait": "wait"}, {"return": 0}],)j";
   d.remove = R"j({"misc_deregister": "dev"})j";
   d.tasks =
       R"j("u": {"do": [{"open": "dev", "to": "a", "else": "out"}, {"epoll_ctl_add": "a", "epoll": "ep"},
