@@ -310,7 +310,7 @@ bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, st
     case KeyKind::thing:
       if (verb.operand == OperandKind::declaration) {  // looked up when all was declared
         const Operand& self = at(index).operand;
-        if (self.kind != Operand::Kind::entity) break;
+        if (self.kind != Operand::Kind::entity || key.entity != EntityKind::device) break;  // whose devres; the rest is laid out with it
         const auto& specs = entities().specs[static_cast<std::size_t>(verb.entity)];
         if (const Operand* o = specs[self.index].thing(key.name)) at(index).second = *o;
       } else if (auto o = entity(v, key.entity)) {
