@@ -284,7 +284,8 @@ struct HardwareSpec {
     std::uint32_t mapping;
     std::string name;
     std::uint64_t initial;
-    Operand doorbell;  // the DMA engine that a write to it starts or stops; none
+    Operand doorbell;                    // the DMA engine that a write to it starts or stops; none
+    std::optional<std::uint32_t> masks;  // number among Program::switches: a write that arrives masks interrupts, or lets them through
   };
   std::vector<Register> registers;  // with contents
 };

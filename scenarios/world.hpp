@@ -252,7 +252,9 @@ class World final : public sim::Program {
   void setup_modules();
   void setup_devices();
   void setup_hardware();
-  void setup_doorbells();
+  void setup_effects();
+  // What the device does about a write that arrives; the argument is a RegisterEffect.
+  static void register_written(model::Context& context, std::uint64_t value, void* argument);
   void setup_files(BindingInstance& b);
   void setup_attribute_files(BindingInstance& b);
   void setup_tasks();
@@ -309,6 +311,11 @@ class World final : public sim::Program {
   Pool<model::SrcuUsage> srcu_usages_;
   Pool<model::Devres> devres_lists_;
   Hardware hardware_;
+  struct RegisterEffect {
+    World* world;
+    const HardwareSpec::Register* spec;
+  };
+  std::deque<RegisterEffect> register_effects_;  // by register
   std::deque<SharedFile> shared_files_;
   std::deque<std::pair<Handle, model::File>> known_files_;
   std::deque<model::EpollLinks> epoll_links_;  // of files, as long as somebody has them; those in use come first

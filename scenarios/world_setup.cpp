@@ -103,7 +103,7 @@ void World::setup(sim::Engine&) {
   epoll_links_used_ = 0;
   setup_hardware();
   for (auto& b : bindings_) setup_binding(*b);
-  setup_doorbells();
+  setup_effects();
   setup_tasks();
 }
 
@@ -217,13 +217,22 @@ void World::setup_hardware() {
 }
 
 // Engines are known when the first binding is laid out.
-void World::setup_doorbells() {
-  for (std::size_t i = 0; i < program_->hardware.registers.size(); ++i) {
-    const Operand& engine = program_->hardware.registers[i].doorbell;
-    if (engine.kind == Operand::Kind::none) continue;
-    hardware_.registers[i].effect = model::dma_doorbell;
-    hardware_.registers[i].argument = &bindings_[0]->things.get<EntityKind::dma_engine>(engine.index);
+void World::setup_effects() {
+  resize(register_effects_, hardware_.registers.size());
+  for (std::size_t i = 0; i < register_effects_.size(); ++i) {
+    const HardwareSpec::Register& r = program_->hardware.registers[i];
+    if (r.doorbell.kind == Operand::Kind::none && !r.masks) continue;
+    register_effects_[i] = {this, &r};
+    hardware_.registers[i].effect = &World::register_written;
+    hardware_.registers[i].argument = &register_effects_[i];
   }
+}
+
+void World::register_written(model::Context& context, std::uint64_t value, void* argument) {
+  const auto& [world, r] = *static_cast<RegisterEffect*>(argument);
+  if (r->masks) world->switch_interrupts(context, *r->masks, value != 0);
+  if (r->doorbell.kind == Operand::Kind::none || context.aborting()) return;
+  model::dma_doorbell(context, value, &world->bindings_[0]->things.get<EntityKind::dma_engine>(r->doorbell.index));
 }
 
 // What user space can do with files of binding `b`, as far as the program asks for more than a simple device.

@@ -161,6 +161,10 @@ void FileCompiler::find_switches() {
       program_->switches.push_back(*name);
     }
   }
+  const auto& mappings = entities_.specs[static_cast<std::size_t>(EntityKind::mapping)];
+  for (HardwareSpec::Register& r : program_->hardware.registers)
+    if (const auto s = std::ranges::find(program_->switches, mappings[r.mapping].name + "." + r.name); s != program_->switches.end())
+      r.masks = static_cast<std::uint32_t>(s - program_->switches.begin());
 }
 
 std::uint32_t FileCompiler::forked_by(Node parent, FunctionCompiler& child) {

@@ -144,7 +144,7 @@ void FileCompiler::read_register(Node contents, std::uint32_t mapping, const std
     doorbell.error(reader_.out(), "a doorbell where the driver is bound again",
                    "dma_start: a doorbell starts what the first binding has mapped");
   if (doorbell) doorbells_.emplace_back(static_cast<std::uint32_t>(registers.size()), doorbell);
-  registers.push_back({mapping, name, v ? static_cast<std::uint64_t>(*v) : 0, {}});
+  registers.push_back({mapping, name, v ? static_cast<std::uint64_t>(*v) : 0, {}, {}});
   entities_.registers[mapping][name].contents = static_cast<std::uint32_t>(registers.size());
 }
 

@@ -94,9 +94,9 @@ template <model::Width width> std::uint32_t do_write(Frame& f, const Instruction
     model::write_register(f.context, m, *r, value(f, i), width);
   } else {
     model::mmio_write(f.context, m, width);
+    // A register that the device looks at before it interrupts; amount: its number, from 1.
+    if (i.amount != 0 && !f.aborting()) f.world.switch_interrupts(f.context, static_cast<std::uint32_t>(i.amount - 1), value(f, i) != 0);
   }
-  // A register that the device looks at before it interrupts; amount: its number, from 1.
-  if (i.amount != 0 && !f.aborting()) f.world.switch_interrupts(f.context, static_cast<std::uint32_t>(i.amount - 1), value(f, i) != 0);
   return next;
 }
 
