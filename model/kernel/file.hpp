@@ -122,20 +122,24 @@ class OperationOn {
 void guard_opened(Context& context, const FileOperations& ops, File& file);
 void guard_closed(Context& context, const FileOperations& ops, File& file);
 
-// Runs operation() between enter() and exit() of the table's entry guard. `entered`: false if the guard refused (-ENODEV).
+// Runs the driver's operation between enter() and exit() of the table's entry guard. `entered`: false if the guard refused (-ENODEV).
 template <class Run>
 int guarded(Context& context, const FileOperations& ops, File& file, const KernelSite& enter, const KernelSite& exit, bool& entered,
             Run&& run) {
+  const auto operation = [&] {
+    const Context::Call call(context, "a file operation");
+    return run();
+  };
   entered = true;
-  if (ops.policy == nullptr) return run();
-  const OperationOn operation(context, file);
+  if (ops.policy == nullptr) return operation();
+  const OperationOn working(context, file);
   constexpr int enodev = -19;
   EntryGuard& guard = ops.policy->entry();
   Token token = 0;
   context.at(enter);
   entered = guard.enter(context, token);
   if (!entered || context.aborting()) return enodev;
-  const int result = run();
+  const int result = operation();
   if (context.aborting()) return result;
   context.at(exit);
   guard.exit(context, token);

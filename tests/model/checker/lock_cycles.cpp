@@ -418,12 +418,17 @@ TEST_CASE("lock-cycle 17: device_lock, which parents and children nest, is in no
 }
 
 TEST_CASE("locks 14: what a driver's code takes and returns with is told where it returns, once") {
-  enum class Where : std::uint8_t { work, timer, attribute, nothing } where = Where::work;
+  enum class Where : std::uint8_t { work, timer, attribute, operation, nothing } where = Where::work;
   Mutex m, before;
   Spinlock s;
   Work w;
   Timer t;
   SysfsAttribute a;
+  FileBody ioctl;
+  FileOperations fops;
+  fops.ioctl = FileBody::run;
+  fops.ioctl_argument = &ioctl;
+  File file;
   Lab lab([&](Lab& l) {
     l.init(m, "m");
     l.init(before, "before");
@@ -441,6 +446,14 @@ TEST_CASE("locks 14: what a driver's code takes and returns with is told where i
       mark(c);
       return 0;
     });
+    ioctl.body = [&](Context& c, File&) {
+      if (where == Where::operation) mutex_lock(c, m);
+      mark(c);
+      return 0;
+    };
+    init_file(l.kernel, file);
+    file.ops = &fops;
+    file.open = true;
     l.task("t", [&](Context& c) {
       if (where == Where::work) queue_work(c, w);
       if (where == Where::timer) mod_timer(c, t, 1);
@@ -448,6 +461,7 @@ TEST_CASE("locks 14: what a driver's code takes and returns with is told where i
       mutex_lock(c, before);
       sysfs_create_file(c, a);
       sysfs_access(c, a);
+      vfs_ioctl(c, file);
       mark(c);
       mutex_unlock(c, before);
     });
@@ -465,6 +479,8 @@ TEST_CASE("locks 14: what a driver's code takes and returns with is told where i
   once("leak(s)@softirq timer", "a timer function returns with lock 's' held");
   where = Where::attribute;
   once("leak(m)@t", "an attribute's operation returns with lock 'm' held");
+  where = Where::operation;
+  once("leak(m)@t", "a file operation returns with lock 'm' held");
   where = Where::nothing;
   CHECK(every(lab).text().empty());
 }

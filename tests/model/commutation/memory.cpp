@@ -2,6 +2,7 @@
 
 #include "model/commute.hpp"
 #include "unplug/model/kernel/idr.hpp"
+#include "unplug/model/kernel/kfree_rcu.hpp"
 #include "unplug/model/kernel/list.hpp"
 #include "unplug/model/kernel/slab.hpp"
 
@@ -12,9 +13,12 @@ std::uint64_t caches(Covered& covered) {
   KmemCache cache;
   std::array<Allocation, 3> objects;
   Allocation own, parent, member, maybe;
+  KvfreeRcu kvfree;
   Lab lab([&](Lab& l) {
     bystander(l, own);
     init_kmem_cache(l.kernel, cache, l.name("cache"), l.name("cache"), {});
+    init_kvfree_rcu(l.kernel, kvfree, l.rcu);
+    cache.kvfree_rcu = &kvfree;
     l.init(objects[0], "a", {}, false);
     l.init(objects[1], "b", {}, false);
     l.init(objects[2], "c", {}, false);
@@ -27,7 +31,7 @@ std::uint64_t caches(Covered& covered) {
                       : "t2",
              [&, i](Context& c) {
                kmem_cache_alloc(c, cache, objects[i], Gfp::atomic);
-               kmem_cache_free(c, cache, objects[i]);
+               i == 2 ? kfree_rcu(c, kvfree, cache, objects[i]) : kmem_cache_free(c, cache, objects[i]);
              });
     l.task("owner", [&](Context& c) {
       kmem_cache_create(c, cache);
