@@ -1,9 +1,7 @@
 // The order of steps in the driver core, its buses and what a binding has: that of the kernel's source.
 #include "model/irq_device.hpp"
 #include "model/steps.hpp"
-#include "unplug/model/kernel/clock.hpp"
 #include "unplug/model/kernel/device_core.hpp"
-#include "unplug/model/kernel/dma.hpp"
 #include "unplug/model/kernel/dma_fence.hpp"
 #include "unplug/model/kernel/driver.hpp"
 #include "unplug/model/kernel/hotplug.hpp"
