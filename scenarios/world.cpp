@@ -10,7 +10,7 @@ namespace unplug::scenarios {
 namespace {
 
 const model::Operation return_op{.name = "return"}, loop_op{.name = "a loop without a step"};
-constexpr std::uint32_t free_loops = 1000;
+constexpr std::uint32_t free_loops = 100;
 
 }  // namespace
 

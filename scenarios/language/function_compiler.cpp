@@ -141,8 +141,8 @@ void FunctionCompiler::step(Node n) {
   program().sites.push_back(std::move(s));
   file_.site_nodes_.push_back(where);
 
+  std::vector<std::string> meant;  // keys that are there but misspelt: not missing as well
   if (n.is(Node::Kind::object)) {
-    std::vector<std::string> meant;  // keys that are there but misspelt: not missing as well
     for (std::size_t i = 0; i < n.size(); ++i) {
       const std::string_view key = n.key(i);
       if (key == verb_name || is_common(key)) continue;
@@ -156,9 +156,13 @@ void FunctionCompiler::step(Node n) {
       meant.push_back(nearest_word(key, allowed));
       file_.lose(n);
     }
-    for (const KeySpec& k : verb->keys)
-      if (k.required && !n.find(k.name) && meant.end() == std::ranges::find(meant, k.name))
-        where.error(out(), fmt::format("'{}' needs the key '{}'", verb_name, k.name), std::string(k.meaning));
+  }
+  for (const KeySpec& k : verb->keys)
+    if (k.required && !(n.is(Node::Kind::object) && n.find(k.name)) && meant.end() == std::ranges::find(meant, k.name))
+      where.error(out(), fmt::format("'{}' needs the key '{}'", verb_name, k.name), std::string(k.meaning));
+  if (!n.is(Node::Kind::object) && verb->operand == OperandKind::custom) {
+    where.error(out(), fmt::format("'{}' alone says nothing", verb_name), fmt::format("{{\"{}\": ...}}", verb_name));
+    return;
   }
   if (verb->compile != nullptr) {
     verb->compile(*this, *verb, n, operand);

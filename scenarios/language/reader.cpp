@@ -67,6 +67,7 @@ std::optional<std::string> Reader::lookup(std::string_view name, Node at) const 
 }
 
 std::optional<std::string> Reader::text(Node n, std::string_view expected) const {
+  if (!n) return {};  // a key that is missing, which was said
   const Node v = value(n);
   if (!v.is(Node::Kind::string)) {
     n.error(*out_, fmt::format("found {}", Node::kind_name(v.kind())), std::string(expected));
@@ -95,7 +96,8 @@ std::optional<std::string> Reader::text(Node n, std::string_view expected) const
 }
 
 std::optional<std::int64_t> Reader::integer(Node n, std::int64_t least, std::int64_t most, std::string_view expected) const {
-  Node v = value(n);
+  if (!n) return {};
+  const Node v = value(n);
   std::optional<std::int64_t> found;
   if (v.is(Node::Kind::integer)) found = v.integer();
   if (v.is(Node::Kind::string) && !whole_parameter(v.string()).empty()) {
@@ -114,6 +116,7 @@ std::optional<std::int64_t> Reader::integer(Node n, std::int64_t least, std::int
 }
 
 std::optional<bool> Reader::boolean(Node n, std::string_view expected) const {
+  if (!n) return {};
   const Node v = value(n);
   if (v.is(Node::Kind::boolean)) return v.boolean();
   n.error(*out_, fmt::format("found {}", Node::kind_name(v.kind())), std::string(expected));

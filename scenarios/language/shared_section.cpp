@@ -24,6 +24,8 @@ std::optional<std::uint64_t> word(Node n) {
 void FileCompiler::declare_shared() {
   const Node shared = document_.root().find("shared");
   if (!shared.is(Node::Kind::object)) return;
+  if (program_->bindings > 1)  // each binding lays out all that is declared, for itself
+    shared.error(reader_.out(), "shared words beside a module that is loaded again", "ways of removal without insmod");
   // All words are fields of one piece of memory that has no life of its own.
   auto& allocations = entities_.specs[static_cast<std::size_t>(EntityKind::allocation)];
   program_->shared = static_cast<std::uint32_t>(allocations.size());

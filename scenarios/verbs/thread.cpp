@@ -12,15 +12,16 @@ namespace {
 
 enum class Update : std::uint8_t { set, add, sub, bits_or, bits_and };
 
-// The guard of a step on the instruction's field, with its right side as it is now.
+// The guard of a step on the instruction's field, with its right side as it is now. Words have no sign.
 sim::Guard guard(const Frame& f, const Instruction& i) {
+  constexpr sim::Guard never = sim::Guard::equal(1, 0);  // no bit of the word is looked at
   const std::uint64_t right = value(f, Value{.left = i.condition.right});
   switch (i.condition.op) {
     case Condition::Op::equal: return sim::Guard::equal(right);
     case Condition::Op::not_equal: return sim::Guard::not_equal(right);
-    case Condition::Op::less: return right == 0 ? sim::Guard::equal(1, 0) : sim::Guard::at_most(right - 1);
+    case Condition::Op::less: return right == 0 ? never : sim::Guard::at_most(right - 1);
     case Condition::Op::at_most: return sim::Guard::at_most(right);
-    case Condition::Op::greater: return sim::Guard::at_least(right + 1);
+    case Condition::Op::greater: return right == UINT64_MAX ? never : sim::Guard::at_least(right + 1);
     case Condition::Op::at_least: return sim::Guard::at_least(right);
   }
   return {};

@@ -172,8 +172,9 @@ TEST_CASE("elements of an array are words of their own, by number or by a local"
 TEST_CASE("an element that there is not is a pointer that leads nowhere") {
   for (const std::string index : {"3", "-1"}) {
     CAPTURE(index);
-    const Cell c = explore({.shared = R"("a": [0, 0, 0], "b": 0)",
-                            .threads = R"("P": [{"let": "i", "value": )" + index + R"(}, {"READ_ONCE": "a[i]", "to": "v"}])"});
+    const Cell c = explore(
+        {.shared = R"("a": [0, 0, 0], "b": 0)",
+         .threads = R"("P": [{"let": "i", "value": )" + index + R"(}, {"READ_ONCE": "b", "to": "v"}, {"READ_ONCE": "a[i]", "to": "v"}])"});
     CHECK(found(c) == "[null-deref(a[i])@P]");
   }
 }
