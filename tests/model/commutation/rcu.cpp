@@ -22,6 +22,7 @@ std::uint64_t rcu(bool preemptible, Covered& covered) {
         l.init(freed, "freed");
         init_kvfree_rcu(l.kernel, kvfree, l.rcu);
         l.init(callback, "callback", [&](Context& c) { set(c, flag, 2, 0, MemoryOrder::once); });
+        callback.home = flag.life;
         for (const auto* name : {"r1", "r2"})
           l.task(name, [&](Context& c) {
             rcu_read_lock(c, l.rcu);
@@ -112,6 +113,7 @@ std::uint64_t srcu_callbacks(Covered& covered) {
     l.init(s, "s");
     init_srcu_usage(l.kernel, usage, s, l.name("s"));
     callback = {};
+    callback.home = flag.life;
     callback.task_name = l.name("callback");
     callback.body = Lab::Call<void>::run;
     callback.argument = l.keep<void>([&](Context& c) { set(c, flag, 1, 0, MemoryOrder::once); });
