@@ -192,8 +192,7 @@ TEST_CASE("misc_deregister_sync 8.6: a lock around each operation and a flag: la
   const Found f = every(lab);
   CHECK(f.text().empty());
   CHECK(f.blocked == 0);
-  for (const auto& results : {std::pair{0, 0}, std::pair{0, enodev}, std::pair{enodev, enodev}})
-    CHECK(seen.contains(results));
+  for (const auto& results : {std::pair{0, 0}, std::pair{0, enodev}, std::pair{enodev, enodev}}) CHECK(seen.contains(results));
   CHECK(!seen.contains({enodev, 0}));
 }
 

@@ -30,7 +30,6 @@ std::map<std::string, ScenarioResult> run_folder(const std::string& folder) {
       CAPTURE(c.member);
       CAPTURE(c.form);
       CHECK(c.evidence.kind == Evidence::Kind::exhaustive);
-      // With the barrier no callback finds the module gone: that is the point.
       CHECK(c.never_reached.empty());
       for (const Expectation& e : c.expectations) CHECK_MESSAGE(e.met, e.text, ": ", e.detail);
     }
