@@ -1,4 +1,4 @@
-// unplug diff FILE --forms A B: what a fix fixes, introduces and leaves, and its text. unplug diff BEFORE AFTER: the same of two stored results.
+// unplug diff FILE --forms A B: what a fix fixes, introduces and leaves, and its text. unplug diff BEFORE AFTER: two stored results.
 #include <algorithm>
 #include <fstream>
 #include <sstream>

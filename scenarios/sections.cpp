@@ -192,15 +192,15 @@ std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expect
 }
 
 void check_structure(Node root, Diagnostics& out) {
-  check_keys(root,
-             {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "forms", "shared", "modules", "functions",
-              "run", "final", "policies", "strategies", "expect"},
-             {"name", "run"}, "a scenario", out);
+  const bool known = check_keys(root,
+                                {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "forms", "shared",
+                                 "modules", "functions", "run", "final", "policies", "strategies", "expect"},
+                                {"name", "run"}, "a scenario", out);
   const bool threads = root.find("run").is(Node::Kind::object) && root.find("run").find("threads");
   constexpr std::string_view something = "\"modules\" and \"functions\", or \"threads\" in \"run\"";
   if (!threads && !root.find("modules") && !root.find("functions")) {
     root.error(out, "a scenario with neither driver nor threads", std::string(something));
-  } else {
+  } else if (known) {  // else the missing one may be the one that is misspelt
     for (const char* key : {"modules", "functions"})
       if (!threads && !root.find(key)) root.error(out, fmt::format("a scenario needs the key '{}'", key), std::string(something));
   }

@@ -23,7 +23,8 @@ std::string lines(const std::string& steps, const std::string& form = {}) {
 TEST_CASE("listing: a step a line, results first, keys in parentheses") {
   CHECK(
       lines(
-          R"({"load": "priv.x", "to": "x"}, "rcu_read_lock", {"store": "priv.x", "value": 1}, {"queue_delayed_work": "w", "delay": "1ms"})") ==
+          R"({"load": "priv.x", "to": "x"}, "rcu_read_lock", {"store": "priv.x", "value": 1},
+                 {"queue_delayed_work": "w", "delay": "1ms"})") ==
       "f()\n{\n  x = load(priv.x)\n  rcu_read_lock()\n  store(priv.x, 1)\n  queue_delayed_work(w, delay = 1ms)\n}\n");
 }
 

