@@ -379,8 +379,10 @@ void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   }
   if (!list) {
     for (const std::string& name : builtin_policies())
-      if (auto p = find_policy(name, directory, {}, out)) s.policies.push_back(leave_out(*p, options.without, {}));
-    s.defaults_taken.emplace_back("all built-in policies (\"policies\")");
+      // Those in steps are of one driver's needs: they are asked for by name.
+      if (auto p = find_policy(name, directory, {}, out); p && p->steps == nullptr)
+        s.policies.push_back(leave_out(*p, options.without, {}));
+    s.defaults_taken.emplace_back("all built-in policies of mechanisms (\"policies\")");
     return;
   }
   if (!list.is(Node::Kind::array)) {

@@ -174,3 +174,25 @@ TEST_CASE("policy steps: a failure file carries the policy with it") {
   CHECK(s->policies.at(0).steps != nullptr);
   CHECK(s->program(0, 0, 0)->hooks[static_cast<std::size_t>(Hook::remove)] != UINT32_MAX);
 }
+
+TEST_CASE("policy steps 8.3, 8.4: the two bugs of the merged revocable API are found, each in its form, and the redesign is clean") {
+  Diagnostics out;
+  const auto s = load_scenario("scenarios/revocable-chardev.json", {}, out);
+  INFO(out.render());
+  REQUIRE(s != nullptr);
+  RunOptions options;
+  options.strategies = {"mix"};
+  options.jobs = 2;
+  const ScenarioResult r = scenarios::test::run(*s, options);
+  CHECK(r.cells.size() == 4);
+  std::size_t met = 0;
+  for (const Cell& c : r.cells) {
+    CAPTURE(c.policy);
+    CHECK(c.unreplayed_predictions == 0);
+    for (const Expectation& e : c.expectations) {
+      CHECK_MESSAGE(e.met, e.text, ": ", e.detail);
+      met += e.met ? 1 : 0;
+    }
+  }
+  CHECK(met >= 5);
+}
