@@ -94,7 +94,8 @@ TEST_CASE("policy steps: without revoke, or with acquire that never looks, a map
 }
 
 TEST_CASE("policy steps: the token that enter and acquire set comes back in exit and release") {
-  for (const auto& [begin, end] : {std::pair{"enter", "exit"}, std::pair{"acquire", "release"}}) {
+  for (const auto& hook : {std::pair{"enter", "exit"}, std::pair{"acquire", "release"}}) {
+    const std::string begin = hook.first, end = hook.second;
     CAPTURE(begin);
     const auto hooks = [&](int expected) {
       return policy(
