@@ -32,6 +32,7 @@ struct KernelConfig {
   bool rcu_lazy = false;                      // CONFIG_RCU_LAZY: call_rcu() may sit for 10 s under `timed`
   bool irq_is_rcu_reader = true;              // grace periods wait for softirq and hardirq handlers (since 4.20); see kernel/rcu.hpp
   bool unload_grace_period = true;            // free_module() waits for one grace period before it frees text (since 4.20)
+  bool dynamic_ftrace = false;                // CONFIG_DYNAMIC_FTRACE: before that, it waits for another if ftrace knows functions of it
   bool debug_shirq = false;                   // CONFIG_DEBUG_SHIRQ: free_irq() calls a shared handler once more
   bool lazy_vunmap_flush = false;             // iounmap() leaves TLBs as they are; without, an access after it faults at once
   Iommu iommu = Iommu::none;                  // what becomes of DMA to an address that was unmapped; decides what is said of it, no step

@@ -27,7 +27,8 @@ Style style(Verdict v) {
   switch (v) {
     case Verdict::within: return Style::good;
     case Verdict::missed: return Style::bad;
-    case Verdict::spread: return Style::plain;
+    case Verdict::spread:
+    case Verdict::at_least: return Style::plain;
     default: return Style::faint;
   }
 }
@@ -61,11 +62,11 @@ void write_rows(Page& page, const std::vector<Comparison>& rows) {
                      {{"predicted"}, true, 9},
                      {{"ratio"}, true, 5},
                      {{"verdict"}, false, 9}};
-    bool missed = false;
+    bool bound = false;
     for (; i < rows.size() && rows[i].experiment == &e; ++i) {
       const Comparison& r = rows[i];
       const MeasuredRow& m = *r.measured;
-      missed = missed || r.verdict == Verdict::missed;
+      bound = bound || r.verdict == Verdict::at_least;
       table.rows.push_back({{{{point(e, m.at)}},
                              {{m.machine->name}},
                              {{duration(m.median)}},
@@ -76,7 +77,7 @@ void write_rows(Page& page, const std::vector<Comparison>& rows) {
                             {}});
     }
     page.table(table);
-    if (missed && !e.doubt.empty()) page.line(e.doubt, Style::warning, 2);
+    if (bound) page.line(fmt::format("at least: {}", e.beyond.what), Style::plain, 2);
   }
 }
 
@@ -105,7 +106,8 @@ void write_rules(Page& page, const Calibration& c) {
   const auto of = [&](Verdict v, const std::string& text) { page.entry_at(word(v), 12, text); };
   of(Verdict::within, fmt::format("the medians differ by at most {} %", limit_percent));
   of(Verdict::spread, "they differ by more, but the predicted one lies where the measured one does at 95 %, given its samples");
-  of(Verdict::missed, "neither");
+  of(Verdict::at_least, "less, and below the table is what was waited for besides: the predicted one is a lower bound");
+  of(Verdict::missed, "none of these");
   of(Verdict::cost, "not judged: besides what the row takes whatever the wait (an unbind's own work, the rest of a handler) it measured at "
                     "most 0.3 ms a wait, CPU time under emulation");
   of(Verdict::host, "not judged: that is so of the same case on the counted clock, so what it takes in real time is the host's");
@@ -114,7 +116,6 @@ void write_rules(Page& page, const Calibration& c) {
   page.gap();
   page.line("not compared", Style::strong);
   page.entry("-", fmt::format("{} of at most 0.3 ms", counted(c.too_short, "row")));
-  if (!c.not_in_model.empty()) page.entry("-", "measured, but the model has no program for it: " + join(c.not_in_model, ", "));
   page.entry("-",
              "busy machines (host contention), timers and threaded handlers (the remaining time is a lower bound there), SRCU fences in a "
              "row (short or long by 25 us), rcu_tasks");
@@ -134,11 +135,12 @@ std::string write_calibration(const Calibration& calibration, const PageOptions&
   write_slopes(page, calibration.slopes);
   write_rules(page, calibration);
   const std::uint64_t within = calibration.count(Verdict::within), spread = calibration.count(Verdict::spread),
-                      missed = calibration.count(Verdict::missed), all = within + spread + missed;
+                      bounds = calibration.count(Verdict::at_least), missed = calibration.count(Verdict::missed),
+                      all = within + spread + bounds + missed;
   page.gap();
-  page.line(fmt::format("{} judged: {} within {} %, {} as near as the measurement tells, {} missed; {} of {} met", counted(all, "row"),
-                        within, limit_percent, spread, missed, calibration.slopes.size() - calibration.slopes_missed(),
-                        counted(calibration.slopes.size(), "slope")),
+  page.line(fmt::format("{} judged: {} within {} %, {} as near as the measurement tells, {} at least, {} missed; {} of {} met",
+                        counted(all, "row"), within, limit_percent, spread, bounds, missed,
+                        calibration.slopes.size() - calibration.slopes_missed(), counted(calibration.slopes.size(), "slope")),
             calibration.good() ? Style::good : Style::bad);
   return page.take();
 }
@@ -172,7 +174,8 @@ std::string write_calibration_json(const Calibration& calibration) {
                          {"remaining_ns", m.remaining ? spread(*m.remaining) : Json(nullptr)},
                          {"predicted_ns", {{"p10", r.p10}, {"median", r.median}, {"p90", r.p90}}},
                          {"judged", judged(r.verdict)},
-                         {"verdict", word(r.verdict)}});
+                         {"verdict", word(r.verdict)},
+                         {"beyond", r.verdict == Verdict::at_least ? Json(r.experiment->beyond.what) : Json(nullptr)}});
   }
   j["slopes"] = Json::array();
   for (const Slope& s : calibration.slopes)
@@ -184,7 +187,6 @@ std::string write_calibration_json(const Calibration& calibration) {
                            {"predicted_ns", s.predicted},
                            {"met", s.met}});
   j["rows_too_short"] = calibration.too_short;
-  j["not_in_model"] = calibration.not_in_model;
   return j.dump(2) + "\n";
 }
 

@@ -65,6 +65,7 @@ void init_module(Kernel& kernel, Module& m, NameId unique_name, NameId declared,
   m.text = kernel.new_lifetime(unique_name, LifetimeKind::text, declared, {}, loaded);
   m.data = {};
   m.has_exit = true;
+  m.traced = true;
   m.target_list.clear();
   m.source_list.clear();
 }
@@ -88,6 +89,7 @@ void module_init_failed(Context& context, Module& m, Rcu& rcu) {
   context.write(failed_op, m.object, {}, [](std::uint64_t& word) { word = (word & ~coming) | going; });
   if (!context.aborting()) synchronize_rcu(context, rcu);
   if (!context.aborting()) module_put(context, &m);
+  if (!context.aborting()) ftrace_release_mod(context, m, rcu);
   if (!context.aborting()) free_module(context, m, rcu);
 }
 
@@ -143,6 +145,10 @@ DeleteResult try_stop_module(Context& context, Module& m, Unload unload) {
     word = going | ((word & count_mask) - 1);
     return DeleteResult::gone;
   });
+}
+
+void ftrace_release_mod(Context& context, Module& m, Rcu& rcu) {
+  if (m.traced && context.kernel().config().dynamic_ftrace) synchronize_rcu(context, rcu);
 }
 
 void free_module(Context& context, Module& m, Rcu& rcu) {

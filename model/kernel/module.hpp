@@ -2,12 +2,15 @@
 //
 // kernel/module/main.c, v6.18. The count holds a base of 1 for "loaded"; unloading subtracts it and is refused (-EWOULDBLOCK) unless
 // that leaves nothing, or it is forced (O_TRUNC, MODULE_FORCE_UNLOAD). Once GOING, try_module_get() fails. Then exit() runs, then
-// free_module(): one grace period of RCU, the text is gone, and last the data. Nothing looks for tasks that still execute in the text or
-// will return into it; a module that drops its own last reference can be unloaded before the function that did so has returned.
+// free_module(): one grace period of RCU, the text is gone, and last the data. With ftrace there is another before it, for lookups of the
+// functions that can be traced (kernel/trace/ftrace.c, ftrace_release_mod(), since 6.10 and in stable kernels); readers that one waits for
+// the other one waits for too, so it costs time and orders nothing. Nothing looks for tasks that still execute in the text or will return
+// into it; a module that drops its own last reference can be unloaded before the function that did so has returned.
 // While init() runs the module is COMING and holds a reference on itself; if init() fails it goes by the same way, without exit().
 // A module on whose symbols another one depends is pinned by that until it is freed. Text and data are one lifetime unless
 // init_module_data() says otherwise. Left out: module_mutex, -EPERM and -EINTR, notifiers, livepatch, async_synchronize_full(), the
-// interval in free_module() in which the module can't be found any more but is not gone.
+// interval in free_module() in which the module can't be found any more but is not gone, that freeing the text flushes the TLBs of all CPUs
+// and waits for their answers, grace periods of loading.
 #pragma once
 
 #include <vector>
@@ -25,6 +28,7 @@ struct Module {
   LifetimeId text;
   LifetimeId data;  // static variables; none: as long as the text
   bool has_exit = true;
+  bool traced = true;  // ftrace knows functions of it: any that are left after init(), were not inlined and are not notrace, as __exit is
   std::vector<Module*> target_list;  // modules it depends on; touched by the task that loads or unloads it
   std::vector<Module*> source_list;  // modules that depend on it; touched in steps on `object` only
 };
@@ -58,6 +62,7 @@ template <class Exit> DeleteResult delete_module(Context& context, Module& m, Rc
 
 // The steps of delete_module() before and after exit(). Forced, references and a missing exit() are no hindrance; dependants are.
 DeleteResult try_stop_module(Context& context, Module& m, Unload unload = Unload::if_unused);
+void ftrace_release_mod(Context& context, Module& m, Rcu& rcu);
 void free_module(Context& context, Module& m, Rcu& rcu);
 // Those of do_init_module() before and after init().
 void module_coming(Context& context, Module& m);
@@ -68,6 +73,7 @@ template <class Exit> DeleteResult delete_module(Context& context, Module& m, Rc
   const DeleteResult r = try_stop_module(context, m, unload);
   if (r != DeleteResult::gone || context.aborting()) return r;
   if (m.has_exit) exit();
+  if (!context.aborting()) ftrace_release_mod(context, m, rcu);
   if (!context.aborting()) free_module(context, m, rcu);
   return r;
 }

@@ -17,6 +17,12 @@ namespace unplug::scenarios::calibration {
 
 class Bench;
 
+// What was waited for besides that no program here has, on machines of so many CPUs and more: the prediction is a lower bound there.
+struct Beyond {
+  std::string_view what{};
+  std::uint32_t from_cpus = 1;
+};
+
 struct Experiment {
   std::string_view name;   // in measured.json
   std::string_view title;  // "N synchronize_rcu() in a row"
@@ -27,7 +33,7 @@ struct Experiment {
   std::uint64_t threads = 1;  // that one wait is about
   bool unbinds = false;       // costs what an unbind costs besides
   bool kicks = false;         // the readers' remaining time is cut short
-  std::string_view doubt{};   // what is known about a row that it misses
+  Beyond beyond{};
 };
 
 class Bench final : public sim::Program {

@@ -29,14 +29,7 @@ const MeasuredRow* on_counted_clock(const MeasuredRow& row) {
 
 bool near(std::uint64_t a, std::uint64_t b, std::uint64_t of) { return (a > b ? a - b : b - a) * 100 <= of * limit_percent; }
 
-Verdict judge(const Experiment& e, const MeasuredRow& row, sim::Duration predicted) {
-  if (e.name == "unbind" && row.at == 1) return Verdict::input;
-  if (row.remaining && row.remaining->p90 == 0) return Verdict::no_reader;
-  if (only_cost(e, row)) return Verdict::cost;
-  if (const MeasuredRow* counted = on_counted_clock(row); counted != nullptr && only_cost(e, *counted)) return Verdict::host;
-  if (near(predicted, row.median, row.median)) return Verdict::within;
-  return row.lies.low <= predicted && predicted <= row.lies.high ? Verdict::spread : Verdict::missed;
-}
+bool has_beyond(const Experiment& e, const Machine& m) { return !e.beyond.what.empty() && m.kernel.cpus >= e.beyond.from_cpus; }
 
 // Fills in the predictions of the rows it is given.
 class Worker final : public sim::CampaignWorker {
@@ -87,10 +80,21 @@ std::vector<Slope> slopes(const std::vector<Comparison>& rows) {
 
 }  // namespace
 
+Verdict judge(const Experiment& e, const MeasuredRow& row, sim::Duration predicted) {
+  if (e.name == "unbind" && row.at == 1) return Verdict::input;
+  if (row.remaining && row.remaining->p90 == 0) return Verdict::no_reader;
+  if (only_cost(e, row)) return Verdict::cost;
+  if (const MeasuredRow* counted = on_counted_clock(row); counted != nullptr && only_cost(e, *counted)) return Verdict::host;
+  if (near(predicted, row.median, row.median)) return Verdict::within;
+  if (row.lies.low <= predicted && predicted <= row.lies.high) return Verdict::spread;
+  return predicted < row.median && has_beyond(e, *row.machine) ? Verdict::at_least : Verdict::missed;
+}
+
 std::string_view word(Verdict v) {
   switch (v) {
     case Verdict::within: return "ok";
     case Verdict::spread: return "spread";
+    case Verdict::at_least: return "at least";
     case Verdict::missed: return "MISSED";
     case Verdict::input: return "input";
     case Verdict::cost: return "cost";
@@ -118,9 +122,6 @@ Calibration calibrate(const CalibrateOptions& options) {
           out.rows.push_back({&e, &row});
         }
       }
-  for (const MeasuredRow& row : measured().rows)
-    if (find_experiment(row.experiment) == nullptr && std::ranges::find(out.not_in_model, row.experiment) == out.not_in_model.end())
-      out.not_in_model.push_back(row.experiment);
   sim::run_campaign(
       out.rows.size(), options.jobs, [&] { return std::make_unique<Worker>(options, out.rows); }, {}, nullptr, 1);
   out.slopes = slopes(out.rows);

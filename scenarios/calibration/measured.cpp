@@ -28,6 +28,7 @@ Machine machine(const Json& j) {
   m.kernel.cpus = j.at("cpus");
   m.kernel.grace_periods =
       j.at("grace_periods") == "idle-one-cpu" ? model::GracePeriodPreset::idle_one_cpu : model::GracePeriodPreset::idle;
+  m.kernel.dynamic_ftrace = j.at("dynamic_ftrace");
   m.wake_up = range(j.at("wake_up"));
   m.kick = range(j.at("kick"));
   m.there_and_back = duration(j.at("there_and_back"));

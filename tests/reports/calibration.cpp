@@ -13,21 +13,22 @@ namespace {
 
 using namespace scenarios::calibration;
 
+constexpr std::size_t first_fence = 14;
+
 // The measured rows, and predictions that are made up: each verdict once at least, and nothing that the model says.
 Calibration sample() {
   Calibration c;
   c.seed = 7;
   c.executions = 100;
   c.too_short = 9;
-  c.not_in_model = {"rcu-expedited-reader", "flush-ordered-4"};
   constexpr std::array verdicts{Verdict::within, Verdict::spread, Verdict::missed,   Verdict::input,
                                 Verdict::cost,   Verdict::host,   Verdict::no_reader};
   for (const char* name : {"rcu-sequential", "srcu-fence-8", "unload"}) {
     for (const MeasuredRow& row : measured().rows) {
       if (row.experiment != name) continue;
       const std::size_t i = c.rows.size();
-      c.rows.push_back(
-          {find_experiment(name), &row, row.median / 2, row.median * (90 + i) / 100, row.median * 2, verdicts[i % verdicts.size()]});
+      const Verdict verdict = i == first_fence ? Verdict::at_least : verdicts[i % verdicts.size()];
+      c.rows.push_back({find_experiment(name), &row, row.median / 2, row.median * (90 + i) / 100, row.median * 2, verdict});
     }
   }
   c.slopes.push_back({c.rows.front().experiment, c.rows.front().measured->machine, 1, 64, 997'000'000, 989'000'000, true});
@@ -79,10 +80,13 @@ TEST_CASE("calibration: the document has every row, slope and input") {
   CHECK(j["rows"][0]["predicted_ns"]["median"] == c.rows[0].median);
   CHECK(j["rows"][0]["remaining_ns"].is_null());
   CHECK(j["rows"][3]["judged"] == false);
-  CHECK(j["rows"][14]["d_us"] == 100'000);
-  CHECK(j["rows"][14]["remaining_ns"].size() == 5);
+  CHECK(j["rows"][3]["beyond"].is_null());
+  CHECK(j["rows"][first_fence]["d_us"] == 100'000);
+  CHECK(j["rows"][first_fence]["remaining_ns"].size() == 5);
+  CHECK(j["rows"][first_fence]["judged"] == true);
+  CHECK(j["rows"][first_fence]["verdict"] == "at least");
+  CHECK(j["rows"][first_fence]["beyond"] == find_experiment("srcu-fence-8")->beyond.what);
   CHECK(j["slopes"][1]["met"] == false);
-  CHECK(j["not_in_model"].size() == 2);
 }
 
 }  // namespace unplug::reports
