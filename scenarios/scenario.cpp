@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "unplug/embedded/scenarios.hpp"
 #include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/reference/schema.hpp"
 #include "unplug/scenarios/sections.hpp"
 
 namespace unplug::scenarios {
@@ -76,9 +76,7 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   check_expected_words(*s, out);
   if (out.errors() != errors) return nullptr;
   // The published schema must agree with the loader; where it is stricter, its word counts.
-  if (const auto* schema = embedded::find("schema/scenario-1.json"))
-    if (!check_schema(*s->document, schema->text, out)) return nullptr;
-  return s;
+  return check_schema(*s->document, published_schema("scenario"), out) ? std::move(s) : nullptr;
 }
 
 }  // namespace

@@ -1,25 +1,40 @@
 #include <algorithm>
+#include <array>
 
 #include "unplug/scenarios/verbs/families.hpp"
 
 namespace unplug::scenarios {
 namespace {
 
+struct Family {
+  std::string_view word;
+  std::vector<Verb> (*verbs)();
+};
+#define FAMILY(word)                                                                                                                       \
+  Family { #word, word##_verbs }
+// One entry a family, in the order of documentation.
+constexpr std::array families{FAMILY(memory), FAMILY(lock),         FAMILY(waiter),  FAMILY(rcu),     FAMILY(srcu),
+                              FAMILY(work),   FAMILY(delayed_work), FAMILY(timer),   FAMILY(kthread), FAMILY(sysfs),
+                              FAMILY(irq),    FAMILY(mmio),         FAMILY(chardev), FAMILY(flow),    FAMILY(task)};
+#undef FAMILY
+
 std::vector<Verb> make_table() {
   std::vector<Verb> all;
-  // One line a family, in the order of documentation.
-  for (auto* family : {memory_verbs, lock_verbs, waiter_verbs, rcu_verbs, srcu_verbs, work_verbs, delayed_work_verbs, timer_verbs,
-                       kthread_verbs, sysfs_verbs, irq_verbs, mmio_verbs, chardev_verbs, flow_verbs, task_verbs}) {
-    std::ranges::move(family(), std::back_inserter(all));
+  for (const Family& family : families) {
+    for (Verb& v : family.verbs()) {
+      v.family = family.word;
+      all.push_back(std::move(v));
+    }
   }
   // An alias is its target under an old name.
   for (Verb& v : all) {
     if (v.alias_of.empty()) continue;
     const auto target = std::ranges::find(all, v.alias_of, &Verb::name);
-    const std::string_view name = v.name, alias_of = v.alias_of;
+    const std::string_view name = v.name, alias_of = v.alias_of, family = v.family;
     v = *target;
     v.name = name;
     v.alias_of = alias_of;
+    v.family = family;
   }
   return all;
 }

@@ -58,11 +58,12 @@ void compile_on_file(FunctionCompiler& c, const Verb& verb, Node step, Node oper
   if (const Node other = step.is(Node::Kind::object) ? step.find("else") : Node{}) c.otherwise(index, other);
 }
 
-Verb verb(std::string_view name, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys, std::string_view models,
-          std::string_view summary) {
+Verb verb(std::string_view name, std::string_view takes, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys,
+          std::string_view models, std::string_view summary) {
   Verb v;
   v.name = name;
   v.operand = OperandKind::custom;
+  v.takes = takes;
   v.execute = execute;
   v.compile = compile;
   v.keys = std::move(keys);
@@ -87,13 +88,13 @@ std::vector<Verb> task_verbs() {
   claim.models = "kernel/resource.c, v6.18";
   claim.summary = "another driver claims the region, if it is free";
   return {
-      verb("open", do_open, compile_open,
+      verb("open", "NODE", do_open, compile_open,
            {{"to", KeyKind::custom, true, "name of the file descriptor"},
             {"await", KeyKind::custom, false, "true: wait until the node is there"},
             other},
            "vfs_open, v6.18", "opens a device node; -ENODEV if it is gone"),
-      verb("ioctl", do_ioctl, compile_on_file, {other}, "vfs_ioctl, v6.18", "calls unlocked_ioctl of an open file"),
-      verb("close", do_close, compile_on_file, {}, "__fput, v6.18", "closes the last reference to an open file"),
+      verb("ioctl", "DESCRIPTOR", do_ioctl, compile_on_file, {other}, "vfs_ioctl, v6.18", "calls unlocked_ioctl of an open file"),
+      verb("close", "DESCRIPTOR", do_close, compile_on_file, {}, "__fput, v6.18", "closes the last reference to an open file"),
       claim,
   };
 }
