@@ -168,6 +168,21 @@ void print(const scenarios::Diagnostics& diagnostics, const std::string& color) 
 
 void print_error(const std::string& message) { fmt::print(stderr, "unplug: {}\n", message); }
 
+void row(std::string_view name, std::string_view text) { fmt::print("{:<34}{}\n", name, text); }
+
+int unknown_word(const std::string& what, const std::string& word, const std::string& expected, const std::vector<std::string>& known) {
+  option_error(what, fmt::format("there is no '{}'", word), expected, scenarios::nearest_word(word, known));
+  return bad_input;
+}
+
+std::string kind_of_file(const std::string& path) {
+  scenarios::Diagnostics quiet;
+  const auto d = scenarios::Document::load(path, quiet);
+  const scenarios::Node n = d && d->root().is(scenarios::Node::Kind::object) ? d->root().find("unplug") : scenarios::Node{};
+  if (!n.is(scenarios::Node::Kind::string)) return "scenario";
+  return std::string(n.string().substr(0, n.string().find('/')));
+}
+
 bool check_strategies(const std::vector<std::string>& names) {
   std::vector<std::string> known;
   for (const sim::StrategyInfo& s : sim::strategies()) known.emplace_back(s.name);

@@ -43,6 +43,16 @@ void add_options(CLI::App& verb, Options& o, const std::string& default_out);
 void print(const scenarios::Diagnostics& diagnostics, const std::string& color);
 void print_error(const std::string& message);
 
+// A line of a list: a word and what it is.
+void row(std::string_view name, std::string_view text);
+// Complains that `word` is none of `known`, with the nearest; answers the exit code.
+int unknown_word(const std::string& what, const std::string& word, const std::string& expected, const std::vector<std::string>& known);
+
+// What a file says it is: the word before the slash of its "unplug" entry; scenarios need not say.
+[[nodiscard]] std::string kind_of_file(const std::string& path);
+// The schemas that `unplug schema` prints: kind, what it describes.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> schema_list();
+
 // Whether all are strategies; complains about the first that is none.
 bool check_strategies(const std::vector<std::string>& names);
 
@@ -68,5 +78,8 @@ void add_verify(CLI::App& app, int& exit);
 void add_validate(CLI::App& app, int& exit);
 void add_calibrate(CLI::App& app, int& exit);
 void add_list(CLI::App& app, int& exit);
+void add_explain(CLI::App& app, int& exit);
+void add_schema(CLI::App& app, int& exit);
+void add_new(CLI::App& app, int& exit);
 
 }  // namespace unplug::cli

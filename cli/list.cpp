@@ -1,4 +1,5 @@
 // unplug list KIND: what there is.
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -7,14 +8,14 @@
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/model/violation_class.hpp"
 #include "unplug/reports/writer.hpp"
-#include "unplug/scenarios/language/verb.hpp"
+#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/shape.hpp"
 #include "unplug/scenarios/policy_file.hpp"
+#include "unplug/scenarios/reference/templates.hpp"
 #include "unplug/sim/strategy.hpp"
 
 namespace unplug::cli {
 namespace {
-
-void row(std::string_view name, std::string_view text) { fmt::print("{:<33} {}\n", name, text); }
 
 void list_policies() {
   for (const std::string& name : scenarios::builtin_policies()) {
@@ -30,8 +31,34 @@ void list_strategies() {
 }
 
 void list_verbs() {
-  for (const scenarios::Verb& v : scenarios::verbs())
-    row(v.name, v.alias_of.empty() ? std::string(v.summary) : fmt::format("another name of {}", v.alias_of));
+  std::string_view family;
+  for (const scenarios::Verb& v : scenarios::verbs()) {
+    if (v.family != family) fmt::print("{}{}:\n", family.empty() ? "" : "\n", scenarios::family_words(v.family));
+    family = v.family;
+    row(fmt::format("  {}", v.name), v.alias_of.empty() ? std::string(v.summary) : fmt::format("another name of {}", v.alias_of));
+  }
+}
+
+// What can be declared, with the verbs that do.
+void list_things() {
+  std::vector<scenarios::EntityKind> listed;
+  for (const scenarios::Verb& v : scenarios::verbs()) {
+    if (v.operand != scenarios::OperandKind::declaration || std::ranges::find(listed, v.entity) != listed.end()) continue;
+    listed.push_back(v.entity);
+    row(scenarios::name(v.entity), scenarios::declared_by(v.entity));
+  }
+}
+
+void list_parts() {
+  for (const model::PartInfo& p : model::parts()) row(p.name, p.meaning);
+}
+
+void list_templates() {
+  for (const scenarios::Template& t : scenarios::templates()) row(t.name, t.title);
+}
+
+void list_schemas() {
+  for (const auto& [name, what] : schema_list()) row(name, what);
 }
 
 void list_classes() {
@@ -69,15 +96,21 @@ struct Kind {
 constexpr std::array kinds{Kind{"scenarios", "scenario files that ship with the tool", list_scenarios},
                            Kind{"policies", "built-in policies", list_policies},
                            Kind{"mechanisms", "what policies are composed of", list_mechanisms},
+                           Kind{"parts", "the parts of a policy, each with one mechanism", list_parts},
                            Kind{"strategies", "what makes choices", list_strategies},
-                           Kind{"verbs", "the words of the scenario language", list_verbs},
+                           Kind{"verbs", "the words of the scenario language, by family", list_verbs},
+                           Kind{"things", "kinds of things that functions declare", list_things},
+                           Kind{"templates", "what unplug new starts a file from", list_templates},
+                           Kind{"schemas", "kinds of files with a published schema", list_schemas},
                            Kind{"classes", "classes of violations", list_classes},
                            Kind{"formats", "formats of reports", list_formats}};
 
 }  // namespace
 
 void add_list(CLI::App& app, int& exit) {
-  CLI::App* verb = app.add_subcommand("list", "what there is: scenarios, policies, mechanisms, strategies, verbs, classes, formats");
+  std::string words;
+  for (const Kind& k : kinds) words += fmt::format("{}{}", words.empty() ? "" : ", ", k.name);
+  CLI::App* verb = app.add_subcommand("list", fmt::format("what there is: {}", words));
   verb->require_subcommand(1);
   for (const Kind& k : kinds) {
     CLI::App* sub = verb->add_subcommand(k.name, k.what);

@@ -29,7 +29,10 @@ int run(int argc, char** argv) {
   unplug::cli::add_verify(app, exit);
   unplug::cli::add_validate(app, exit);
   unplug::cli::add_calibrate(app, exit);
+  unplug::cli::add_new(app, exit);
+  unplug::cli::add_explain(app, exit);
   unplug::cli::add_list(app, exit);
+  unplug::cli::add_schema(app, exit);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -37,7 +40,7 @@ int run(int argc, char** argv) {
     unplug::cli::print_error(e.what());
     const auto verbs = app.get_subcommands();
     fmt::print(stderr, "usage: {}\n",
-               verbs.empty() ? "unplug run|compare|prove|diff|replay|verify|validate|list ... (unplug --help)"
+               verbs.empty() ? "unplug run|compare|prove|diff|replay|verify|validate|new|explain|list ... (unplug --help)"
                              : fmt::format("unplug {0} --help", verbs.front()->get_name()));
     return unplug::cli::bad_input;
   }

@@ -3,22 +3,14 @@
 
 #include "unplug/cli/common.hpp"
 #include "unplug/scenarios/policy_file.hpp"
+#include "unplug/scenarios/reference/schema.hpp"
 #include "unplug/scenarios/run/failure_file.hpp"
 
 namespace unplug::cli {
 namespace {
 
-// What a file says it is: the word before the slash of its "unplug" entry; scenarios need not say.
-std::string kind_of(const std::string& path) {
-  scenarios::Diagnostics quiet;
-  const auto d = scenarios::Document::load(path, quiet);
-  const scenarios::Node n = d && d->root().is(scenarios::Node::Kind::object) ? d->root().find("unplug") : scenarios::Node{};
-  if (!n.is(scenarios::Node::Kind::string)) return "scenario";
-  return std::string(n.string().substr(0, n.string().find('/')));
-}
-
 std::string validate(const std::string& path, scenarios::Diagnostics& out) {
-  const std::string kind = kind_of(path);
+  const std::string kind = kind_of_file(path);
   if (kind == "failure") {
     const auto f = scenarios::read_failure(path, out);
     return f ? fmt::format("failure file: {}", f->signature) : std::string{};
@@ -36,25 +28,39 @@ std::string validate(const std::string& path, scenarios::Diagnostics& out) {
   return text;
 }
 
+// What an editor says that knows nothing but the published schema: a word for scripts, and the errors.
+std::string_view against_schema(const std::string& path, scenarios::Diagnostics& out) {
+  const auto d = scenarios::Document::load(path, out);
+  if (!d) return "unreadable";
+  const std::string& schema = scenarios::published_schema(kind_of_file(path));
+  if (schema.empty()) {
+    d->root().error(out, "a file of a kind without schema", "unplug list schemas has those with one");
+    return "unknown";
+  }
+  return scenarios::check_schema(*d, schema, out) ? "conforms" : "fails";
+}
+
 }  // namespace
 
 void add_validate(CLI::App& app, int& exit) {
   struct Arguments {
     std::vector<std::string> files;
     std::string color = "auto";
+    bool schema = false;
   };
   auto a = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand("validate", "errors and warnings, nothing run");
   verb->add_option("FILE", a->files, "scenario, policy or failure files")->required();
+  verb->add_flag("--schema", a->schema, "only against the published schema (unplug schema), as editors do");
   verb->add_option("--color", a->color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
   verb->callback([a, &exit] {
     bool good = true;
     for (const std::string& file : a->files) {
       scenarios::Diagnostics diagnostics;
-      const std::string what = validate(file, diagnostics);
+      const std::string what = a->schema ? std::string(against_schema(file, diagnostics)) : validate(file, diagnostics);
       print(diagnostics, a->color);
       good = good && !diagnostics.has_errors();
-      if (!diagnostics.has_errors()) fmt::print("{}: {}\n", file, what);
+      if (a->schema || !diagnostics.has_errors()) fmt::print("{}: {}\n", file, what);
     }
     exit = good ? as_expected : bad_input;
   });

@@ -1,6 +1,7 @@
 // valijson says whether a document conforms. Why it does not, it says in its own words about its own concepts, so SchemaExplainer walks
 // the failing document again and puts it in words of the file's author.
 #include <algorithm>
+#include <memory>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -67,17 +68,37 @@ bool check_string_lengths(const Document& doc, Diagnostics& out) {
   return failures == 0;
 }
 
+namespace {
+
+// A schema, ready to check with. The published one has a branch for every verb, and a process checks many files with it.
+struct Compiled {
+  std::string text;
+  json value;
+  valijson::Schema schema;
+
+  explicit Compiled(std::string_view schema_text)
+      : text(schema_text), value(json::parse(text, nullptr, /*allow_exceptions=*/true, /*ignore_comments=*/true)) {
+    valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(Adapter(value), schema);
+  }
+};
+
+const Compiled& compiled(std::string_view schema_text) {
+  thread_local std::unique_ptr<const Compiled> last;
+  if (!last || last->text != schema_text) last = std::make_unique<const Compiled>(schema_text);
+  return *last;
+}
+
+}  // namespace
+
 bool check_schema(const Document& doc, std::string_view schema_text, Diagnostics& out) {
   try {
-    const json schema_json = json::parse(schema_text, nullptr, /*allow_exceptions=*/true, /*ignore_comments=*/true);
-    valijson::Schema schema;
-    valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(Adapter(schema_json), schema);
+    const Compiled& with = compiled(schema_text);
     if (!check_string_lengths(doc, out)) return false;
 
     const json value = doc.to_json();
-    SchemaExplainer explainer(schema_json);
-    if (explainer.holds(schema, value)) return true;
-    const std::vector<SchemaFailure> failures = explainer.explain(schema, doc.root(), value);
+    SchemaExplainer explainer(with.value);
+    if (explainer.holds(with.schema, value)) return true;
+    const std::vector<SchemaFailure> failures = explainer.explain(with.schema, doc.root(), value);
     const std::size_t before = out.errors();
     report(failures, out);
     if (out.errors() == before) doc.root().error(out, "the document does not conform to its schema");

@@ -1,19 +1,16 @@
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
+#include "unplug/scenarios/language/shape.hpp"
 #include "unplug/scenarios/world.hpp"
 
 namespace unplug::scenarios {
 namespace {
 
-// Keys that every step may carry.
-constexpr std::array<std::string_view, 4> common_keys{"line", "id", "form", "note"};
-
-bool is_common(std::string_view key) { return std::ranges::find(common_keys, key) != common_keys.end(); }
+bool is_common(std::string_view key) { return std::ranges::find(common_keys(), key, &CommonKey::name) != common_keys().end(); }
 
 std::uint32_t jump(Frame& frame, const Instruction& i, std::uint32_t) {
   frame.leave_scopes(i.depth);
@@ -115,6 +112,16 @@ void FunctionCompiler::step(Node n) {
     return;
   }
 
+  if (n.is(Node::Kind::string) && !may_be_bare(*verb)) {
+    n.error(out(), fmt::format("'{}' is not the whole step", verb_name), form(*verb));
+    return;
+  }
+
+  if (verb->operand == OperandKind::custom && (operand.is(Node::Kind::array) || operand.is(Node::Kind::object))) {
+    operand.error(out(), fmt::format("found {}", Node::kind_name(operand.kind())), form(*verb));
+    return;
+  }
+
   // Where it is: the step id, the maintainer's line.
   SiteSpec s;
   s.function = function_.name;
@@ -149,7 +156,7 @@ void FunctionCompiler::step(Node n) {
       if (std::ranges::any_of(verb->keys, [&](const KeySpec& k) { return k.name == key; })) continue;
       std::vector<std::string> allowed;
       for (const KeySpec& k : verb->keys) allowed.emplace_back(k.name);
-      for (const std::string_view c : common_keys) allowed.emplace_back(c);
+      for (const CommonKey& c : common_keys()) allowed.emplace_back(c.name);
       std::string list;
       for (const std::string& a : allowed) list += (list.empty() ? "" : ", ") + a;
       n.key_node(i).error(out(), fmt::format("'{}' takes no key '{}'", verb_name, key), "one of: " + list, nearest_word(key, allowed));

@@ -23,7 +23,7 @@ void FileCompiler::read_thread(const std::string& name, Node thread) {
     if (const Node n = thread.find("as"))
       if (const auto v = reader_.text(n, "the name of a local")) variable = *v;
   }
-  if (!steps.is(Node::Kind::array)) return;  // said by the structure's check
+  if (!steps.is(Node::Kind::array)) return;                                                   // said by the structure's check
   parameters_[name] = variable.empty() ? std::vector<std::string>{} : std::vector{variable};  // a function may be called the same
   FunctionCompiler f(*this, name, CodeKind::thread);
   spec.function = f.run(steps, {});

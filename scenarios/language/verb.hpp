@@ -27,7 +27,7 @@ enum class OperandKind : std::uint8_t {
   memory,       // declared memory, or a local that points to some
   function,     // a function of the file
   duration,     // "10ms", "1ms..5ms"
-  custom        // the verb's own compile function reads it
+  custom        // the verb's own compile function reads it: a scalar, called Verb::takes in forms
 };
 
 // What another key of the step means. Each fills one field of the instruction.
@@ -49,7 +49,7 @@ enum class KeyKind : std::uint8_t {
   fops,       // a table of file operations: EntitySpec::numbers
   arguments,  // object: locals of the function called, and values
   duration,   // "10ms", "1ms..5ms": Instruction::duration and ::spread
-  custom      // read by the verb's own compile function
+  custom      // read by the verb's own compile function: "do" holds steps, "else" a label or steps, all others a scalar
 };
 
 struct KeySpec {
@@ -95,6 +95,8 @@ struct Verb {
   std::string_view models;             // kernel function and version
   std::string_view leaves_out;
   std::string_view summary;  // one line
+  std::string_view takes;    // what a custom operand is, in forms: "CONDITION"
+  std::string_view family;   // the word of its line in verbs/registry.cpp, which sets it
   // Compiles a verb that is more than one instruction. `operand` is the verb's value.
   void (*compile)(FunctionCompiler& c, const Verb& verb, Node step, Node operand) = nullptr;
 };

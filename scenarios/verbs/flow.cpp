@@ -326,10 +326,12 @@ void compile_maybe(FunctionCompiler& c, const Verb& verb, Node step, Node) {
   c.at(choice).target = c.here();
 }
 
-Verb flow(std::string_view name, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys, std::string_view summary) {
+Verb flow(std::string_view name, std::string_view takes, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys,
+          std::string_view summary) {
   Verb v;
   v.name = name;
   v.operand = OperandKind::custom;
+  v.takes = takes;
   v.execute = execute;
   v.compile = compile;
   v.keys = std::move(keys);
@@ -374,29 +376,29 @@ std::vector<Verb> flow_verbs() {
   call.acts = false;
   call.summary = "calls another function of the file";
   return {
-      in_driver(flow("use", do_use, compile_use,
+      in_driver(flow("use", "MAPPING", do_use, compile_use,
                      {body, {"else", KeyKind::custom, false, "where to go when access is refused: a label, or steps"}},
                      "access to a resource as the policy gives it: nothing, try_access, ...")),
-      in_driver(flow("policy", do_policy, compile_policy, {}, "the policy's half of remove(); nothing under \"none\"")),
-      flow("if", nullptr, compile_if,
+      in_driver(flow("policy", "STAGE", do_policy, compile_policy, {}, "the policy's half of remove(); nothing under \"none\"")),
+      flow("if", "CONDITION", nullptr, compile_if,
            {{"do", KeyKind::custom, false, "steps"},
             {"else", KeyKind::custom, false, "steps"},
             {"goto", KeyKind::custom, false, "a label"},
             {"return", KeyKind::custom, false, "a result"}},
            "a branch on locals"),
-      flow("goto", nullptr, compile_goto, {}, "jumps to a label of the function; use blocks that are left end"),
-      flow("label", nullptr, compile_label, {}, "where a goto or an else goes"),
-      flow("return", nullptr, compile_return, {}, "leaves the function with a result"),
+      flow("goto", "LABEL", nullptr, compile_goto, {}, "jumps to a label of the function; use blocks that are left end"),
+      flow("label", "LABEL", nullptr, compile_label, {}, "where a goto or an else goes"),
+      flow("return", "RESULT", nullptr, compile_return, {}, "leaves the function with a result"),
       call,
-      flow("let", do_let, compile_let, {{"value", KeyKind::custom, true, "a number, a local, or two of them with +, -, & or |"}},
+      flow("let", "LOCAL", do_let, compile_let, {{"value", KeyKind::custom, true, "a number, a local, or two of them with +, -, & or |"}},
            "sets a local; not a step"),
-      of_callbacks(flow("container_of", do_container_of, compile_container_of,
+      of_callbacks(flow("container_of", "MEMBER", do_container_of, compile_container_of,
                         {{"to", KeyKind::custom, true, "local that receives the pointer"},
                          {"from", KeyKind::custom, false, "a local that points to the member, a structure"}},
                         "in what a work item, timer, ... calls: the memory that it is embedded in; or that of a structure in another")),
-      flow("repeat", nullptr, compile_repeat, {body, {"as", KeyKind::custom, false, "name of the loop variable, for \"$name\" inside"}},
-           "unrolls steps; counts from 0"),
-      flow("maybe", do_maybe, compile_maybe, {body}, "a choice: the steps happen or they don't"),
+      flow("repeat", "COUNT", nullptr, compile_repeat,
+           {body, {"as", KeyKind::custom, false, "name of the loop variable, for \"$name\" inside"}}, "unrolls steps; counts from 0"),
+      flow("maybe", "WORD", do_maybe, compile_maybe, {body}, "a choice: the steps happen or they don't"),
       time("msleep", do_sleep, "kernel/time/timer.c, v6.18", "sleeps for a time or within a range"),
       time("usleep_range", do_sleep, "kernel/time/timer.c, v6.18", "sleeps for a time within a range"),
       time("udelay", do_delay, "include/linux/delay.h, v6.18", "computes for a time, holding a CPU"),

@@ -25,27 +25,40 @@ constexpr std::array may_fail{MayFail{"kmem_cache_create", enomem},
                               MayFail{"misc_register", enomem},
                               MayFail{"cdev_device_add", enomem}};
 
+struct Family {
+  std::string_view word;
+  std::vector<Verb> (*verbs)();
+};
+#define FAMILY(word)                                                                                                                       \
+  Family { #word, word##_verbs }
+// One entry a family, in the order of documentation.
+constexpr std::array families{
+    FAMILY(memory),   FAMILY(slab),           FAMILY(atomic),      FAMILY(refcount),     FAMILY(list),  FAMILY(id_table), FAMILY(lock),
+    FAMILY(spinlock), FAMILY(waiter),         FAMILY(fence),       FAMILY(wait_queue),   FAMILY(rcu),   FAMILY(srcu),     FAMILY(devres),
+    FAMILY(device),   FAMILY(work),           FAMILY(workqueue),   FAMILY(delayed_work), FAMILY(timer), FAMILY(tasklet),  FAMILY(napi),
+    FAMILY(kthread),  FAMILY(kthread_worker), FAMILY(notifier),    FAMILY(sysfs),        FAMILY(irq),   FAMILY(mmio),     FAMILY(pci),
+    FAMILY(dma),      FAMILY(clock),          FAMILY(chardev),     FAMILY(cdev),         FAMILY(drm),   FAMILY(debugfs),  FAMILY(poll),
+    FAMILY(flow),     FAMILY(task),           FAMILY(task_memory), FAMILY(thread)};
+#undef FAMILY
+
 std::vector<Verb> make_table() {
   std::vector<Verb> all;
-  // One line a family, in the order of documentation.
-  for (auto* family :
-       {memory_verbs,   slab_verbs,           atomic_verbs,      refcount_verbs,     list_verbs,  id_table_verbs, lock_verbs,
-        spinlock_verbs, waiter_verbs,         fence_verbs,       wait_queue_verbs,   rcu_verbs,   srcu_verbs,     devres_verbs,
-        device_verbs,   work_verbs,           workqueue_verbs,   delayed_work_verbs, timer_verbs, tasklet_verbs,  napi_verbs,
-        kthread_verbs,  kthread_worker_verbs, notifier_verbs,    sysfs_verbs,        irq_verbs,   mmio_verbs,     pci_verbs,
-        dma_verbs,      clock_verbs,          chardev_verbs,     cdev_verbs,         drm_verbs,   debugfs_verbs,  poll_verbs,
-        flow_verbs,     task_verbs,           task_memory_verbs, thread_verbs}) {
-    std::ranges::move(family(), std::back_inserter(all));
+  for (const Family& family : families) {
+    for (Verb& v : family.verbs()) {
+      v.family = family.word;
+      all.push_back(std::move(v));
+    }
   }
   for (const MayFail& m : may_fail) std::ranges::find(all, m.verb, &Verb::name)->error = m.error;
   // An alias is its target under an old name.
   for (Verb& v : all) {
     if (v.alias_of.empty()) continue;
     const auto target = std::ranges::find(all, v.alias_of, &Verb::name);
-    const std::string_view name = v.name, alias_of = v.alias_of;
+    const std::string_view name = v.name, alias_of = v.alias_of, family = v.family;
     v = *target;
     v.name = name;
     v.alias_of = alias_of;
+    v.family = family;
   }
   return all;
 }

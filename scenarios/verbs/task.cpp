@@ -188,11 +188,12 @@ void compile_await(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
   c.emit(std::move(i));
 }
 
-Verb verb(std::string_view name, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys, std::string_view models,
-          std::string_view summary) {
+Verb verb(std::string_view name, std::string_view takes, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys,
+          std::string_view models, std::string_view summary) {
   Verb v;
   v.name = name;
   v.operand = OperandKind::custom;
+  v.takes = takes;
   v.execute = execute;
   v.compile = compile;
   v.keys = std::move(keys);
@@ -211,26 +212,28 @@ std::vector<Verb> task_verbs() {
       arg{"arg", KeyKind::custom, false, "what the driver's function finds in its local \"arg\""},
       name{"to", KeyKind::custom, true, "name of the file descriptor"};
   return {
-      verb("open", do_open, compile_open, {name, {"await", KeyKind::custom, false, "true: wait until it is there"}, other},
+      verb("open", "NODE", do_open, compile_open, {name, {"await", KeyKind::custom, false, "true: wait until it is there"}, other},
            "vfs_open, v6.18", "opens a device node, a debugfs file, a procfs entry or an attribute; an error if it is gone"),
-      verb("reopen", do_reopen, compile_copy, {name, other}, "open of /proc/self/fd/N, v6.18",
+      verb("reopen", "DESCRIPTOR", do_reopen, compile_copy, {name, other}, "open of /proc/self/fd/N, v6.18",
            "opens what a descriptor leads to once more: by its inode, whether there is a node or not"),
-      verb("ioctl", do_operation<model::vfs_ioctl>, compile_operation, {arg, result, other}, "vfs_ioctl, v6.18",
+      verb("ioctl", "DESCRIPTOR", do_operation<model::vfs_ioctl>, compile_operation, {arg, result, other}, "vfs_ioctl, v6.18",
            "calls unlocked_ioctl of an open file"),
-      verb("read", do_operation<model::vfs_read>, compile_operation, {arg, result, other}, "vfs_read, v6.18", "calls read of an open file"),
-      verb("write", do_operation<model::vfs_write>, compile_operation, {arg, result, other}, "vfs_write, v6.18",
+      verb("read", "DESCRIPTOR", do_operation<model::vfs_read>, compile_operation, {arg, result, other}, "vfs_read, v6.18",
+           "calls read of an open file"),
+      verb("write", "DESCRIPTOR", do_operation<model::vfs_write>, compile_operation, {arg, result, other}, "vfs_write, v6.18",
            "calls write of an open file"),
-      verb("poll", do_poll, compile_poll,
+      verb("poll", "DESCRIPTOR", do_poll, compile_poll,
            {{"events", KeyKind::words, true, "what it waits for besides EPOLLERR and EPOLLHUP", EntityKind::none,
              "EPOLLIN EPOLLPRI EPOLLOUT EPOLLERR EPOLLHUP"},
             result,
             other},
            "fs/select.c, v6.18", "sleeps until an open file has some of the events, which it answers"),
-      verb("close", do_close, compile_operation, {}, "filp_close, v6.18", "drops a reference to an open file; the last one releases it"),
-      verb("dup", do_dup, compile_copy, {name, other}, "dup(2), v6.18", "another descriptor of the same file"),
-      verb("fork", do_fork, compile_fork, {}, "kernel/fork.c, v6.18",
+      verb("close", "DESCRIPTOR", do_close, compile_operation, {}, "filp_close, v6.18",
+           "drops a reference to an open file; the last one releases it"),
+      verb("dup", "DESCRIPTOR", do_dup, compile_copy, {name, other}, "dup(2), v6.18", "another descriptor of the same file"),
+      verb("fork", "TASK", do_fork, compile_fork, {}, "kernel/fork.c, v6.18",
            "starts another task of the file, with copies of the descriptors and mappings of this one"),
-      verb("await_descriptor", do_await, compile_await, {}, "two threads",
+      verb("await_descriptor", "DESCRIPTOR", do_await, compile_await, {}, "two threads",
            "waits until another thread has opened a descriptor that all share"),
   };
 }

@@ -38,6 +38,28 @@ void append(std::string& out, char mark, const std::vector<std::string>& lines, 
   if (shown < to) out += std::string(1, mark) + "... " + std::to_string(to - shown) + " more lines\n";
 }
 
+// `shown`: what messages call the file.
+void check_file(const std::filesystem::path& path, const std::string& shown, std::string_view actual) {
+  std::ifstream in(path, std::ios::binary);
+  const bool exists = in.is_open();
+  const std::string expected{std::istreambuf_iterator<char>(in), {}};
+
+  const char* const update = std::getenv("UNPLUG_UPDATE_GOLDEN");
+  if (update != nullptr && *update != '\0') {
+    if (exists && expected == actual) return;
+    std::error_code error;
+    std::filesystem::create_directories(path.parent_path(), error);
+    std::ofstream out(path, std::ios::binary);
+    out << actual << std::flush;
+    CHECK_MESSAGE(out.good(), "cannot write golden file ", path.string());
+    return;
+  }
+  CHECK_MESSAGE(exists, "no golden file ", path.string(), "; run again with UNPLUG_UPDATE_GOLDEN=1 to write it");
+  if (!exists) return;
+  const std::string diff = golden_diff(expected, actual);
+  CHECK_MESSAGE(diff.empty(), "differs from ", shown, "; if the new text is right, run again with UNPLUG_UPDATE_GOLDEN=1\n", diff);
+}
+
 }  // namespace
 
 std::string golden_diff(std::string_view expected, std::string_view actual) {
@@ -58,26 +80,11 @@ std::string golden_diff(std::string_view expected, std::string_view actual) {
 }
 
 void check_golden(std::string_view name, std::string_view actual) {
-  const std::filesystem::path path = std::filesystem::path(UNPLUG_GOLDEN_DIR) / name;
-  std::ifstream in(path, std::ios::binary);
-  const bool exists = in.is_open();
-  const std::string expected{std::istreambuf_iterator<char>(in), {}};
+  check_file(std::filesystem::path(UNPLUG_GOLDEN_DIR) / name, "tests/golden/" + std::string(name), actual);
+}
 
-  const char* const update = std::getenv("UNPLUG_UPDATE_GOLDEN");
-  if (update != nullptr && *update != '\0') {
-    if (exists && expected == actual) return;
-    std::error_code error;
-    std::filesystem::create_directories(path.parent_path(), error);
-    std::ofstream out(path, std::ios::binary);
-    out << actual << std::flush;
-    CHECK_MESSAGE(out.good(), "cannot write golden file ", path.string());
-    return;
-  }
-  CHECK_MESSAGE(exists, "no golden file ", path.string(), "; run again with UNPLUG_UPDATE_GOLDEN=1 to write it");
-  if (!exists) return;
-  const std::string diff = golden_diff(expected, actual);
-  CHECK_MESSAGE(diff.empty(), "differs from tests/golden/", std::string(name),
-                "; if the new text is right, run again with UNPLUG_UPDATE_GOLDEN=1\n", diff);
+void check_generated(std::string_view path, std::string_view actual) {
+  check_file(std::filesystem::path(UNPLUG_SOURCE_DIR) / path, std::string(path), actual);
 }
 
 }  // namespace unplug::test

@@ -1,0 +1,56 @@
+// unplug new TEMPLATE [NAME]: a file to start from.
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "unplug/cli/common.hpp"
+#include "unplug/scenarios/reference/templates.hpp"
+#include "unplug/scenarios/run/failure_file.hpp"
+
+namespace unplug::cli {
+namespace {
+
+struct Arguments {
+  std::string name_of_template, name, out;
+};
+
+int make(const Arguments& a) {
+  const auto all = scenarios::templates();
+  const auto found = std::ranges::find(all, a.name_of_template, &scenarios::Template::name);
+  if (found == all.end()) {
+    std::vector<std::string> known;
+    for (const scenarios::Template& t : all) known.push_back(t.name);
+    return unknown_word("new", a.name_of_template, fmt::format("one of: {}", fmt::join(known, ", ")), known);
+  }
+  if (!a.name.empty() && !scenarios::may_name_a_driver(a.name)) {
+    print_error(fmt::format("'{}' can't be the name of a driver: letters, digits and _, a letter first", a.name));
+    return bad_input;
+  }
+  const std::string text = scenarios::instantiate(*found, a.name);
+  if (a.out.empty()) {
+    fmt::print("{}", text);
+    return as_expected;
+  }
+  if (std::filesystem::exists(a.out)) {
+    print_error(fmt::format("{} is there already; another name, or remove it first", a.out));
+    return bad_input;
+  }
+  std::string error;
+  if (scenarios::write_atomically(a.out, text, error)) return as_expected;
+  print_error(fmt::format("can't write {}: {}", a.out, error));
+  return bad_input;
+}
+
+}  // namespace
+
+void add_new(CLI::App& app, int& exit) {
+  auto a = std::make_shared<Arguments>();
+  CLI::App* verb = app.add_subcommand("new", "a file to start from: complete, commented, with expectations that are met");
+  verb->add_option("TEMPLATE", a->name_of_template, "what to start from (unplug list templates)")->required();
+  verb->add_option("NAME", a->name, "the driver's name: it begins the names of its functions");
+  verb->add_option("--out", a->out, "the file to write, which must not exist (default: print it)");
+  verb->callback([a, &exit] { exit = make(*a); });
+}
+
+}  // namespace unplug::cli
