@@ -21,11 +21,10 @@ std::string lines(const std::string& steps, const std::string& form = {}) {
 }  // namespace
 
 TEST_CASE("listing: a step a line, results first, keys in parentheses") {
-  CHECK(
-      lines(
-          R"({"load": "priv.x", "to": "x"}, "rcu_read_lock", {"store": "priv.x", "value": 1},
+  CHECK(lines(
+            R"({"load": "priv.x", "to": "x"}, "rcu_read_lock", {"store": "priv.x", "value": 1},
                  {"queue_delayed_work": "w", "delay": "1ms"})") ==
-      "f()\n{\n  x = load(priv.x)\n  rcu_read_lock()\n  store(priv.x, 1)\n  queue_delayed_work(w, delay = 1ms)\n}\n");
+        "f()\n{\n  x = load(priv.x)\n  rcu_read_lock()\n  store(priv.x, 1)\n  queue_delayed_work(w, delay = 1ms)\n}\n");
 }
 
 TEST_CASE("listing: branches, blocks, labels and refusals") {
