@@ -23,7 +23,7 @@ TEST_CASE("cdev 2.1, 2.2: add, open, refused open, delete and the last close, in
       must(cdev_add(c, d.cdev) == 0);
       mark(c);
       File file;
-      init_file(l.kernel, file, {.links = with_epoll ? &links : nullptr});
+      init_file(l.kernel, file, {.replacement = with_epoll ? &d.ops : nullptr, .links = with_epoll ? &links : nullptr});
       const bool open = chrdev_open(c, d.mknod, file) == 0;
       mark(c);
       cdev_del(c, d.cdev);
@@ -41,7 +41,7 @@ TEST_CASE("cdev 2.1, 2.2: add, open, refused open, delete and the last close, in
                     last_put = "cdev: kobject_put / " + release + "module_put / module_put / kfree";
   CHECK(order_of(lab, "t") == add + find + del + "mark / " + last_put);
   with_epoll = true;
-  CHECK(order_of(lab, "t") == add + find + del + "mark / eventpoll_release / " + last_put);
+  CHECK(order_of(lab, "t") == add + find + del + "mark / load f_op / eventpoll_release / load f_op / " + last_put);
   answer = -5;
   CHECK(order_of(lab, "t") == add + find + "cdev: kobject_put / module_put / module_put / " + del + release + "mark");
 }

@@ -104,6 +104,21 @@ TEST_CASE("irq 11: a level line that nobody claims is switched off, unless the d
   CHECK(every(lab).text().empty());
 }
 
+TEST_CASE("irq 11: a oneshot line is unmasked when the thread function has returned, before the thread counts as idle") {
+  IrqLine line;
+  IrqDevice d;
+  d.thread = mark;
+  d.action.oneshot = true;
+  Lab lab([&](Lab& l) {
+    l.init(line, "irq");
+    d.init(l, line, "foo");
+    l.task("driver", [&](Context& c) { must(request_irq(c, line, d.action)); });
+    l.hardware(line);
+  });
+  CHECK(orders_of(lab, "irq thread foo") ==
+        std::set<std::string>{"irq thread woken / mark / irq thread: unmask oneshot line / irq thread function finished"});
+}
+
 TEST_CASE("napi: a poll is inside RCU from before the list is looked at until it has been put back") {
   Napi n;
   Lab lab([&](Lab& l) {
