@@ -53,6 +53,10 @@ void list_parts() {
   for (const model::PartInfo& p : model::parts()) row(p.name, p.meaning);
 }
 
+void list_hooks() {
+  for (const scenarios::HookInfo& h : scenarios::hooks()) row(h.name, h.meaning);
+}
+
 void list_templates() {
   for (const scenarios::Template& t : scenarios::templates()) row(t.name, t.title);
 }
@@ -97,6 +101,7 @@ constexpr std::array kinds{Kind{"scenarios", "scenario files that ship with the 
                            Kind{"policies", "built-in policies", list_policies},
                            Kind{"mechanisms", "what policies are composed of", list_mechanisms},
                            Kind{"parts", "the parts of a policy, each with one mechanism", list_parts},
+                           Kind{"hooks", "where a policy's own steps run", list_hooks},
                            Kind{"strategies", "what makes choices", list_strategies},
                            Kind{"verbs", "the words of the scenario language, by family", list_verbs},
                            Kind{"things", "kinds of things that functions declare", list_things},

@@ -5,6 +5,7 @@
 #include "unplug/scenarios/policy_file.hpp"
 #include "unplug/scenarios/reference/schema.hpp"
 #include "unplug/scenarios/run/failure_file.hpp"
+#include "unplug/scenarios/scenario.hpp"
 
 namespace unplug::cli {
 namespace {
@@ -18,7 +19,7 @@ std::string validate(const std::string& path, scenarios::Diagnostics& out) {
   if (kind == "policy") {
     auto d = scenarios::Document::load(path, out);
     const auto p = d ? scenarios::read_policy(std::move(d), out) : std::nullopt;
-    return p ? fmt::format("policy '{}'", p->name) : std::string{};
+    return p && scenarios::check_steps(*p, out) ? fmt::format("policy '{}'", p->name) : std::string{};
   }
   const auto s = scenarios::load_scenario(path, {}, out);
   if (!s) return {};

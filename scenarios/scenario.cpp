@@ -118,6 +118,13 @@ std::unique_ptr<Scenario> parse_scenario(std::string text, std::string name, con
   return document ? build(std::move(document), options, out) : nullptr;
 }
 
+bool check_steps(const PolicyFile& policy, Diagnostics& out) {
+  if (policy.steps == nullptr) return true;
+  const auto nothing = Document::parse("{}", "", out);
+  const Variant variant{};
+  return FileCompiler(*nothing, variant, out).compile(policy) != nullptr;
+}
+
 std::string removal_name(const std::vector<RemovalStage>& stages) {
   std::string out;
   for (const RemovalStage& s : stages) out += (out.empty() ? "" : "+") + name(s);

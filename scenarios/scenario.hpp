@@ -75,6 +75,9 @@ std::unique_ptr<Scenario> load_scenario(const std::string& path, const LoadOptio
 // The same from text; `name` stands for the path.
 std::unique_ptr<Scenario> parse_scenario(std::string text, std::string name, const LoadOptions& options, Diagnostics& out);
 
+// What is wrong with the steps of a policy, whatever scenario it is used with. False if anything is; then it has been reported.
+bool check_steps(const PolicyFile& policy, Diagnostics& out);
+
 // "unbind+rmmod"
 [[nodiscard]] std::string removal_name(const std::vector<RemovalStage>& stages);
 

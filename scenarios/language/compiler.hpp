@@ -102,7 +102,7 @@ class FileCompiler {
  private:
   friend class FunctionCompiler;
   void compile_hooks(const PolicyFile& policy);
-  std::uint32_t compile_hook(const PolicyFile& policy, Hook hook, Node n);
+  std::uint32_t compile_hook(Hook hook, Node n);
   void declare_policy_state(Node root);
   void read_kernel();
   void read_module();

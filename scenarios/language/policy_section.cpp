@@ -37,10 +37,10 @@ void FileCompiler::compile_hooks(const PolicyFile& policy) {
   }
   check_calls();
   for (const Hook h : policy.hooks)
-    program_->hooks[static_cast<std::size_t>(h)] = compile_hook(policy, h, hooks_node.find(hooks()[static_cast<std::size_t>(h)].name));
+    program_->hooks[static_cast<std::size_t>(h)] = compile_hook(h, hooks_node.find(hooks()[static_cast<std::size_t>(h)].name));
 }
 
-std::uint32_t FileCompiler::compile_hook(const PolicyFile&, Hook hook, Node n) {
+std::uint32_t FileCompiler::compile_hook(Hook hook, Node n) {
   const std::string name(hooks()[static_cast<std::size_t>(hook)].name);
   std::vector<std::string> locals(policy_state_names.begin(), policy_state_names.end());
   locals.emplace_back("token");

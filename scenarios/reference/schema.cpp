@@ -7,6 +7,7 @@
 
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/model/mechanisms/registry.hpp"
+#include "unplug/scenarios/hooks.hpp"
 #include "unplug/scenarios/language/shape.hpp"
 
 namespace unplug::scenarios {
@@ -103,10 +104,19 @@ Json parts_schema() {
   return properties;
 }
 
+// Where a policy's own steps run.
+Json hooks_schema() {
+  Json properties;
+  for (const HookInfo& h : hooks())
+    properties[std::string(h.name)] = {{"description", sentence(h.meaning).substr(1)}, {"$ref", "#/definitions/steps"}};
+  return properties;
+}
+
 std::string publish(std::string_view text) {
   Json schema = Json::parse(text, nullptr, /*allow_exceptions=*/true, /*ignore_comments=*/true);
   if (schema.contains(Json::json_pointer("/definitions/step"))) schema["definitions"]["step"] = step_schema();
   if (const Json::json_pointer parts("/properties/parts/properties"); schema.contains(parts)) schema[parts] = parts_schema();
+  if (const Json::json_pointer list("/properties/hooks/properties"); schema.contains(list)) schema[list] = hooks_schema();
   return laid_out(schema) + "\n";
 }
 

@@ -38,7 +38,7 @@ TEST_CASE("validate says what is wrong with each broken file, and where") {
 }
 
 TEST_CASE("validate warns of what makes a verdict vacuous, and the file runs all the same") {
-  for (const std::string name : {"missing_else", "missing_fence"}) {
+  for (const std::string name : {"missing_else", "missing_fence", "step_out_of_reach", "interrupt_never_freed", "lock_kept"}) {
     CAPTURE(name);
     const std::string path = "tests/warned/" + name + ".json";
     const Ran ran = run_unplug("validate " + path + " 2>&1");
