@@ -15,6 +15,21 @@ inline Verb alias(std::string_view name, std::string_view of) {
   return v;
 }
 
+// A verb with a compile function of its own. `takes`: what its operand is called in forms.
+inline Verb custom(std::string_view name, std::string_view takes, Where place, Execute execute, decltype(Verb::compile) compile,
+                   std::vector<KeySpec> keys, std::string_view summary) {
+  Verb v;
+  v.name = name;
+  v.operand = OperandKind::custom;
+  v.takes = takes;
+  v.place = place;
+  v.execute = execute;
+  v.compile = compile;
+  v.keys = std::move(keys);
+  v.summary = summary;
+  return v;
+}
+
 // What a lock's function does to it, by its name: foo_lock() and down_foo() take it, unlock and up release it.
 constexpr LockEffect lock_effect(std::string_view function) {
   if (function.find("unlock") != std::string_view::npos || function.starts_with("up_")) return LockEffect::releases;

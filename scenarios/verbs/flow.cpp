@@ -328,16 +328,8 @@ void compile_maybe(FunctionCompiler& c, const Verb& verb, Node step, Node) {
 
 Verb flow(std::string_view name, std::string_view takes, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys,
           std::string_view summary) {
-  Verb v;
-  v.name = name;
-  v.operand = OperandKind::custom;
-  v.takes = takes;
-  v.execute = execute;
-  v.compile = compile;
-  v.keys = std::move(keys);
-  v.place = Where::anywhere;
+  Verb v = custom(name, takes, Where::anywhere, execute, compile, std::move(keys), summary);
   v.acts = false;
-  v.summary = summary;
   return v;
 }
 

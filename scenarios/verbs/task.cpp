@@ -190,17 +190,9 @@ void compile_await(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
 
 Verb verb(std::string_view name, std::string_view takes, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys,
           std::string_view models, std::string_view summary) {
-  Verb v;
-  v.name = name;
-  v.operand = OperandKind::custom;
-  v.takes = takes;
-  v.execute = execute;
-  v.compile = compile;
-  v.keys = std::move(keys);
-  v.place = Where::task;
+  Verb v = custom(name, takes, Where::task, execute, compile, std::move(keys), summary);
   v.models = models;
   v.leaves_out = "file positions, signals, messages that carry descriptors, io_uring, exit(): descriptors stay open";
-  v.summary = summary;
   return v;
 }
 

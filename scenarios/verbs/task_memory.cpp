@@ -94,16 +94,9 @@ void compile_epoll_wait(FunctionCompiler& c, const Verb& verb, Node step, Node o
 
 Verb verb(std::string_view name, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys, std::string_view models,
           std::string_view leaves_out, std::string_view summary) {
-  Verb v;
-  v.name = name;
-  v.operand = OperandKind::custom;
-  v.execute = execute;
-  v.compile = compile;
-  v.keys = std::move(keys);
-  v.place = Where::task;
+  Verb v = custom(name, {}, Where::task, execute, compile, std::move(keys), summary);
   v.models = models;
   v.leaves_out = leaves_out;
-  v.summary = summary;
   return v;
 }
 

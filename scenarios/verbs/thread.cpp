@@ -170,17 +170,10 @@ void compile_assert(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
   c.emit(std::move(i));
 }
 
-Verb verb(std::string_view name, Where place, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys,
-          std::string_view summary) {
-  Verb v;
-  v.name = name;
-  v.operand = OperandKind::custom;
-  v.execute = execute;
-  v.compile = compile;
-  v.keys = std::move(keys);
-  v.place = place;
+Verb verb(std::string_view name, std::string_view takes, Where place, Execute execute, decltype(Verb::compile) compile,
+          std::vector<KeySpec> keys, std::string_view summary) {
+  Verb v = custom(name, takes, place, execute, compile, std::move(keys), summary);
   v.acts = false;
-  v.summary = summary;
   return v;
 }
 
@@ -189,8 +182,9 @@ Verb verb(std::string_view name, Where place, Execute execute, decltype(Verb::co
 std::vector<Verb> thread_verbs() {
   constexpr KeySpec to{"to", KeyKind::custom, false, "local that receives the value that the word had"};
   return {
-      verb("await", Where::thread, do_await, compile_await, {to}, "a read that is enabled while a condition on the word holds: \"x == 1\""),
-      verb("update", Where::thread, do_update, compile_update,
+      verb("await", "CONDITION", Where::thread, do_await, compile_await, {to},
+           "a read that is enabled while a condition on the word holds: \"x == 1\""),
+      verb("update", "WORD", Where::thread, do_update, compile_update,
            {{"set", KeyKind::custom, false, "the word's new value"},
             {"add", KeyKind::custom, false, "what is added to it"},
             {"sub", KeyKind::custom, false, "what is taken from it"},
@@ -199,9 +193,10 @@ std::vector<Verb> thread_verbs() {
             {"when", KeyKind::custom, false, "a condition on the word while which the step is enabled: \"m == 0\""},
             to},
            "an atomic read and write of a word"),
-      verb("choose", Where::anywhere, do_choose, compile_choose, {{"to", KeyKind::custom, true, "local that receives 0 .. N-1"}},
+      verb("choose", "COUNT", Where::anywhere, do_choose, compile_choose, {{"to", KeyKind::custom, true, "local that receives 0 .. N-1"}},
            "a data choice between N alternatives; 0 is the benign one"),
-      verb("assert", Where::anywhere, do_assert, compile_assert, {}, "a condition on locals that has to hold here; not a step"),
+      verb("assert", "CONDITION", Where::anywhere, do_assert, compile_assert, {},
+           "a condition on locals that has to hold here; not a step"),
   };
 }
 
