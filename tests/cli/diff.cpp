@@ -8,7 +8,7 @@
 
 using namespace unplug::test;
 
-TEST_CASE("diff: what a fix fixes with its evidence, and its text; exit 0 as nothing is introduced") {
+TEST_CASE("diff: what a fix fixes with its evidence, and its text, and exit 0 as nothing is introduced") {
   const Folder f("diff_forms");
   const Ran ran = run_unplug("diff scenarios/zram-sysfs-lock.json --forms 'lock first' 'attributes first' --quiet --out " + f / "out");
   CHECK(ran.code == 0);
