@@ -1,7 +1,7 @@
 // kernel/drm_drv: sections that unplugging waits for.
 #include "unplug/model/kernel/drm_drv.hpp"
 
-#include "support.hpp"
+#include "steps.hpp"
 
 namespace unplug::model::test {
 namespace {
@@ -136,6 +136,22 @@ TEST_CASE("drm_drv 5: unplug takes the nodes away, and what user space has mappe
   CHECK(f.text().empty());
   CHECK(seen == std::set<UserAccess>{UserAccess::sigbus});  // there is no ->fault
   CHECK(opens == std::set<int>{-6});
+}
+
+TEST_CASE("drm_drv 5: unplug waits for sections first, then takes the nodes away, and zaps what is mapped when nobody can open any more") {
+  Drm d;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    l.task("remove", [&](Context& c) {
+      register_char_device(c, d.node, d.minor);
+      mark(c);
+      drm_dev_unplug(c, d.device);
+    });
+  });
+  CHECK(order_of(lab, "remove") ==
+        "device node appears / mark / drm_dev_unplug: store unplugged / synchronize_srcu: request / "
+        "synchronize_srcu: scan the inactive index / synchronize_srcu: flip index / synchronize_srcu: scan the old index / "
+        "synchronize_srcu: done / device node removed / down_read / unmap_mapping_range: walk i_mmap / up_read");
 }
 
 }  // namespace unplug::model::test

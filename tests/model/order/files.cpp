@@ -8,6 +8,47 @@
 #include "unplug/model/kernel/sysfs_file.hpp"
 
 namespace unplug::model::test {
+namespace {
+
+// Keeps something for each open file.
+struct FileGuard final : EntryGuard {
+  void init(Kernel&, NameId) override {}
+  void opened(Context& c, File&) override { in_probe(c); }
+  void closed(Context& c, File&) override { in_remove(c); }
+  bool enter(Context&, Token&) override { return true; }
+  void exit(Context&, Token) override {}
+  void fence(Context&) override {}
+};
+
+}  // namespace
+
+TEST_CASE("file, design 5: an entry guard is told of a file before ->open(), and after ->release() or when ->open() has failed") {
+  CdevDriver d;
+  Policy policy{PolicySpec{}};
+  policy.replace(std::make_unique<FileGuard>());
+  int answer = 0;
+  d.open.body = [&](Context& c, File&) { return mark(c), answer; };
+  d.release.body = [&](Context& c, File&) { return mark(c), 0; };
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    policy.init(l.kernel, l.rcu, l.name("policy"), {});
+    d.ops.policy = &policy;
+    l.task("t", [&](Context& c) {
+      must(cdev_add(c, d.cdev) == 0);
+      File file;
+      init_file(l.kernel, file);
+      if (chrdev_open(c, d.mknod, file) == 0) vfs_close(c, file);
+    });
+  });
+  const auto told = [&] {
+    Steps steps = acts_of(lab, "t");
+    std::erase_if(steps, [](const std::string& s) { return s != "mark" && s != "probe()" && s != "remove()"; });
+    return joined(steps);
+  };
+  every(lab, [&] { CHECK(told() == "probe() / mark / mark / remove()"); });
+  answer = -5;
+  every(lab, [&] { CHECK(told() == "probe() / mark / remove()"); });
+}
 
 TEST_CASE("cdev 2.1, 2.2: add, open, refused open, delete and the last close, in the order of fs/char_dev.c") {
   CdevDriver d;

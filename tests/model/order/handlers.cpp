@@ -16,6 +16,7 @@ TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows w
   Timer timer, hrtimer;
   Tasklet tasklet;
   RcuCallback callback;
+  Allocation head;  // that the callback is embedded in
   Srcu srcu;
   SrcuUsage usage;
   SrcuCallback srcu_cb;
@@ -30,7 +31,9 @@ TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows w
         tasklet.function = Lab::Call<void>::run;
         tasklet.argument = l.keep<void>(mark);
         init_tasklet(l.kernel, tasklet, l.name("tasklet"), l.name("tasklet"), {}, l.name("softirq tasklet"));
+        l.init(head, "head", {});
         l.init(callback, "callback", mark);
+        callback.home = head.life;
         l.init(srcu, "srcu");
         init_srcu_usage(l.kernel, usage, srcu, l.name("srcu"));
         srcu_cb = {};
@@ -52,7 +55,8 @@ TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows w
       {"softirq tasklet",
        "interrupt raised / irq_enter / softirq takes tasklet / tasklet no longer scheduled / mark / tasklet function finished / irq_exit"},
       {"callback",
-       "call_rcu: held, lazy / call_rcu: grace period begins / call_rcu: grace period ends / irq_enter / mark / rcu callback finished / "
+       "call_rcu: held, lazy / call_rcu: grace period begins / call_rcu: grace period ends / irq_enter / rcu callback invoked / mark / "
+       "rcu callback finished / "
        "irq_exit"},
       {"srcu callback", "synchronize_srcu: request / synchronize_srcu: scan the inactive index / synchronize_srcu: flip index / "
                         "synchronize_srcu: scan the old index / synchronize_srcu: done / irq_enter / srcu callback invoked / mark / "
