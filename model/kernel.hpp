@@ -139,6 +139,12 @@ struct RemovalRecord {
 // What became of the operations that user space asked for.
 struct OperationCounts {
   std::uint64_t started = 0, completed = 0, refused_at_entry = 0, torn = 0, failed = 0, unfinished = 0;
+
+  // open(2) has answered `result`; `refused`: before any code of the driver had begun to act.
+  void count_open(int result, bool refused) {
+    ++started;
+    ++(refused ? refused_at_entry : result == 0 ? completed : failed);
+  }
 };
 
 class Kernel {

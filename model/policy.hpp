@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "unplug/model/mechanisms/registry.hpp"
 
@@ -11,6 +12,8 @@ namespace unplug::model {
 
 struct PolicySpec {
   std::array<std::string, part_count> mechanism;  // by Part; empty counts as "none"
+  // Names of the resources, as declared, that the resource guard is for; none: all. A driver may have part of its resources behind a guard.
+  std::vector<std::string> guards{};
   [[nodiscard]] std::string_view operator[](Part p) const {
     const std::string& m = mechanism[static_cast<std::size_t>(p)];
     return m.empty() ? std::string_view("none") : std::string_view(m);
@@ -29,7 +32,7 @@ class Policy {
 
   // Guards of the caller's own, in place of those that the specification names. Before init().
   void replace(std::unique_ptr<EntryGuard> entry);
-  void replace(std::unique_ptr<ResourceGuard> resource) { resource_ = std::move(resource); }
+  void replace(std::unique_ptr<ResourceGuard> resource);
   void replace(std::unique_ptr<ExitBarrier> barrier) { barrier_ = std::move(barrier); }
 
   [[nodiscard]] EntryGuard& entry() { return *entry_; }
@@ -40,6 +43,7 @@ class Policy {
   [[nodiscard]] bool has_core() const { return has_core_; }
 
  private:
+  std::vector<std::string> guards_;
   std::unique_ptr<EntryGuard> entry_;
   std::unique_ptr<ResourceGuard> resource_;
   std::unique_ptr<ModulePin> pin_;

@@ -194,6 +194,7 @@ void check_expected_words(const Scenario& s, Diagnostics& out) {
   std::set<std::string> functions(model::kernel_functions.begin(), model::kernel_functions.end()), objects;
   for (const auto& program : s.programs) {
     for (const Function& f : program->functions) functions.insert(f.name);
+    objects.insert(program->assertions.begin(), program->assertions.end());
     collect_names(program, {}, objects);
   }
   // Whatever policies this run has, a row may speak of what another one brings along: each mechanism once; its names are its own, not the
@@ -208,6 +209,7 @@ void check_expected_words(const Scenario& s, Diagnostics& out) {
     std::set<std::string> out_names;
     for (const auto& program : s.programs) {
       out_names.insert(program->module);
+      out_names.insert(program->assertions.begin(), program->assertions.end());
       for (const auto& kind : program->entities)
         for (const EntitySpec& e : kind) out_names.insert(e.name);
     }

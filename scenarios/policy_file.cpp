@@ -64,6 +64,11 @@ void read_hooks(Node root, PolicyFile& p, Diagnostics& out) {
 
 }  // namespace
 
+bool PolicyFile::guards_resources() const {
+  return spec[model::Part::resource] != "none" ||
+         std::ranges::any_of(hooks, [](Hook h) { return scenarios::hooks()[static_cast<std::size_t>(h)].part == model::Part::resource; });
+}
+
 bool PolicyFile::does_nothing() const {
   return hooks.empty() && std::ranges::all_of(spec.mechanism, [](const std::string& m) { return m.empty() || m == "none"; });
 }
@@ -183,6 +188,7 @@ PolicyLabel label(const PolicyFile& policy) {
     for (const Hook h : policy.hooks)
       if (const HookInfo& info = hooks()[static_cast<std::size_t>(h)]; info.part == i.part) own += fmt::format(" {}", info.name);
     l.parts.push_back(own.empty() ? fmt::format("{}: {}", i.name, policy.spec[i.part]) : fmt::format("{}: steps at{}", i.name, own));
+    if (i.part == model::Part::resource && !policy.spec.guards.empty()) l.parts.back() += fmt::format(" ({} only)", join(policy.spec.guards));
   }
   return l;
 }

@@ -24,6 +24,8 @@ struct PolicyFile {
   [[nodiscard]] bool has(Hook h) const { return std::ranges::find(hooks, h) != hooks.end(); }
   // Whether access to a resource can be refused: a driver then needs a path for it.
   [[nodiscard]] bool can_refuse() const { return has(Hook::acquire) || model::Policy(spec).resource().can_refuse(); }
+  // Whether it has anything to do with resources.
+  [[nodiscard]] bool guards_resources() const;
   // Whether it does anything at all.
   [[nodiscard]] bool does_nothing() const;
 };

@@ -85,6 +85,19 @@ int run_hook(World& world, model::Context& context, BindingInstance& b, Hook hoo
   return result;
 }
 
+void destroy_resource(World& world, model::Context& context, BindingInstance& b, std::uint32_t resource) {
+  call_destructor(world, context, b, resource);
+  if (context.aborting()) return;
+  model::Mapping& m = *b.resources[resource].mapping;
+  model::iounmap(context, m);
+  if (!context.aborting()) model::release_mem_region(context, m);
+}
+
+void call_destructor(World& world, model::Context& context, BindingInstance& b, std::uint32_t resource) {
+  const std::uint32_t function = world.program().of(EntityKind::mapping)[resource].function_of("drop");
+  if (function != UINT32_MAX) world.call(context, function, {.binding = &b, .file = context.file});
+}
+
 void install_hooks(World& world, BindingInstance& b) {
   const Program& p = world.program();
   const bool file_state = p.state[static_cast<std::size_t>(PolicyState::file)] != UINT32_MAX;

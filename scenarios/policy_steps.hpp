@@ -13,4 +13,9 @@ void set_up_policy_state(World& world, BindingInstance& binding);
 // Runs a hook, if the policy has it, and answers its result. `resource`: number of the resource, or UINT32_MAX.
 int run_hook(World& world, model::Context& context, BindingInstance& binding, Hook hook, std::uint32_t resource, model::Token* token);
 
+// Calls the function of the driver that the destructor of a resource calls, if there is one.
+void call_destructor(World& world, model::Context& context, BindingInstance& binding, std::uint32_t resource);
+// Destroys a resource: what its destructor calls, then it is unmapped and its region released.
+void destroy_resource(World& world, model::Context& context, BindingInstance& binding, std::uint32_t resource);
+
 }  // namespace unplug::scenarios

@@ -312,8 +312,10 @@ struct Program {
   std::uint32_t limits = 0;                   // instructions with at_most
   std::optional<sim::Duration> remove_bound;  // slow-remove above it, under `timed`
   bool has_fence = false;                     // remove() has the policy's half
+  bool policy_destroys = false;               // a policy in steps unmaps resources by itself
   bool watch_interrupts = false;              // grace periods wait for handlers (rcu_watch_interrupts)
   bool keventd = false;                       // one thread takes what is on the system's queue, in order
+  std::vector<std::string> assertions;        // conditions that steps assert, as written: a violation's object is called so
   std::vector<std::string> switches;          // registers that let devices interrupt: "bar0.IMR"
   std::uint32_t shared = UINT32_MAX;          // the allocation whose fields are the shared words
   FinalState final_state;

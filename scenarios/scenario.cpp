@@ -98,6 +98,7 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
     }
   }
   if (out.errors() != errors) return nullptr;
+  check_guarded(*s, out);
   check_expected_words(*s, out);
   if (out.errors() != errors) return nullptr;
   // The published schema must agree with the loader; where it is stricter, its word counts.

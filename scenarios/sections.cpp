@@ -13,21 +13,6 @@ namespace {
 
 constexpr std::size_t most_parameters = 100;
 
-std::string directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? std::string{} : path.substr(0, slash);
-}
-
-// A message about something that was given on the command line.
-void option_error(Diagnostics& out, std::string option, std::string message, std::string expected, std::string nearest) {
-  Diagnostic d;
-  d.file = std::move(option);
-  d.message = std::move(message);
-  d.expected = std::move(expected);
-  d.nearest = std::move(nearest);
-  out.add(std::move(d));
-}
-
 void want(Node object, std::string_view key, Node::Kind kind, Diagnostics& out) {
   const Node n = object.find(key);
   if (n && !n.is(kind)) n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), std::string(Node::kind_name(kind)));
@@ -164,6 +149,15 @@ void check_module(Node m, Diagnostics& out) {
 }
 
 }  // namespace
+
+void option_error(Diagnostics& out, std::string option, std::string message, std::string expected, std::string nearest) {
+  Diagnostic d;
+  d.file = std::move(option);
+  d.message = std::move(message);
+  d.expected = std::move(expected);
+  d.nearest = std::move(nearest);
+  out.add(std::move(d));
+}
 
 std::string json_text(Node n) {
   switch (n.kind()) {
@@ -341,81 +335,6 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
     }
   }
   s.members = std::move(members);
-}
-
-void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out) {
-  const std::string directory = directory_of(s.path);
-  const Node list = s.document->root().find("policies");
-  const auto leave_out = [&](PolicyFile p, const std::vector<std::string>& parts, Node in) {
-    const std::vector<std::string> known = removable_parts(p);
-    for (const std::string& part : parts) {
-      // The word itself, if it stands in the file.
-      Node at = in;
-      for (std::size_t k = 0; in.is(Node::Kind::array) && k < in.size(); ++k)
-        if (in.at(k).is(Node::Kind::string) && in.at(k).string() == part) at = in.at(k);
-      if (std::ranges::find(known, part) != known.end()) {
-        p = without(std::move(p), part);
-      } else if (at) {
-        at.error(out, fmt::format("a policy has no part '{}'", part), fmt::format("one of: {}", join(known)), nearest_word(part, known));
-      } else {
-        option_error(out, "--without", fmt::format("a policy has no part '{}'", part), fmt::format("one of: {}", join(known)),
-                     nearest_word(part, known));
-      }
-    }
-    return p;
-  };
-  if (options.policy) {
-    s.policies.push_back(*options.policy);
-    return;
-  }
-  if (!options.policies.empty()) {
-    for (const std::string& name : options.policies)
-      if (auto p = find_policy(name, {}, {}, out)) s.policies.push_back(leave_out(*p, options.without, {}));
-    return;
-  }
-  if (!list && !s.document->root().find("modules")) {
-    if (auto p = find_policy("none", directory, {}, out)) s.policies.push_back(leave_out(*p, options.without, {}));
-    return;
-  }
-  if (!list) {
-    for (const std::string& name : builtin_policies())
-      // Those in steps are of one driver's needs: they are asked for by name.
-      if (auto p = find_policy(name, directory, {}, out); p && p->steps == nullptr)
-        s.policies.push_back(leave_out(*p, options.without, {}));
-    s.defaults_taken.emplace_back("all built-in policies of mechanisms (\"policies\")");
-    return;
-  }
-  if (!list.is(Node::Kind::array)) {
-    list.error(out, fmt::format("found {}", Node::kind_name(list.kind())), "an array of policies");
-    return;
-  }
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const Node n = list.at(i);
-    std::vector<std::string> less = options.without;
-    Node use = n, without_node;
-    if (n.is(Node::Kind::object)) {
-      if (!check_keys(n, {"use", "without"}, {"use"}, "a policy", out)) continue;
-      use = n.find("use");
-      without_node = n.find("without");
-      const auto more = words(without_node, out, "parts of the policy to leave out");
-      less.insert(less.end(), more.begin(), more.end());
-    }
-    if (!use.is(Node::Kind::string)) {
-      use.error(out, fmt::format("found {}", Node::kind_name(use.kind())),
-                "the name of a policy, or {\"use\": NAME, \"without\": [PART...]}");
-      continue;
-    }
-    auto p = find_policy(std::string(use.string()), directory, use, out);
-    if (!p) continue;
-    const std::size_t errors = out.errors();
-    PolicyFile made = leave_out(std::move(*p), less, without_node ? without_node : Node{});
-    if (out.errors() != errors) continue;
-    if (std::ranges::find(s.policies, made.name, &PolicyFile::name) != s.policies.end()) {
-      use.error(out, fmt::format("policy '{}' stands here twice", made.name));
-      continue;
-    }
-    s.policies.push_back(std::move(made));
-  }
 }
 
 void read_strategies(Scenario& s, Diagnostics& out) {

@@ -11,15 +11,20 @@ void check_structure(Node root, Diagnostics& out);
 void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out);
 // The product of parameters and ways of removal.
 void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out);
+// The policies to run under: those that the caller names, else the file's, else all of mechanisms. policy_list.cpp
 void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out);
 void read_strategies(Scenario& s, Diagnostics& out);
 // The rows of "expect"; after forms, members and policies.
 void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out);
+// Whether the resources exist that policies are to guard. After the programs.
+void check_guarded(const Scenario& s, Diagnostics& out);
 // Whether the objects and functions that rows name exist: a misspelt `forbid` would be met whatever happens. After the programs.
 void check_expected_words(const Scenario& s, Diagnostics& out);
 
 // The strings of a word or an array of words; anything else is reported.
 std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expected);
+// A message about something that was given on the command line.
+void option_error(Diagnostics& out, std::string option, std::string message, std::string expected, std::string nearest);
 // A scalar as JSON text, by which parameter values are compared.
 std::string json_text(Node n);
 

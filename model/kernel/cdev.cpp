@@ -65,6 +65,42 @@ Cdev* find(Context& context, CharInode& inode) {
   return context.aborting() ? nullptr : found;
 }
 
+// `entered`: whether the entry guard let it in, if it came to that.
+int open_inode(Context& context, CharInode& inode, File& file, bool& entered) {
+  static const KernelSite look_site{"chrdev_open", "look up"}, get_site{"chrdev_open", "fops_get"}, enter_site{"chrdev_open", "enter"},
+      exit_site{"chrdev_open", "leave"}, put_site{"chrdev_open", "cdev_put"};
+  const Context::KernelFunction function(context, open_function);
+  context.at(look_site);
+  Cdev* const c = find(context, inode);
+  if (c == nullptr || context.aborting()) return enxio;
+  const FileOperations& ops = *c->ops;
+  context.at(get_site);
+  int result = enxio;
+  const bool pinned = fops_get(context, ops);
+  if (context.aborting()) return enxio;
+  if (pinned) {
+    file.ops = &ops;
+    guard_opened(context, ops, file);
+    if (context.aborting()) return enxio;
+    result = ops.open == nullptr
+                 ? 0
+                 : guarded(context, ops, file, enter_site, exit_site, entered, [&] { return ops.open(context, file, ops.open_argument); });
+    if (context.aborting()) return enxio;
+  }
+  if (result != 0) {
+    if (pinned) guard_closed(context, ops, file);
+    if (context.aborting()) return enxio;
+    context.at(put_site);
+    cdev_put(context, *c);
+    if (pinned && !context.aborting()) fops_put(context, ops);
+    return result;
+  }
+  file.cdev = c;
+  file.inode = &inode;
+  file.open = true;
+  return 0;
+}
+
 }  // namespace
 
 void init_cdev_map(Kernel& kernel, CdevMap& map) {
@@ -181,43 +217,18 @@ void cdev_device_del(Context& context, Cdev& c, DeviceNode& node, std::span<Sysf
 }
 
 int chrdev_open(Context& context, CharInode& inode, File& file) {
-  static const KernelSite look_site{"chrdev_open", "look up"}, get_site{"chrdev_open", "fops_get"}, enter_site{"chrdev_open", "enter"},
-      exit_site{"chrdev_open", "leave"}, put_site{"chrdev_open", "cdev_put"};
-  const Context::KernelFunction function(context, open_function);
-  context.at(look_site);
-  Cdev* const c = find(context, inode);
-  if (c == nullptr || context.aborting()) return enxio;
-  const FileOperations& ops = *c->ops;
-  context.at(get_site);
-  int result = enxio;
-  const bool pinned = fops_get(context, ops);
-  if (context.aborting()) return enxio;
-  if (pinned) {
-    file.ops = &ops;
-    bool entered = true;
-    guard_opened(context, ops, file);
-    if (context.aborting()) return enxio;
-    result = ops.open == nullptr
-                 ? 0
-                 : guarded(context, ops, file, enter_site, exit_site, entered, [&] { return ops.open(context, file, ops.open_argument); });
-    if (context.aborting()) return enxio;
-  }
-  if (result != 0) {
-    if (pinned) guard_closed(context, ops, file);
-    if (context.aborting()) return enxio;
-    context.at(put_site);
-    cdev_put(context, *c);
-    if (pinned && !context.aborting()) fops_put(context, ops);
-    return result;
-  }
-  file.cdev = c;
-  file.inode = &inode;
-  file.open = true;
-  return 0;
+  bool entered = true;
+  const int result = open_inode(context, inode, file, entered);
+  if (!context.aborting()) context.kernel().operations.count_open(result, !entered || (result == enxio && !file.acted));
+  return result;
 }
 
 int open_node(Context& context, DeviceNode& node, File& file) {
-  if (context.read(path_op, node.there, {}) == 0 || context.aborting()) return enoent;
+  if (context.read(path_op, node.there, {}) == 0) {
+    if (!context.aborting()) context.kernel().operations.count_open(enoent, true);
+    return enoent;
+  }
+  if (context.aborting()) return enoent;
   return chrdev_open(context, node.inode, file);
 }
 

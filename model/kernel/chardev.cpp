@@ -90,7 +90,7 @@ int vfs_open(Context& context, CharDevice& d, File& file) {
     mutex_unlock(context, *d.misc_mtx);
   }
   if (context.aborting()) return gone;
-  if (!entered || ((result == enodev || result == enxio) && !file.acted)) ++context.kernel().operations.refused_at_entry;
+  context.kernel().operations.count_open(result, !entered || ((result == enodev || result == enxio) && !file.acted));
   file.open = result == 0;
   return result;
 }

@@ -44,6 +44,7 @@ struct Resource {
   Mapping* mapping = nullptr;
   ObjectId available;  // the guard's flag; word 1 while access is granted
   NameId name;
+  bool guarded = true;  // false: the policy has no business with it (PolicySpec::guards); its guard is asked nothing about it
 };
 
 // At every `use` of a resource.
@@ -54,7 +55,7 @@ class ResourceGuard {
   // false: refused; nothing is held then.
   virtual bool acquire(Context& context, Resource& resource, Token& token) = 0;
   virtual void release(Context& context, Resource& resource, Token token) = 0;
-  // After remove(), before the first devres callback.
+  // After remove(), before the first devres callback. Not all of the resources need be guarded.
   virtual void before_devres(Context& context, std::span<Resource> resources) = 0;
   // In the devres callback of the resource, before it is unmapped.
   virtual void revoke(Context& context, Resource& resource) = 0;

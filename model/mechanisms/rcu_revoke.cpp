@@ -48,7 +48,7 @@ class RcuRevokeBatched final : public RcuRevoke {
  public:
   void before_devres(Context& context, std::span<Resource> resources) override {
     bool any = false;
-    for (Resource& r : resources) any = swap_flag(context, r) || any;
+    for (Resource& r : resources) any = (r.guarded && swap_flag(context, r)) || any;
     if (any) synchronize_rcu(context, *rcu_);
   }
   void revoke(Context&, Resource&) override {}

@@ -107,6 +107,7 @@ void FunctionCompiler::step(Node n) {
                 fmt::format("a verb of {}; this one is for {}", here[static_cast<std::size_t>(code_)],
                             verb->place == Where::task     ? here[2]
                             : verb->place == Where::thread ? here[1]
+                            : verb->place == Where::policy ? here[3]
                                                            : here[0]));
     abandon(n);
     return;

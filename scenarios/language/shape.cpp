@@ -159,6 +159,7 @@ std::string_view place_words(Where place) {
     case Where::module: return "functions of the driver";
     case Where::driver: return "functions of the driver, threads in \"run\", policies";
     case Where::thread: return "threads in \"run\"";
+    case Where::policy: return "policies";
     case Where::task: return "tasks in \"run\"";
     case Where::anywhere: return "functions of the driver, tasks and threads in \"run\", policies";
   }

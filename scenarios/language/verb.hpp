@@ -66,6 +66,7 @@ enum class Where : std::uint8_t {
   module,   // in functions of the driver
   driver,   // there, in threads and in policies
   thread,   // in threads
+  policy,   // in policies
   task,     // in tasks of user space
   anywhere  // in all of these
 };

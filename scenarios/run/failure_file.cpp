@@ -118,6 +118,7 @@ std::string to_json(const FailureFile& f) {
   Json parts = Json::object();
   for (const model::PartInfo& p : model::parts()) parts[std::string(p.name)] = std::string(f.policy.spec[p.part]);
   j["policy"] = {{"name", f.policy.name}, {"parts", parts}};
+  if (!f.policy.spec.guards.empty()) j["policy"]["guards"] = f.policy.spec.guards;
   if (f.policy.steps != nullptr) {
     Json names = Json::array();
     for (const Hook h : f.policy.hooks) names.push_back(std::string(hooks()[static_cast<std::size_t>(h)].name));
@@ -197,6 +198,11 @@ std::optional<FailureFile> read_failure(const Document& document, Diagnostics& o
         parts.find(p.name).error(out, fmt::format("no mechanism '{}'", mechanism), "a mechanism of this version");
       f.policy.spec.mechanism[static_cast<std::size_t>(p.part)] = mechanism;
     }
+  }
+  if (policy && policy.find("guards")) {
+    const Node names = r.section(policy, "guards", Node::Kind::array);
+    for (std::size_t i = 0; names && i < names.size(); ++i)
+      if (names.at(i).is(Node::Kind::string)) f.policy.spec.guards.emplace_back(names.at(i).string());
   }
   if (policy && policy.find("text")) {
     const std::string text = joined_lines(r.section(policy, "text", Node::Kind::array));

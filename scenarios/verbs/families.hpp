@@ -105,6 +105,7 @@ std::vector<Verb> notifier_verbs();
 std::vector<Verb> sysfs_verbs();
 std::vector<Verb> irq_verbs();
 std::vector<Verb> mmio_verbs();
+std::vector<Verb> resource_verbs();
 std::vector<Verb> pci_verbs();
 std::vector<Verb> dma_verbs();
 std::vector<Verb> clock_verbs();

@@ -24,25 +24,38 @@ std::uint32_t busy(Frame& f, const Instruction& i, std::uint32_t next) {
   return otherwise(f, i, next);
 }
 
-std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
-  static const model::StaticName unmap{"devm iounmap"}, release{"devm release_mem_region"};
+void bound(Frame& f, const Instruction& i) {
   BindingInstance& b = *f.binding;
+  if (!f.aborting() && b.resources[i.operand.index].guarded) run_hook(f.world, f.context, b, Hook::bind, i.operand.index, nullptr);
+}
+
+std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
+  static const model::StaticName unmap{"devm iounmap"}, release{"devm release_mem_region"}, revoke{"devm action"};
+  BindingInstance& b = *f.binding;
+  World& w = f.world;
+  const std::uint32_t n = i.operand.index;
   model::Devres* list = devres_of(f, i);
   if (list == nullptr) return next;
   model::Mapping& m = mapping(f, i);
-  model::Resource& r = b.resources[i.operand.index];
+  model::Resource& r = b.resources[n];
+  const bool of_policy = w.program().policy_destroys && r.guarded;
   if (!model::request_mem_region(f.context, m)) return busy(f, i, next);
   if (f.aborting()) return next;
-  model::devres_add(f.context, *list, {&release, m.name, [&m](model::Context& c) { model::release_mem_region(c, m); }, &m.claim});
+  if (!of_policy)
+    model::devres_add(f.context, *list, {&release, m.name, [&m](model::Context& c) { model::release_mem_region(c, m); }, &m.claim});
   model::ioremap(f.context, m);
+  bound(f, i);
   if (f.aborting()) return next;
-  run_hook(f.world, f.context, b, Hook::bind, i.operand.index, nullptr);
-  if (f.aborting()) return next;
+  if (of_policy) {
+    model::devres_add(f.context, *list, {&revoke, m.name, [&r, &b](model::Context& c) { b.policy->resource().revoke(c, r); }, &m});
+    return next;
+  }
   // The policy's resource guard revokes in the devres callback, before the mapping goes.
   model::devres_add(f.context, *list,
                     {&unmap, m.name,
-                     [&m, &r, &b](model::Context& c) {
+                     [&m, &r, &b, &w, n](model::Context& c) {
                        b.policy->resource().revoke(c, r);
+                       if (!c.aborting()) call_destructor(w, c, b, n);
                        if (!c.aborting()) model::iounmap(c, m);
                      },
                      &m});
@@ -54,7 +67,7 @@ std::uint32_t do_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
   if (!has(f, i, claimed_apart) && !model::request_mem_region(f.context, m)) return busy(f, i, next);
   if (f.aborting()) return next;
   model::ioremap(f.context, m);
-  run_hook(f.world, f.context, *f.binding, Hook::bind, i.operand.index, nullptr);
+  bound(f, i);
   return next;
 }
 
@@ -159,6 +172,8 @@ std::vector<Verb> mmio_verbs() {
   Verb managed = maps("devm_ioremap_resource", do_devm_ioremap, "lib/devres.c, v6.18",
                       "claims a region and maps it; devres undoes both after remove()");
   managed.keys.push_back(other_device);
+  managed.keys.push_back({"drop", KeyKind::function, false,
+                          "a function that the resource's destructor calls, before it is unmapped: of a Rust type that implements Drop"});
   return {
       managed,
       alias("devm_platform_ioremap_resource", "devm_ioremap_resource"),

@@ -36,7 +36,7 @@ constexpr std::array families{
     FAMILY(memory),   FAMILY(slab),           FAMILY(atomic),      FAMILY(refcount),     FAMILY(list),  FAMILY(id_table), FAMILY(lock),
     FAMILY(spinlock), FAMILY(waiter),         FAMILY(fence),       FAMILY(wait_queue),   FAMILY(rcu),   FAMILY(srcu),     FAMILY(devres),
     FAMILY(device),   FAMILY(work),           FAMILY(workqueue),   FAMILY(delayed_work), FAMILY(timer), FAMILY(tasklet),  FAMILY(napi),
-    FAMILY(kthread),  FAMILY(kthread_worker), FAMILY(notifier),    FAMILY(sysfs),        FAMILY(irq),   FAMILY(mmio),     FAMILY(pci),
+    FAMILY(kthread),  FAMILY(kthread_worker), FAMILY(notifier),    FAMILY(sysfs),        FAMILY(irq),   FAMILY(mmio), FAMILY(resource), FAMILY(pci),
     FAMILY(dma),      FAMILY(clock),          FAMILY(chardev),     FAMILY(cdev),         FAMILY(drm),   FAMILY(debugfs),  FAMILY(poll),
     FAMILY(flow),     FAMILY(task),           FAMILY(task_memory), FAMILY(thread)};
 #undef FAMILY
@@ -82,6 +82,7 @@ bool may_stand(Where place, CodeKind code) {
     case Where::module: return code == CodeKind::driver;
     case Where::driver: return code != CodeKind::task;
     case Where::thread: return code == CodeKind::thread;
+    case Where::policy: return code == CodeKind::policy;
     case Where::task: return code == CodeKind::task;
     case Where::anywhere: return true;
   }

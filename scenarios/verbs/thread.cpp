@@ -166,7 +166,10 @@ void compile_assert(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
   Instruction i;
   i.execute = verb.execute;
   if (const auto condition = c.condition(operand)) i.condition = *condition;
-  if (const auto text = c.reader().text(operand, "a condition")) i.operand.name = *text;
+  if (const auto text = c.reader().text(operand, "a condition")) {
+    i.operand.name = *text;
+    c.program().assertions.push_back(*text);
+  }
   c.emit(std::move(i));
 }
 
