@@ -102,7 +102,8 @@ void read_params(const Scenario& s, const LoadOptions& options, Node n, ExpectRo
 
 void read_removals(const Scenario& s, const LoadOptions& options, Node n, ExpectRow& row, Diagnostics& out) {
   row.removals = words(n, out, "a way of removal");
-  if (!options.removal.empty()) return;  // --removal takes ways away
+  const bool chosen = std::ranges::any_of(options.params, [](const auto& p) { return p.first == "removal"; });
+  if (!options.removal.empty() || chosen) return;  // ways are taken away
   std::vector<std::string> ways;
   for (const Member& m : s.members)
     if (const std::string way = removal_name(m.removal); std::ranges::find(ways, way) == ways.end()) ways.push_back(way);
@@ -168,6 +169,17 @@ void collect_names(const std::shared_ptr<const Program>& program, const model::P
 }
 
 }  // namespace
+
+bool ExpectRow::speaks_of(const Member& member, const std::string& form, const std::string& policy) const {
+  const auto in = [](const std::vector<std::string>& list, const std::string& word) {
+    return list.empty() || std::ranges::find(list, word) != list.end();
+  };
+  if (!in(forms, form) || !in(policies, policy) || !in(removals, removal_name(member.removal))) return false;
+  return std::ranges::all_of(params, [&](const auto& p) {
+    const auto v = member.values.find(p.first);
+    return v != member.values.end() && v->second == p.second;
+  });
+}
 
 void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   const Node list = s.document->root().find("expect");

@@ -38,6 +38,8 @@ struct ExpectRow {
   // How many of them there are, exactly.
   std::optional<std::uint64_t> executions, blocked, failing, states;
   std::string why;
+
+  [[nodiscard]] bool speaks_of(const Member& member, const std::string& form, const std::string& policy) const;
 };
 
 struct Scenario {

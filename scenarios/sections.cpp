@@ -277,11 +277,29 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
         value.error(out, fmt::format("found {}", Node::kind_name(value.kind())), "a string, an integer, true, false or null");
     dimensions.push_back(std::move(d));
   }
+  const Node run = s.document->root().find("run");
+  const Node removal = run.is(Node::Kind::object) ? run.find("removal") : Node{};
+  std::vector<std::vector<RemovalStage>> ways = removal_ways(removal, out);
+  if (ways.empty() && removal)
+    removal.error(out, "no way of removal", "unbind, rmmod, or words done one after another: [\"unbind\", \"rmmod\"]");
+  const auto only = [&](const std::string& way) {
+    std::erase_if(ways, [&](const auto& w) { return removal_name(w) != way; });
+  };
+  names.emplace_back("removal");  // which members are named after as well
   for (const auto& [name, text] : options.params) {
+    if (name == "removal" && !(params.is(Node::Kind::object) && params.find(name))) {
+      std::vector<std::string> known;
+      for (const auto& w : ways) known.push_back(removal_name(w));
+      if (std::ranges::find(known, text) == known.end())
+        option_error(out, "--param", fmt::format("no way of removal '{}' in {}", text, s.path), fmt::format("one of: {}", join(known)),
+                     nearest_word(text, known));
+      only(text);
+      continue;
+    }
     const auto d = std::ranges::find(dimensions, name, &Dimension::name);
     if (d == dimensions.end()) {
-      option_error(out, "--param", fmt::format("no parameter '{}' in {}", name, s.path),
-                   names.empty() ? "this file has no parameters" : join(names), nearest_word(name, names));
+      option_error(out, "--param", fmt::format("no parameter '{}' in {}", name, s.path), fmt::format("one of: {}", join(names)),
+                   nearest_word(name, names));
       continue;
     }
     Diagnostics quiet;
@@ -291,13 +309,8 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
     s.overrides.push_back(std::move(value));
   }
 
-  const Node run = s.document->root().find("run");
-  const Node removal = run.is(Node::Kind::object) ? run.find("removal") : Node{};
-  std::vector<std::vector<RemovalStage>> ways = removal_ways(removal, out);
-  if (ways.empty() && removal)
-    removal.error(out, "no way of removal", "unbind, rmmod, or words done one after another: [\"unbind\", \"rmmod\"]");
   if (!s.document->root().find("modules") && ways.empty()) ways.emplace_back();  // nothing is removed
-  if (!options.removal.empty()) std::erase_if(ways, [&](const auto& w) { return removal_name(w) != options.removal; });
+  if (!options.removal.empty()) only(options.removal);
 
   std::size_t combinations = ways.size();
   for (const Dimension& d : dimensions) combinations = std::min(combinations * d.values.size(), most_variants + 1);

@@ -15,7 +15,7 @@
 namespace unplug::scenarios {
 
 struct RunOptions {
-  std::vector<std::string> strategies;  // for scenarios that name none
+  std::vector<std::string> strategies;  // for scenarios that name none, where no row of "expect" asks for more evidence
   bool strategies_given = false;        // they were asked for: the file's own don't count
   std::uint64_t executions = 10'000;
   std::optional<std::uint64_t> max_traces;  // under exhaustive exploration; none: all there are
@@ -34,6 +34,9 @@ struct RunProblem {
   std::string message;
 };
 
+// What a member, form and policy (by number) are run under.
+[[nodiscard]] std::vector<std::string> strategies_of(const Scenario& scenario, const RunOptions& options, std::size_t member,
+                                                     std::size_t form, std::size_t policy);
 // How many cells run_scenario() will run.
 [[nodiscard]] std::size_t cell_count(const Scenario& scenario, const RunOptions& options);
 
