@@ -188,7 +188,8 @@ PolicyLabel label(const PolicyFile& policy) {
     for (const Hook h : policy.hooks)
       if (const HookInfo& info = hooks()[static_cast<std::size_t>(h)]; info.part == i.part) own += fmt::format(" {}", info.name);
     l.parts.push_back(own.empty() ? fmt::format("{}: {}", i.name, policy.spec[i.part]) : fmt::format("{}: steps at{}", i.name, own));
-    if (i.part == model::Part::resource && !policy.spec.guards.empty()) l.parts.back() += fmt::format(" ({} only)", join(policy.spec.guards));
+    if (i.part == model::Part::resource && !policy.spec.guards.empty())
+      l.parts.back() += fmt::format(" ({} only)", join(policy.spec.guards));
   }
   return l;
 }

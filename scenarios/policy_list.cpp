@@ -37,7 +37,8 @@ void read_guards(Node n, PolicyFile& p, Diagnostics& out) {
   p.spec.guards = words(n, out, "names of resources");
   if (p.spec.guards.empty() && n.is(Node::Kind::array)) n.error(out, "no resources", "one at least, or no \"guards\": then it guards all");
   if (!p.guards_resources())
-    n.error(out, fmt::format("policy '{}' does nothing about resources", p.name), "a policy with a mechanism for part \"resource\", or its hooks");
+    n.error(out, fmt::format("policy '{}' does nothing about resources", p.name),
+            "a policy with a mechanism for part \"resource\", or its hooks");
 }
 
 // An entry of the list. None if anything is wrong with it; then it has been reported.

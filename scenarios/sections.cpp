@@ -282,9 +282,7 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   std::vector<std::vector<RemovalStage>> ways = removal_ways(removal, out);
   if (ways.empty() && removal)
     removal.error(out, "no way of removal", "unbind, rmmod, or words done one after another: [\"unbind\", \"rmmod\"]");
-  const auto only = [&](const std::string& way) {
-    std::erase_if(ways, [&](const auto& w) { return removal_name(w) != way; });
-  };
+  const auto only = [&](const std::string& way) { std::erase_if(ways, [&](const auto& w) { return removal_name(w) != way; }); };
   names.emplace_back("removal");  // which members are named after as well
   for (const auto& [name, text] : options.params) {
     if (name == "removal" && !(params.is(Node::Kind::object) && params.find(name))) {

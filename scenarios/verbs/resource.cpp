@@ -68,14 +68,16 @@ std::vector<Verb> resource_verbs() {
       "drop", do_drop, {}, "rust/kernel/devres.rs, v6.14 to v7.2",
       "the driver gives its handle of a resource up, which it doesn't use any more: the policy's hook \"drop\", or nothing");
   drop.place = Where::module;
-  Verb in_place = on_resource("drop_in_place", do_drop_in_place, {}, "rust/kernel/revocable.rs, v6.16",
-                              "destroys the resource of a hook: its \"drop\" function, then unmapped and released; the devres callback of a "
-                              "resource is then the hook \"revoke\" and no more");
+  Verb in_place =
+      on_resource("drop_in_place", do_drop_in_place, {}, "rust/kernel/revocable.rs, v6.16",
+                  "destroys the resource of a hook: its \"drop\" function, then unmapped and released; the devres callback of a "
+                  "resource is then the hook \"revoke\" and no more");
   in_place.compile = compile_drop_in_place;
-  return {drop, in_place,
-          on_resource("devres_destroy", do_destroy, {{"to", KeyKind::to, false, "local that receives 0, or -ENOENT (-2): too late"}},
-                      "drivers/base/devres.c, v6.18",
-                      "takes the devres callback of a hook's resource off the list; one that is about to run or running is not waited for")};
+  return {
+      drop, in_place,
+      on_resource("devres_destroy", do_destroy, {{"to", KeyKind::to, false, "local that receives 0, or -ENOENT (-2): too late"}},
+                  "drivers/base/devres.c, v6.18",
+                  "takes the devres callback of a hook's resource off the list; one that is about to run or running is not waited for")};
 }
 
 }  // namespace unplug::scenarios
