@@ -1,10 +1,18 @@
 #include "unplug/scenarios/hooks.hpp"
 
 namespace unplug::scenarios {
+namespace {
+
+namespace part_of {
+constexpr std::optional<model::Part> none{}, entry{model::Part::entry}, resource{model::Part::resource},
+    rcu_callbacks{model::Part::rcu_callbacks};
+}
+
+}  // namespace
 
 std::span<const HookInfo> hooks() {
   static constexpr std::array<HookInfo, hook_count> all{{
-#define HOOK(word, part, resource, file, meaning) {Hook::word, #word, model::Part::part, resource, file, meaning},
+#define HOOK(word, part, resource, file, meaning) {Hook::word, #word, part_of::part, resource, file, meaning},
 #include "unplug/scenarios/hooks.def"
 #undef HOOK
   }};

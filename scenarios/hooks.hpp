@@ -25,7 +25,7 @@ inline constexpr std::size_t hook_count = static_cast<std::size_t>(Hook::count);
 struct HookInfo {
   Hook hook;
   std::string_view name;
-  model::Part part;  // for which no mechanism can stand beside it
+  std::optional<model::Part> part;  // for which no mechanism can stand beside it; none: it stands beside any
   bool resource, file;
   std::string_view meaning;
 };

@@ -50,10 +50,10 @@ void read_hooks(Node root, PolicyFile& p, Diagnostics& out) {
                              nearest_word(list.key(i), names));
       continue;
     }
-    const model::Part part = hooks()[static_cast<std::size_t>(*hook)].part;
-    if (p.spec[part] != "none") {
-      const std::string_view name = model::parts()[static_cast<std::size_t>(part)].name;
-      list.key_node(i).error(out, fmt::format("hook '{}' beside mechanism '{}'", list.key(i), p.spec[part]),
+    const std::optional<model::Part> part = hooks()[static_cast<std::size_t>(*hook)].part;
+    if (part && p.spec[*part] != "none") {
+      const std::string_view name = model::parts()[static_cast<std::size_t>(*part)].name;
+      list.key_node(i).error(out, fmt::format("hook '{}' beside mechanism '{}'", list.key(i), p.spec[*part]),
                              fmt::format("\"{}\": \"none\" in \"parts\": the hook does it", name), {},
                              root.find("parts").find(name).position());
       continue;
@@ -183,14 +183,20 @@ PolicyFile without(PolicyFile policy, std::string_view part) {
 
 PolicyLabel label(const PolicyFile& policy) {
   PolicyLabel l{policy.name, policy.title, policy.shipped_by, policy.since, policy.description, {}};
-  for (const model::PartInfo& i : model::parts()) {
+  // The names of its hooks of one part.
+  const auto steps_at = [&](std::optional<model::Part> part) {
     std::string own;
     for (const Hook h : policy.hooks)
-      if (const HookInfo& info = hooks()[static_cast<std::size_t>(h)]; info.part == i.part) own += fmt::format(" {}", info.name);
+      if (const HookInfo& info = hooks()[static_cast<std::size_t>(h)]; info.part == part) own += fmt::format(" {}", info.name);
+    return own;
+  };
+  for (const model::PartInfo& i : model::parts()) {
+    const std::string own = steps_at(i.part);
     l.parts.push_back(own.empty() ? fmt::format("{}: {}", i.name, policy.spec[i.part]) : fmt::format("{}: steps at{}", i.name, own));
     if (i.part == model::Part::resource && !policy.spec.guards.empty())
       l.parts.back() += fmt::format(" ({} only)", join(policy.spec.guards));
   }
+  if (const std::string own = steps_at({}); !own.empty()) l.parts.push_back("binding: steps at" + own);
   return l;
 }
 

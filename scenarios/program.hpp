@@ -125,6 +125,7 @@ struct Function {
   std::vector<std::string> local_names;
   bool driver = true;           // in the driver's text; false: code of a task outside any module
   bool takes_argument = false;  // local 0 is what the file operation was called with
+  std::uint32_t binding_local = no_local;  // of a policy, other than hooks: points to what it keeps for the binding
 };
 
 struct SiteSpec {

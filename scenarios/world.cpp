@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/fault.hpp"
+#include "unplug/scenarios/policy_steps.hpp"
 
 namespace unplug::scenarios {
 namespace {
@@ -51,6 +52,7 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
   frame.ended = caller.ended == nullptr ? &ended : caller.ended;
   frame.poll = caller.poll;
   frame.vma = caller.vma;
+  if (f.binding_local != no_local) frame.locals[f.binding_local] = caller.binding->policy_state;
   for (const auto& [local, value] : caller.arguments) frame.locals[local] = value;
   run(frame, 0, end_of_function);
   if (*frame.ended) return frame.result;
@@ -188,7 +190,11 @@ void World::on_cpu(model::Context& context, std::uint32_t task) {
 void World::probe(model::Context& context, BindingInstance& b) {
   const model::MakeItFail marked(context);
   static const model::Operation failed_op{.name = "really_probe: failed"};
-  if (model::probe_device(context, b.binding, [&](model::Context& c) { return call(c, program_->probe, {.binding = &b}) == 0; })) return;
+  const auto probe = [&](model::Context& c) {
+    run_hook(*this, c, b, Hook::probe, UINT32_MAX, nullptr);
+    return !c.aborting() && call(c, program_->probe, {.binding = &b}) == 0;
+  };
+  if (model::probe_device(context, b.binding, probe)) return;
   if (context.aborting()) return;
   // What the driver has not freed by now it never will.
   sim::Step failed = context.make(failed_op);

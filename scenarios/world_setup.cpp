@@ -300,6 +300,8 @@ void World::setup_binding(BindingInstance& b) {
   b.policy->init(kernel_, rcu_, unique(b, "policy"), b.resources);
   if (program_->post_unbind != UINT32_MAX)
     b.binding.post_unbind = [&b](model::Context& c) { b.world->call(c, b.world->program_->post_unbind, {.binding = &b}); };
+  if (program_->hooks[static_cast<std::size_t>(Hook::unbound)] != UINT32_MAX)
+    b.binding.unbound = [&b](model::Context& c) { run_hook(*b.world, c, b, Hook::unbound, UINT32_MAX, nullptr); };
   b.binding.before_devres = [&b](model::Context& c) { b.policy->resource().before_devres(c, b.resources); };
 }
 

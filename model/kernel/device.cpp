@@ -67,6 +67,7 @@ void device_unbind_cleanup(Context& context, Binding& b, bool bound) {
   if (bound && b.before_devres && !context.aborting()) b.before_devres(context);
   if (!context.aborting()) devres_release_all(context, b.devres);
   if (!first && b.post_unbind && !context.aborting()) b.post_unbind(context);
+  if (b.unbound && !context.aborting()) b.unbound(context);
   // From here on, code that still runs for this binding runs after its unbind.
   if (bound && !context.aborting()) clear_driver(context, b);
   if (b.device->drvdata && !context.aborting()) dev_set_drvdata(context, *b.device, 0);
@@ -194,7 +195,7 @@ void init_binding(Kernel& kernel, Binding& b, Device& device, Module& module, Na
   b.life = kernel.new_lifetime(unique_name, LifetimeKind::binding, declared, {}, true);
   init_devres(kernel, b.devres, kernel.engine().names().child(unique_name, devres, 1), declared, device.home);
   b.probe = b.dma_configure = nullptr;
-  b.remove = b.dma_cleanup = b.post_unbind = b.before_devres = nullptr;
+  b.remove = b.dma_cleanup = b.post_unbind = b.before_devres = b.unbound = nullptr;
   b.dev_groups.clear();
   b.driver = nullptr;
   b.knode = 0;

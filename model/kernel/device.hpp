@@ -68,6 +68,7 @@ struct Binding {
   std::function<void(Context&)> remove;
   std::function<bool(Context&)> dma_configure;  // the bus's, before probe: whether it succeeded
   std::function<void(Context&)> dma_cleanup;    // the bus's, after remove()
+  std::function<void(Context&)> unbound;        // after devres and post_unbind, also of a probe that failed: a core's cleanup
   std::function<void(Context&)> post_unbind;    // drops private data (Rust): after devres, or before (KernelConfig)
   std::function<void(Context&)> before_devres;  // a policy's hook between remove() and devres
   std::vector<SysfsAttribute*> dev_groups;      // driver->dev_groups: created after probe, drained before remove()

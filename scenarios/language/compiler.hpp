@@ -235,6 +235,8 @@ class FunctionCompiler {
   std::optional<Operand> entity_of(Node n, std::initializer_list<EntityKind> kinds);
   std::optional<Operand> field(Node n);
   std::optional<Operand> field_named(const std::string& text, Node at);
+  // Whether it speaks of what a policy keeps for a resource or a file in a function that isn't given it; then that has been reported.
+  bool policy_state_elsewhere(const std::string& text, Node at);
   std::optional<Operand> memory(Node n);
   // Numbers of tables of operations.
   std::optional<std::uint32_t> fops(Node n);

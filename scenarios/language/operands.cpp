@@ -55,6 +55,7 @@ std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
     if (std::ranges::any_of(specs, [&](const EntitySpec& e) { return e.member == member && e.allocation != UINT32_MAX; }))
       return Operand{Operand::Kind::member, kind, 0, 0, locals_[text->substr(0, dot)], member};
   }
+  if (policy_state_elsewhere(*text, n)) return {};
   if (found != entities().by_name.end() && found->second.kind == kind)
     return Operand{Operand::Kind::entity, kind, found->second.index, 0, 0, *text};
   if (found != entities().by_name.end()) {
@@ -73,6 +74,15 @@ std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
   return {};
 }
 
+bool FunctionCompiler::policy_state_elsewhere(const std::string& text, Node n) {
+  const std::string base = text.substr(0, text.find('.'));
+  if (code_ != CodeKind::policy || std::ranges::find(policy_state_names, base) == policy_state_names.end() || locals_.contains(base))
+    return false;
+  n.error(out(), fmt::format("'{}' is not known in function '{}'", base, function_.name),
+          fmt::format("hooks have it: {{\"call\": \"{0}\", \"with\": {{\"{1}\": \"{1}\"}}}}", function_.name, base));
+  return true;
+}
+
 std::optional<Operand> FunctionCompiler::field(Node n) {
   const auto text = reader().text(n, "a field: \"priv.dead\" or \"file.private_data\"");
   return text ? field_named(*text, n) : std::nullopt;
@@ -86,6 +96,7 @@ std::optional<Operand> FunctionCompiler::field_named(const std::string& name, No
                     member = dot == std::string::npos ? *text : text->substr(dot + 1);
   if (dot != std::string::npos && locals_.contains(base))
     return Operand{Operand::Kind::member, EntityKind::field, 0, 0, locals_[base], member};
+  if (policy_state_elsewhere(*text, n)) return {};
   const auto& allocations = entities().specs[static_cast<std::size_t>(EntityKind::allocation)];
   for (std::uint32_t a = 0; a < allocations.size(); ++a) {
     if (a != program().shared && allocations[a].name != base) continue;

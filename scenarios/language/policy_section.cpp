@@ -31,9 +31,15 @@ void FileCompiler::compile_hooks(const PolicyFile& policy) {
   for (const Hook h : policy.hooks) prepare(hooks_node.find(hooks()[static_cast<std::size_t>(h)].name));
   resolve_references();
   program_->functions.resize(first_function_ + function_names_.size());
+  const std::string of_binding(policy_state_names[static_cast<std::size_t>(PolicyState::binding)]);
+  const bool keeps = program_->state[static_cast<std::size_t>(PolicyState::binding)] != UINT32_MAX;
   for (const std::string& name : function_names_) {
+    auto& locals = parameters_[name];
+    if (keeps && std::ranges::find(locals, of_binding) == locals.end()) locals.push_back(of_binding);
+    const auto place = static_cast<std::uint32_t>(std::ranges::find(locals, of_binding) - locals.begin());
     FunctionCompiler f(*this, name, CodeKind::policy);
     f.run(function_nodes_[name], function_numbers_[name]);
+    if (keeps) program_->functions[function_numbers_[name]].binding_local = place;
   }
   check_calls();
   for (const Hook h : policy.hooks)

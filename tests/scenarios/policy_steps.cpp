@@ -37,7 +37,7 @@ constexpr const char* driver = R"({"name": "t", "shared": {"count": 0, "seen": 0
     "foo_probe": [{"devm_ioremap_resource": "bar0", "regs": {"A": [0]}}, {"misc_register": "dev"}],
     "foo_open": [], "foo_release": [],
     "foo_ioctl": [{"use": "bar0", "do": [{"readl": "bar0.A"}], "else": "out"}, {"label": "out"}],
-    "foo_remove": [{"misc_deregister": "dev"}, {"policy": "fence"}]},
+    "foo_remove": [{"misc_deregister": "dev"}, {"policy": "fence"}, {"drop": "bar0"}]},
   "run": {"removal": [["unbind", "rmmod"]], "tasks": {"user": {"do": [{"open": "dev", "to": "fd"}, {"ioctl": "fd"}, {"close": "fd"}]}}},
   "strategies": ["dpor"]})";
 
@@ -196,4 +196,32 @@ TEST_CASE("policy steps 8.3, 8.4: the two bugs of the merged revocable API are f
     }
   }
   CHECK(met >= 5);
+}
+
+TEST_CASE("policy steps: what hook probe sets up is there for probe(), and hook unbound comes after devres, or when probe() has failed") {
+  const PolicyFile p = policy(R"j("state": {"binding": {"ready": 0}}, "hooks": {
+    "probe": [{"WRITE_ONCE": "binding.ready", "value": 1}],
+    "bind": [{"READ_ONCE": "binding.ready", "to": "ready"}, {"assert": "ready == 1"}, {"WRITE_ONCE": "binding.ready", "value": 2}],
+    "revoke": [{"READ_ONCE": "binding.ready", "to": "ready"}, {"assert": "ready == 2"}, {"WRITE_ONCE": "binding.ready", "value": 3}],
+    "unbound": [{"READ_ONCE": "binding.ready", "to": "ready"}, {"assert": "ready != 2"}, {"assert": "ready == 3"}]})j");
+  const Cell bound = run(p);
+  CHECK(bound.evidence.kind == Evidence::Kind::exhaustive);
+  CHECK(!shows(bound, "assertion-failed"));
+  std::string failing = driver;
+  failing.replace(failing.find(R"(, {"misc_register")"), 0, R"(, {"return": "-EIO"})");
+  CHECK(!shows(run(p, failing), "assertion-failed"));  // devres of what had been mapped comes first, too
+  failing = driver;
+  failing.replace(failing.find(R"({"devm_ioremap)"), 0, R"({"return": "-EIO"}, )");
+  CHECK(shows(run(p, failing), "assertion-failed", "ready == 3"));
+}
+
+TEST_CASE("policy steps 16: fences of other subsystems, written in steps, do for this driver what they are for") {
+  for (const std::string name : {"percpu-ref", "drm-dev-enter", "srcu-fence"}) {
+    CAPTURE(name);
+    Diagnostics out;
+    const auto p = find_policy(name, {}, {}, out);
+    REQUIRE(p.has_value());
+    CHECK(run(*p).violations.empty());
+    CHECK(shows(run(name == "srcu-fence" ? without(*p, "entry") : without(*p, "remove")), "use-after-unmap", "bar0"));
+  }
 }
