@@ -11,6 +11,7 @@
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/model/violation_class.hpp"
 #include "unplug/reports/layout.hpp"
+#include "unplug/scenarios/listing.hpp"
 #include "unplug/scenarios/language/shape.hpp"
 
 namespace unplug::reports {
@@ -183,11 +184,22 @@ std::string explain_policy(const scenarios::PolicyFile& policy, std::size_t widt
   page.row("shipped by", policy.shipped_by);
   page.row("since", policy.since);
   page.row("is", policy.description);
-  for (const model::PartInfo& part : model::parts())
+  const auto steps = [&](std::string_view name, std::optional<model::Part> part) {
+    const std::string at = scenarios::steps_at(policy, part);
+    if (!at.empty()) page.row(std::string(name), "steps at" + at);
+    return !at.empty();
+  };
+  for (const model::PartInfo& part : model::parts()) {
+    if (steps(part.name, part.part)) continue;
     for (const model::MechanismInfo& m : model::mechanisms())
       if (m.part == part.part && m.name == policy.spec[part.part])
         page.row(std::string(part.name),
                  fmt::format("{}: {}{}", m.name, m.summary, m.models.empty() ? "" : fmt::format(" [{}]", m.models)));
+  }
+  steps("binding", {});
+  if (policy.steps == nullptr) return page.str();
+  page.gap();
+  for (const std::string& line : scenarios::listing(*policy.steps, "")) line.empty() ? page.gap() : page.verbatim("", line);
   return page.str();
 }
 

@@ -181,22 +181,22 @@ PolicyFile without(PolicyFile policy, std::string_view part) {
   return policy;
 }
 
+std::string steps_at(const PolicyFile& policy, std::optional<model::Part> part) {
+  std::string own;
+  for (const Hook h : policy.hooks)
+    if (const HookInfo& info = hooks()[static_cast<std::size_t>(h)]; info.part == part) own += fmt::format(" {}", info.name);
+  return own;
+}
+
 PolicyLabel label(const PolicyFile& policy) {
   PolicyLabel l{policy.name, policy.title, policy.shipped_by, policy.since, policy.description, {}};
-  // The names of its hooks of one part.
-  const auto steps_at = [&](std::optional<model::Part> part) {
-    std::string own;
-    for (const Hook h : policy.hooks)
-      if (const HookInfo& info = hooks()[static_cast<std::size_t>(h)]; info.part == part) own += fmt::format(" {}", info.name);
-    return own;
-  };
   for (const model::PartInfo& i : model::parts()) {
-    const std::string own = steps_at(i.part);
+    const std::string own = steps_at(policy, i.part);
     l.parts.push_back(own.empty() ? fmt::format("{}: {}", i.name, policy.spec[i.part]) : fmt::format("{}: steps at{}", i.name, own));
     if (i.part == model::Part::resource && !policy.spec.guards.empty())
       l.parts.back() += fmt::format(" ({} only)", join(policy.spec.guards));
   }
-  if (const std::string own = steps_at({}); !own.empty()) l.parts.push_back("binding: steps at" + own);
+  if (const std::string own = steps_at(policy, {}); !own.empty()) l.parts.push_back("binding: steps at" + own);
   return l;
 }
 

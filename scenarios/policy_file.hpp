@@ -44,6 +44,9 @@ std::optional<PolicyFile> find_policy(const std::string& name, const std::string
 // The same policy with a part left out (mechanism "none", or no such hook), named "NAME without PART". `part` must be removable.
 [[nodiscard]] PolicyFile without(PolicyFile policy, std::string_view part);
 
+// The hooks of a part that it has, in steps: " bind acquire"; those of no part for none.
+[[nodiscard]] std::string steps_at(const PolicyFile& policy, std::optional<model::Part> part);
+
 [[nodiscard]] PolicyLabel label(const PolicyFile& policy);
 
 }  // namespace unplug::scenarios

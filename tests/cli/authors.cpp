@@ -34,6 +34,7 @@ TEST_CASE("explain: a word that means something, one that doesn't, a word near i
   CHECK(verb.out.starts_with("cancel_work_sync (verb)\n"));
   CHECK(run_unplug("explain leak").out.starts_with("leak (class of violation)\n"));
   CHECK(run_unplug("explain none").out.starts_with("none (policy)\n"));
+  check_golden("cli/explain/rust-devres-d4.txt", run_unplug("explain rust-devres-d4").out);  // with its steps
   for (const std::string word : {"mutex_lok", "use-after-fre", "srcu-fense", "gibberish"}) {
     CAPTURE(word);
     const Ran ran = run_unplug("explain " + word + " 2>&1");
