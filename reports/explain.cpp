@@ -11,8 +11,8 @@
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/model/violation_class.hpp"
 #include "unplug/reports/layout.hpp"
-#include "unplug/scenarios/listing.hpp"
 #include "unplug/scenarios/language/shape.hpp"
+#include "unplug/scenarios/listing.hpp"
 
 namespace unplug::reports {
 namespace {

@@ -121,6 +121,10 @@ class Engine {
   void begin_nothing() {
     if (in_effect_) trace_.events.back().begins = {};
   }
+  // From an effect: the step begins this lifetime, in place of the one that it was to begin.
+  void begin_another(LifetimeId life) {
+    if (in_effect_) trace_.events.back().begins = life;
+  }
   // A data choice: a step without access. 0 is the benign alternative.
   std::uint32_t choose(const Operation& operation, std::uint32_t alternatives, const Witnesses& uses = {});
   // The same for a step that carries more than witnesses; s.alternatives > 1.

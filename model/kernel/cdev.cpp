@@ -166,6 +166,7 @@ int cdev_add(Context& context, Cdev& c) {
       return false;
     }
     word = c.number;
+    context.kernel().begins(c.life);
     return true;
   });
   mutex_unlock(context, lock);

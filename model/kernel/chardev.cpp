@@ -32,7 +32,10 @@ void register_char_device(Context& context, CharDevice& d, Registration& r) {
   sim::Step s = context.make(register_op);
   s.access = {d.registered, sim::AccessKind::write};
   s.begins = r.life;
-  context.engine().step(s, [number](std::uint64_t& word) { word = number + 1; });
+  context.engine().step(s, [&](std::uint64_t& word) {
+    word = number + 1;
+    context.kernel().begins(r.life);
+  });
   if (d.misc_mtx != nullptr) mutex_unlock(context, *d.misc_mtx);
 }
 

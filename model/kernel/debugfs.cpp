@@ -3,7 +3,7 @@
 namespace unplug::model {
 namespace {
 
-const Operation create_op{.name = "debugfs_create_file", .sync = sim::Sync::release},
+const Operation users_op{.name = "debugfs_create_file: active_users"}, create_op{.name = "debugfs_create_file", .sync = sim::Sync::release},
     linked_op{.name = "debugfs_file_get: is it unlinked", .sync = sim::Sync::acquire},
     get_op{.name = "debugfs_file_get: count in", .sync = sim::Sync::both}, put_op{.name = "debugfs_file_put", .sync = sim::Sync::both},
     unlink_op{.name = "debugfs_remove: unlink"}, drop_op{.name = "debugfs_remove: drop the initial use", .sync = sim::Sync::both},
@@ -54,13 +54,18 @@ void create(Context& context, DebugfsFile& d, bool unsafe) {
   sim::Step s = context.make(create_op);
   s.access = {d.dentry, sim::AccessKind::write};
   s.begins = d.life;
+  bool again = false;
   context.engine().step(s, [&](std::uint64_t& word) {
     if (word != 0) {
       context.engine().begin_nothing();
       context.kernel().report(ViolationClass::api_misuse, d.name, "debugfs_create_file() of a name that is there already");
+    } else {
+      again = context.kernel().begins(d.life);
     }
     word = 1;
   });
+  // A dentry of its own: its first user is the file.
+  if (again && !context.aborting()) context.write(users_op, d.users, {}, [](std::uint64_t& word) { word = 1; });
 }
 
 }  // namespace

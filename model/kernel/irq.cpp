@@ -100,7 +100,11 @@ bool request_irq(Context& context, IrqLine& line, IrqAction& action) {
   s.begins = action.life;
   return context.engine().step(s, [&](std::uint64_t& word) {
     const bool done = install(line, action, word);
-    if (!done) context.engine().begin_nothing();
+    if (done) {
+      context.kernel().begins(action.life);
+    } else {
+      context.engine().begin_nothing();
+    }
     return done;
   });
 }

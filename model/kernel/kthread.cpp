@@ -49,23 +49,38 @@ void thread(void* argument) {
   if (!context.aborting() && !t.exited) exit_thread(context, t, result);
 }
 
-}  // namespace
-
-void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declared, NameId task_name) {
+// A thread of its own, which sleeps until it is woken for the first time.
+void start(Kthread& t, LifetimeId task_struct, NameId task_name) {
   static const StaticName role{"kthread"};
-  static constexpr std::string_view task_struct = "task_struct";
-  t.object = kernel.engine().new_object(unique_name, 0);
-  t.name = declared;
-  t.task = kernel.new_lifetime(kernel.engine().names().child(unique_name, task_struct, 1), LifetimeKind::memory, declared, {}, true);
-  t.kernel = &kernel;
+  t.task = task_struct;
   t.result = 0;
   t.pins = 0;
   t.stopped = t.exited = t.told = false;
-  kernel.spawn(task_name, kernel.intern(role), thread, &t, true);
+  t.kernel->spawn(task_name, t.kernel->intern(role), thread, &t, true);
+}
+
+}  // namespace
+
+void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declared, NameId task_name) {
+  static constexpr std::string_view task_struct = "task_struct";
+  t.object = kernel.engine().new_object(unique_name, 0);
+  t.name = declared;
+  t.task_name = task_name;
+  t.kernel = &kernel;
+  start(t, kernel.new_lifetime(kernel.engine().names().child(unique_name, task_struct, 1), LifetimeKind::memory, declared, {}, true),
+        task_name);
 }
 
 void kthread_run(Context& context, Kthread& t) {
-  context.write(run_op, t.object, {}, [](std::uint64_t& word) { word |= woken; });
+  const bool again = context.write(run_op, t.object, {}, [](std::uint64_t& word) {
+    const bool over = (word & returned) != 0;
+    word = over ? woken : word | woken;
+    return over;
+  });
+  if (!again || context.aborting()) return;
+  Kernel& kernel = context.kernel();
+  start(t, kernel.new_lifetime(kernel.engine().own_name(kernel.text(t.name)), LifetimeKind::memory, t.name, {}, true),
+        kernel.engine().own_name(kernel.text(t.task_name)));
 }
 
 void wake_up_process(Context& context, Kthread& t) {

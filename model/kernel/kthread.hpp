@@ -17,7 +17,7 @@ namespace unplug::model {
 
 struct Kthread {
   ObjectId object;  // word: bit 0 woken, bit 1 should stop, bit 2 the function has returned, bit 3 TASK_INTERRUPTIBLE
-  NameId name;
+  NameId name, task_name;
   LifetimeId task;  // its task_struct
   int (*function)(Context&, void*) = nullptr;
   void* argument = nullptr;
@@ -32,7 +32,7 @@ struct Kthread {
 // until the execution has ended.
 void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declared, NameId task_name);
 
-// kthread_create() and wake_up_process(). Once.
+// kthread_create() and wake_up_process(). Again once the thread has returned: then it is another one, with a task_struct of its own.
 void kthread_run(Context& context, Kthread& t);
 // Starts a thread that has been created, and ends its sleep in schedule(), or keeps it from it; of a thread that is neither it is lost.
 void wake_up_process(Context& context, Kthread& t);

@@ -108,6 +108,7 @@ bool request_mem_region(Context& context, Mapping& m) {
       return false;
     }
     word = m.number;
+    context.kernel().begins(m.claim);
     return true;
   });
 }
@@ -124,7 +125,7 @@ void release_mem_region(Context& context, Mapping& m) {
 void ioremap(Context& context, Mapping& m) {
   sim::Step s = context.make(map_op, m.claim);
   s.begins = m.map;
-  context.engine().step(s);
+  context.engine().step(s, [&](std::uint64_t&) { context.kernel().begins(m.map); });
 }
 
 void iounmap(Context& context, Mapping& m) {

@@ -91,6 +91,7 @@ int notifier_chain_register(Context& context, NotifierChain& chain, NotifierBloc
       *link = &nb;
       ++word;
       result = 0;
+      context.kernel().begins(nb.life);
     });
   });
   return result;

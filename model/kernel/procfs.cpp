@@ -142,11 +142,13 @@ void proc_create(Context& context, ProcEntry& e) {
   s.access = {e.in_use, sim::AccessKind::write};
   s.begins = e.life;
   context.engine().step(s, [&](std::uint64_t& word) {
-    if ((word & there) != 0) {
+    if ((word & (there | biased)) == there) {
       context.engine().begin_nothing();
       context.kernel().report(ViolationClass::api_misuse, e.name, "proc_create() of a name that is there already");
+    } else {
+      context.kernel().begins(e.life);
     }
-    word |= there;
+    word = (word & users_mask) | there;
   });
 }
 

@@ -22,7 +22,7 @@ void kmem_cache_create(Context& context, KmemCache& c) {
   sim::Step s = context.make(create_op);
   s.access = {c.object, sim::AccessKind::write};
   s.begins = c.life;
-  context.engine().step(s);
+  context.engine().step(s, [&](std::uint64_t&) { context.kernel().begins(c.life); });
 }
 
 void kmem_cache_destroy(Context& context, KmemCache& c) {

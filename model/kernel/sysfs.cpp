@@ -76,6 +76,7 @@ bool sysfs_create_file(Context& context, SysfsAttribute& a) {
       return false;
     }
     word |= there;
+    context.kernel().begins(a.life);
     return true;
   });
 }

@@ -72,6 +72,7 @@ struct Entities {
     std::uint32_t index;
     Position at;
     std::string_view verb{};  // that declared it
+    Node step{};              // with which
   };
   std::map<std::string, Entry> by_name;
   std::vector<std::vector<EntitySpec>> specs{entity_kinds};

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -8,6 +9,42 @@
 #include "unplug/scenarios/language/warnings.hpp"
 
 namespace unplug::scenarios {
+namespace {
+
+bool same_value(Node a, Node b) {
+  if (a.kind() != b.kind()) return false;
+  switch (a.kind()) {
+    case Node::Kind::string: return a.string() == b.string();
+    case Node::Kind::integer: return a.integer() == b.integer();
+    case Node::Kind::boolean: return a.boolean() == b.boolean();
+    case Node::Kind::array:
+    case Node::Kind::object: {
+      if (a.size() != b.size()) return false;
+      for (std::size_t i = 0; i < a.size(); ++i) {
+        const Node other = a.is(Node::Kind::object) ? b.find(a.key(i)) : b.at(i);
+        if (!other || !same_value(a.at(i), other)) return false;
+      }
+      return true;
+    }
+    default: return true;
+  }
+}
+
+// Whether two steps make the same thing in the same way: apart from where they stand and what becomes of them.
+bool same_declaration(Node a, Node b) {
+  static constexpr std::array<std::string_view, 6> apart{"line", "id", "note", "form", "to", "else"};
+  const auto all_in = [](Node one, Node other) {
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      if (std::ranges::find(apart, one.key(i)) != apart.end()) continue;
+      const Node there = other.find(one.key(i));
+      if (!there || !same_value(one.at(i), there)) return false;
+    }
+    return true;
+  };
+  return all_in(a, b) && all_in(b, a);
+}
+
+}  // namespace
 
 FileCompiler::FileCompiler(const Document& document, const Variant& variant, Diagnostics& out)
     : document_(document), source_(&document), variant_(variant), reader_(variant_.parameters, out), program_(std::make_shared<Program>()) {
@@ -170,8 +207,12 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
       return;
     }
     const bool same_step = before->second.at.line == operand.position().line && before->second.at.column == operand.position().column;
+    // One thing that is made at several places: in probe() and in resume(), in each open().
+    if (!same_step && before->second.step && same_declaration(before->second.step, step)) return;
     operand.error(out, fmt::format("'{}' is declared twice", *text),
-                  same_step ? "a name with the loop variable in it, such as \"bar$i\"" : "another name", {}, before->second.at);
+                  same_step ? "a name with the loop variable in it, such as \"bar$i\""
+                            : "another name, or the same verb with the same keys",
+                  {}, before->second.at);
     return;
   }
   EntitySpec spec;
@@ -207,7 +248,7 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   spec.of_policy = source_ != &document_;
   auto& list = entities_.specs[static_cast<std::size_t>(verb.entity)];
   const auto index = static_cast<std::uint32_t>(list.size());
-  entities_.by_name[*text] = {verb.entity, index, operand.position(), verb.name};
+  entities_.by_name[*text] = {verb.entity, index, operand.position(), verb.name, step};
   if (verb.entity == EntityKind::mapping) entities_.registers.emplace_back();
   declare_keys(verb, step, spec, index);
   list.push_back(std::move(spec));
