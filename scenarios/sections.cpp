@@ -46,10 +46,12 @@ void collect_forms(Node n, std::vector<std::string>& forms, const std::vector<st
       }
       const auto add = [&](Node f) {
         if (forms.size() > most_variants || !f.is(Node::Kind::string) || std::ranges::find(forms, f.string()) != forms.end()) return;
-        if (listed != nullptr)
+        if (listed == nullptr) {
+          forms.emplace_back(f.string());
+        } else {
           f.error(out, fmt::format("'{}' is none of this file's forms", f.string()), fmt::format("one of: {}", join(*listed)),
                   nearest_word(f.string(), *listed));
-        forms.emplace_back(f.string());
+        }
       };
       if (v.is(Node::Kind::string)) add(v);
       if (v.is(Node::Kind::array))

@@ -304,7 +304,7 @@ void FileCompiler::resolve_references() {
     }
   }
   for (const Reference& r : references_) {
-    const auto text = reader_.text(r.at, fmt::format("the name of a {}", name(r.to)));
+    const auto text = reader_.text(r.at, fmt::format("the name of {}", with_article(name(r.to))));
     if (!text || entities_.lost.contains(*text)) continue;
     const auto found = entities_.by_name.find(*text);
     if (found != entities_.by_name.end() && found->second.kind == r.to) {

@@ -1,5 +1,6 @@
 // "h.idz", where h is a local: which memory h may point to, as far as the text says, and whether any of it has a member of that name.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <utility>
@@ -30,8 +31,9 @@ class Pointers {
       for (const Instruction& i : p.functions[f].code) add(f, i);
     for (std::size_t h = 0; h < hook_count; ++h) {
       if (p.hooks[h] == UINT32_MAX) continue;
+      const std::array<bool, policy_states> given{true, hooks()[h].resource, hooks()[h].file};
       for (std::uint32_t s = 0; s < policy_states; ++s)
-        if (p.state[s] != UINT32_MAX) contents_[local(p.hooks[h], s)].memory.insert(p.state[s]);
+        if (given[s] && p.state[s] != UINT32_MAX) contents_[local(p.hooks[h], s)].memory.insert(p.state[s]);
       contents_[local(p.hooks[h], token_local)].anything = true;
     }
     if (p.shared == UINT32_MAX) return;
@@ -117,14 +119,20 @@ void check_members(const Program& p, const std::vector<Node>& nodes, Diagnostics
       const Operand& o = i.operand;
       if (o.kind != Operand::Kind::member || i.site == no_site || !nodes[i.site]) continue;
       const Contents c = pointers.of(f, o.local);
-      const bool known = !c.anything && !c.memory.empty();
+      const std::string& local = p.functions[f].local_names[o.local];
+      const Node at = nodes[i.site].value();
+      const bool known = !c.anything;
+      if (known && c.memory.empty()) {
+        at.warning(out, fmt::format("'{}' points to no memory here", local), "a local that a step of some function has made point to some");
+        continue;
+      }
       std::set<std::uint32_t> candidates = c.memory;
       for (std::uint32_t m = 0; !known && m < memory.size(); ++m)
         if (m != p.shared) candidates.insert(m);
       if (std::ranges::any_of(candidates, [&](std::uint32_t m) { return has(p, m, o); })) continue;
       std::vector<std::string> members, names;
       for (const std::uint32_t m : candidates) {
-        names.push_back(fmt::format("'{}'", memory[m].name));
+        names.push_back(memory[m].name);
         if (o.entity == EntityKind::field) {
           for (const FieldSpec& field : memory[m].fields) members.push_back(field.name);
         } else {
@@ -132,16 +140,14 @@ void check_members(const Program& p, const std::vector<Node>& nodes, Diagnostics
             if (e.allocation == m) members.push_back(e.member);
         }
       }
-      const std::string& local = p.functions[f].local_names[o.local];
       const std::string nearest = nearest_word(o.name, members), expected = members.empty() ? "" : fmt::format("one of: {}", join(members));
+      const std::string suggested = nearest.empty() ? nearest : fmt::format("{}.{}", local, nearest);
       const std::string_view kind = o.entity == EntityKind::field ? "field" : name(o.entity);
-      const Node at = nodes[i.site].value();
       if (known) {
-        at.error(out, fmt::format("'{}' points to {}, without {} '{}'", local, join(names), kind, o.name), expected,
-                 nearest.empty() ? nearest : fmt::format("{}.{}", local, nearest));
+        const std::string by = names.size() == 1 && names.front() == local ? "" : fmt::format(", to which '{}' points", local);
+        at.error(out, fmt::format("no {} '{}' in '{}'{}", kind, o.name, join(names), by), expected, suggested);
       } else {
-        at.warning(out, fmt::format("no memory of this file has a {} '{}'", kind, o.name), expected,
-                   nearest.empty() ? nearest : fmt::format("{}.{}", local, nearest));
+        at.warning(out, fmt::format("no memory of this file has a {} '{}'", kind, o.name), expected, suggested);
       }
     }
   }

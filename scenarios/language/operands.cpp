@@ -22,9 +22,8 @@ std::string declared_by(EntityKind kind) {
 
 void no_such_thing(const Entities& entities, Diagnostics& out, Node at, const std::string& text, EntityKind kind, std::string_view by_local,
                    std::string_view rest) {
-  const auto found = entities.by_name.find(text);
-  if (found != entities.by_name.end()) {
-    at.error(out, fmt::format("'{}' is a {}", text, name(found->second.kind)), fmt::format("a {}", name(kind)), {}, found->second.at);
+  if (const auto found = entities.by_name.find(text); found != entities.by_name.end()) {
+    at.error(out, fmt::format("'{}' is {}", text, with_article(name(found->second.kind))), with_article(name(kind)), {}, found->second.at);
     return;
   }
   if (entities.lost.contains(text)) return;
@@ -69,7 +68,7 @@ std::uint32_t FunctionCompiler::local(Node n, bool create) {
 }
 
 std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
-  const auto text = reader().text(n, fmt::format("the name of a {}", name(kind)));
+  const auto text = reader().text(n, fmt::format("the name of {}", with_article(name(kind))));
   if (!text) return {};
   const auto found = entities().by_name.find(*text);
   const std::size_t dot = text->find('.');
@@ -108,12 +107,20 @@ std::optional<Operand> FunctionCompiler::field_named(const std::string& name, No
   }
   if (entities().lost.contains(base) || entities().lost.contains(*text)) return {};
   if (const std::size_t open = text->find('['); open != std::string::npos || is_array(*text)) return element(*text, open, n);
+  constexpr std::string_view expected = "MEMORY.FIELD with a field listed where the memory is allocated, LOCAL.FIELD, file.private_data, "
+                                        "or a shared word";
+  if (const auto thing = entities().by_name.find(*text); thing != entities().by_name.end()) {
+    const EntityKind kind = thing->second.kind;
+    n.error(out(),
+            fmt::format("'{}' is {}", *text,
+                        kind == EntityKind::allocation ? "memory, not one of its fields" : with_article(scenarios::name(kind))),
+            std::string(expected), {}, thing->second.at);
+    return {};
+  }
   std::vector<std::string> names;
   for (std::uint32_t a = 0; a < allocations.size(); ++a)
     for (const FieldSpec& f : allocations[a].fields) names.push_back(a == program().shared ? f.name : allocations[a].name + "." + f.name);
-  n.error(out(), fmt::format("no field '{}'", *text),
-          "MEMORY.FIELD with a field listed where the memory is allocated, LOCAL.FIELD, file.private_data, or a shared word",
-          nearest_word(*text, names));
+  n.error(out(), fmt::format("no field '{}'", *text), std::string(expected), nearest_word(*text, names));
   return {};
 }
 

@@ -71,7 +71,7 @@ std::optional<std::string> Reader::text(Node n, std::string_view expected) const
   if (!n) return {};  // a key that is missing, which was said
   const Node v = value(n);
   if (!v.is(Node::Kind::string)) {
-    n.error(*out_, fmt::format("found {}", Node::kind_name(v.kind())), std::string(expected));
+    wrong(n, v, expected);
     return {};
   }
   const std::string_view s = v.string();
@@ -118,7 +118,7 @@ std::optional<std::int64_t> Reader::integer(Node n, std::int64_t least, std::int
       if (l->first == whole_parameter(v.string())) found = l->second;
   }
   if (!found) {
-    wrong(n, v, expected.starts_with("an integer") ? std::string(expected) : fmt::format("an integer: {}", expected));
+    wrong(n, v, expected.find("integer") != std::string_view::npos ? std::string(expected) : fmt::format("an integer: {}", expected));
     return {};
   }
   if (*found < least || *found > most) {

@@ -128,7 +128,7 @@ void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
       std::vector<std::string> allowed{"kind"};
       for (const KeySpec& key : verb->keys) allowed.emplace_back(key.name);
       if (std::ranges::find(allowed, n.key(i)) == allowed.end())
-        n.key_node(i).error(out, fmt::format("a {} has no key '{}'", *text, n.key(i)), fmt::format("one of: {}", join(allowed)),
+        n.key_node(i).error(out, fmt::format("{} has no key '{}'", with_article(*text), n.key(i)), fmt::format("one of: {}", join(allowed)),
                             nearest_word(n.key(i), allowed));
     }
     declare_common(*verb, n, spec);

@@ -17,7 +17,8 @@ void warn_about_interrupts(const Program& program, const std::vector<Node>& node
 // warning if no memory of the file has one.
 void check_members(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
 
-// Locks that a function takes and on some path returns with, as far as its own steps tell: functions that others call may do so on purpose.
+// Locks that a function takes and on some path returns with, as far as its own steps tell: functions that others call, and hooks
+// of policies (enter, exit), may do so on purpose.
 void warn_about_locks(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
 
 }  // namespace unplug::scenarios

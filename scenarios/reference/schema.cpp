@@ -124,8 +124,8 @@ std::string publish(std::string_view text) {
 
 std::string laid_out(const Json& json) { return lines(json, 0, 0); }
 
-// Dependencies, not anyOf: validators try the branches of anyOf in full, which takes time exponential in the depth of nested steps, and then
-// complain about all of them. Of dependencies they look only at those of the keys that are there.
+// Dependencies, not anyOf: validators try the branches of anyOf in full, which takes time exponential in the depth of nested steps, and
+// then complain about all of them. Of dependencies they look only at those of the keys that are there.
 Json step_schema() {
   Json bare = Json::array(), names = Json::array(), properties, closed;
   for (const Verb& v : verbs()) {

@@ -87,7 +87,7 @@ std::uint32_t do_assert(Frame& f, const Instruction& i, std::uint32_t next) {
 
 // "x == 0": the field, and what it is compared with.
 bool read_guard(FunctionCompiler& c, Node n, Instruction& i) {
-  constexpr std::string_view expected = "\"WORD == VALUE\", with ==, !=, <, <=, > or >=, and a number or a local";
+  constexpr std::string_view expected = "\"WORD == VALUE\" with blanks between: ==, !=, <, <=, > or >=, and a number or a local";
   const auto text = c.reader().text(n, expected);
   if (!text) return false;
   const std::vector<std::string> words = split_words(*text);
