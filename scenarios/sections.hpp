@@ -15,7 +15,10 @@ void read_policies(Scenario& s, const LoadOptions& options, Diagnostics& out);
 void read_strategies(Scenario& s, Diagnostics& out);
 // The rows of "expect"; after forms, members and policies.
 void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out);
-// Whether the objects and functions that rows name exist: a misspelt `forbid` would be met whatever happens. After the programs.
+// Whether the row is about what this is.
+[[nodiscard]] bool speaks_of(const ExpectRow& row, const Member& member, const std::string& form, const std::string& policy);
+// Whether the objects and functions that rows name exist: a misspelt `forbid` would be met whatever happens. After the programs. Rows
+// about what this run leaves out are not looked at.
 void check_expected_words(const Scenario& s, Diagnostics& out);
 
 // The strings of a word or an array of words; anything else is reported.

@@ -113,16 +113,20 @@ bool has(const Program& p, std::uint32_t memory, const Operand& member) {
 
 void check_members(const Program& p, const std::vector<Node>& nodes, Diagnostics& out) {
   const Pointers pointers(p);
+  std::map<std::pair<std::uint32_t, std::uint32_t>, Contents> looked_up;  // by function and local
   const auto& memory = p.of(EntityKind::allocation);
   for (std::uint32_t f = 0; f < p.functions.size(); ++f) {
     for (const Instruction& i : p.functions[f].code) {
       const Operand& o = i.operand;
       if (o.kind != Operand::Kind::member || i.site == no_site || !nodes[i.site]) continue;
-      const Contents c = pointers.of(f, o.local);
+      auto held = looked_up.find({f, o.local});
+      if (held == looked_up.end()) held = looked_up.emplace(std::pair{f, o.local}, pointers.of(f, o.local)).first;
+      const Contents& c = held->second;
       const std::string& local = p.functions[f].local_names[o.local];
       const Node at = nodes[i.site].value();
-      const bool known = !c.anything;
-      if (known && c.memory.empty()) {
+      // A field that nobody stores to may be for a form or a hook that is not there: only a local that itself holds nothing is a mistake.
+      const bool nothing = !c.anything && c.memory.empty() && c.from.size() == 1, known = !c.anything && !c.memory.empty();
+      if (nothing) {
         at.warning(out, fmt::format("'{}' points to no memory here", local), "a local that a step of some function has made point to some");
         continue;
       }

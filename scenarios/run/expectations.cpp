@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "unplug/scenarios/run/runner.hpp"
+#include "unplug/scenarios/sections.hpp"
 #include "unplug/sim/strategy.hpp"
 
 namespace unplug::scenarios {
@@ -17,17 +18,6 @@ bool any(const std::vector<Pattern>& patterns, const Finding& f) {
 }
 
 int strength(std::string_view kind) { return kind == "exhaustive" ? 2 : kind == "bounded" ? 1 : 0; }
-
-bool speaks_of(const ExpectRow& row, const Scenario& s, std::size_t member, const Cell& c) {
-  const auto in = [](const std::vector<std::string>& list, const std::string& word) {
-    return list.empty() || std::ranges::find(list, word) != list.end();
-  };
-  if (!in(row.forms, c.form) || !in(row.policies, c.policy) || !in(row.removals, removal_name(s.members[member].removal))) return false;
-  return std::ranges::all_of(row.params, [&](const auto& p) {
-    const auto v = s.members[member].values.find(p.first);
-    return v != s.members[member].values.end() && v->second == p.second;
-  });
-}
 
 std::string who(const Finding& f) { return fmt::format("{}({})@{}", f.violation_class, f.object, f.offender.function); }
 
@@ -46,7 +36,8 @@ void judge_expectations(const Scenario& s, ScenarioResult& result) {
   for (const ExpectRow& row : s.expect) {
     std::vector<std::size_t> cells;
     for (std::size_t i = 0; i < result.cells.size(); ++i) {
-      if (!speaks_of(row, s, member_of(result.cells[i]), result.cells[i])) continue;
+      const Cell& c = result.cells[i];
+      if (!speaks_of(row, s.members[member_of(c)], c.form, c.policy)) continue;
       cells.push_back(i);
       rows[i].push_back(&row);
     }

@@ -275,8 +275,8 @@ TEST_CASE("a large scenario, policy or failure file: blanks and comments are not
     CAPTURE(k.name);
     const std::size_t at = k.text.find(k.number);
     const std::string before = k.text.substr(0, at), after = k.text.substr(at);
-    const auto large_file = [&](const std::string& head, const Part& part, const std::string& tail) {
-      return use(k.use, before + head, part, tail + after, large);
+    const auto large_file = [&](const std::string& begin, const Part& part, const std::string& end) {
+      return use(k.use, before + begin, part, end + after, large);
     };
     const Part comments = [](std::size_t i) { return i % 2 == 0 ? std::string(1000, ' ') + "\n" : "// " + std::string(1000, 'c') + "\n"; };
     CHECK(large_file("", comments, "").code == k.code);
@@ -302,10 +302,10 @@ TEST_CASE("a failure file of many decisions, or with one that no execution has, 
   const Kind failure = kinds().at(2);
   const std::string list = "\"decisions\": [";
   const std::size_t at = failure.text.find(list) + list.size();
-  const std::string head = failure.text.substr(0, at), tail = failure.text.substr(at);
+  const std::string before = failure.text.substr(0, at), after = failure.text.substr(at);
   const auto decisions = [&](const std::string& d, std::size_t size) {
     return use(
-        failure.use, head, [&](std::size_t) { return d + ","; }, tail, size);
+        failure.use, before, [&](std::size_t) { return d + ","; }, after, size);
   };
   const std::string decision = R"({"step": 1, "task": "probe", "op": "x", "among": ["probe", "remove"]})";
   const Checked c = decisions(decision, large);
