@@ -23,8 +23,8 @@ int make(const Arguments& a) {
     for (const scenarios::Template& t : all) known.push_back(t.name);
     return unknown_word("new", a.name_of_template, fmt::format("one of: {}", fmt::join(known, ", ")), known);
   }
-  if (!a.name.empty() && !scenarios::may_name_a_driver(a.name)) {
-    print_error(fmt::format("'{}' can't be the name of a driver: letters, digits and _, a letter first", a.name));
+  if (!a.name.empty() && !scenarios::may_be_a_name(a.name)) {
+    print_error(fmt::format("'{}' can't be the name: letters, digits and _, a letter first", a.name));
     return bad_input;
   }
   const std::string text = scenarios::instantiate(*found, a.name);
@@ -48,7 +48,7 @@ void add_new(CLI::App& app, int& exit) {
   auto a = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand("new", "a file to start from: complete, commented, with expectations that are met");
   verb->add_option("TEMPLATE", a->name_of_template, "what to start from (unplug list templates)")->required();
-  verb->add_option("NAME", a->name, "the driver's name: it begins the names of its functions");
+  verb->add_option("NAME", a->name, "of the driver, whose functions' names begin with it; or of the test or policy");
   verb->add_option("--out", a->out, "the file to write, which must not exist (default: print it)");
   verb->callback([a, &exit] { exit = make(*a); });
 }

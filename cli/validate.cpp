@@ -32,7 +32,7 @@ std::string validate(const std::string& path, scenarios::Diagnostics& out) {
 // What an editor says that knows nothing but the published schema: a word for scripts, and the errors.
 std::string_view against_schema(const std::string& path, scenarios::Diagnostics& out) {
   const auto d = scenarios::Document::load(path, out);
-  if (!d) return "unreadable";
+  if (!d || !scenarios::check_string_lengths(*d, out)) return "unreadable";
   const std::string& schema = scenarios::published_schema(kind_of_file(path));
   if (schema.empty()) {
     d->root().error(out, "a file of a kind without schema", "unplug list schemas has those with one");

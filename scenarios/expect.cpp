@@ -36,8 +36,14 @@ Pattern split(std::string_view text) {
 
 void check(const Pattern& p, Node n, const std::vector<std::string>& classes, Diagnostics& out) {
   const std::string before = p.text.substr(0, p.text.find('@'));
-  if (before.find('(') != std::string::npos && !before.ends_with(')'))
+  if (before.find('(') != std::string::npos && !before.ends_with(')')) {
     n.error(out, fmt::format("'{}' lacks a closing parenthesis", p.text), std::string(pattern_form));
+    return;
+  }
+  if (p.function.find('(') != std::string::npos || p.violation_class.find_first_of(" :") != std::string::npos) {
+    n.error(out, fmt::format("'{}' is no pattern of findings", p.text), fmt::format("{}, without what is to be left open", pattern_form));
+    return;
+  }
   if (p.violation_class != "*" && std::ranges::find(classes, p.violation_class) == classes.end())
     n.error(out, fmt::format("no class of violation '{}'", p.violation_class), "a class (unplug list classes), or *",
             nearest_word(p.violation_class, classes));
@@ -113,7 +119,9 @@ void read_removals(const Scenario& s, const LoadOptions& options, Node n, Expect
 ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vector<std::string>& classes, Node n, Diagnostics& out) {
   ExpectRow row;
   row.forms = words(n.find("form"), out, "a form");
-  if (!s.all_forms.empty()) check_words(n.find("form"), s.all_forms, out, "no form '{}'", fmt::format("{}", fmt::join(s.all_forms, ", ")));
+  check_words(n.find("form"), s.all_forms, out, "no form '{}'",
+              s.all_forms.empty() ? "no \"form\" here: no step of this file has one"
+                                  : fmt::format("one of: {}", fmt::join(s.all_forms, ", ")));
   row.policies = words(n.find("policy"), out, "a policy");
   if (options.policies.empty() && options.without.empty() && !options.policy) {
     std::vector<std::string> run;
@@ -227,19 +235,35 @@ void check_expected_words(const Scenario& s, Diagnostics& out) {
     }
     return sorted(out_names);
   };
-  const auto word = [&](Node n, const std::string& w, const std::set<std::string>& known, std::string_view what, auto&& suggestions) {
-    if (w.empty() || w == "*" || known.contains(w)) return;
-    const std::vector<std::string> candidates = suggestions();
-    n.error(out, fmt::format("no {} '{}'", what, w), fmt::format("one of: {}", fmt::join(candidates, ", ")), nearest_word(w, candidates));
+  const auto own = [&] {
+    std::set<std::string> out_names;
+    for (const auto& program : s.programs)
+      for (const Function& f : program->functions) out_names.insert(f.name);
+    return sorted(out_names);
   };
+  const auto known = [](const std::set<std::string>& names, const std::string& w) { return w.empty() || w == "*" || names.contains(w); };
   const Node list = s.document->root().find("expect");
+  // A row about what this run leaves out (another policy, another form) speaks of names that are not there.
+  const auto in_this_run = [&](const ExpectRow& row) {
+    return std::ranges::any_of(s.members, [&](const Member& m) {
+      return std::ranges::any_of(s.forms, [&](const std::string& f) {
+        return std::ranges::any_of(s.policies, [&](const PolicyFile& p) { return row.speaks_of(m, f, p.name); });
+      });
+    });
+  };
   for (std::size_t i = 0; i < list.size(); ++i) {
+    if (!in_this_run(s.expect[i])) continue;
     for (const std::string_view key : pattern_lists) {
       const Node n = list.at(i).find(key);
       for (std::size_t k = 0; n && k < n.size(); ++k) {
         const Pattern p = split(n.at(k).string());
-        word(n.at(k), p.object, objects, "object", declared);
-        word(n.at(k), p.function, functions, "function", [&] { return sorted(functions); });
+        if (!known(objects, p.object))
+          n.at(k).error(out, fmt::format("no object '{}'", p.object), fmt::format("one of: {}", fmt::join(declared(), ", ")),
+                        nearest_word(p.object, declared()));
+        if (!known(functions, p.function))
+          n.at(k).error(out, fmt::format("no function '{}'", p.function),
+                        fmt::format("one of this file: {}; or one of the kernel, as findings name it", fmt::join(own(), ", ")),
+                        nearest_word(p.function, sorted(functions)));
       }
     }
   }

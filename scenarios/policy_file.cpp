@@ -76,7 +76,7 @@ bool PolicyFile::does_nothing() const {
 std::optional<PolicyFile> read_policy(std::shared_ptr<const Document> document, Diagnostics& out) {
   const std::size_t errors = out.errors();
   const Node root = document->root();
-  if (!check_kind(root, "policy/1", out)) return {};
+  if (!check_kind(root, "policy/1", out) || !check_string_lengths(*document, out)) return {};
   check_keys(root, {"$schema", "unplug", "name", "title", "shipped_by", "since", "description", "parts", "state", "functions", "hooks"},
              {"name", "parts"}, "a policy", out);
   PolicyFile p;

@@ -67,7 +67,7 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   for (const Member& m : s->members) {
     for (const std::string& form : s->forms) {
       if (out.full()) return nullptr;
-      const Variant variant{m.parameters, form, m.removal, &work};
+      const Variant variant{m.parameters, form, m.removal, &work, &s->all_forms};
       std::shared_ptr<const Program> of_mechanisms;
       for (const PolicyFile& policy : s->policies) {
         if (policy.steps == nullptr && of_mechanisms != nullptr) {

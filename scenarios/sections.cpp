@@ -31,10 +31,12 @@ void collect_forms(Node n, std::vector<std::string>& forms, const std::vector<st
       }
       const auto add = [&](Node f) {
         if (forms.size() > most_variants || !f.is(Node::Kind::string) || std::ranges::find(forms, f.string()) != forms.end()) return;
-        if (listed != nullptr)
+        if (listed == nullptr) {
+          forms.emplace_back(f.string());
+        } else {
           f.error(out, fmt::format("'{}' is none of this file's forms", f.string()), fmt::format("one of: {}", join(*listed)),
                   nearest_word(f.string(), *listed));
-        forms.emplace_back(f.string());
+        }
       };
       if (v.is(Node::Kind::string)) add(v);
       if (v.is(Node::Kind::array))
@@ -58,8 +60,10 @@ std::optional<RemovalStage> stage(Node n, Diagnostics& out) {
   if (found != names.end()) return RemovalStage{static_cast<RemovalStage::Kind>(found - names.begin()), {}};
   n.error(out,
           n.is(Node::Kind::string) ? fmt::format("no way of removal '{}'", n.string()) : fmt::format("found {}", Node::kind_name(n.kind())),
-          fmt::format("{}, or {{\"sysfs_write\": ATTRIBUTE}}", fmt::join(names, ", ")),
-          n.is(Node::Kind::string) ? nearest_word(n.string(), names) : "");
+          fmt::format("{}, or {{\"sysfs_write\": ATTRIBUTE}}; one after another: [[\"unbind\", \"rmmod\"]]", fmt::join(names, ", ")),
+          !n.is(Node::Kind::string) ? ""
+          : n.string() == "remove"  ? "unbind"
+                                    : nearest_word(n.string(), names));
   return {};
 }
 
@@ -213,11 +217,6 @@ void check_structure(Node root, Diagnostics& out) {
     }
   }
   check_final(root.find("final"), out);
-  if (const Node f = root.find("functions"); f.is(Node::Kind::object)) {
-    for (std::size_t i = 0; i < f.size(); ++i)
-      if (!f.at(i).is(Node::Kind::array))
-        f.at(i).error(out, fmt::format("function '{}' is {}", f.key(i), Node::kind_name(f.at(i).kind())), "an array of steps");
-  }
   if (const Node r = root.find("run"); r.is(Node::Kind::object)) {
     check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "fail_probe", "shared_descriptors", "tasks", "threads"}, {}, "run",
                out);

@@ -18,7 +18,8 @@ void read_strategies(Scenario& s, Diagnostics& out);
 void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out);
 // Whether the resources exist that policies are to guard. After the programs.
 void check_guarded(const Scenario& s, Diagnostics& out);
-// Whether the objects and functions that rows name exist: a misspelt `forbid` would be met whatever happens. After the programs.
+// Whether the objects and functions that rows name exist: a misspelt `forbid` would be met whatever happens. After the programs. Rows
+// about what this run leaves out are not looked at.
 void check_expected_words(const Scenario& s, Diagnostics& out);
 
 // The strings of a word or an array of words; anything else is reported.

@@ -135,6 +135,14 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return cell(a.size() + 1, b.size() + 1);
 }
 
+// "SHARED" of "IRQF_SHARED", "ioctl" of "unlocked_ioctl": a part that stands for the whole.
+bool part_of(std::string_view word, std::string_view whole) {
+  constexpr std::size_t shortest = 4;
+  if (word.size() < shortest || whole.size() <= word.size()) return false;
+  const auto ends = [](char c) { return c == '_' || c == '-' || c == '.'; };
+  return (whole.ends_with(word) && ends(whole[whole.size() - word.size() - 1])) || (whole.starts_with(word) && ends(whole[word.size()]));
+}
+
 std::string folded(std::string_view word) {
   std::string out(word);
   std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -205,6 +213,13 @@ std::string nearest_word(std::string_view word, std::span<const std::string> can
       best = d;
       found = candidate;
     }
+  }
+  if (!found.empty()) return std::string(found);
+  // None is near: the only one that it is a part of.
+  for (const std::string& candidate : candidates) {
+    if (!part_of(wanted, folded(candidate))) continue;
+    if (!found.empty()) return {};
+    found = candidate;
   }
   return std::string(found);
 }

@@ -48,6 +48,7 @@ class Node {
   [[nodiscard]] Node key_node(std::size_t i) const;         // stands for the key itself, a string: position() is the key's
   [[nodiscard]] Node key_node(std::string_view key) const;  // the same by name, or an empty Node
   [[nodiscard]] bool is_key() const { return is_key_; }
+  [[nodiscard]] Node value() const { return {doc_, index_, false}; }  // of a key: what stands behind it; else the node itself
 
   [[nodiscard]] Position position() const;
   [[nodiscard]] std::string pointer() const;                 // RFC 6901

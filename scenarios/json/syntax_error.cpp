@@ -54,6 +54,13 @@ class Explainer {
     return fmt::format("{}:{}", p.line, p.column);
   }
 
+  // " in the array opened at 3:5", if that is on another line: it may have been meant to be closed there.
+  [[nodiscard]] std::string opened_before() const {
+    const std::size_t opened = tree_.values[state_.open.back()].offset;
+    if (source_.position(opened).line == source_.position(at_).line) return {};
+    return fmt::format(" in the {} opened at {}", container(), where(opened));
+  }
+
   // A run of characters that is no punctuation of JSON.
   [[nodiscard]] std::size_t word_end(std::size_t from) const {
     return std::min(text_.find_first_of(" \t\r\n\v\f{}[],:;=\"'/", from), text_.size());
@@ -142,7 +149,7 @@ class Explainer {
     if (auto d = common(expected)) return *std::move(d);
     if (at_ == state_.end && glued()) return bad_word(glued_start());
     if (found_close()) return wrong_close();
-    if (found_any(":;=")) return error(at_, fmt::format("unexpected '{}'", text_[at_]), expected, Reached::container);
+    if (found_any(":;=")) return error(at_, fmt::format("unexpected '{}'{}", text_[at_], opened_before()), expected, Reached::container);
     return missing(fmt::format("missing ',' before '{}'", token()), expected, Reached::container);
   }
 
@@ -152,7 +159,7 @@ class Explainer {
     if (found('\'')) return single_quotes();
     if (found('}') && comma_) return error(*comma_, "trailing ',' before '}'", "no ',' after the last member", Reached::container);
     if (found(']')) return wrong_close();
-    if (found_any("{[,:;=")) return error(at_, fmt::format("unexpected '{}'", text_[at_]), expected, Reached::container);
+    if (found_any("{[,:;=")) return error(at_, fmt::format("unexpected '{}'{}", text_[at_], opened_before()), expected, Reached::container);
     return error(at_, fmt::format("key '{}' is not in double quotes", word()), fmt::format("\"{}\"", word()), Reached::container);
   }
 

@@ -12,6 +12,12 @@ std::string join(std::span<const std::string> words) {
   return out;
 }
 
+std::string with_article(std::string_view noun) {
+  constexpr std::string_view as_a_vowel = "aeioAEFHILMNORSX";  // capitals: as their letters are read
+  const bool an = noun.starts_with("hr") || (!noun.empty() && as_a_vowel.find(noun.front()) != std::string_view::npos);
+  return fmt::format("{} {}", an ? "an" : "a", noun);
+}
+
 bool check_keys(Node object, std::initializer_list<std::string_view> allowed, std::initializer_list<std::string_view> required,
                 std::string_view what, Diagnostics& out) {
   if (!object.is(Node::Kind::object)) {
@@ -42,6 +48,11 @@ bool check_kind(Node root, std::string_view kind, Diagnostics& out) {
     return false;
   }
   const Node n = root.find("unplug");
+  const bool of_policy = (root.find("parts") || root.find("hooks")) && !root.find("run");
+  if (of_policy && kind.starts_with("scenario/") && (!n || (n.is(Node::Kind::string) && n.string() == kind))) {
+    (n ? n : root).error(out, "a policy that does not say that it is one", "\"unplug\": \"policy/1\"");
+    return false;
+  }
   if (!n) return true;
   if (n.is(Node::Kind::string) && n.string() == kind) return true;
   if (!n.is(Node::Kind::string)) {

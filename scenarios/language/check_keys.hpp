@@ -14,6 +14,9 @@ namespace unplug::scenarios {
 // "a, b, c"
 [[nodiscard]] std::string join(std::span<const std::string> words);
 
+// "a mutex", "an interrupt", "an MMIO mapping"
+[[nodiscard]] std::string with_article(std::string_view noun);
+
 // Reports every key of `object` that is not in `allowed`, and every one of `required` that is missing. `what`: "a policy". Also reports
 // if it is no object. True if nothing was reported.
 bool check_keys(Node object, std::initializer_list<std::string_view> allowed, std::initializer_list<std::string_view> required,

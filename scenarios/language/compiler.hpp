@@ -33,7 +33,8 @@ struct Variant {
   Parameters parameters;
   std::string form;  // empty: the file has no forms
   std::vector<RemovalStage> removal;
-  std::size_t* work = nullptr;  // steps and words compiled so far, of all variants
+  std::size_t* work = nullptr;                      // steps and words compiled so far, of all variants
+  const std::vector<std::string>* forms = nullptr;  // all that the file has
 };
 
 // Of a file: repeats unrolled, all variants together. Of a variant: tasks and threads; functions that call each other (their stack).
@@ -61,6 +62,8 @@ class Reader {
 
  private:
   [[nodiscard]] std::optional<std::string> lookup(std::string_view name, Node at) const;
+  // Reports that `v`, for which `n` stands, is of the wrong type.
+  void wrong(Node n, Node v, std::string_view expected) const;
   const Parameters* parameters_;
   Diagnostics* out_;
 };
@@ -89,6 +92,10 @@ struct Entities {
 
 // "one that INIT_WORK declares"
 [[nodiscard]] std::string declared_by(EntityKind kind);
+// Reports that `name` is no thing of that kind: what it is instead, or which there are. `by_local`: a local that it was looked for behind.
+// `rest`: what stands after the name.
+void no_such_thing(const Entities& entities, Diagnostics& out, Node at, const std::string& name, EntityKind kind,
+                   std::string_view by_local = {}, std::string_view rest = {});
 
 class FunctionCompiler;
 
@@ -287,6 +294,8 @@ class FunctionCompiler {
   std::optional<Operand> element(const std::string& text, std::size_t open, Node at);
   bool is_array(const std::string& name);
   void step(Node n);
+  // Reports the word at `n`, which begins no step.
+  void unknown_verb(Node n);
   // Of a step that could not be understood: what is inside it is looked at all the same.
   void abandon(Node n);
   void arguments(Node n, std::uint32_t index);

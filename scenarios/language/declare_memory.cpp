@@ -27,6 +27,7 @@ void FileCompiler::declare_fields(Node fields, EntitySpec& spec) {
   if (!fields) return;
   if (!fields.is(Node::Kind::object)) {
     fields.error(reader_.out(), fmt::format("found {}", Node::kind_name(fields.kind())), "an object: field names and initial values");
+    entities_.lost.insert(spec.name);
     return;
   }
   for (std::size_t i = 0; i < fields.size(); ++i)

@@ -2,6 +2,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
@@ -86,6 +87,8 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   if (policy.steps != nullptr) compile_hooks(policy);
   program_->entities = entities_.specs;
   if (reader_.out().errors() != errors) return nullptr;
+  check_members(*program_, site_nodes_, reader_.out());
+  if (reader_.out().errors() != errors) return nullptr;
   warn_about_steps(*program_, site_nodes_, reader_.out());
   warn_about_interrupts(*program_, site_nodes_, reader_.out());
   warn_about_locks(*program_, site_nodes_, reader_.out());
@@ -163,7 +166,11 @@ void FileCompiler::declare(Node steps) {
 }
 
 void FileCompiler::declare_step(Node step) {
-  if (!step.is(Node::Kind::object) || !in_form(step)) return;
+  if (!step.is(Node::Kind::object)) return;
+  if (!in_form(step)) {
+    if (variant_.forms != nullptr && !names_form(step, *variant_.forms)) lose(step);  // a form that nobody has, which was said
+    return;
+  }
   if (const Node times = step.find("repeat")) {
     const Node n = reader_.value(times);
     const std::int64_t count = n.is(Node::Kind::integer) ? std::clamp<std::int64_t>(n.integer(), 0, 64) : 0;
@@ -313,7 +320,10 @@ std::uint64_t FileCompiler::word_bits(const KeySpec& key, Node n) const {
     if (!text) return;
     const auto found = std::ranges::find(choices, *text);
     if (found == choices.end()) {
-      w.error(reader_.out(), fmt::format("no '{}' among the {}", *text, key.name), fmt::format("one of: {}", join(choices)),
+      const bool several = text->find_first_of("|, ") != std::string::npos;
+      w.error(reader_.out(), fmt::format("no '{}' among the {}", *text, key.name),
+              several ? fmt::format("an array of words, such as [\"{}\"]", fmt::join(choices, "\", \""))
+                      : fmt::format("one of: {}", join(choices)),
               nearest_word(*text, choices));
     } else {
       bits |= std::uint64_t{1} << (found - choices.begin());
@@ -330,12 +340,12 @@ void FileCompiler::resolve_references() {
     const auto found = text ? entities_.by_name.find(*text) : entities_.by_name.end();
     if (found != entities_.by_name.end() && found->second.kind == EntityKind::dma_engine) {
       program_->hardware.registers[number].doorbell = {Operand::Kind::entity, EntityKind::dma_engine, found->second.index, 0, 0, *text};
-    } else if (text && !entities_.lost.contains(*text)) {
-      n.error(reader_.out(), fmt::format("no DMA engine '{}'", *text), declared_by(EntityKind::dma_engine));
+    } else if (text) {
+      no_such_thing(entities_, reader_.out(), n, *text, EntityKind::dma_engine);
     }
   }
   for (const Reference& r : references_) {
-    const auto text = reader_.text(r.at, fmt::format("the name of a {}", name(r.to)));
+    const auto text = reader_.text(r.at, fmt::format("the name of {}", with_article(name(r.to))));
     if (!text || entities_.lost.contains(*text)) continue;
     const auto found = entities_.by_name.find(*text);
     if (found != entities_.by_name.end() && found->second.kind == r.to) {
@@ -343,17 +353,15 @@ void FileCompiler::resolve_references() {
           r.key, Operand{Operand::Kind::entity, r.to, found->second.index, 0, 0, *text});
       continue;
     }
-    std::vector<std::string> names;
-    for (const auto& [k, e] : entities_.by_name)
-      if (e.kind == r.to) names.push_back(k);
-    r.at.error(reader_.out(), fmt::format("no {} '{}'", name(r.to), *text), declared_by(r.to), nearest_word(*text, names));
+    no_such_thing(entities_, reader_.out(), r.at, *text, r.to);
   }
   // Of things of one kind that refer to each other there is one that all the others mean.
   for (const Reference& r : references_) {
     const auto& specs = entities_.specs[static_cast<std::size_t>(r.kind)];
     const Operand* const to = r.kind == r.to ? specs[r.index].thing(r.key) : nullptr;
     if (to != nullptr && specs[to->index].thing(r.key) != nullptr)
-      r.at.error(reader_.out(), fmt::format("'{}' itself {} another {}", to->name, r.key, name(r.to)), "the one that both mean");
+      r.at.error(reader_.out(), fmt::format("'{}' itself {} another {}", to->name, r.key, name(r.to)),
+                 fmt::format("the {} that it {}, which both mean then", name(r.to), r.key), specs[to->index].thing(r.key)->name);
   }
 }
 

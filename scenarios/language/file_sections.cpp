@@ -19,11 +19,11 @@ void FileCompiler::read_kernel() {
     if (const auto v = reader_.boolean(n, "true or false")) k.preempt_rcu = *v;
   }
   if (const Node n = kernel.find("HZ")) {
-    const auto v = reader_.integer(n, 100, 1000, "100, 250, 300 or 1000");
+    const auto v = reader_.integer(n, INT64_MIN, INT64_MAX, "100, 250, 300 or 1000");
     if (v && (*v == 100 || *v == 250 || *v == 300 || *v == 1000)) {
       k.hz = static_cast<std::uint32_t>(*v);
     } else if (v) {
-      n.error(out, fmt::format("no kernel has HZ={}", *v), "100, 250, 300 or 1000");
+      n.error(out, fmt::format("no kernel has a HZ of {}", *v), "100, 250, 300 or 1000");
     }
   }
   if (const Node n = kernel.find("cpus")) {
@@ -149,12 +149,11 @@ void FileCompiler::find_switches() {
     const std::string mapping = name->substr(0, name->find('.'));
     const auto found = entities_.by_name.find(mapping);
     if (found == entities_.by_name.end() || found->second.kind != EntityKind::mapping || mapping == *name) {
-      std::vector<std::string> names;
-      for (const auto& [k, e] : entities_.by_name)
-        if (e.kind == EntityKind::mapping) names.push_back(k);
-      if (!entities_.lost.contains(mapping))
-        n.error(reader_.out(), fmt::format("'{}' names no register", *name), "MAPPING.REGISTER, such as \"bar0.IMR\"",
-                nearest_word(mapping, names));
+      if (mapping == *name) {
+        n.error(reader_.out(), fmt::format("'{}' names no register", *name), "MAPPING.REGISTER, such as \"bar0.IMR\"");
+      } else {
+        no_such_thing(entities_, reader_.out(), n, mapping, EntityKind::mapping, {}, std::string_view(*name).substr(mapping.size()));
+      }
     } else if (std::ranges::find(program_->switches, *name) == program_->switches.end()) {
       constexpr std::size_t most = 4;  // model::mask_at_device()
       if (program_->switches.size() == most) n.error(reader_.out(), fmt::format("more than {} registers that let devices interrupt", most));
@@ -206,10 +205,7 @@ void FileCompiler::read_task(const std::string& name, Node task) {
     if (!line) return;
     const auto found = entities_.by_name.find(*line);
     if (found == entities_.by_name.end() || found->second.kind != EntityKind::irq) {
-      std::vector<std::string> names;
-      for (const auto& [k, e] : entities_.by_name)
-        if (e.kind == EntityKind::irq) names.push_back(k);
-      raise.error(out, fmt::format("no interrupt '{}'", *line), declared_by(EntityKind::irq), nearest_word(*line, names));
+      no_such_thing(entities_, out, raise, *line, EntityKind::irq);
       return;
     }
     spec.irq = found->second.index;

@@ -12,6 +12,15 @@ namespace {
 
 constexpr std::array<std::string_view, 3> with_argument{"unlocked_ioctl", "read", "write"};
 
+// Where "removal" names the attribute.
+Node stage_of(Node removal, std::string_view attribute) {
+  if (removal.is(Node::Kind::object))
+    if (const Node n = removal.find("sysfs_write"); n.is(Node::Kind::string) && n.string() == attribute) return n;
+  for (std::size_t i = 0; removal.is(Node::Kind::array) && i < removal.size(); ++i)
+    if (const Node n = stage_of(removal.at(i), attribute)) return n;
+  return {};
+}
+
 }  // namespace
 
 void FileCompiler::list_tables() {
@@ -63,7 +72,8 @@ void FileCompiler::read_operations(Node table, std::string_view what, FopsSpec& 
       into.owner = FopsOwner::module;
     } else {
       owner.error(out, fmt::format("'{}' is no module of this file", *who),
-                  fmt::format("\"{}\", null, or \"policy\" (as the policy's pin says)", program_->module));
+                  fmt::format("\"{}\", null, or \"policy\" (as the policy's pin says)", program_->module),
+                  *who == "THIS_MODULE" ? program_->module : nearest_word(*who, std::vector<std::string>{program_->module, "policy"}));
     }
   }
 }
@@ -101,7 +111,8 @@ std::optional<std::uint32_t> FileCompiler::table(Node n, std::string_view what, 
   if (!text) return {};
   if (const auto found = std::ranges::find(names, *text); found != names.end() && !text->empty())
     return static_cast<std::uint32_t>(found - names.begin());
-  n.error(reader_.out(), fmt::format("no table '{}'", *text), fmt::format("one listed under \"{}\" of the module", what),
+  n.error(reader_.out(), fmt::format("no table '{}'", *text),
+          fmt::format("one listed under \"{}\" of the module{}", what, names.empty() || names.back().empty() ? "; there is none" : ""),
           nearest_word(*text, names));
   return {};
 }
@@ -153,11 +164,8 @@ void FileCompiler::check_removal() {
   for (const RemovalStage& s : program_->removal) {
     if (s.kind != RemovalStage::Kind::sysfs_write) continue;
     const auto found = entities_.by_name.find(s.attribute);
-    if ((found != entities_.by_name.end() && found->second.kind == EntityKind::attribute) || entities_.lost.contains(s.attribute)) continue;
-    std::vector<std::string> names;
-    for (const EntitySpec& e : entities_.specs[static_cast<std::size_t>(EntityKind::attribute)]) names.push_back(e.name);
-    removal.error(reader_.out(), fmt::format("no attribute '{}' to write to", s.attribute), declared_by(EntityKind::attribute),
-                  nearest_word(s.attribute, names));
+    if (found == entities_.by_name.end() || found->second.kind != EntityKind::attribute)
+      no_such_thing(entities_, reader_.out(), stage_of(removal, s.attribute), s.attribute, EntityKind::attribute);
   }
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
@@ -9,6 +10,16 @@
 
 namespace unplug::scenarios {
 namespace {
+
+// Of a word that begins no step: what was meant, as far as C habits tell.
+std::string meant_by(const std::string& word) {
+  if (const std::size_t open = word.find('('); open != std::string::npos)
+    if (const Verb* const v = find_verb(word.substr(0, open))) return fmt::format("a step, not C: {}", form(*v));
+  if (word.size() > 1 && word.ends_with(':')) return fmt::format("{{\"label\": \"{}\"}}", word.substr(0, word.size() - 1));
+  if (std::ranges::any_of(verbs(), [&](const Verb& v) { return takes_key(v, word); }))
+    return fmt::format("a verb (unplug list verbs); '{}' stands in the step of a verb that takes it", word);
+  return "a verb (unplug list verbs)";
+}
 
 bool is_common(std::string_view key) { return std::ranges::find(common_keys(), key, &CommonKey::name) != common_keys().end(); }
 
@@ -52,6 +63,7 @@ std::uint32_t FunctionCompiler::run(Node list, std::optional<std::uint32_t> numb
 void FunctionCompiler::steps(Node list) {
   if (!list.is(Node::Kind::array)) {
     if (list) list.error(out(), fmt::format("found {}", Node::kind_name(list.kind())), "an array of steps");
+    if (list.is(Node::Kind::object)) file_.lose(list);  // one step, without its brackets
     return;
   }
   for (std::size_t i = 0; i < list.size() && !out().full() && file_.take(list.at(i)); ++i) step(list.at(i));
@@ -81,8 +93,7 @@ void FunctionCompiler::step(Node n) {
       if (i == n.size()) {
         n.error(out(), "a step without a verb", "an object with one verb, such as {\"readl\": \"bar0.STATUS\"}");
       } else {
-        n.key_node(i).error(out(), fmt::format("unknown verb '{}'", n.key(i)), "a verb (unplug list verbs)",
-                            nearest_word(n.key(i), verb_names(code_)));
+        unknown_verb(n.key_node(i));
       }
       abandon(n);
       return;
@@ -97,8 +108,7 @@ void FunctionCompiler::step(Node n) {
   }
   const Verb* verb = find_verb(verb_name);
   if (verb == nullptr) {
-    where.error(out(), fmt::format("unknown verb '{}'", verb_name), "a verb (unplug list verbs)",
-                nearest_word(verb_name, verb_names(code_)));
+    unknown_verb(where);
     return;
   }
   if (!may_stand(verb->place, code_)) {
@@ -149,6 +159,9 @@ void FunctionCompiler::step(Node n) {
   program().sites.push_back(std::move(s));
   file_.site_nodes_.push_back(where);
 
+  if (const Node note = n.is(Node::Kind::object) ? n.find("note") : Node{}; note && !note.is(Node::Kind::string))
+    note.error(out(), fmt::format("found {}", Node::kind_name(note.kind())), "a remark: a string");
+
   std::vector<std::string> meant;  // keys that are there but misspelt: not missing as well
   if (n.is(Node::Kind::object)) {
     for (std::size_t i = 0; i < n.size(); ++i) {
@@ -177,6 +190,12 @@ void FunctionCompiler::step(Node n) {
   } else {
     generic(*verb, n, operand);
   }
+}
+
+void FunctionCompiler::unknown_verb(Node n) {
+  const std::string word(n.string());
+  n.error(out(), fmt::format("unknown verb '{}'", word), meant_by(word), nearest_word(word, verb_names(code_)));
+  if (word.ends_with(':')) entities().lost.insert(word.substr(0, word.size() - 1));
 }
 
 void FunctionCompiler::abandon(Node n) {
@@ -220,12 +239,7 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
       }
       const auto found = entities().by_name.find(text->substr(0, dot));
       if (found == entities().by_name.end() || found->second.kind != EntityKind::mapping) {
-        if (entities().lost.contains(text->substr(0, dot))) break;
-        std::vector<std::string> names;
-        for (const auto& [n, e] : entities().by_name)
-          if (e.kind == EntityKind::mapping) names.push_back(n);
-        at.error(out(), fmt::format("no MMIO mapping '{}'", text->substr(0, dot)), declared_by(EntityKind::mapping),
-                 nearest_word(text->substr(0, dot), names));
+        no_such_thing(entities(), out(), at, text->substr(0, dot), EntityKind::mapping, {}, text->substr(dot));
         break;
       }
       i.operand = {Operand::Kind::entity, EntityKind::mapping, found->second.index, 0, 0, *text};
@@ -408,8 +422,13 @@ void FunctionCompiler::finish() {
       if (entities().lost.contains(j.label)) continue;
       std::vector<std::string> known;
       for (const auto& [k, v] : labels_) known.push_back(k);
+      const bool function = file_.function_numbers_.contains(j.label);
       j.at.error(out(), fmt::format("no label '{}' in function '{}'", j.label, function_.name),
-                 "a label that a step {\"label\": ...} of the function defines", nearest_word(j.label, known));
+                 function ? fmt::format("a label of the function; a function is called: {{\"call\": \"{}\"}}", j.label)
+                 : known.empty()
+                     ? "a label that a step {\"label\": ...} of the function defines; none does"
+                     : fmt::format("a label that a step {{\"label\": ...}} of the function defines: {}", fmt::join(known, ", ")),
+                 nearest_word(j.label, known));
       continue;
     }
     if (found->second.depth > j.depth) {

@@ -16,6 +16,10 @@ bool in_form(Node step, const std::string& form) {
   return false;
 }
 
+bool names_form(Node step, const std::vector<std::string>& forms) {
+  return std::ranges::any_of(forms, [&](const std::string& f) { return in_form(step, f); });
+}
+
 std::optional<std::size_t> verb_key(Node step) {
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < step.size(); ++i)

@@ -1,6 +1,7 @@
 // From the words of a step to operands, values and conditions: names looked up, with a message for each that is not there.
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,28 @@ std::string declared_by(EntityKind kind) {
       list += (list.empty() ? "" : " or ") + std::string(v.name);
   if (list.empty()) return "a member of memory that is declared with it";
   return fmt::format("one that {} declares", list);
+}
+
+void no_such_thing(const Entities& entities, Diagnostics& out, Node at, const std::string& text, EntityKind kind, std::string_view by_local,
+                   std::string_view rest) {
+  if (const auto found = entities.by_name.find(text); found != entities.by_name.end()) {
+    at.error(out, fmt::format("'{}' is {}", text, with_article(name(found->second.kind))), with_article(name(kind)), {}, found->second.at);
+    return;
+  }
+  if (entities.lost.contains(text)) return;
+  std::vector<std::string> names, candidates;
+  for (const auto& [k, e] : entities.by_name) {
+    if (e.kind != kind) continue;
+    names.push_back(k);
+    candidates.push_back(k + std::string(rest));
+    if (const std::size_t dot = k.rfind('.'); dot != std::string::npos && !by_local.empty())
+      candidates.push_back(std::string(by_local) + k.substr(dot));
+  }
+  at.error(out, fmt::format("no {} '{}'", name(kind), text),
+           declared_by(kind) + (names.empty()       ? "; nothing in this file does"
+                                : names.size() <= 8 ? fmt::format(": {}", join(names))
+                                                    : ""),
+           nearest_word(text + std::string(rest), candidates));
 }
 
 std::uint32_t FunctionCompiler::local_named(const std::string& name, bool create) {
@@ -45,7 +68,7 @@ std::uint32_t FunctionCompiler::local(Node n, bool create) {
 }
 
 std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
-  const auto text = reader().text(n, fmt::format("the name of a {}", name(kind)));
+  const auto text = reader().text(n, fmt::format("the name of {}", with_article(name(kind))));
   if (!text) return {};
   const auto found = entities().by_name.find(*text);
   const std::size_t dot = text->find('.');
@@ -58,19 +81,8 @@ std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
   if (policy_state_elsewhere(*text, n)) return {};
   if (found != entities().by_name.end() && found->second.kind == kind)
     return Operand{Operand::Kind::entity, kind, found->second.index, 0, 0, *text};
-  if (found != entities().by_name.end()) {
-    n.error(out(), fmt::format("'{}' is a {}", *text, name(found->second.kind)), fmt::format("a {}", name(kind)), {}, found->second.at);
-    return {};
-  }
-  if (entities().lost.contains(*text)) return {};
-  std::vector<std::string> names;
-  for (const auto& [k, e] : entities().by_name)
-    if (e.kind == kind) names.push_back(k);
-  n.error(out(), fmt::format("no {} '{}'", name(kind), *text),
-          declared_by(kind) + (names.empty()       ? "; nothing in this file does"
-                               : names.size() <= 8 ? fmt::format(": {}", join(names))
-                                                   : ""),
-          nearest_word(*text, names));
+  const bool by_local = dot != std::string::npos && locals_.contains(text->substr(0, dot));
+  no_such_thing(entities(), out(), n, *text, kind, by_local ? std::string_view(*text).substr(0, dot) : std::string_view{});
   return {};
 }
 
@@ -106,12 +118,20 @@ std::optional<Operand> FunctionCompiler::field_named(const std::string& name, No
   }
   if (entities().lost.contains(base) || entities().lost.contains(*text)) return {};
   if (const std::size_t open = text->find('['); open != std::string::npos || is_array(*text)) return element(*text, open, n);
+  constexpr std::string_view expected = "MEMORY.FIELD with a field listed where the memory is allocated, LOCAL.FIELD, file.private_data, "
+                                        "or a shared word";
+  if (const auto thing = entities().by_name.find(*text); thing != entities().by_name.end()) {
+    const EntityKind kind = thing->second.kind;
+    n.error(out(),
+            fmt::format("'{}' is {}", *text,
+                        kind == EntityKind::allocation ? "memory, not one of its fields" : with_article(scenarios::name(kind))),
+            std::string(expected), {}, thing->second.at);
+    return {};
+  }
   std::vector<std::string> names;
   for (std::uint32_t a = 0; a < allocations.size(); ++a)
     for (const FieldSpec& f : allocations[a].fields) names.push_back(a == program().shared ? f.name : allocations[a].name + "." + f.name);
-  n.error(out(), fmt::format("no field '{}'", *text),
-          "MEMORY.FIELD with a field listed where the memory is allocated, LOCAL.FIELD, file.private_data, or a shared word",
-          nearest_word(*text, names));
+  n.error(out(), fmt::format("no field '{}'", *text), std::string(expected), nearest_word(*text, names));
   return {};
 }
 
@@ -245,26 +265,42 @@ std::optional<Condition> FunctionCompiler::condition(Node n) {
     c.op = Condition::Op::equal;
     name.erase(0, 1);
   }
-  bool good = bare;
-  if (words.size() == 3) {
-    const auto op = comparison(words[1]);
-    const auto right = term(words[2]);
-    good = op && (right || entities().lost.contains(words[2]));
-    if (op) c.op = *op;
-    if (right) c.right = *right;
-  }
-  if (!good) {
-    n.error(out(), fmt::format("'{}' is not a condition", *text),
-            "LOCAL, !LOCAL, or LOCAL OP VALUE with ==, !=, <, <=, > or >= and a number, NULL or a local; conditions read locals only");
+  const auto op = words.size() == 3 ? comparison(words[1]) : std::nullopt;
+  c.local = local_named(name, false);
+  const auto lost = [&](const std::string& word) { return entities().lost.contains(word); };
+  // What can't be the name of a local is a mistake of another kind than one that is not known.
+  const auto made_of = [&](std::string_view more) {
+    return !name.empty() && std::ranges::all_of(name, [&](char ch) {
+      return std::isalnum(static_cast<unsigned char>(ch)) != 0 || ch == '_' || more.find(ch) != std::string_view::npos;
+    });
+  };
+  const bool shape = bare || op;
+  if (shape && c.local == no_local && !made_of("") && made_of(".[]")) {
+    n.error(out(), fmt::format("'{}' is no local", name),
+            fmt::format("a local: conditions read locals only. Load it before: {{\"READ_ONCE\": \"{}\", \"to\": LOCAL}}", name));
     return {};
   }
-  c.local = local_named(name, false);
-  if (c.local == no_local && entities().lost.contains(name)) return {};
+  if (!shape || (c.local == no_local && !made_of(""))) {
+    n.error(out(), fmt::format("'{}' is not a condition", *text),
+            "LOCAL, !LOCAL, or LOCAL OP VALUE with blanks between: ==, !=, <, <=, > or >=, and a number, NULL or a local; conditions read "
+            "locals only");
+    return {};
+  }
+  std::vector<std::string> known;
+  for (const auto& [k, v] : locals_) known.push_back(k);
   if (c.local == no_local) {
-    std::vector<std::string> known;
-    for (const auto& [k, v] : locals_) known.push_back(k);
-    n.error(out(), fmt::format("no local variable '{}' yet", name),
-            "one that an earlier step of this function set with \"to\"; conditions read locals only", nearest_word(name, known));
+    if (!lost(name))
+      n.error(out(), fmt::format("no local variable '{}' yet", name),
+              "one that an earlier step of this function set with \"to\"; conditions read locals only", nearest_word(name, known));
+    return {};
+  }
+  if (bare) return c;
+  c.op = *op;
+  if (const auto right = term(words[2])) {
+    c.right = *right;
+  } else if (!lost(words[2])) {
+    n.error(out(), fmt::format("'{}' is neither a number nor a local", words[2]), "a number, NULL or a local; conditions read locals only",
+            nearest_word(words[2], known));
     return {};
   }
   return c;

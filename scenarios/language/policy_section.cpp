@@ -28,7 +28,8 @@ void FileCompiler::compile_hooks(const PolicyFile& policy) {
     find_parameters(steps);
   };
   for (const std::string& name : function_names_) prepare(function_nodes_[name]);
-  for (const Hook h : policy.hooks) prepare(hooks_node.find(hooks()[static_cast<std::size_t>(h)].name));
+  // Those that are left out as well: what one of them makes is not made then, but others go on naming it.
+  for (const HookInfo& h : hooks()) prepare(hooks_node.find(h.name));
   resolve_references();
   program_->functions.resize(first_function_ + function_names_.size());
   const std::string of_binding(policy_state_names[static_cast<std::size_t>(PolicyState::binding)]);

@@ -61,8 +61,9 @@ std::optional<std::string> Reader::lookup(std::string_view name, Node at) const 
   std::vector<std::string> known;
   for (const auto& [k, v] : *parameters_) known.push_back(k);
   for (const auto& [k, v] : loops) known.push_back(k);
+  const std::string nearest = nearest_word(name, known);
   at.error(*out_, fmt::format("unknown parameter '${}'", name), "a name from \"params\", or the variable of a repeat around it",
-           nearest_word(name, known));
+           nearest.empty() ? nearest : "$" + nearest);
   return {};
 }
 
@@ -70,7 +71,7 @@ std::optional<std::string> Reader::text(Node n, std::string_view expected) const
   if (!n) return {};  // a key that is missing, which was said
   const Node v = value(n);
   if (!v.is(Node::Kind::string)) {
-    n.error(*out_, fmt::format("found {}", Node::kind_name(v.kind())), std::string(expected));
+    wrong(n, v, expected);
     return {};
   }
   const std::string_view s = v.string();
@@ -95,6 +96,18 @@ std::optional<std::string> Reader::text(Node n, std::string_view expected) const
   return result;
 }
 
+void Reader::wrong(Node n, Node v, std::string_view expected) const {
+  if (const std::string_view name = v.is(Node::Kind::string) ? whole_parameter(v.string()) : std::string_view{}; !name.empty()) {
+    if (!lookup(name, n)) return;  // it was said
+  }
+  const bool parameter = n.is(Node::Kind::string) && v.id() != n.id();
+  std::string nearest;
+  if (!parameter && n.is(Node::Kind::string) && parameters_->contains(std::string(n.string()))) nearest = fmt::format("${}", n.string());
+  n.error(*out_,
+          parameter ? fmt::format("'{}' is {}", n.string(), Node::kind_name(v.kind())) : fmt::format("found {}", Node::kind_name(v.kind())),
+          std::string(expected), std::move(nearest));
+}
+
 std::optional<std::int64_t> Reader::integer(Node n, std::int64_t least, std::int64_t most, std::string_view expected) const {
   if (!n) return {};
   const Node v = value(n);
@@ -105,7 +118,7 @@ std::optional<std::int64_t> Reader::integer(Node n, std::int64_t least, std::int
       if (l->first == whole_parameter(v.string())) found = l->second;
   }
   if (!found) {
-    n.error(*out_, fmt::format("found {}", Node::kind_name(v.kind())), std::string(expected));
+    wrong(n, v, expected.find("integer") != std::string_view::npos ? std::string(expected) : fmt::format("an integer: {}", expected));
     return {};
   }
   if (*found < least || *found > most) {
@@ -119,7 +132,7 @@ std::optional<bool> Reader::boolean(Node n, std::string_view expected) const {
   if (!n) return {};
   const Node v = value(n);
   if (v.is(Node::Kind::boolean)) return v.boolean();
-  n.error(*out_, fmt::format("found {}", Node::kind_name(v.kind())), std::string(expected));
+  wrong(n, v, expected);
   return {};
 }
 

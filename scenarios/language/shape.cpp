@@ -107,7 +107,13 @@ Shape key_shape(const KeySpec& key) {
     case KeyKind::fields: return {"{NAME: INTEGER}", {}, object_of(integer_from(0)), {{"dead", 0}}};
     case KeyKind::registers: {
       const Json values{{"type", "array"}, {"minItems", 1}, {"maxItems", 16}, {"items", integer_from(0)}};
-      return {"{REGISTER: [INTEGER]}", {}, object_of(values), {{"CTRL", {0, 1}}}};
+      const Json initial{{"description", "What it holds at first."}, {"anyOf", integer_from(0)["anyOf"]}};
+      const Json doorbell{{"description", "The DMA engine that a write starts."}, {"type", "string"}};
+      const Json contents{{"type", "object"},
+                          {"required", {"initial"}},
+                          {"additionalProperties", false},
+                          {"properties", {{"initial", initial}, {"doorbell", doorbell}}}};
+      return {"{REGISTER: [INTEGER]}", {}, object_of(either({values, integer_from(0), contents})), {{"CTRL", {0, 1}}}};
     }
     case KeyKind::owner: return {"OWNER", {}, owners(), "driver"};
     case KeyKind::at_most: return {"COUNT", {}, integer_from(1), 1};

@@ -113,7 +113,7 @@ void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
   for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) names.emplace_back(scenarios::name(static_cast<EntityKind>(k)));
   const auto found = std::ranges::find(names, *text);
   if (found == names.end()) {
-    kind.error(out, fmt::format("no kind of thing '{}'", *text), fmt::format("one of: {}", join(names)), nearest_word(*text, names));
+    kind.error(out, fmt::format("no kind of thing '{}'", *text), "a kind of thing (unplug list things)", nearest_word(*text, names));
     return;
   }
   const auto k = static_cast<EntityKind>(first_listed_kind + static_cast<std::size_t>(found - names.begin()));
@@ -128,7 +128,7 @@ void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
       std::vector<std::string> allowed{"kind"};
       for (const KeySpec& key : verb->keys) allowed.emplace_back(key.name);
       if (std::ranges::find(allowed, n.key(i)) == allowed.end())
-        n.key_node(i).error(out, fmt::format("a {} has no key '{}'", *text, n.key(i)), fmt::format("one of: {}", join(allowed)),
+        n.key_node(i).error(out, fmt::format("{} has no key '{}'", with_article(*text), n.key(i)), fmt::format("one of: {}", join(allowed)),
                             nearest_word(n.key(i), allowed));
     }
     declare_common(*verb, n, spec);

@@ -119,8 +119,16 @@ std::optional<FinalTerm> FileCompiler::final_term(const std::string& word, Node 
       if (known.back() == word) return FinalTerm{.kind = FinalTerm::Kind::word, .allocation = a, .field = f};
     }
   }
-  at.error(reader_.out(), fmt::format("nothing '{}' is left at the end", word), "THREAD.LOCAL, a shared word or memory, or a number",
-           nearest_word(word, known));
+  std::string expected = "THREAD.LOCAL, a shared word or memory, or a number", nearest = nearest_word(word, known);
+  const std::size_t dot = word.find('.');
+  for (const TaskSpec& task : program_->tasks) {
+    if (task.kind != TaskSpec::Kind::thread || task.role != word.substr(0, dot) || task.role == task.name || dot == std::string::npos)
+      continue;
+    expected = fmt::format("the local of one thread; there are several '{}', the first is '{}'", task.role, task.name);
+    nearest = task.name + word.substr(dot);
+    break;
+  }
+  at.error(reader_.out(), fmt::format("nothing '{}' is left at the end", word), expected, nearest);
   return {};
 }
 

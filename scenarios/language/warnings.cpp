@@ -121,7 +121,7 @@ void warn_about_locks(const Program& p, const std::vector<Node>& nodes, Diagnost
       if (const Verb* v = verb_of(p, i); v != nullptr && v->name == "call") called.insert(i.function);
   for (std::uint32_t n = 0; n < p.functions.size(); ++n) {
     const Function& f = p.functions[n];
-    if (called.contains(n) || f.code.empty()) continue;
+    if (called.contains(n) || f.code.empty() || std::ranges::find(p.hooks, n) != p.hooks.end()) continue;
     std::vector<Held> before(f.code.size());
     Held at_end;
     std::vector<std::uint32_t> open{0};

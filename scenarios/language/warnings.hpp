@@ -1,4 +1,5 @@
-// What a file says that is allowed, and most likely not meant: steps that nothing reaches, interrupts that nobody frees, locks kept.
+// What a file says that is most likely not meant: steps that nothing reaches, interrupts that nobody frees, locks kept, members that are
+// not there.
 #pragma once
 
 #include "unplug/scenarios/json/document.hpp"
@@ -12,7 +13,12 @@ void warn_about_steps(const Program& program, const std::vector<Node>& nodes, Di
 // Interrupts that are requested by the driver itself and freed by nothing that remove() calls.
 void warn_about_interrupts(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
 
-// Locks that a function takes and on some path returns with, as far as its own steps tell: functions that others call may do so on purpose.
+// Members of memory by way of a local, where what the local points to has none of that name: an error if the text says what it is, else a
+// warning if no memory of the file has one.
+void check_members(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
+
+// Locks that a function takes and on some path returns with, as far as its own steps tell: functions that others call, and hooks
+// of policies (enter, exit), may do so on purpose.
 void warn_about_locks(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
 
 }  // namespace unplug::scenarios

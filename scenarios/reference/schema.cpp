@@ -65,15 +65,6 @@ Json described(Json schema, std::string description) {
   return out;
 }
 
-// When a step is the verb's: it has its name, and not as a key of another verb ("return" of "if").
-Json is_step_of(const Verb& v) {
-  Json condition{{"required", Json::array({v.name})}}, others = Json::array();
-  for (const Verb& other : verbs())
-    if (takes_key(other, v.name) && !takes_key(v, other.name)) others.push_back({{"required", Json::array({other.name})}});
-  if (!others.empty()) condition["not"] = {{"anyOf", others}};
-  return condition;
-}
-
 Json keys_of(const Verb& v) {
   Json required = Json::array(), properties;
   properties[std::string(v.name)] = Json::object();
@@ -87,6 +78,15 @@ Json keys_of(const Verb& v) {
   out["properties"] = properties;
   out["additionalProperties"] = false;
   return out;
+}
+
+// Of a step that has the verb's name: the verb's closed list, unless the name is a key of another verb there ("return" of "if").
+Json if_its_step(const Verb& v) {
+  Json others = Json::array();
+  for (const Verb& other : verbs())
+    if (takes_key(other, v.name) && !takes_key(v, other.name)) others.push_back({{"required", Json::array({other.name})}});
+  if (others.empty()) return keys_of(v);
+  return {{"if", {{"not", {{"anyOf", others}}}}}, {"then", keys_of(v)}};
 }
 
 // The parts of a policy and the mechanisms that each may have.
@@ -124,18 +124,23 @@ std::string publish(std::string_view text) {
 
 std::string laid_out(const Json& json) { return lines(json, 0, 0); }
 
-// If/then for each verb, not anyOf: validators try the branches of anyOf in full, which takes time exponential in the depth of nested
-// steps, and then complain about all of them.
+// Dependencies, not anyOf: validators try the branches of anyOf in full, which takes time exponential in the depth of nested steps, and
+// then complain about all of them. Of dependencies they look only at those of the keys that are there.
 Json step_schema() {
-  Json bare = Json::array(), known = Json::array(), properties, closed = Json::array();
+  Json bare = Json::array(), names = Json::array(), properties, closed;
   for (const Verb& v : verbs()) {
     if (may_be_bare(v)) bare.push_back(v.name);
-    known.push_back({{"required", Json::array({v.name})}});
+    names.push_back(v.name);
     properties[std::string(v.name)] = described(operand_shape(v).schema, hover(v));
-    closed.push_back({{"if", is_step_of(v)}, {"then", keys_of(v)}});
+    closed[std::string(v.name)] = if_its_step(v);
   }
   for (const CommonKey& k : common_keys()) properties[std::string(k.name)] = described(k.schema, "Of any step:" + sentence(k.meaning));
-  const Json object{{"type", "object"}, {"anyOf", known}, {"properties", properties}, {"allOf", closed}};
+  // Some name is a verb: not all are none.
+  const Json has_verb{{"not", {{"propertyNames", {{"not", {{"enum", names}}}}}}}};
+  Json object{{"type", "object"}};
+  object.update(has_verb);
+  object["properties"] = properties;
+  object["dependencies"] = closed;
   return {{"description", "Exactly one verb and keys of that verb's closed list. A verb that needs neither may be a bare string."},
           {"anyOf", Json::array({{{"enum", bare}}, object})}};
 }

@@ -39,7 +39,7 @@ std::vector<Template> templates() {
   return out;
 }
 
-bool may_name_a_driver(std::string_view name) {
+bool may_be_a_name(std::string_view name) {
   const auto letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; };
   return !name.empty() && letter(name.front()) &&
          std::ranges::all_of(name, [&](char c) { return letter(c) || std::isdigit(static_cast<unsigned char>(c)) != 0; });
@@ -48,7 +48,7 @@ bool may_name_a_driver(std::string_view name) {
 std::string instantiate(const Template& from, std::string_view name) {
   std::string text(from.text);
   replace_all(text, fmt::format("../../docs/schema/{}-1.json", from.kind), fmt::format("{}-1.json", from.kind));
-  if (!name.empty()) replace_all(text, template_driver, name);
+  if (!name.empty()) replace_all(text, template_name, name);
   return text;
 }
 

@@ -17,13 +17,13 @@ struct Template {
 // All of them, by name.
 [[nodiscard]] std::vector<Template> templates();
 
-// The driver in the templates; a name given by the user takes its place, wherever it stands.
-inline constexpr std::string_view template_driver = "mydrv";
+// What the driver, test or policy of a template is called; a name given by the user takes its place, wherever it stands.
+inline constexpr std::string_view template_name = "mydrv";
 
-// Whether the name can stand where the template's driver stands: a C identifier.
-[[nodiscard]] bool may_name_a_driver(std::string_view name);
+// Whether a name can stand there, where functions are called after it: a C identifier.
+[[nodiscard]] bool may_be_a_name(std::string_view name);
 
-// The text of the file for a driver of that name (empty: the template's own), with "$schema" as in a folder that holds the schema.
+// The text of the file with that name (empty: the template's own), with "$schema" as in a folder that holds the schema.
 [[nodiscard]] std::string instantiate(const Template& from, std::string_view name);
 
 }  // namespace unplug::scenarios

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "unplug/scenarios/run/runner.hpp"
+#include "unplug/scenarios/sections.hpp"
 #include "unplug/sim/strategy.hpp"
 
 namespace unplug::scenarios {

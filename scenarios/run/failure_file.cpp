@@ -53,10 +53,10 @@ class FailureReader {
   std::string text(Node n, std::string_view key) {
     return expect(n, key, Node::Kind::string) ? std::string(n.find(key).string()) : std::string{};
   }
-  std::uint64_t number(Node n, std::string_view key) {
+  std::uint64_t number(Node n, std::string_view key, std::int64_t most = INT64_MAX) {
     if (!expect(n, key, Node::Kind::integer)) return 0;
     const std::int64_t v = n.find(key).integer();
-    if (v < 0) n.find(key).error(out_, fmt::format("{} is negative", v), "a count");
+    if (v < 0 || v > most) n.find(key).error(out_, fmt::format("{} is out of range", v), fmt::format("a count (0 to {})", most));
     return static_cast<std::uint64_t>(v);
   }
   bool flag(Node n, std::string_view key) { return expect(n, key, Node::Kind::boolean) && n.find(key).boolean(); }
@@ -158,7 +158,7 @@ std::optional<FailureFile> read_failure(const Document& document, Diagnostics& o
   if (!check_kind(root, "failure/1", out)) return {};
   FailureReader r(out);
   FailureFile f;
-  f.engine_semantics = static_cast<int>(r.number(root, "engine_semantics"));
+  f.engine_semantics = static_cast<int>(r.number(root, "engine_semantics", INT32_MAX));
   f.tool_version = r.text(root, "tool_version");
   if (root.find("engine_semantics").is(Node::Kind::integer) && f.engine_semantics != sim::engine_semantics && !lenient) {
     root.find("engine_semantics")
@@ -230,8 +230,8 @@ std::optional<FailureFile> read_failure(const Document& document, Diagnostics& o
     d.task = r.text(n, "task");
     d.operation = r.text(n, "op");
     if (n.is(Node::Kind::object) && n.find("choice")) {
-      d.choice = static_cast<std::uint32_t>(r.number(n, "choice"));
-      d.bound = static_cast<std::uint32_t>(r.number(n, "of"));
+      d.choice = static_cast<std::uint32_t>(r.number(n, "choice", UINT32_MAX));
+      d.bound = static_cast<std::uint32_t>(r.number(n, "of", UINT32_MAX));
     } else if (const Node among = r.section(n, "among", Node::Kind::array)) {
       for (std::size_t k = 0; k < among.size(); ++k)
         if (among.at(k).is(Node::Kind::string)) d.alternatives.emplace_back(among.at(k).string());

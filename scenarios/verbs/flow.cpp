@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/notifier.hpp"
+#include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
@@ -310,7 +311,7 @@ void compile_container_of(FunctionCompiler& c, const Verb& verb, Node step, Node
     const bool structure = found != c.entities().by_name.end() && found->second.kind == EntityKind::allocation;
     if (structure) i.operand = {Operand::Kind::entity, EntityKind::allocation, found->second.index, 0, 0, *text};
     if (!structure && found != c.entities().by_name.end())
-      operand.error(c.out(), fmt::format("'{}' is a {}", *text, name(found->second.kind)),
+      operand.error(c.out(), fmt::format("'{}' is {}", *text, with_article(name(found->second.kind))),
                     "a structure in another, as \"from\" points to one", {}, found->second.at);
     i.other = c.local(from, false);
   }

@@ -87,7 +87,7 @@ std::uint32_t do_assert(Frame& f, const Instruction& i, std::uint32_t next) {
 
 // "x == 0": the field, and what it is compared with.
 bool read_guard(FunctionCompiler& c, Node n, Instruction& i) {
-  constexpr std::string_view expected = "\"WORD == VALUE\", with ==, !=, <, <=, > or >=, and a number or a local";
+  constexpr std::string_view expected = "\"WORD == VALUE\" with blanks between: ==, !=, <, <=, > or >=, and a number or a local";
   const auto text = c.reader().text(n, expected);
   if (!text) return false;
   const std::vector<std::string> words = split_words(*text);
@@ -128,14 +128,15 @@ void compile_update(FunctionCompiler& c, const Verb& verb, Node step, Node opera
     const Node n = step.find(ways[w]);
     if (!n) continue;
     if (value) {
-      n.error(c.out(), "an update in two ways", "one of set, add, sub, or, and");
+      step.key_node(ways[w]).error(c.out(), fmt::format("an update with both '{}' and '{}'", ways[i.flags], ways[w]),
+                                   "one of the keys set, add, sub, or, and");
       return;
     }
     value = n;
     i.flags = w;
   }
   if (!value) {
-    step.error(c.out(), "an update of what?", "one of set, add, sub, or, and");
+    step.error(c.out(), "an update without a new value", "one of the keys set, add, sub, or, and");
     return;
   }
   if (const auto v = c.value(value)) i.value = *v;

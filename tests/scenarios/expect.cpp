@@ -16,11 +16,13 @@ using namespace unplug::scenarios::test;
 TEST_CASE("expect: a row may name what another policy than those run brings along, a misspelt word not") {
   std::ifstream in("tests/broken/unknown_class.json");
   const std::string text{std::istreambuf_iterator<char>(in), {}};
-  const std::string pattern = "use-after-fre(priv)@foo_work";
+  const std::string pattern = "use-after-fre(priv)@foo_work", about = R"("policy": "srcu-fence", )";
   REQUIRE(text.find(pattern) != std::string::npos);
-  const auto loads = [&](const std::string& with) {
+  REQUIRE(text.find(about) != std::string::npos);
+  const auto loads = [&](const std::string& with, const std::string& row = "") {
     std::string changed = text;
     changed.replace(changed.find(pattern), pattern.size(), with);
+    changed.replace(changed.find(about), about.size(), row);
     LoadOptions load;
     load.policies = {"none"};
     Diagnostics out;
@@ -32,6 +34,8 @@ TEST_CASE("expect: a row may name what another policy than those run brings alon
   CHECK(loads("*"));
   CHECK(!loads("deadlock(disassociate_srcv)@foo_remove"));
   CHECK(!loads("deadlock(priv)@vfs_opem"));
+  CHECK(!loads("deadlock(priv)@vfs_opem", R"("policy": "none", )"));
+  CHECK(loads("deadlock(of_steps)@enter", about));  // not about this run
 }
 
 TEST_CASE("expect: every function outside the driver that steps are in is among the kernel's functions or the tasks'") {

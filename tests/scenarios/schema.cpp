@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "support/golden.hpp"
@@ -53,6 +54,19 @@ std::string kind_of(const Document* d) {
   return n.is(Node::Kind::string) ? std::string(n.string().substr(0, n.string().find('/'))) : "scenario";
 }
 
+// The places of properties that an editor has nothing to show for. In the closed lists of verbs, an empty schema stands for a key that is
+// described beside them.
+void undescribed(const Json& schema, const std::string& at, std::vector<std::string>& into) {
+  if (!schema.is_structured()) return;
+  for (const auto& [key, inner] : schema.items()) {
+    undescribed(inner, at + "/" + key, into);
+    if (key != "properties") continue;
+    for (const auto& [name, property] : inner.items())
+      if (property.value("description", "").empty() && !(property.empty() && at.find("/dependencies/") != std::string::npos))
+        into.push_back(at + "/" + name);
+  }
+}
+
 // A step that is an object, even if a bare string would do.
 Json as_object(const Verb& v) {
   Json step = minimal_step(v);
@@ -72,6 +86,43 @@ TEST_CASE("the published schemas are committed, for editors") {
     unplug::test::check_generated("docs/schema/" + s.file, published_schema(s.kind));
   }
   CHECK(published_schema("no such kind").empty());
+}
+
+TEST_CASE("of every key an editor shows what it means") {
+  for (const SchemaInfo& s : schemas()) {
+    std::vector<std::string> places;
+    undescribed(Json::parse(published_schema(s.kind)), {}, places);
+    CHECK_MESSAGE(places.empty(), s.kind, " ", fmt::format("{}", fmt::join(places, " ")));
+  }
+  std::vector<std::string> places;
+  undescribed(Json::parse(R"({"properties": {"a": {"type": "string"}, "b": {"description": "x", "properties": {"c": {}}}}})"), {}, places);
+  CHECK(places == std::vector<std::string>{"/properties/b/c", "/a"});
+}
+
+TEST_CASE("the steps of a policy are checked as those of a driver") {
+  const Json scenario = Json::parse(published_schema("scenario")), policy = Json::parse(published_schema("policy"));
+  CHECK(policy["definitions"]["step"] == scenario["definitions"]["step"]);
+  const auto judged = [](const char* step) {
+    Diagnostics quiet;
+    const auto d = Document::parse(
+        fmt::format(R"({{"name": "p", "parts": {{}}, "functions": {{"f": [{0}]}}, "hooks": {{"enter": [{0}]}}}})", step), "p", quiet);
+    return verdict(d.get(), "policy");
+  };
+  CHECK(judged(R"({"READ_ONCE": "binding.gone", "to": "gone"})") == "conforms");
+  CHECK(judged(R"({"READ_ONCE": "binding.gone", "too": "gone"})") == "fails");
+  CHECK(judged(R"("no_such_verb")") == "fails");
+}
+
+TEST_CASE("registers are lists of what may be read, or have contents") {
+  CHECK(verdict(
+            Json::parse(R"({"ioremap": "b", "regs": {"A": [0, 1], "B": 0, "C": {"initial": 1}, "D": {"initial": 0, "doorbell": "e"}}})")) ==
+        "conforms");
+  for (const char* wrong : {"[]", "-1", "{}", R"({"doorbell": "e"})", R"({"initial": 0, "rings": "e"})", R"("x")"}) {
+    CAPTURE(wrong);
+    const Json step = Json::parse(fmt::format(R"({{"ioremap": "b", "regs": {{"A": {}}}}})", wrong));
+    CHECK(verdict(step) == "fails");
+    CHECK_FALSE(loads(step));
+  }
 }
 
 TEST_CASE("what ships conforms, and says where its schema is") {

@@ -225,7 +225,7 @@ TEST_CASE("interrupts: what is wrong about a line, a CPU or a mask is said") {
   s.tasks = R"("hw": {"raise": "a", "cpu": "removal"})";
   CHECK(mistakes(s).find("no task 'removal'") != std::string::npos);
   s.tasks = R"("hw": {"raise": "a", "enabled_by": "bar1.IMR"})";
-  CHECK(mistakes(s).find("'bar1.IMR' names no register") != std::string::npos);
+  CHECK(mistakes(s).find("no MMIO mapping 'bar1'") != std::string::npos);
   s.tasks = R"("user": {"do": [{"msleep": "1ms"}], "cpu": "remove"})";
   CHECK(mistakes(s).find("'cpu' of a task that raises no interrupt") != std::string::npos);
 }
