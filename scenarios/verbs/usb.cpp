@@ -54,21 +54,21 @@ std::vector<Verb> usb_verbs() {
       alias("usb_put_urb", "usb_free_urb"),
       family.on_thing("usb_submit_urb", do_submit,
                       {{"to", KeyKind::to, false,
-                        "local that receives 0, -1 (-EPERM: killed, poisoned), -2 (-ENOENT: the core has "
-                        "disabled its endpoint) or -16 (-EBUSY: it is in flight)"},
+                        "local that receives 0, -EPERM (killed, poisoned), -ENOENT (the core has "
+                        "disabled its endpoint) or -EBUSY (it is in flight)"},
                        gfp,
                        {"at_most", KeyKind::at_most, false, "how often a task submits it here"},
                        {"else", KeyKind::otherwise, false, "where to go if it fails"}},
                       hcd_c, "hands it to the host controller, which calls its completion handler later"),
       family.on_thing("urb_status", on<urb, model::usb_urb_status>,
                       {{"to", KeyKind::to, true,
-                        "local that receives 0, or -2 (-ENOENT: killed, poisoned), -104 (-ECONNRESET: unlinked) or "
-                        "-108 (-ESHUTDOWN: its interface goes)"}},
+                        "local that receives 0, or -ENOENT (killed, poisoned), -ECONNRESET (unlinked) or "
+                        "-ESHUTDOWN (its interface goes)"}},
                       "urb->status, v6.18", "what became of the transfer, for its completion handler"),
-      family.on_thing("usb_unlink_urb", on<urb, model::usb_unlink_urb>,
-                      {{"to", KeyKind::to, false,
-                        "local that receives -115 (-EINPROGRESS: done), -16 (-EBUSY: somebody has) or -43 (-EIDRM: not in flight)"}},
-                      urb_c, "has the transfer end soon; waits for nobody"),
+      family.on_thing(
+          "usb_unlink_urb", on<urb, model::usb_unlink_urb>,
+          {{"to", KeyKind::to, false, "local that receives -EINPROGRESS (done), -EBUSY (somebody has) or -EIDRM (not in flight)"}}, urb_c,
+          "has the transfer end soon; waits for nobody"),
       family.on_thing("usb_kill_urb", on<urb, model::usb_kill_urb>, {}, urb_c,
                       "unlinks it and waits until its completion handler has returned; submissions fail meanwhile, later ones don't"),
       family.on_thing("usb_poison_urb", on<urb, model::usb_poison_urb>, {}, urb_c, "the same, and submissions fail from then on"),

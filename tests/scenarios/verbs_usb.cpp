@@ -9,8 +9,8 @@ Small one_urb(const std::string& answers) {
   Small s;
   s.probe = R"({"usb_alloc_urb": "priv.urb", "fn": "foo_done", "answers": )" + answers + R"(}, {"usb_submit_urb": "priv.urb"})";
   s.functions = R"("foo_done": [{"urb_status": "priv.urb", "to": "status"}, {"WRITE_ONCE": "priv.n", "value": 1},
-    {"if": "status == 0", "do": [{"udelay": "1ns", "id": "answered"}]}, {"if": "status == -108", "do": [{"udelay": "1ns", "id": "shut"}]},
-    {"if": "status == -2", "do": [{"udelay": "1ns", "id": "killed"}]}, {"if": "status == -104", "do": [{"udelay": "1ns", "id": "unlinked"}]}])";
+    {"if": "status == 0", "do": [{"udelay": "1ns", "id": "answered"}]}, {"if": "status == -ESHUTDOWN", "do": [{"udelay": "1ns", "id": "shut"}]},
+    {"if": "status == -ENOENT", "do": [{"udelay": "1ns", "id": "killed"}]}, {"if": "status == -ECONNRESET", "do": [{"udelay": "1ns", "id": "unlinked"}]}])";
   s.remove = R"({"usb_kill_urb": "priv.urb"}, {"usb_free_urb": "priv.urb"})";
   return s;
 }
@@ -44,8 +44,8 @@ TEST_CASE("usb_submit_urb: an operation that outlives remove() is refused, poiso
   Small s = one_urb("0");
   s.functions +=
       R"(, "foo_late": [{"usb_submit_urb": "priv.urb", "to": "error", "else": "out"}, {"udelay": "1ns", "id": "submitted"}, {"return": 0},
-    {"label": "out"}, {"if": "error == -1", "do": [{"udelay": "1ns", "id": "EPERM"}]},
-    {"if": "error == -2", "do": [{"udelay": "1ns", "id": "ENOENT"}]}])";
+    {"label": "out"}, {"if": "error == -EPERM", "do": [{"udelay": "1ns", "id": "EPERM"}]},
+    {"if": "error == -ENOENT", "do": [{"udelay": "1ns", "id": "ENOENT"}]}])";
   s.probe = R"({"usb_alloc_urb": "priv.urb", "fn": "foo_done", "answers": 0}, {"INIT_WORK": "priv.late", "fn": "foo_late"})";
   s.remove = R"({"usb_poison_urb": "priv.urb"}, {"queue_work": "priv.late"}, {"flush_work": "priv.late"}, {"usb_free_urb": "priv.urb"})";
   Explored e = explore(s);
