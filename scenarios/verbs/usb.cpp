@@ -29,9 +29,9 @@ void lay_out(model::Urb& u, const ThingSetup& s) {
   model::init_urb(s.kernel, s.binding.usb, u, s.unique, s.declared, s.home, s.binding.binding.life, s.task_name("URB"));
 }
 
-constexpr VerbFamily family{urb,
-                            "the transfer buffer, anchors, how many bytes came, errors of the device (pulling it out ends no transfer, "
-                            "disconnect does), soft_unbind, completion in hard interrupts"};
+constexpr VerbFamily family{urb, "URBs that each request allocates, the transfer buffer, anchors, how many bytes came, errors of the "
+                                 "device (pulling it out ends no transfer, "
+                                 "disconnect does), soft_unbind, completion in hard interrupts"};
 constexpr std::string_view urb_c = "drivers/usb/core/urb.c, v6.18", hcd_c = "drivers/usb/core/hcd.c, v6.18";
 constexpr KeySpec gfp{"flags", KeyKind::words, false, "GFP_ATOMIC: it does not sleep", EntityKind::none, "GFP_ATOMIC"};
 
@@ -71,7 +71,7 @@ std::vector<Verb> usb_verbs() {
           "has the transfer end soon; waits for nobody"),
       family.on_thing("usb_kill_urb", on<urb, model::usb_kill_urb>, {}, urb_c,
                       "unlinks it and waits until its completion handler has returned; submissions fail meanwhile, later ones don't"),
-      family.on_thing("usb_poison_urb", on<urb, model::usb_poison_urb>, {}, urb_c, "the same, and submissions fail from then on"),
+      family.on_thing("usb_poison_urb", on<urb, model::usb_poison_urb>, {}, urb_c, "as usb_kill_urb, and submissions fail from then on"),
       family.on_thing("usb_block_urb", on<urb, model::usb_block_urb>, {}, urb_c, "has submissions fail from then on, and waits for nobody"),
       family.on_thing("usb_unpoison_urb", on<urb, model::usb_unpoison_urb>, {}, urb_c, "undoes one usb_poison_urb or usb_block_urb"),
   };
