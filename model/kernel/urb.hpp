@@ -1,16 +1,17 @@
 // URBs: transfers that a USB driver hands to the host controller, and how it gets them back.
 //
-// drivers/usb/core/urb.c, drivers/usb/core/hcd.c (usb_hcd_submit_urb, __usb_hcd_giveback_urb, usb_hcd_flush_endpoint), driver.c
-// (usb_unbind_interface), v6.18. A URB is memory with references: the driver's, and the host controller's from a usb_submit_urb() that
-// succeeds until the completion handler has returned; so it is there, whatever the driver puts, while it is in flight. Not so what the
-// handler looks at. The device ends a transfer when it likes, if at all; who unlinks it ends it soon. The handler runs in softirq context,
-// once for each submission, and may submit its URB again. usb_kill_urb() unlinks, waits until the handler has returned, and has submissions
-// fail until then; usb_poison_urb() has them fail from then on; usb_unlink_urb() waits for nobody.
-// Before it calls disconnect(), the core disables the endpoints of the interface and unlinks what they have: submissions fail from there on,
-// nothing is queued any more, but a handler that has begun may still run. Nobody kills what a driver's probe() leaves behind when it fails.
-// Left out: the transfer buffer (its DMA), anchors, how many bytes came, errors of the device other than that it is slow (so that pulling it
-// out ends no transfer, disconnect does), endpoints that URBs share (each has one of its own), soft_unbind, host controllers that complete
-// in hard interrupt, suspend, reset, usb_set_interface().
+// drivers/usb/core/urb.c, drivers/usb/core/hcd.c (usb_hcd_submit_urb, __usb_hcd_giveback_urb, usb_hcd_flush_endpoint),
+// drivers/usb/core/driver.c (usb_unbind_interface), v6.18. A URB is memory with references: the driver's, and the host controller's from a
+// usb_submit_urb() that succeeds until the completion handler has returned; so it is there, whatever the driver puts, while it is in
+// flight. Not so what the handler looks at. The device ends a transfer when it likes, if at all; who unlinks it ends it soon. The handler
+// runs in softirq context, once for each submission, and may submit its URB again. usb_kill_urb() unlinks, waits until the handler has
+// returned, and has submissions fail until then; usb_poison_urb() has them fail from then on; usb_unlink_urb() waits for nobody.
+// Before it calls disconnect(), the core disables the endpoints of the interface and unlinks what they have: submissions fail from there
+// on, nothing is queued any more, but a handler that has begun may still run. Nobody kills what a driver's probe() leaves behind when it
+// fails.
+// Left out: the transfer buffer (its DMA), anchors, how many bytes came, errors of the device other than that it is slow (so that pulling
+// it out ends no transfer, disconnect does), endpoints that URBs share (each has one of its own), soft_unbind, host controllers that
+// complete in hard interrupt, suspend, reset, usb_set_interface().
 #pragma once
 
 #include <vector>

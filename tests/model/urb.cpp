@@ -61,7 +61,7 @@ TEST_CASE("urb: a device that answers ends the transfer once, one that doesn't n
   CHECK(seen == Statuses{{}});
 }
 
-TEST_CASE("urb: who frees what the handler looks at has to have killed it; freeing the URB keeps nothing but the URB") {
+TEST_CASE("urb: who frees what the handler looks at has to have killed it, freeing the URB keeps nothing but the URB") {
   Transfer t;
   enum class Form { nothing, free, unlink, kill, poison, block } form = Form::nothing;
   Statuses seen;
@@ -128,7 +128,7 @@ TEST_CASE("usb_submit_urb: fails while it is killed, for good once it is poisone
   CHECK(results() == std::set<std::pair<int, int>>{{0, 0}});
 }
 
-TEST_CASE("usb_kill_urb: a handler that submits its URB again has it unlinked again, or fails to; without it the handler runs on") {
+TEST_CASE("usb_kill_urb: a handler that submits its URB again has it unlinked again, or fails to, without it the handler runs on") {
   Transfer t;
   int again = 0;
   std::set<std::pair<int, std::vector<int>>> seen;

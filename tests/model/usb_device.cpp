@@ -72,7 +72,7 @@ TEST_CASE("usb: usb_deregister_dev waits for opens in flight, after it open says
   CHECK(seen == std::set<int>{0, -19});
 }
 
-TEST_CASE("usb: a lock that open() takes, held around usb_deregister_dev, is a deadlock; taken after it, it is none") {
+TEST_CASE("usb: a lock that open() takes, held around usb_deregister_dev, is a deadlock, taken after it, it is none") {
   Rwsem minor_rwsem;
   Mutex lock;
   Node n;

@@ -45,7 +45,8 @@ TEST_CASE("usb_submit_urb: an operation that outlives remove() is refused, poiso
   Small s = one_urb("0");
   s.functions +=
       R"(, "foo_late": [{"usb_submit_urb": "priv.urb", "to": "error", "else": "out"},
-    {"udelay": "1ns", "id": "submitted"}, {"return": 0}, {"label": "out"}, {"if": "error == -EPERM", "do": [{"udelay": "1ns", "id": "EPERM"}]},
+    {"udelay": "1ns", "id": "submitted"}, {"return": 0}, {"label": "out"},
+    {"if": "error == -EPERM", "do": [{"udelay": "1ns", "id": "EPERM"}]},
     {"if": "error == -ENOENT", "do": [{"udelay": "1ns", "id": "ENOENT"}]}])";
   s.probe = R"({"usb_alloc_urb": "priv.urb", "fn": "foo_done", "answers": 0}, {"INIT_WORK": "priv.late", "fn": "foo_late"})";
   s.remove = R"({"usb_poison_urb": "priv.urb"}, {"queue_work": "priv.late"}, {"flush_work": "priv.late"}, {"usb_free_urb": "priv.urb"})";
