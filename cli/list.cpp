@@ -80,7 +80,7 @@ void list_mechanisms() {
 
 void list_scenarios() {
   for (const auto& f : scenarios::embedded::files()) {
-    if (f.name.find('/') != std::string_view::npos && !f.name.starts_with("corpus/")) continue;
+    if (f.name.find('/') != std::string_view::npos && !f.name.starts_with("corpus/") && !f.name.starts_with("drivers/")) continue;
     scenarios::Diagnostics quiet;
     const auto d = scenarios::Document::parse(std::string(f.text), std::string(f.name), quiet);
     const scenarios::Node title = d ? d->root().find("title") : scenarios::Node{};

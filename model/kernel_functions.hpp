@@ -6,10 +6,11 @@
 
 namespace unplug::model {
 
-inline constexpr std::array<std::string_view, 52> kernel_functions{"__device_release_driver",
+inline constexpr std::array<std::string_view, 54> kernel_functions{"__device_release_driver",
                                                                    "__fput",
                                                                    "__hrtimer_run_queues",
                                                                    "__run_timers",
+                                                                   "__usb_hcd_giveback_urb",
                                                                    "bind_store",
                                                                    "cdev_del",
                                                                    "chrdev_open",
@@ -51,6 +52,7 @@ inline constexpr std::array<std::string_view, 52> kernel_functions{"__device_rel
                                                                    "tasklet_action",
                                                                    "unbind_store",
                                                                    "usb_disconnect",
+                                                                   "usb_unbind_interface",
                                                                    "vfs_ioctl",
                                                                    "vfs_mmap",
                                                                    "vfs_open",

@@ -145,6 +145,9 @@ struct FieldSpec {
 };
 
 // Everything a binding owns, by kind; `allocation` is the memory it is embedded in (UINT32_MAX: none), also of memory in memory.
+// Whose registration makes the node of a character device appear; EntitySpec::flags of such a device.
+enum class NodeOf : std::uint8_t { cdev, misc, usb };
+
 struct EntitySpec {
   std::string name;    // "priv.lock"
   std::string member;  // "lock"

@@ -301,11 +301,15 @@ void World::file_closed(Origin& origin) {
 }
 
 void World::count_coverage(const sim::Trace& trace) {
-  for (const sim::Event& e : trace.events) {
-    if (!e.site || e.site.index() >= site_numbers_.size()) continue;
-    const std::uint32_t n = site_numbers_[e.site.index()];
+  const auto see = [&](sim::SiteId site) {
+    if (!site || site.index() >= site_numbers_.size()) return;
+    const std::uint32_t n = site_numbers_[site.index()];
     if (n != UINT32_MAX) sites_seen_[n] = true;
-  }
+  };
+  for (const sim::Event& e : trace.events) see(e.site);
+  // Who waits there for ever got there.
+  for (const sim::TaskRecord& t : trace.tasks)
+    if (t.end == sim::TaskRecord::End::blocked) see(t.pending_site);
 }
 
 }  // namespace unplug::scenarios

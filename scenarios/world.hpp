@@ -18,6 +18,7 @@
 #include "unplug/model/kernel/kfree_rcu.hpp"
 #include "unplug/model/kernel/srcu_callback.hpp"
 #include "unplug/model/kernel/sysfs_file.hpp"
+#include "unplug/model/kernel/urb.hpp"
 #include "unplug/model/kernel/workqueue_struct.hpp"
 #include "unplug/model/policy.hpp"
 #include "unplug/scenarios/hardware.hpp"
@@ -55,6 +56,7 @@ struct BindingInstance {
   std::deque<VmOperations> vm_ops;
   std::deque<model::SysfsFile> attribute_files;  // by attribute
   model::PciDevice pci;                          // the device's, with the BARs of this binding
+  model::UsbInterface usb;                       // with the URBs of this binding, if it has any
   std::uint32_t removal = UINT32_MAX;            // number of its interval in World::removals()
   std::uint32_t first_allocation = 0;            // handles of declared allocations are consecutive
 };
@@ -292,6 +294,7 @@ class World final : public sim::Program {
   std::vector<Interval> removals_, files_open_, unloads_;
   model::Device device_;
   model::Mutex misc_mtx_, module_mutex_;
+  model::Rwsem minor_rwsem_;           // made for programs with a device of usb_register_dev()
   std::deque<model::Module> modules_;  // one per loading
   std::deque<model::CharDevice> chardevs_;
   std::deque<model::IrqLine> irq_lines_;

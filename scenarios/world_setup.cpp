@@ -154,9 +154,15 @@ void World::setup_modules() {
 
 void World::setup_devices() {
   const auto& chardevs = program_->of(EntityKind::chardev);
+  const auto is = [](const EntitySpec& e, NodeOf of) { return e.flags == static_cast<std::uint8_t>(of); };
+  if (std::ranges::any_of(chardevs, [&](const EntitySpec& e) { return is(e, NodeOf::usb); })) {
+    static const model::StaticName minor{"minor_rwsem"};
+    model::init_rwsem(kernel_, minor_rwsem_, kernel_.intern(minor), kernel_.intern(minor), {});
+  }
   for (std::size_t i = 0; i < chardevs.size(); ++i) {
     const sim::NameId n = kernel_.intern(chardevs[i].name);
-    model::init_char_device(kernel_, chardevs_[i], n, n, chardevs[i].flags != 0 ? &misc_mtx_ : nullptr);
+    model::init_char_device(kernel_, chardevs_[i], n, n, is(chardevs[i], NodeOf::misc) ? &misc_mtx_ : nullptr,
+                            is(chardevs[i], NodeOf::usb) ? &minor_rwsem_ : nullptr);
   }
   const auto& cdevs = program_->of(EntityKind::cdev);
   if (!cdevs.empty()) model::init_cdev_map(kernel_, cdev_map_);
@@ -276,8 +282,18 @@ void World::setup_binding(BindingInstance& b) {
   b.binding.remove = [this, &b](model::Context& c) {
     b.removal = static_cast<std::uint32_t>(removals_.size());
     removals_.push_back(from_here());
-    if (program_->remove != UINT32_MAX) call(c, program_->remove, {.binding = &b});
+    static const model::StaticName usb_function{"usb_unbind_interface"};
+    std::optional<model::Context::KernelFunction> usb;
+    if (!program_->of(EntityKind::urb).empty()) {
+      usb.emplace(c, usb_function);
+      model::usb_disable_interface(c, b.usb);
+    }
+    if (program_->remove != UINT32_MAX && !c.aborting()) call(c, program_->remove, {.binding = &b});
   };
+  if (!program_->of(EntityKind::urb).empty()) {
+    static constexpr std::string_view endpoints = "endpoints";
+    model::init_usb_interface(kernel_, b.usb, engine_.names().child(unique(b, program_->module), endpoints, 1));
+  }
   b.pci = hardware_.pci;
   setup_files(b);
   for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {

@@ -11,12 +11,24 @@ constexpr int enxio = -6, enodev = -19;
 
 const StaticName open_function{"vfs_open"};
 
+// The lock around names that come and go; a cdev has none here.
+void lock_names(Context& context, CharDevice& d) {
+  if (d.misc_mtx != nullptr) mutex_lock(context, *d.misc_mtx);
+  if (d.minor_rwsem != nullptr) down_write(context, *d.minor_rwsem);
+}
+
+void unlock_names(Context& context, CharDevice& d) {
+  if (d.misc_mtx != nullptr) mutex_unlock(context, *d.misc_mtx);
+  if (d.minor_rwsem != nullptr) up_write(context, *d.minor_rwsem);
+}
+
 }  // namespace
 
-void init_char_device(Kernel& kernel, CharDevice& d, NameId unique_name, NameId declared, Mutex* misc_mtx) {
+void init_char_device(Kernel& kernel, CharDevice& d, NameId unique_name, NameId declared, Mutex* misc_mtx, Rwsem* minor_rwsem) {
   d.registered = kernel.engine().new_object(unique_name, 0);
   d.name = declared;
   d.misc_mtx = misc_mtx;
+  d.minor_rwsem = minor_rwsem;
   d.registrations.clear();
 }
 
@@ -28,7 +40,7 @@ void init_registration(Kernel& kernel, CharDevice& d, Registration& r, NameId un
 void register_char_device(Context& context, CharDevice& d, Registration& r) {
   std::uint64_t number = 0;
   while (d.registrations[number] != &r) ++number;
-  if (d.misc_mtx != nullptr) mutex_lock(context, *d.misc_mtx);
+  lock_names(context, d);
   sim::Step s = context.make(register_op);
   s.access = {d.registered, sim::AccessKind::write};
   s.begins = r.life;
@@ -36,20 +48,20 @@ void register_char_device(Context& context, CharDevice& d, Registration& r) {
     word = number + 1;
     context.kernel().begins(r.life);
   });
-  if (d.misc_mtx != nullptr) mutex_unlock(context, *d.misc_mtx);
+  unlock_names(context, d);
 }
 
 void deregister_char_device(Context& context, CharDevice& d, Registration& r) {
   std::uint64_t number = 0;
   while (d.registrations[number] != &r) ++number;
-  if (d.misc_mtx != nullptr) mutex_lock(context, *d.misc_mtx);
+  lock_names(context, d);
   sim::Step s = context.make(deregister_op);
   s.access = {d.registered, sim::AccessKind::write};
   s.ends = r.life;
   context.engine().step(s, [number](std::uint64_t& word) {
     if (word == number + 1) word = 0;
   });
-  if (d.misc_mtx != nullptr) mutex_unlock(context, *d.misc_mtx);
+  unlock_names(context, d);
 }
 
 void await_device_node(Context& context, CharDevice& d) {
@@ -61,11 +73,13 @@ void await_device_node(Context& context, CharDevice& d) {
 
 int vfs_open(Context& context, CharDevice& d, File& file) {
   static const KernelSite look_site{"vfs_open", "look up"}, get_site{"vfs_open", "fops_get"}, enter_site{"vfs_open", "enter"},
-      exit_site{"vfs_open", "leave"}, put_site{"vfs_open", "fops_put"}, unlock_site{"vfs_open", "misc_mtx unlock"};
+      exit_site{"vfs_open", "leave"}, put_site{"vfs_open", "fops_put"}, unlock_site{"vfs_open", "misc_mtx unlock"},
+      up_site{"vfs_open", "minor_rwsem up"};
   const Context::KernelFunction function(context, open_function);
   context.at(look_site);
   if (d.misc_mtx != nullptr) mutex_lock(context, *d.misc_mtx);
-  const int gone = d.misc_mtx != nullptr ? enodev : enxio;
+  if (d.minor_rwsem != nullptr) down_read(context, *d.minor_rwsem);
+  const int gone = d.misc_mtx != nullptr || d.minor_rwsem != nullptr ? enodev : enxio;
   const std::uint64_t number = context.read(lookup_op, d.registered, {});
   if (context.aborting()) return gone;
   int result = number == 0 ? gone : 0;
@@ -91,6 +105,10 @@ int vfs_open(Context& context, CharDevice& d, File& file) {
   if (d.misc_mtx != nullptr && !context.aborting()) {
     context.at(unlock_site);
     mutex_unlock(context, *d.misc_mtx);
+  }
+  if (d.minor_rwsem != nullptr && !context.aborting()) {
+    context.at(up_site);
+    up_read(context, *d.minor_rwsem);
   }
   if (context.aborting()) return gone;
   context.kernel().operations.count_open(result, !entered || ((result == enodev || result == enxio) && !file.acted));

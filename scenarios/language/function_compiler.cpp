@@ -215,7 +215,8 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
   switch (verb.operand) {
     case OperandKind::none:
       if (operand && !operand.is(Node::Kind::null))
-        operand.error(out(), fmt::format("'{}' takes no operand", verb.name), fmt::format("\"{}\" as a bare string, or null", verb.name));
+        operand.error(out(), fmt::format("'{}' takes no operand", verb.name),
+                      may_be_bare(verb) ? fmt::format("\"{}\" as a bare string, or null", verb.name) : form(verb));
       break;
     case OperandKind::declaration:
       // What another declaration of the same name is was said when it was found.

@@ -7,6 +7,7 @@
 
 #include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/results.hpp"
 #include "unplug/scenarios/world.hpp"
 
 namespace unplug::scenarios {
@@ -217,6 +218,7 @@ std::optional<Condition::Op> comparison(std::string_view symbol) {
 std::optional<Term> FunctionCompiler::term(const std::string& word) {
   if (word == "NULL") return Term{};
   if (const auto n = number_word(word)) return Term{Term::Kind::constant, *n, 0};
+  if (const auto e = error_named(word)) return Term{Term::Kind::constant, *e, 0};
   if (const auto l = locals_.find(word); l != locals_.end()) return Term{Term::Kind::local, 0, l->second};
   if (word == "file" && code_ == CodeKind::driver) return Term{Term::Kind::file, 0, 0};
   if (const auto e = entities().by_name.find(word); e != entities().by_name.end() && e->second.kind == EntityKind::allocation)
@@ -281,9 +283,11 @@ std::optional<Condition> FunctionCompiler::condition(Node n) {
     return {};
   }
   if (!shape || (c.local == no_local && !made_of(""))) {
+    const bool several = text->find("&&") != std::string::npos || text->find("||") != std::string::npos;
     n.error(out(), fmt::format("'{}' is not a condition", *text),
-            "LOCAL, !LOCAL, or LOCAL OP VALUE with blanks between: ==, !=, <, <=, > or >=, and a number, NULL or a local; conditions read "
-            "locals only");
+            several ? "one comparison: nest two \"if\"s for &&, give two of them the same \"goto\" for ||"
+                    : "LOCAL, !LOCAL, or LOCAL OP VALUE with blanks between: ==, !=, <, <=, > or >=, and a number, an error (-ENODEV), "
+                      "NULL or a local; conditions read locals only");
     return {};
   }
   std::vector<std::string> known;
@@ -299,7 +303,7 @@ std::optional<Condition> FunctionCompiler::condition(Node n) {
   if (const auto right = term(words[2])) {
     c.right = *right;
   } else if (!lost(words[2])) {
-    n.error(out(), fmt::format("'{}' is neither a number nor a local", words[2]), "a number, NULL or a local; conditions read locals only",
+    n.error(out(), fmt::format("'{}' is neither a number nor a local", words[2]), "a number, an error (-ENODEV), NULL or a local; conditions read locals only",
             nearest_word(words[2], known));
     return {};
   }

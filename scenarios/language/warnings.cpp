@@ -13,10 +13,10 @@ namespace {
 
 constexpr std::uint32_t none = UINT32_MAX;
 
-// Instructions that may follow number `at`; end: the function is left.
+// Instructions that may follow number `at`; none: it doesn't go on there, or leaves the function by going there.
 struct Successors {
   std::uint32_t next = none, target = none;
-  bool leaves = false;
+  bool leaves = false, target_leaves = false;
 };
 
 Successors successors(const Function& f, std::uint32_t at) {
@@ -25,11 +25,13 @@ Successors successors(const Function& f, std::uint32_t at) {
   if (i.flow != Flow::jump && i.flow != Flow::leave) s.next = at + 1;
   if (i.target != no_target) s.target = i.target;
   s.leaves = i.flow == Flow::leave || i.flow == Flow::maybe_leave;
-  for (std::uint32_t* const to : {&s.next, &s.target}) {
-    if (*to == none || *to < f.code.size()) continue;
-    *to = none;
-    s.leaves = true;
-  }
+  const auto past_the_end = [&](std::uint32_t& to) {
+    if (to == none || to < f.code.size()) return false;
+    to = none;
+    return true;
+  };
+  if (past_the_end(s.next)) s.leaves = true;
+  s.target_leaves = past_the_end(s.target);
   return s;
 }
 
@@ -145,7 +147,8 @@ void warn_about_locks(const Program& p, const std::vector<Node>& nodes, Diagnost
       if (v == nullptr || v->lock != LockEffect::takes) refused = after;
       const Successors s = successors(f, at);
       bool ignored = false;
-      if (s.leaves) join(at_end, s.target == none && s.next == none && i.target != no_target ? refused : after, ignored);
+      if (s.leaves) join(at_end, after, ignored);
+      if (s.target_leaves) join(at_end, refused, ignored);
       for (const auto& [to, held] : {std::pair{s.next, &after}, std::pair{s.target, &refused}}) {
         if (to == none) continue;
         bool changed = !seen[to];

@@ -36,6 +36,7 @@ constexpr std::array entry_kinds{
     EntryKind{"irq threads", has_irq_threads},
     EntryKind{"tasklets", declares<EntityKind::tasklet>},
     EntryKind{"NAPI", declares<EntityKind::napi>},
+    EntryKind{"URBs", declares<EntityKind::urb>},
     EntryKind{"timers", declares<EntityKind::timer, EntityKind::hrtimer, EntityKind::delayed_work>},
     EntryKind{"work", declares<EntityKind::work, EntityKind::delayed_work>},
     EntryKind{"kernel threads", declares<EntityKind::kthread>},

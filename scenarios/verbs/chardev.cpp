@@ -34,10 +34,10 @@ template <auto function> std::uint32_t on_module(Frame& f, const Instruction&, s
 
 constexpr VerbFamily family{kind, "minors, sysfs attributes; the re-open hole: cdev_init() has it"};
 
-Verb registers(std::string_view name, std::uint8_t misc, std::string_view models) {
+Verb registers(std::string_view name, NodeOf of, std::string_view models) {
   Verb v = family.declares(name, do_register_device, {fops_key, {"else", KeyKind::otherwise, false, "where to go if it fails"}}, models,
                            "makes the device node appear");
-  v.flags = misc;
+  v.flags = static_cast<std::uint8_t>(of);
   return v;
 }
 
@@ -86,11 +86,14 @@ std::vector<Verb> chardev_verbs() {
   zap.operand = OperandKind::custom;
   zap.compile = compile_zap;
   zap.leaves_out = "ranges: all of it";
-  Verb minor = registers("drm_dev_register", 0, "drivers/gpu/drm/drm_drv.c, v6.18");
+  Verb minor = registers("drm_dev_register", NodeOf::cdev, "drivers/gpu/drm/drm_drv.c, v6.18");
   minor.keys.push_back({"drm", KeyKind::thing, true, "the drm_device that it is a node of", EntityKind::drm_device});
   return {
-      registers("misc_register", 1, "drivers/char/misc.c, v6.18"),
+      registers("misc_register", NodeOf::misc, "drivers/char/misc.c, v6.18"),
       family.on_thing("misc_deregister", do_deregister_device, {}, "drivers/char/misc.c, v6.18",
+                      "removes the node; waits for open() in flight, not for other operations"),
+      registers("usb_register_dev", NodeOf::usb, "drivers/usb/core/file.c, v6.18"),
+      family.on_thing("usb_deregister_dev", do_deregister_device, {}, "drivers/usb/core/file.c, v6.18",
                       "removes the node; waits for open() in flight, not for other operations"),
       minor,
       family.on_thing("drm_dev_unregister", do_deregister_device, {}, "drivers/gpu/drm/drm_drv.c, v6.18",

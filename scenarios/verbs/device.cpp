@@ -99,7 +99,11 @@ std::vector<Verb> device_verbs() {
                       "releases what is on its list, last first: what the core does when a driver is unbound from it"),
       drvdata("dev_set_drvdata", do_set_drvdata, {"value", KeyKind::value, true, "a pointer to memory, or NULL"},
               "sets the driver data of the device that is bound"),
+      alias("usb_set_intfdata", "dev_set_drvdata"),
+      alias("platform_set_drvdata", "dev_set_drvdata"),
       get,
+      alias("usb_get_intfdata", "dev_get_drvdata"),
+      alias("platform_get_drvdata", "dev_get_drvdata"),
       unbind,
   };
 }

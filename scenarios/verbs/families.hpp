@@ -99,6 +99,7 @@ std::vector<Verb> delayed_work_verbs();
 std::vector<Verb> timer_verbs();
 std::vector<Verb> tasklet_verbs();
 std::vector<Verb> napi_verbs();
+std::vector<Verb> usb_verbs();
 std::vector<Verb> kthread_verbs();
 std::vector<Verb> kthread_worker_verbs();
 std::vector<Verb> notifier_verbs();

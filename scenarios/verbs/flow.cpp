@@ -1,49 +1,15 @@
 // Control flow, `use`, `policy`, and the passing of time. None of these but `use`, `policy` and the waits is a step.
-#include <array>
-
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "unplug/model/kernel/notifier.hpp"
 #include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/results.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
 namespace unplug::scenarios {
 namespace {
-
-struct Errno {
-  std::string_view name;
-  int value;
-};
-constexpr std::array errnos{Errno{"-EPERM", -1},
-                            Errno{"-ENOENT", -2},
-                            Errno{"-EINTR", -4},
-                            Errno{"-EIO", -5},
-                            Errno{"-ENXIO", -6},
-                            Errno{"-EAGAIN", -11},
-                            Errno{"-ENOMEM", -12},
-                            Errno{"-EFAULT", -14},
-                            Errno{"-EBUSY", -16},
-                            Errno{"-ENODEV", -19},
-                            Errno{"-EINVAL", -22},
-                            Errno{"-ENOTTY", -25},
-                            Errno{"-ENOSPC", -28},
-                            Errno{"-ERESTARTSYS", -512},
-                            Errno{"IRQ_NONE", 0},
-                            Errno{"IRQ_HANDLED", 1},
-                            Errno{"IRQ_WAKE_THREAD", 2},
-                            Errno{"NOTIFY_DONE", model::notify_done},
-                            Errno{"NOTIFY_OK", model::notify_ok},
-                            Errno{"NOTIFY_STOP", model::notify_stop},
-                            Errno{"NOTIFY_BAD", model::notify_bad},
-                            Errno{"EPOLLIN", 1},
-                            Errno{"EPOLLPRI", 2},
-                            Errno{"EPOLLOUT", 4},
-                            Errno{"EPOLLERR", 8},
-                            Errno{"EPOLLHUP", 16},
-                            Errno{"VM_FAULT_NOPAGE", 0},
-                            Errno{"VM_FAULT_SIGBUS", 2}};
 
 // --- Execution.
 
@@ -155,13 +121,11 @@ std::optional<std::uint64_t> result(FunctionCompiler& c, Node n) {
   if (v.is(Node::Kind::integer)) return static_cast<std::uint64_t>(v.integer());
   const auto text = c.reader().text(n, "a result: an integer, or an error such as \"-ENODEV\"");
   if (!text) return {};
-  std::vector<std::string> names;
-  for (const Errno& e : errnos) {
-    if (e.name == *text) return static_cast<std::uint64_t>(static_cast<std::int64_t>(e.value));
-    names.emplace_back(e.name);
-  }
-  n.error(c.out(), fmt::format("'{}' is no result", *text), "an integer, a local variable, or an error such as \"-ENODEV\"",
-          nearest_word(*text, names));
+  if (const auto r = result_named(*text)) return r;
+  n.error(c.out(), fmt::format("'{}' is no result", *text),
+          text->starts_with("-E") ? fmt::format("an integer, a local variable, or one of {}", fmt::join(error_names(), ", "))
+                                  : "an integer, a local variable, or an error such as \"-ENODEV\"",
+          nearest_word(*text, result_names()));
   return {};
 }
 

@@ -23,6 +23,8 @@ constexpr std::array may_fail{MayFail{"kmem_cache_create", enomem},
                               MayFail{"device_create_file", enomem},
                               MayFail{"device_add", enomem},
                               MayFail{"misc_register", enomem},
+                              MayFail{"usb_register_dev", enomem},
+                              MayFail{"usb_alloc_urb", enomem},
                               MayFail{"cdev_device_add", enomem}};
 
 struct Family {
@@ -35,7 +37,7 @@ struct Family {
 constexpr std::array families{FAMILY(memory),     FAMILY(slab),      FAMILY(atomic),         FAMILY(refcount),    FAMILY(list),
                               FAMILY(id_table),   FAMILY(lock),      FAMILY(spinlock),       FAMILY(waiter),      FAMILY(fence),
                               FAMILY(wait_queue), FAMILY(rcu),       FAMILY(srcu),           FAMILY(devres),      FAMILY(device),
-                              FAMILY(work),       FAMILY(workqueue), FAMILY(delayed_work),   FAMILY(timer),       FAMILY(tasklet),
+                              FAMILY(work),       FAMILY(workqueue), FAMILY(delayed_work),   FAMILY(timer),       FAMILY(tasklet), FAMILY(usb),
                               FAMILY(napi),       FAMILY(kthread),   FAMILY(kthread_worker), FAMILY(notifier),    FAMILY(sysfs),
                               FAMILY(irq),        FAMILY(mmio),      FAMILY(resource),       FAMILY(pci),         FAMILY(dma),
                               FAMILY(clock),      FAMILY(chardev),   FAMILY(cdev),           FAMILY(drm),         FAMILY(debugfs),

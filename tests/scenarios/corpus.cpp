@@ -1,5 +1,7 @@
-// The corpus: public bugs of removal, their fixes as merged and as they should be. What each file expects is so.
+// The corpus: public bugs of removal, their fixes as merged and as they should be; and whole drivers, written down from their source. What
+// each file expects is so.
 #include <string>
+#include <string_view>
 
 #include "files.hpp"
 #include "unplug/embedded/scenarios.hpp"
@@ -7,10 +9,14 @@
 using namespace unplug;
 using namespace unplug::scenarios;
 
-TEST_CASE("corpus: every file is as it expects, with the evidence that it asks for, and says why") {
+namespace {
+
+// Runs what ships in scenarios/FOLDER as it asks to be run, `each` looks at a result besides.
+void check_folder(std::string_view folder, void (*each)(const ScenarioResult&)) {
+  const std::string prefix = std::string(folder) + "/";
   std::size_t files = 0;
   for (const embedded::EmbeddedFile& file : embedded::files()) {
-    if (!file.name.starts_with("corpus/")) continue;
+    if (!file.name.starts_with(prefix)) continue;
     CAPTURE(std::string(file.name));
     ++files;
     Diagnostics out;
@@ -18,7 +24,7 @@ TEST_CASE("corpus: every file is as it expects, with the evidence that it asks f
     REQUIRE_MESSAGE(s != nullptr, out.render());
     CHECK(!s->title.empty());
     CHECK(!s->source.empty());
-    CHECK(std::string(file.name) == "corpus/" + s->name + ".json");
+    CHECK(std::string(file.name) == prefix + s->name + ".json");
     for (const ExpectRow& row : s->expect) CHECK(!row.why.empty());
     RunOptions options;
     options.executions = 3'000;
@@ -30,6 +36,25 @@ TEST_CASE("corpus: every file is as it expects, with the evidence that it asks f
       for (const Expectation& e : c.expectations) CHECK_MESSAGE(e.met, c.member, " ", c.form, " ", c.policy, ": ", e.text, ": ", e.detail);
     }
     CHECK(expectations > 0);
+    each(result);
   }
   CHECK(files > 0);
+}
+
+}  // namespace
+
+TEST_CASE("corpus: every file is as it expects, with the evidence that it asks for, and says why") {
+  check_folder("corpus", [](const ScenarioResult&) {});
+}
+
+TEST_CASE("drivers: every file is as it expects, all of it is reached and meets removal, no default is taken") {
+  check_folder("drivers", [](const ScenarioResult& result) {
+    CHECK(result.defaults_taken.empty());
+    for (const Cell& c : result.cells) {
+      CAPTURE(c.member);
+      CAPTURE(c.form);
+      CHECK(c.never_reached.empty());
+      CHECK(c.never_overlapped.empty());
+    }
+  });
 }

@@ -83,4 +83,13 @@ inline std::string mistakes(const Small& small) {
   return parse_scenario(small.text(), "t", load, out) == nullptr ? out.render() : std::string{};
 }
 
+// What is said of a file that is not wrong.
+inline std::string warnings(const Small& small) {
+  Diagnostics out;
+  LoadOptions load;
+  load.policies = {"none"};
+  REQUIRE(parse_scenario(small.text(), "t", load, out) != nullptr);
+  return out.render();
+}
+
 }  // namespace unplug::scenarios::test

@@ -115,3 +115,22 @@ TEST_CASE("irq_is_rcu_reader: a grace period waits for a handler that runs, wher
   s.kernel = R"("irq_is_rcu_reader": false)";
   CHECK(explore(s).shows("use-after-free(priv)@foo_timer"));
 }
+
+TEST_CASE("a step that waits for ever has been reached, what comes after it has not") {
+  Small s;
+  s.probe = R"({"mutex_init": "priv.lock"})";
+  s.remove = R"({"mutex_lock": "priv.lock"}, {"mutex_lock": "priv.lock", "id": "second"}, {"udelay": "1ns", "id": "after"})";
+  const Explored e = explore(s);
+  CHECK_MESSAGE(e.shows("deadlock(priv.lock)@foo_remove"), e.text());
+  CHECK(e.reaches("foo_remove/second"));
+  CHECK(!e.reaches("foo_remove/after"));
+}
+
+TEST_CASE("a lock that is refused is not held where its else leads to, even if that is the end of the function") {
+  Small s;
+  s.probe = R"({"mutex_init": "priv.lock"})";
+  s.op = R"({"mutex_lock_interruptible": "priv.lock", "else": "out"}, {"mutex_unlock": "priv.lock"}, {"label": "out"})";
+  CHECK(warnings(s).empty());
+  s.op = R"({"mutex_lock_interruptible": "priv.lock", "else": "out"}, {"label": "out"})";
+  CHECK(warnings(s).find("is still held where 'foo_op' returns") != std::string::npos);
+}

@@ -1,0 +1,258 @@
+// kernel/urb: what a driver hands to the host controller, what it gets back, and what unlinking waits for.
+#include "unplug/model/kernel/urb.hpp"
+#include "support.hpp"
+
+namespace unplug::model::test {
+namespace {
+
+constexpr int eperm = -1, enoent = -2, ebusy = -16, eidrm = -43, econnreset = -104, eshutdown = -108, einprogress = -115;
+
+// One URB, allocated by the task that calls alloc(), and what its completion handler has seen.
+struct Transfer {
+  UsbInterface interface;
+  Urb urb;
+  Allocation priv;
+  std::vector<int> statuses;
+  int inside = 0;
+  std::uint64_t answers = 1;
+  Lab::Body extra;
+
+  void init(Lab& l) {
+    statuses.clear();
+    inside = 0;
+    l.init(priv, "priv", {"x"});
+    init_usb_interface(l.kernel, interface, l.name("endpoints"));
+    urb.complete = Lab::Call<void>::run;
+    urb.argument = l.keep<void>([this](Context& c) {
+      must(++inside == 1);
+      must(c.kind() == ContextKind::softirq);
+      statuses.push_back(usb_urb_status(c, urb));
+      get(c, priv);
+      if (extra && !c.aborting()) extra(c);
+      --inside;
+    });
+    urb.answers = answers;
+    init_urb(l.kernel, interface, urb, l.name("urb"), l.name("urb"), {}, {}, l.name("urb completion"));
+  }
+};
+
+using Statuses = std::set<std::vector<int>>;
+
+}  // namespace
+
+TEST_CASE("urb: a device that answers ends the transfer once, one that doesn't never, and the host controller keeps the URB meanwhile") {
+  Transfer t;
+  Statuses seen;
+  Lab lab([&](Lab& l) {
+    t.init(l);
+    l.task("driver", [&](Context& c) {
+      usb_alloc_urb(c, t.urb);
+      must(usb_submit_urb(c, t.urb) == 0 || c.aborting());
+      usb_free_urb(c, t.urb);
+    });
+  });
+  Found f = every_schedule(lab, [&] { seen.insert(t.statuses); });
+  CHECK(f.text().empty());
+  CHECK(seen == Statuses{{0}});
+  t.answers = 0;
+  seen.clear();
+  f = every_schedule(lab, [&] { seen.insert(t.statuses); });
+  CHECK(f.blocked == 0);  // nobody waits for it
+  CHECK(seen == Statuses{{}});
+}
+
+TEST_CASE("urb: who frees what the handler looks at has to have killed it, freeing the URB keeps nothing but the URB") {
+  Transfer t;
+  enum class Form { nothing, free, unlink, kill, poison, block } form = Form::nothing;
+  Statuses seen;
+  Lab lab([&](Lab& l) {
+    t.init(l);
+    l.task("driver", [&](Context& c) {
+      usb_alloc_urb(c, t.urb);
+      must(usb_submit_urb(c, t.urb) == 0 || c.aborting());
+      if (form == Form::free) usb_free_urb(c, t.urb);
+      if (form == Form::unlink) usb_unlink_urb(c, t.urb);
+      if (form == Form::kill) usb_kill_urb(c, t.urb);
+      if (form == Form::poison) usb_poison_urb(c, t.urb);
+      if (form == Form::block) usb_block_urb(c, t.urb);
+      kfree(c, t.priv);
+    });
+  });
+  for (const Form wrong : {Form::nothing, Form::free, Form::unlink, Form::block}) {
+    form = wrong;
+    CHECK(every_schedule(lab).text() == "use-after-free(priv)@urb completion");
+  }
+  for (const Form right : {Form::kill, Form::poison}) {
+    form = right;
+    seen.clear();
+    const Found f = every_schedule(lab, [&] { seen.insert(t.statuses); });
+    CHECK(f.text().empty());
+    CHECK(f.blocked == 0);
+    CHECK(seen == Statuses{{0}, {enoent}});
+  }
+}
+
+TEST_CASE("usb_submit_urb: fails while it is killed, for good once it is poisoned or blocked, until that is undone") {
+  Transfer t;
+  int first = 0, second = 0;
+  enum class Form { kill, poison, unpoison } form = Form::kill;
+  std::set<std::pair<int, int>> seen;
+  Lab lab([&](Lab& l) {
+    t.answers = 2;
+    t.init(l);
+    l.task("driver", [&](Context& c) {
+      usb_alloc_urb(c, t.urb);
+      if (form == Form::kill) usb_kill_urb(c, t.urb);
+      if (form == Form::poison) usb_poison_urb(c, t.urb);
+      first = usb_submit_urb(c, t.urb);
+      usb_kill_urb(c, t.urb);
+      if (form == Form::unpoison) {
+        usb_block_urb(c, t.urb);
+        usb_poison_urb(c, t.urb);
+        usb_unpoison_urb(c, t.urb);
+        must(usb_submit_urb(c, t.urb) == eperm || c.aborting());
+        usb_unpoison_urb(c, t.urb);
+      }
+      second = usb_submit_urb(c, t.urb);
+    });
+  });
+  const auto results = [&] {
+    seen.clear();
+    CHECK(every(lab, [&] { seen.emplace(first, second); }).text().empty());
+    return seen;
+  };
+  CHECK(results() == std::set<std::pair<int, int>>{{0, 0}});
+  form = Form::poison;
+  CHECK(results() == std::set<std::pair<int, int>>{{eperm, eperm}});
+  form = Form::unpoison;
+  CHECK(results() == std::set<std::pair<int, int>>{{0, 0}});
+}
+
+TEST_CASE("usb_kill_urb: a handler that submits its URB again has it unlinked again, or fails to, without it the handler runs on") {
+  Transfer t;
+  int again = 0;
+  std::set<std::pair<int, std::vector<int>>> seen;
+  bool kill = true;
+  Lab lab([&](Lab& l) {
+    again = 1;
+    t.answers = 2;
+    t.extra = [&](Context& c) { again = usb_submit_urb(c, t.urb, Gfp::atomic); };
+    t.init(l);
+    l.task("driver", [&](Context& c) {
+      usb_alloc_urb(c, t.urb);
+      must(usb_submit_urb(c, t.urb) == 0 || c.aborting());
+      if (kill) usb_kill_urb(c, t.urb);
+      if (!kill) usb_unlink_urb(c, t.urb);
+      kfree(c, t.priv);
+    });
+  });
+  const Found f = every(lab, [&] { seen.emplace(again, t.statuses); });
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  // The last time it fails, however often the device has answered before.
+  CHECK(seen == std::set<std::pair<int, std::vector<int>>>{
+                    {eperm, {0}}, {eperm, {enoent}}, {eperm, {0, 0}}, {eperm, {0, enoent}}, {eperm, {0, 0, enoent}}});
+  kill = false;
+  CHECK(every(lab).text() == "use-after-free(priv)@urb completion");
+}
+
+TEST_CASE("usb_unlink_urb: once for each submission, and none once the host controller is through with it, though the handler runs") {
+  Transfer t;
+  std::vector<int> results;
+  std::set<std::pair<std::vector<int>, std::vector<int>>> seen;
+  Lab lab([&](Lab& l) {
+    results.clear();
+    t.init(l);
+    l.task("driver", [&](Context& c) {
+      usb_alloc_urb(c, t.urb);
+      must(usb_submit_urb(c, t.urb) == 0 || c.aborting());
+      results.push_back(usb_unlink_urb(c, t.urb));
+      results.push_back(usb_unlink_urb(c, t.urb));
+    });
+  });
+  CHECK(every(lab, [&] { seen.emplace(results, t.statuses); }).text().empty());
+  CHECK(seen == std::set<std::pair<std::vector<int>, std::vector<int>>>{
+                    {{einprogress, ebusy}, {econnreset}}, {{einprogress, eidrm}, {econnreset}}, {{eidrm, eidrm}, {0}}});
+}
+
+TEST_CASE("urb: submitted while active, unpoisoned without being poisoned, killed from its own handler or freed too often is misuse") {
+  Transfer t;
+  Lab::Body body;
+  Lab lab([&](Lab& l) {
+    t.init(l);
+    l.task("driver", [&](Context& c) {
+      usb_alloc_urb(c, t.urb);
+      body(c);
+    });
+  });
+  t.answers = 0;
+  body = [&](Context& c) {
+    usb_submit_urb(c, t.urb);
+    must(usb_submit_urb(c, t.urb) == ebusy || c.aborting());
+  };
+  CHECK(every(lab).text() == "api-misuse(urb)@driver");
+  body = [&](Context& c) { usb_unpoison_urb(c, t.urb); };
+  CHECK(every(lab).text() == "api-misuse(urb)@driver");
+  body = [&](Context& c) {
+    usb_free_urb(c, t.urb);
+    usb_submit_urb(c, t.urb);
+  };
+  CHECK(every(lab).text() == "use-after-free(urb)@driver");
+  t.answers = 1;
+  t.extra = [&](Context& c) { usb_kill_urb(c, t.urb); };
+  body = [&](Context& c) { usb_submit_urb(c, t.urb); };
+  CHECK(every(lab).text() == "deadlock(urb)@urb completion, sleep-in-atomic(usb_kill_urb)@urb completion");
+  t.extra = [&](Context& c) { usb_submit_urb(c, t.urb); };
+  CHECK(every(lab).count("sleep-in-atomic(usb_submit_urb(GFP_KERNEL))@urb completion") == 1);
+}
+
+TEST_CASE("usb_unbind_interface: before disconnect() all URBs are unlinked and later submissions fail, but a handler may still run") {
+  Transfer t;
+  int submitted = 0;
+  bool ran_on = false;
+  std::set<std::pair<int, std::vector<int>>> seen;
+  Lab lab([&](Lab& l) {
+    t.answers = 0;
+    t.init(l);
+    l.task("driver", [&](Context& c) {
+      usb_alloc_urb(c, t.urb);
+      must(usb_submit_urb(c, t.urb) == 0 || c.aborting());
+      usb_disable_interface(c, t.interface);
+      if (c.aborting()) return;
+      ran_on = ran_on || t.inside != 0;
+      submitted = usb_submit_urb(c, t.urb);
+    });
+  });
+  const Found f = every(lab, [&] { seen.emplace(submitted, t.statuses); });
+  CHECK(f.text().empty());
+  CHECK(f.blocked == 0);
+  CHECK(seen == std::set<std::pair<int, std::vector<int>>>{{enoent, {eshutdown}}});
+  CHECK(ran_on);
+}
+
+TEST_CASE("usb_unbind_interface: a URB that is allocated meanwhile can't be submitted once disconnect() has begun") {
+  Transfer t;
+  bool disconnecting = false;
+  std::set<int> before, after;
+  Lab lab([&](Lab& l) {
+    disconnecting = false;
+    t.answers = 0;
+    t.init(l);
+    l.task("user", [&](Context& c) {
+      usb_alloc_urb(c, t.urb);
+      const bool late = disconnecting;
+      const int result = usb_submit_urb(c, t.urb);
+      if (!c.aborting()) (late ? after : before).insert(result);
+    });
+    l.task("core", [&](Context& c) {
+      usb_disable_interface(c, t.interface);
+      disconnecting = true;
+      mark(c);
+    });
+  });
+  CHECK(every(lab).text().empty());
+  CHECK(before == std::set<int>{0, enoent});
+  CHECK(after == std::set<int>{enoent});
+}
+
+}  // namespace unplug::model::test
