@@ -18,6 +18,14 @@ void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out
 // Whether the objects and functions that rows name exist: a misspelt `forbid` would be met whatever happens. After the programs.
 void check_expected_words(const Scenario& s, Diagnostics& out);
 
+// The "params" of a row or of a task: values by which members are told. Parameters that nobody has, and values that are never taken, are
+// reported.
+std::map<std::string, std::string> values_of_members(const Scenario& s, const LoadOptions& options, Node n, Diagnostics& out);
+// The same of each task and thread; after the members.
+void check_members_of_tasks(const Scenario& s, const LoadOptions& options, Diagnostics& out);
+// Whether a task or thread is there in the member with these values.
+bool is_in_member(Node task, const Parameters& member);
+
 // The strings of a word or an array of words; anything else is reported.
 std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expected);
 // A scalar as JSON text, by which parameter values are compared.
