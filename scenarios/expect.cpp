@@ -166,7 +166,13 @@ void check_expected_words(const Scenario& s, Diagnostics& out) {
   if (s.expect.empty()) return;
   std::set<std::string> functions(model::kernel_functions.begin(), model::kernel_functions.end()), objects;
   for (const auto& program : s.programs) {
-    for (const Function& f : program->functions) functions.insert(f.name);
+    for (const Function& f : program->functions) {
+      functions.insert(f.name);
+      // A pointer that is NULL leads to nothing that has a name of its own: findings name the member.
+      for (const Instruction& i : f.code)
+        for (const Operand* o : {&i.operand, &i.second})
+          if (o->kind == Operand::Kind::member) objects.insert(o->name);
+    }
     collect_names(program, {}, objects);
   }
   // Whatever policies this run has, a row may speak of what another one brings along: each mechanism once; its names are its own, not the
