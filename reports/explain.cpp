@@ -11,6 +11,7 @@
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/model/violation_class.hpp"
 #include "unplug/reports/layout.hpp"
+#include "unplug/reports/reference.hpp"
 #include "unplug/scenarios/language/shape.hpp"
 #include "unplug/scenarios/listing.hpp"
 
@@ -145,6 +146,22 @@ std::optional<scenarios::PolicyFile> builtin(std::string_view word) {
   return scenarios::find_policy(std::string(word), {}, {}, quiet);
 }
 
+// The places in scenario and policy files where a key of that name stands. Empty if there is none.
+std::string explain_key(std::string_view word, std::size_t width) {
+  std::string out;
+  for (const std::string_view kind : {"scenario", "policy"}) {
+    Page page(word, kind == "scenario" ? "key of a scenario file" : "key of a policy file", width);
+    bool found = false;
+    for (const FileKey& k : keys_of_files(kind)) {
+      if (word.empty() || k.word() != word) continue;
+      found = true;
+      page.row(k.path, k.meaning.empty() ? k.value : fmt::format("{} ({})", k.meaning, k.value));
+    }
+    if (found) out += (out.empty() ? "" : "\n") + page.str();
+  }
+  return out;
+}
+
 }  // namespace
 
 Example example_of(const scenarios::Verb& verb) {
@@ -164,6 +181,9 @@ std::vector<std::string> words_to_explain() {
   std::vector<std::string> words = scenarios::builtin_policies();
   for (const scenarios::Verb& v : scenarios::verbs()) words.emplace_back(v.name);
   for (const model::ViolationClassInfo& c : model::violation_classes()) words.emplace_back(c.name);
+  for (const std::string_view kind : {"scenario", "policy"})
+    for (const FileKey& k : keys_of_files(kind))
+      if (const std::string word = k.word(); !word.empty()) words.push_back(word);
   std::ranges::sort(words);
   words.erase(std::unique(words.begin(), words.end()), words.end());
   return words;
@@ -174,6 +194,7 @@ std::string explain_word(std::string_view word, std::size_t width) {
   if (const scenarios::Verb* v = scenarios::find_verb(word)) pages.push_back(explain_verb(*v, width));
   if (const auto c = model::violation_class(word)) pages.push_back(explain_class(model::info(*c), width));
   if (const auto p = builtin(word)) pages.push_back(explain_policy(*p, width));
+  if (std::string keys = explain_key(word, width); !keys.empty()) pages.push_back(std::move(keys));
   return fmt::format("{}", fmt::join(pages, "\n"));
 }
 

@@ -12,7 +12,8 @@
 
 namespace unplug::reports {
 
-// Every word that explain_word() knows: verbs, classes of violations, built-in policies. A word that is two of these stands there once.
+// Every word that explain_word() knows: verbs, classes of violations, built-in policies, keys of files. A word that is two of these stands
+// there once.
 [[nodiscard]] std::vector<std::string> words_to_explain();
 
 // What a word means, all of its meanings one after the other, on lines of at most `width` columns. Empty if it means nothing.

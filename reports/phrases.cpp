@@ -279,7 +279,8 @@ std::vector<Answer> answers(const ScenarioView& view) {
         }
       }
       if (members == 0) continue;
-      std::string name = policy;
+      // "breaks none" would say that nothing breaks.
+      std::string name = policy == "none" ? "policy none" : policy;
       if (broken != 0 && broken != members) name += fmt::format(" (in {} of {} members)", broken, members);
       switch (weakest) {
         case Standing::broken: answer.broken.push_back(name); break;

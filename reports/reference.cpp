@@ -46,11 +46,15 @@ class Keys {
  public:
   explicit Keys(std::string_view schema) : root_(Json::parse(schema)) {}
 
-  // A table of every key, from the outermost in; NAME is a name of the author's, [] an element of an array.
+  // Every key, from the outermost in; NAME is a name of the author's, [] an element of an array.
+  const std::vector<FileKey>& list() {
+    if (list_.empty()) walk(root_, "");
+    return list_;
+  }
   std::string table() {
-    out_ = head({"key", "value", "meaning"});
-    walk(root_, "");
-    return out_;
+    std::string out = head({"key", "value", "meaning"});
+    for (const FileKey& k : list()) out += row({code(k.path), k.value, k.meaning});
+    return out;
   }
   // The kinds of values that the table names.
   std::string kinds() const {
@@ -102,12 +106,12 @@ class Keys {
       for (const Json& branch : schema.at("anyOf")) walk(branch, path);
   }
   void entry(const Json& schema, const std::string& path, bool required) {
-    out_ += row({code(path), value(schema), fmt::format("{}{}", required ? "Required. " : "", schema.value("description", ""))});
+    list_.push_back({path, value(schema), fmt::format("{}{}", required ? "Required. " : "", schema.value("description", ""))});
     walk(schema, path);
   }
 
   Json root_;
-  std::string out_;
+  std::vector<FileKey> list_;
 };
 
 // What the words in capitals of forms stand for.
@@ -172,6 +176,18 @@ std::string common() {
 }
 
 }  // namespace
+
+std::string FileKey::word() const {
+  std::string last = path.substr(path.rfind('.') + 1);
+  if (last.ends_with("[]")) last.resize(last.size() - 2);
+  return last == "NAME" ? std::string{} : last;
+}
+
+const std::vector<FileKey>& keys_of_files(std::string_view kind) {
+  static const std::vector<FileKey> scenario = Keys(scenarios::published_schema("scenario")).list();
+  static const std::vector<FileKey> policy = Keys(scenarios::published_schema("policy")).list();
+  return kind == "policy" ? policy : scenario;
+}
 
 std::string reference_page() {
   Keys scenario(scenarios::published_schema("scenario")), policy(scenarios::published_schema("policy"));

@@ -78,34 +78,6 @@ void check_words(Node n, const std::vector<std::string>& known, Diagnostics& out
   for (std::size_t i = 0; n.is(Node::Kind::array) && i < n.size(); ++i) one(n.at(i));
 }
 
-// A row about parameters nobody has, or values that are never taken, would be met whatever happens.
-void read_params(const Scenario& s, const LoadOptions& options, Node n, ExpectRow& row, Diagnostics& out) {
-  if (!n) return;
-  if (!n.is(Node::Kind::object)) {
-    n.error(out, fmt::format("found {}", Node::kind_name(n.kind())), "an object: parameters and the value they must have");
-    return;
-  }
-  std::vector<std::string> names;
-  for (const auto& [name, value] : s.members.front().values) names.push_back(name);
-  for (std::size_t i = 0; i < n.size(); ++i) {
-    const std::string name(n.key(i)), value = json_text(n.at(i));
-    row.params[name] = value;
-    if (std::ranges::find(names, name) == names.end()) {
-      n.key_node(i).error(out, fmt::format("no parameter '{}'", name),
-                          names.empty() ? "this file has no parameters" : fmt::format("one of: {}", fmt::join(names, ", ")),
-                          nearest_word(name, names));
-      continue;
-    }
-    std::vector<std::string> values;
-    for (const Member& m : s.members)
-      if (const std::string& v = m.values.at(name); std::ranges::find(values, v) == values.end()) values.push_back(v);
-    // --param takes values away.
-    if (options.params.empty() && std::ranges::find(values, value) == values.end())
-      n.at(i).error(out, fmt::format("parameter '{}' is never {}", name, value), fmt::format("one of: {}", fmt::join(values, ", ")),
-                    nearest_word(value, values));
-  }
-}
-
 void read_removals(const Scenario& s, const LoadOptions& options, Node n, ExpectRow& row, Diagnostics& out) {
   row.removals = words(n, out, "a way of removal");
   const bool chosen = std::ranges::any_of(options.params, [](const auto& p) { return p.first == "removal"; });
@@ -132,7 +104,8 @@ ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vec
   row.must = patterns(n.find("must"), classes, out);
   row.may = patterns(n.find("may"), classes, out);
   row.forbid = patterns(n.find("forbid"), classes, out);
-  read_params(s, options, n.find("params"), row, out);
+  // A row about parameters nobody has, or values that are never taken, would be met whatever happens.
+  row.params = values_of_members(s, options, n.find("params"), out);
   if (const Node e = n.find("evidence")) {
     const std::vector<std::string> kinds{"sampled", "bounded", "exhaustive"};
     if (e.is(Node::Kind::string)) {
@@ -213,7 +186,13 @@ void check_expected_words(const Scenario& s, Diagnostics& out) {
   if (s.expect.empty()) return;
   std::set<std::string> functions(model::kernel_functions.begin(), model::kernel_functions.end()), objects;
   for (const auto& program : s.programs) {
-    for (const Function& f : program->functions) functions.insert(f.name);
+    for (const Function& f : program->functions) {
+      functions.insert(f.name);
+      // A pointer that is NULL leads to nothing that has a name of its own: findings name the member.
+      for (const Instruction& i : f.code)
+        for (const Operand* o : {&i.operand, &i.second})
+          if (o->kind == Operand::Kind::member) objects.insert(o->name);
+    }
     objects.insert(program->assertions.begin(), program->assertions.end());
     collect_names(program, {}, objects);
   }

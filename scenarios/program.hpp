@@ -307,6 +307,7 @@ struct Program {
   std::vector<SiteSpec> sites;
   std::vector<std::vector<EntitySpec>> entities;  // by EntityKind
   std::vector<TaskSpec> tasks;
+  bool leaves_tasks_out = false;  // some are there in other members only
   std::vector<RemovalStage> removal;
   sim::Duration removal_from = 0, removal_spread = 0;  // under `timed`: when removal starts, after the device is bound
   std::uint32_t bindings = 1;                          // 1 + number of stages that bind

@@ -40,6 +40,7 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
   if (const Node n = root.find("source"); n.is(Node::Kind::string)) s->source = std::string(n.string());
   read_forms(*s, options, out);
   read_members(*s, options, out);
+  if (!s->members.empty()) check_members_of_tasks(*s, options, out);
   const std::size_t policies_before = out.errors();
   read_policies(*s, options, out);
   read_strategies(*s, out);

@@ -118,10 +118,10 @@ void check_threads(Node threads, Diagnostics& out) {
     const Node t = threads.at(i);
     if (t.is(Node::Kind::array)) continue;
     if (t.is(Node::Kind::object)) {
-      check_keys(t, {"count", "as", "do"}, {"do"}, "a thread", out);
+      check_keys(t, {"count", "as", "params", "do"}, {"do"}, "a thread", out);
     } else {
       t.error(out, fmt::format("found {}", Node::kind_name(t.kind())),
-              "an array of steps, or {\"count\": N, \"as\": LOCAL, \"do\": [...]}");
+              "an array of steps, or {\"count\": N, \"as\": LOCAL, \"params\": {...}, \"do\": [...]}");
     }
   }
 }
@@ -228,7 +228,7 @@ void check_structure(Node root, Diagnostics& out) {
     if (tasks && !tasks.is(Node::Kind::object))
       tasks.error(out, fmt::format("found {}", Node::kind_name(tasks.kind())), "an object: task names and what they do");
     for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) {
-      check_keys(tasks.at(i), {"count", "do", "forked_by", "raise", "times", "within", "cpu", "enabled_by"}, {}, "a task", out);
+      check_keys(tasks.at(i), {"count", "do", "forked_by", "raise", "times", "within", "cpu", "enabled_by", "params"}, {}, "a task", out);
       for (const std::string_view taken : {"probe", "remove"})
         if (tasks.key(i) == taken)
           tasks.key_node(i).error(out, fmt::format("the name '{}' is the model's own", taken), "another name for this task");

@@ -22,6 +22,14 @@ void check_guarded(const Scenario& s, Diagnostics& out);
 // about what this run leaves out are not looked at.
 void check_expected_words(const Scenario& s, Diagnostics& out);
 
+// The "params" of a row or of a task: values by which members are told. Parameters that nobody has, and values that are never taken, are
+// reported.
+std::map<std::string, std::string> values_of_members(const Scenario& s, const LoadOptions& options, Node n, Diagnostics& out);
+// The same of each task and thread; after the members.
+void check_members_of_tasks(const Scenario& s, const LoadOptions& options, Diagnostics& out);
+// Whether a task or thread is there in the member with these values.
+bool is_in_member(Node task, const Parameters& member);
+
 // The strings of a word or an array of words; anything else is reported.
 std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expected);
 // A message about something that was given on the command line.

@@ -7,8 +7,9 @@ namespace {
 
 const Operation look_op{.name = "register access: is it on"}, prepare_op{.name = "clk_prepare"}, enable_op{.name = "clk_enable"},
     disable_op{.name = "clk_disable"}, unprepare_op{.name = "clk_unprepare"}, get_op{.name = "pm_runtime_get_sync"},
-    put_op{.name = "pm_runtime_put"}, put_sync_op{.name = "pm_runtime_put_sync"}, suspend_op{.name = "runtime suspend"},
-    pm_disable_op{.name = "pm_runtime_disable"};
+    resume_and_get_op{.name = "pm_runtime_resume_and_get"}, get_noresume_op{.name = "pm_runtime_get_noresume"},
+    put_noidle_op{.name = "pm_runtime_put_noidle"}, put_op{.name = "pm_runtime_put"}, put_sync_op{.name = "pm_runtime_put_sync"},
+    suspend_op{.name = "runtime suspend"}, pm_disable_op{.name = "pm_runtime_disable"};
 
 constexpr std::uint64_t enabled_mask = 0xffff, prepared_unit = 0x10000, prepared_mask = 0xffff * prepared_unit;
 constexpr std::uint64_t usage_mask = 0xffff, active = 0x10000, asked = 0x20000, disabled = 0x40000;
@@ -126,6 +127,26 @@ bool pm_runtime_get_sync(Context& context, RuntimePm& p) {
     if ((word & disabled) != 0) return false;
     word |= active;
     return true;
+  });
+}
+
+bool pm_runtime_resume_and_get(Context& context, RuntimePm& p) {
+  context.might_sleep("pm_runtime_resume_and_get");
+  return context.write(resume_and_get_op, p.object, {}, [](std::uint64_t& word) {
+    if ((word & disabled) != 0) return false;
+    ++word;
+    word |= active;
+    return true;
+  });
+}
+
+void pm_runtime_get_noresume(Context& context, RuntimePm& p) {
+  context.write(get_noresume_op, p.object, {}, [](std::uint64_t& word) { ++word; });
+}
+
+void pm_runtime_put_noidle(Context& context, RuntimePm& p) {
+  context.write(put_noidle_op, p.object, {}, [](std::uint64_t& word) {
+    if ((word & usage_mask) != 0) --word;
   });
 }
 

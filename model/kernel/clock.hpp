@@ -5,7 +5,8 @@
 // at them first. clk_prepare_enable() may sleep, clk_enable() and clk_disable() may not and are for interrupts too. pm_runtime_put() only
 // asks for a suspend: a worker of the kernel does it some time later if nobody is using the device then, pm_runtime_put_sync() does it
 // before it returns.
-// Left out: parents and rates, callbacks of the driver (runtime_suspend(), runtime_resume()), autosuspend, errors of a resume.
+// Left out: parents and rates, callbacks of the driver (runtime_suspend(), runtime_resume()), autosuspend, errors of a resume, that
+// pm_runtime_disable() nests and that a device which is disabled while active counts as resumed.
 #pragma once
 
 #include "unplug/model/context.hpp"
@@ -48,6 +49,12 @@ struct RuntimePm {
 void init_runtime_pm(Kernel& kernel, RuntimePm& p, NameId unique_name, NameId declared, NameId task_name);
 // Counts, and resumes before it returns; may sleep. false: disabled, nothing is resumed, but it counts (-EACCES).
 bool pm_runtime_get_sync(Context& context, RuntimePm& p);
+// The same, and where it fails it does not count.
+bool pm_runtime_resume_and_get(Context& context, RuntimePm& p);
+// Counts, whatever the state.
+void pm_runtime_get_noresume(Context& context, RuntimePm& p);
+// Counts down and asks for nothing; at zero it stays (atomic_add_unless()).
+void pm_runtime_put_noidle(Context& context, RuntimePm& p);
 // The last one asks for a suspend. Below zero: api-misuse, and ignored.
 void pm_runtime_put(Context& context, RuntimePm& p);
 // The last one suspends; may sleep.

@@ -143,6 +143,8 @@ class FileCompiler {
   void read_run();
   void find_switches();
   void read_shared_descriptors(Node shared);
+  // Whether this member has that task or thread.
+  bool takes_part(Node task);
   void read_task(const std::string& name, Node task);
   void read_cpus(Node tasks);
   std::uint32_t forked_by(Node parent, FunctionCompiler& child);

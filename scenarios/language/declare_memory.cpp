@@ -30,9 +30,14 @@ void FileCompiler::declare_fields(Node fields, EntitySpec& spec) {
     entities_.lost.insert(spec.name);
     return;
   }
-  for (std::size_t i = 0; i < fields.size(); ++i)
-    if (const auto v = reader_.integer(fields.at(i), 0, INT64_MAX, "the initial value: an integer from 0"))
-      spec.fields.push_back({std::string(fields.key(i)), static_cast<std::uint64_t>(*v)});
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    // One whose value is wrong is there all the same: what else is said of it would mislead.
+    std::uint64_t initial = 0;
+    if (const Node value = reader_.value(fields.at(i)); !value.is(Node::Kind::null))
+      initial = static_cast<std::uint64_t>(
+          reader_.integer(fields.at(i), 0, INT64_MAX, "the initial value: an integer from 0, or null").value_or(0));
+    spec.fields.push_back({std::string(fields.key(i)), initial});
+  }
 }
 
 void FileCompiler::declare_members(Node members, const std::string& base, std::uint32_t allocation) {

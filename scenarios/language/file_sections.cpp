@@ -5,6 +5,7 @@
 
 #include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/sections.hpp"
 
 namespace unplug::scenarios {
 void FileCompiler::read_kernel() {
@@ -109,11 +110,18 @@ void FileCompiler::read_run() {
   }
   read_shared_descriptors(run.find("shared_descriptors"));
   const Node tasks = run.find("tasks"), threads = run.find("threads");
-  for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) read_task(std::string(tasks.key(i)), tasks.at(i));
+  for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i)
+    if (takes_part(tasks.at(i))) read_task(std::string(tasks.key(i)), tasks.at(i));
   resolve_forks();
   for (std::size_t i = 0; threads.is(Node::Kind::object) && i < threads.size(); ++i)
-    read_thread(std::string(threads.key(i)), threads.at(i));
+    if (takes_part(threads.at(i))) read_thread(std::string(threads.key(i)), threads.at(i));
   if (tasks.is(Node::Kind::object)) read_cpus(tasks);
+}
+
+bool FileCompiler::takes_part(Node task) {
+  if (is_in_member(task, variant_.parameters)) return true;
+  program_->leaves_tasks_out = true;
+  return false;
 }
 
 // On whose CPU interrupts come: tasks may name later ones.

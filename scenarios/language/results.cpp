@@ -13,13 +13,14 @@ struct Result {
   int value;
 };
 constexpr std::array errors{
-    Result{"-EPERM", -1},       Result{"-ENOENT", -2},        Result{"-ESRCH", -3},        Result{"-EINTR", -4},
-    Result{"-EIO", -5},         Result{"-ENXIO", -6},         Result{"-EBADF", -9},        Result{"-EAGAIN", -11},
-    Result{"-ENOMEM", -12},     Result{"-EACCES", -13},       Result{"-EFAULT", -14},      Result{"-EBUSY", -16},
-    Result{"-EEXIST", -17},     Result{"-ENODEV", -19},       Result{"-EINVAL", -22},      Result{"-ENOTTY", -25},
-    Result{"-ENOSPC", -28},     Result{"-EPIPE", -32},        Result{"-ERANGE", -34},      Result{"-EIDRM", -43},
-    Result{"-EPROTO", -71},     Result{"-EOPNOTSUPP", -95},   Result{"-ECONNRESET", -104}, Result{"-ESHUTDOWN", -108},
-    Result{"-ETIMEDOUT", -110}, Result{"-EINPROGRESS", -115}, Result{"-EREMOTEIO", -121},  Result{"-ERESTARTSYS", -512}};
+    Result{"-EPERM", -1},        Result{"-ENOENT", -2},      Result{"-ESRCH", -3},         Result{"-EINTR", -4},
+    Result{"-EIO", -5},          Result{"-ENXIO", -6},       Result{"-EBADF", -9},         Result{"-EAGAIN", -11},
+    Result{"-ENOMEM", -12},      Result{"-EACCES", -13},     Result{"-EFAULT", -14},       Result{"-EBUSY", -16},
+    Result{"-EEXIST", -17},      Result{"-ENODEV", -19},     Result{"-EINVAL", -22},       Result{"-ENOTTY", -25},
+    Result{"-ENOSPC", -28},      Result{"-EPIPE", -32},      Result{"-ERANGE", -34},       Result{"-EIDRM", -43},
+    Result{"-ENODATA", -61},     Result{"-EPROTO", -71},     Result{"-EOPNOTSUPP", -95},   Result{"-ENETDOWN", -100},
+    Result{"-ECONNRESET", -104}, Result{"-ESHUTDOWN", -108}, Result{"-ETIMEDOUT", -110},   Result{"-EINPROGRESS", -115},
+    Result{"-EREMOTEIO", -121},  Result{"-ECANCELED", -125}, Result{"-ERESTARTSYS", -512}, Result{"-EPROBE_DEFER", -517}};
 constexpr std::array others{Result{"IRQ_NONE", 0},
                             Result{"IRQ_HANDLED", 1},
                             Result{"IRQ_WAKE_THREAD", 2},

@@ -104,7 +104,7 @@ Shape key_shape(const KeySpec& key) {
     case KeyKind::old: return {"VALUE", {}, {{"type", {"string", "integer", "null"}}}, 0};
     case KeyKind::function: return {"FUNCTION", {}, text(), "f"};
     case KeyKind::otherwise: return {"LABEL or STEPS", {}, either({text(), steps()}), "out"};
-    case KeyKind::fields: return {"{NAME: INTEGER}", {}, object_of(integer_from(0)), {{"dead", 0}}};
+    case KeyKind::fields: return {"{NAME: INTEGER}", {}, object_of(either({integer_from(0), {{"type", "null"}}})), {{"dead", 0}}};
     case KeyKind::registers: {
       const Json values{{"type", "array"}, {"minItems", 1}, {"maxItems", 16}, {"items", integer_from(0)}};
       const Json initial{{"description", "What it holds at first."}, {"anyOf", integer_from(0)["anyOf"]}};

@@ -299,6 +299,23 @@ void describe(const Scenario& s, const std::vector<PolicyFile>& policies, Scenar
   for (const PolicyFile& p : policies) r.policies.push_back(label(p));
 }
 
+// A member that leaves tasks out says nothing of what only they do: that another one of the family reached it is enough.
+void look_at_the_family(ScenarioResult& result, const std::vector<bool>& leaves_tasks_out) {
+  const auto by_another = [&](const Cell& c, std::vector<std::string> Cell::*list, const std::string& what) {
+    return std::ranges::any_of(result.cells, [&](const Cell& other) {
+      return other.form == c.form && other.policy == c.policy && other.strategy == c.strategy &&
+             std::ranges::find(other.*list, what) == (other.*list).end();
+    });
+  };
+  std::vector<Cell> judged = result.cells;
+  for (std::size_t i = 0; i < judged.size(); ++i) {
+    if (!leaves_tasks_out[i]) continue;
+    for (const auto list : {&Cell::never_reached, &Cell::never_overlapped})
+      std::erase_if(judged[i].*list, [&](const std::string& what) { return by_another(judged[i], list, what); });
+  }
+  result.cells = std::move(judged);
+}
+
 }  // namespace
 
 std::vector<std::string> strategies_of(const Scenario& s, const RunOptions& options, std::size_t member, std::size_t form,
@@ -330,6 +347,7 @@ ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options,
   const CellRun run{scenario, options, load, problems};
   const std::size_t cells = cell_count(scenario, options);
   std::size_t cell = 0;
+  std::vector<bool> leaves_tasks_out;
   for (std::size_t m = 0; m < scenario.members.size(); ++m) {
     for (std::size_t f = 0; f < scenario.forms.size(); ++f) {
       for (std::size_t p = 0; p < scenario.policies.size(); ++p) {
@@ -340,10 +358,12 @@ ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options,
           auto done = run.run(m, f, p, strategy, progress);
           if (!done) return result;
           result.cells.push_back(std::move(*done));
+          leaves_tasks_out.push_back(scenario.program(m, f, p)->leaves_tasks_out);
         }
       }
     }
   }
+  if (std::ranges::find(leaves_tasks_out, true) != leaves_tasks_out.end()) look_at_the_family(result, leaves_tasks_out);
   judge_expectations(scenario, result);
   return result;
 }

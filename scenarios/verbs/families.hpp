@@ -110,6 +110,7 @@ std::vector<Verb> resource_verbs();
 std::vector<Verb> pci_verbs();
 std::vector<Verb> dma_verbs();
 std::vector<Verb> clock_verbs();
+std::vector<Verb> runtime_pm_verbs();
 std::vector<Verb> chardev_verbs();
 std::vector<Verb> cdev_verbs();
 std::vector<Verb> device_verbs();

@@ -118,13 +118,15 @@ constexpr std::string_view access_leaves_out = "what a register is written, unle
 constexpr VerbFamily family{kind, "sizes, addresses, overlapping regions, caching attributes, ports"};
 
 Verb maps(std::string_view name, Execute execute, std::string_view models, std::string_view summary) {
-  return family.declares(name, execute,
-                         {{"regs", KeyKind::registers, false,
-                           "registers: the values that reading one may return, or its contents at first and (\"doorbell\") the DMA engine "
-                           "that a write starts or stops"},
-                          {"clock", KeyKind::thing, false, "the clock without which nobody may access it", EntityKind::clock},
-                          {"else", KeyKind::otherwise, false, "where to go if the region is taken"}},
-                         models, summary);
+  return family.declares(
+      name, execute,
+      {{"regs", KeyKind::registers, false,
+        "registers: the values that reading one may return, or its contents at first and (\"doorbell\") the DMA engine "
+        "that a write starts or stops"},
+       {"clock", KeyKind::thing, false, "the clock without which nobody may access it", EntityKind::clock},
+       {"runtime_pm", KeyKind::thing, false, "runtime PM by which the device has to be resumed for an access", EntityKind::runtime_pm},
+       {"else", KeyKind::otherwise, false, "where to go if the region is taken"}},
+      models, summary);
 }
 
 Verb access(std::string_view name, Execute execute, bool read) {
@@ -148,6 +150,7 @@ void lay_out(model::Mapping& m, const ThingSetup& s) {
   model::init_mapping(s.kernel, m, s.world.region(s.index), s.unique, s.declared, s.binding.binding.life);
   m.device = s.world.hardware().device();
   if (const Operand* clock = s.spec.thing("clock")) m.gates.push_back(&s.binding.things.get<EntityKind::clock>(clock->index).gate);
+  if (const Operand* pm = s.spec.thing("runtime_pm")) m.gates.push_back(&s.binding.things.get<EntityKind::runtime_pm>(pm->index).gate);
   if ((s.spec.flags & is_bar) != 0) s.binding.pci.bars.push_back(&m);
   s.binding.resources[s.index] = {&m, {}, s.declared};
 }

@@ -196,4 +196,40 @@ TEST_CASE("runtime PM: after pm_runtime_disable the state stays, a get counts bu
   }
 }
 
+TEST_CASE("runtime PM: pm_runtime_resume_and_get() counts only where it resumes, the plain counts neither resume nor suspend") {
+  Window w;
+  std::function<void(Context&)> body;
+  Lab lab([&](Lab& l) {
+    w.init(l);
+    w.bar.gates = {&w.pm.gate};
+    l.task("driver", [&](Context& c) {
+      w.map(c);
+      body(c);
+    });
+  });
+  const auto text = [&](std::function<void(Context&)> b) {
+    body = std::move(b);
+    return every(lab).text();
+  };
+  CHECK(text([&](Context& c) {
+          must(pm_runtime_resume_and_get(c, w.pm));
+          writel(c, w.bar);
+          pm_runtime_get_noresume(c, w.pm);
+          pm_runtime_put(c, w.pm);  // not the last
+          writel(c, w.bar);
+          pm_runtime_put_noidle(c, w.pm);  // the last, and asks for nothing
+          writel(c, w.bar);
+          pm_runtime_put_noidle(c, w.pm);  // stays at zero
+        }).empty());
+  CHECK(text([&](Context& c) {
+          pm_runtime_get_noresume(c, w.pm);
+          writel(c, w.bar);
+        }) == "api-misuse(bar0)@driver");
+  CHECK(text([&](Context& c) {
+          pm_runtime_disable(c, w.pm);
+          must(!pm_runtime_resume_and_get(c, w.pm));
+          pm_runtime_put_sync(c, w.pm);  // one too many
+        }) == "api-misuse(dev)@driver");
+}
+
 }  // namespace unplug::model::test

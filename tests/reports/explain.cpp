@@ -30,14 +30,15 @@ std::size_t widest_line(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("explain: a verb, an alias, a class, a note, a policy") {
-  for (const char* word : {"mutex_trylock", "schedule_work", "use", "rcu_read_lock", "use-after-free", "module-pinned", "srcu-fence"}) {
+TEST_CASE("explain: a verb, an alias, a class, a note, a policy, a key of files, a verb that is a key as well") {
+  for (const char* word : {"mutex_trylock", "schedule_work", "use", "rcu_read_lock", "use-after-free", "module-pinned", "srcu-fence",
+                           "threads", "params", "open"}) {
     CAPTURE(word);
     test::check_golden(fmt::format("reports/explain/{}.txt", word), explain_word(word, 80));
   }
 }
 
-TEST_CASE("every verb, class and built-in policy is explained, and nothing else") {
+TEST_CASE("every verb, class, built-in policy and key is explained, and nothing else") {
   const std::vector<std::string> words = words_to_explain();
   CHECK(std::ranges::is_sorted(words));
   for (const std::string& word : words) {
@@ -51,6 +52,8 @@ TEST_CASE("every verb, class and built-in policy is explained, and nothing else"
   for (const scenarios::Verb& v : scenarios::verbs()) CHECK(knows(v.name));
   for (const model::ViolationClassInfo& c : model::violation_classes()) CHECK(knows(c.name));
   for (const std::string& p : scenarios::builtin_policies()) CHECK(knows(p));
+  for (const char* key : {"static", "removal_after", "before_devres"}) CHECK(knows(key));
+  CHECK(!knows("NAME"));
   CHECK(explain_word("no-such-word", 80).empty());
   CHECK(explain_word("", 80).empty());
 }

@@ -38,6 +38,23 @@ TEST_CASE("expect: a row may name what another policy than those run brings alon
   CHECK(loads("deadlock(of_steps)@enter", about));  // not about this run
 }
 
+TEST_CASE("expect: a row may name what a pointer that is NULL did not lead to, as the finding prints it") {
+  const auto text = [](const std::string& must) {
+    return R"({"name": "t", "modules": {"foo": {}}, "functions": {
+        "foo_probe": [{"kzalloc": "priv", "fields": {"next": null, "n": 0}}, {"mutex_init": "priv.lock"}],
+        "foo_remove": [{"load": "priv.next", "to": "p"}, {"mutex_lock": "p.lock"}, {"load": "p.n", "to": "n"}, {"kfree": "priv"}]},
+      "run": {"removal": "unbind", "tasks": {}}, "policies": ["none"], "strategies": ["dpor"],
+      "expect": [{"must": [)" +
+           must + R"(], "may": []}]})";
+  };
+  Diagnostics out;
+  const auto s = parse_scenario(text(R"("null-deref(lock)@foo_remove", "null-deref(n)@foo_remove")"), "t", {}, out);
+  REQUIRE_MESSAGE(s != nullptr, out.render());
+  const ScenarioResult r = scenarios::test::run(*s, {});
+  for (const Expectation& e : r.cells.at(0).expectations) CHECK_MESSAGE(e.met, e.text, ": ", e.detail);
+  CHECK(parse_scenario(text(R"("null-deref(lok)@foo_remove")"), "t", {}, out) == nullptr);
+}
+
 TEST_CASE("expect: every function outside the driver that steps are in is among the kernel's functions or the tasks'") {
   for (const std::string& name : flagships) {
     const auto s = flagship(name);

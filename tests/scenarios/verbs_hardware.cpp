@@ -1,7 +1,7 @@
 // Words for the hardware and for what takes it away.
 #include <fmt/format.h>
 
-#include "files.hpp"
+#include "short_driver.hpp"
 
 using namespace unplug::scenarios::test;
 
@@ -165,4 +165,35 @@ TEST_CASE("remove() that waits until nobody has the device open waits for user s
   d.tasks = R"j("u": {"do": [{"open": "dev", "to": "fd"}]})j";
   d.expect = R"j({"must": ["unbounded-remove(priv.closed)@foo_remove"], "may": []})j";
   meets(d.text());
+}
+
+TEST_CASE("runtime PM: a device that is suspended may not be accessed, and where it is disabled nothing resumes it") {
+  ShortDriver d;
+  d.probe = R"j({"pm_runtime_enable": "pm"}, {"ioremap": "bar0", "runtime_pm": "pm"})j";
+  d.remove = R"j({"pm_runtime_disable": "pm"}, {"iounmap": "bar0"})j";
+  const std::string unmapped = "use-after-unmap(bar0)@foo_ioctl", suspended = "api-misuse(bar0)@foo_ioctl";
+  d.ioctl = R"j({"writel": "bar0.A"})j";
+  CHECK(shows(d) == suspended + ", " + unmapped);
+  // Counts without resuming: the same.
+  d.ioctl = R"j({"pm_runtime_get_noresume": "pm"}, {"writel": "bar0.A"}, {"pm_runtime_put_noidle": "pm"})j";
+  CHECK(shows(d) == suspended + ", " + unmapped);
+  // Once disabled, it is refused: what is left is an operation that was in before.
+  d.ioctl = R"j({"pm_runtime_resume_and_get": "pm", "else": "out"}, {"writel": "bar0.A"}, {"pm_runtime_put": "pm"}, {"label": "out"})j";
+  CHECK(shows(d) == unmapped);
+  d.ioctl = R"j({"pm_runtime_get_sync": "pm", "to": "error"}, {"if": "error", "goto": "out"}, {"writel": "bar0.A"}, {"label": "out"},
+    {"pm_runtime_put_sync": "pm"})j";
+  CHECK(shows(d) == unmapped);
+  // pm_runtime_get_sync() counts even when it fails; pm_runtime_resume_and_get() does not.
+  d.ioctl = R"j({"pm_runtime_resume_and_get": "pm", "to": "error"}, {"pm_runtime_put": "pm"})j";
+  CHECK(shows(d) == "api-misuse(pm)@foo_ioctl");
+}
+
+TEST_CASE("runtime PM: devres disables what devm_pm_runtime_enable() enabled, and nothing disables what a driver forgets") {
+  ShortDriver d;
+  // Only an operation that is refused puts what it doesn't have.
+  d.ioctl = R"j({"pm_runtime_resume_and_get": "pm", "else": [{"pm_runtime_put": "pm"}, {"return": "-EACCES"}]}, {"pm_runtime_put": "pm"})j";
+  d.probe = R"j({"devm_pm_runtime_enable": "pm"})j";
+  CHECK(shows(d) == "api-misuse(pm)@foo_ioctl");
+  d.probe = R"j({"pm_runtime_enable": "pm"})j";
+  CHECK(shows(d) == "");
 }

@@ -156,6 +156,10 @@ std::uint64_t power(Covered& covered) {
         pm_runtime_get_sync(c, pm);
         pm_runtime_put(c, pm);
       }
+      if (!pm_runtime_resume_and_get(c, pm)) return;
+      pm_runtime_get_noresume(c, pm);
+      pm_runtime_put_noidle(c, pm);
+      pm_runtime_put(c, pm);
     });
     l.task("remover", [&](Context& c) {
       for (int i = 0; i < 6; ++i) mark(c);
