@@ -33,12 +33,12 @@ struct Family {
   Family { #word, word##_verbs }
 // One entry a family, in the order of documentation.
 constexpr std::array families{
-    FAMILY(memory),   FAMILY(slab),           FAMILY(atomic),      FAMILY(refcount),     FAMILY(list),  FAMILY(id_table), FAMILY(lock),
-    FAMILY(spinlock), FAMILY(waiter),         FAMILY(fence),       FAMILY(wait_queue),   FAMILY(rcu),   FAMILY(srcu),     FAMILY(devres),
-    FAMILY(device),   FAMILY(work),           FAMILY(workqueue),   FAMILY(delayed_work), FAMILY(timer), FAMILY(tasklet),  FAMILY(napi),
-    FAMILY(kthread),  FAMILY(kthread_worker), FAMILY(notifier),    FAMILY(sysfs),        FAMILY(irq),   FAMILY(mmio),     FAMILY(pci),
-    FAMILY(dma),      FAMILY(clock),          FAMILY(chardev),     FAMILY(cdev),         FAMILY(drm),   FAMILY(debugfs),  FAMILY(poll),
-    FAMILY(flow),     FAMILY(task),           FAMILY(task_memory), FAMILY(thread)};
+    FAMILY(memory),   FAMILY(slab),    FAMILY(atomic),         FAMILY(refcount),    FAMILY(list),         FAMILY(id_table), FAMILY(lock),
+    FAMILY(spinlock), FAMILY(waiter),  FAMILY(fence),          FAMILY(wait_queue),  FAMILY(rcu),          FAMILY(srcu),     FAMILY(shazptr),
+    FAMILY(devres),   FAMILY(device),  FAMILY(work),           FAMILY(workqueue),   FAMILY(delayed_work), FAMILY(timer),    FAMILY(tasklet),
+    FAMILY(napi),     FAMILY(kthread), FAMILY(kthread_worker), FAMILY(notifier),    FAMILY(sysfs),        FAMILY(irq),      FAMILY(mmio),
+    FAMILY(pci),      FAMILY(dma),     FAMILY(clock),          FAMILY(chardev),     FAMILY(cdev),         FAMILY(drm),      FAMILY(debugfs),
+    FAMILY(poll),     FAMILY(flow),    FAMILY(task),           FAMILY(task_memory), FAMILY(thread)};
 #undef FAMILY
 
 std::vector<Verb> make_table() {
@@ -83,6 +83,7 @@ bool may_stand(Where place, CodeKind code) {
     case Where::driver: return code != CodeKind::task;
     case Where::thread: return code == CodeKind::thread;
     case Where::task: return code == CodeKind::task;
+    case Where::outside: return code == CodeKind::thread || code == CodeKind::task;
     case Where::anywhere: return true;
   }
   return false;
