@@ -9,6 +9,15 @@
 namespace unplug::scenarios {
 namespace {
 
+// Each has all that the file declares for itself; and links have a word for all of them (model::DeviceLinks).
+constexpr std::size_t most = 16;
+
+// Says so once.
+bool too_many(std::size_t n, Node at, std::string_view what, Diagnostics& out) {
+  if (n == most) at.error(out, fmt::format("more than {} {}", most, what));
+  return n >= most;
+}
+
 template <class T> std::optional<std::uint32_t> find(const std::vector<T>& list, const std::string& name) {
   if (name.empty() && list.size() == 1) return 0;
   const auto found = std::ranges::find(list, name, &T::name);
@@ -49,6 +58,7 @@ void read_modules(Node root, Roster& r, Diagnostics& out) {
   const Node modules = root.find("modules"), functions = root.find("functions");
   for (std::size_t i = 0; modules.is(Node::Kind::object) && i < modules.size(); ++i) {
     const Node m = modules.at(i);
+    if (too_many(i, modules, "modules", out)) return;
     Roster::Module module{std::string(modules.key(i)), m, {}, false, false};
     if (m.is(Node::Kind::object)) {
       module.depends = several_of(r.modules, m.find("depends"), "module", out);
@@ -61,6 +71,7 @@ void read_modules(Node root, Roster& r, Diagnostics& out) {
 
 void read_device(Node devices, std::size_t i, Roster& r, Diagnostics& out) {
   const Node n = devices.at(i);
+  if (too_many(i, devices, "devices", out)) return;
   Roster::Device device{std::string(devices.key(i)), n, 0, {}, {}};
   if (!check_keys(n, {"driver", "parent", "suppliers"}, {}, "a device", out)) return;
   if (device.name.empty() || device.name.find('/') != std::string::npos || r.module(device.name)) {
@@ -84,6 +95,10 @@ void read_device(Node devices, std::size_t i, Roster& r, Diagnostics& out) {
   }
   if (const Node parent = n.find("parent")) device.parent = one_of(r.devices, parent, "device", out);
   device.suppliers = several_of(r.devices, n.find("suppliers"), "device", out);
+  std::size_t links = 0;
+  for (const Roster::Device& d : r.devices) links += d.suppliers.size();
+  if (links <= most && links + device.suppliers.size() > most)
+    n.find("suppliers").error(out, fmt::format("more than {} device links", most));
   r.devices.push_back(std::move(device));
 }
 

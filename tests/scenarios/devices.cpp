@@ -198,3 +198,53 @@ TEST_CASE("device links: a consumer is unbound before its supplier, and without 
   CHECK(found_in(file("")) == "use-after-free(priv)@mac_remove");
   CHECK(found_in(file(R"(, "suppliers": ["phy0"])")).empty());
 }
+
+TEST_CASE("two devices: one that is pulled out answers all ones, the other goes on") {
+  const auto file = [](const char* device) {
+    return fmt::format(R"({{"name": "t", "modules": {{"foo": {{}}}}, "devices": {{"foo0": {{}}, "foo1": {{}}}},
+    "functions": {{
+      "foo_probe": [{{"devm_ioremap_resource": "bar", "regs": {{"STATUS": 7}}}}, {{"device_create_file": "status", "fn": "foo_status"}}],
+      "foo_status": [{{"readl": "bar.STATUS", "to": "s"}}, {{"assert": "s == 7"}}],
+      "foo_remove": [{{"device_remove_file": "status"}}]}},
+    "run": {{"removal": [{{"unplug": "foo1"}}], "tasks": {{"user": {{"do": [{{"sysfs_read": "{}/status"}}]}}}}}}, "policies": ["none"]}})",
+                       device);
+  };
+  CHECK(found_in(file("foo0")).empty());
+  CHECK(found_in(file("foo1")) == "assertion-failed(s == 7)@foo_status");
+}
+
+TEST_CASE("two devices: a policy has a fence for each, and waits for the operations of the one that goes") {
+  meets(R"({"name": "t", "modules": {"foo": {"fops": {"owner": "foo", "unlocked_ioctl": "foo_ioctl"}}}, "devices": {"foo0": {}, "foo1": {}},
+    "functions": {
+      "foo_probe": [{"devm_kzalloc": "priv", "fields": {"n": 0}}, {"misc_register": "node"}],
+      "foo_ioctl": [{"READ_ONCE": "priv.n", "to": "n"}],
+      "foo_remove": [{"misc_deregister": "node"}, {"policy": "fence"}]},
+    "run": {"removal": [{"unbind": "foo0"}, {"unbind": "foo1"}], "tasks": {
+      "user": {"do": [{"open": "foo1/node", "to": "fd"}, {"ioctl": "fd"}]}}},
+    "policies": ["none", "rwsem-fence"],
+    "expect": [
+      {"policy": "none", "removal": "unbind foo0", "must": [], "evidence": "exhaustive"},
+      {"policy": "none", "removal": "unbind foo1", "must": ["use-after-free(priv)@foo_ioctl"], "may": ["*"], "evidence": "exhaustive"},
+      {"policy": "rwsem-fence", "must": [], "evidence": "exhaustive"}]})");
+}
+
+TEST_CASE("modules: init beside one device without a name: what both make is found without saying whose it is") {
+  const auto file = [](const std::string& removal, const std::string& tasks) {
+    return fmt::format(
+        R"({{"name": "t", "modules": {{"foo": {{"init": "foo_init", "fops": {{"owner": "foo", "unlocked_ioctl": "foo_ioctl"}}}}}},
+    "functions": {{
+      "foo_init": [{{"kzalloc": "table", "fields": {{"n": 0}}}}, {{"misc_register": "ctl"}}],
+      "foo_probe": [{{"kzalloc": "priv", "fields": {{"n": 0}}}}, {{"device_create_file": "level", "fn": "foo_level"}}],
+      "foo_ioctl": [{{"READ_ONCE": "table.n", "to": "n"}}],
+      "foo_level": [{{"READ_ONCE": "table.n", "to": "n"}}, {{"READ_ONCE": "priv.n", "to": "n"}}],
+      "foo_remove": [{{"device_remove_file": "level"}}, {{"kfree": "priv"}}],
+      "foo_exit": [{{"misc_deregister": "ctl"}}, {{"kfree": "table"}}]}},
+    "run": {{"removal": [{}], "tasks": {{{}}}}}, "policies": ["none"]}})",
+        removal, tasks);
+  };
+  const std::string node = R"("a": {"do": [{"open": "ctl", "to": "fd"}, {"ioctl": "fd"}, {"close": "fd"}]})",
+                    attribute = R"("b": {"do": [{"sysfs_read": "level"}]})";
+  CHECK(found_in(file(R"("unbind")", node + ", " + attribute)).empty());
+  CHECK(found_in(file(R"(["unbind", "bind", "rmmod"])", attribute)).empty());
+  CHECK(found_in(file(R"(["rmmod", "insmod"])", node)) == "module-pinned(foo)@delete_module");
+}
