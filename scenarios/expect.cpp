@@ -207,8 +207,10 @@ void check_expected_words(const Scenario& s, Diagnostics& out) {
   const auto declared = [&] {  // what is worth suggesting
     std::set<std::string> out_names;
     for (const auto& program : s.programs) {
-      out_names.insert(program->module);
       out_names.insert(program->assertions.begin(), program->assertions.end());
+      for (const ModuleSpec& m : program->modules) out_names.insert(m.name);
+      for (const DeviceSpec& d : program->devices)
+        if (!d.name.empty()) out_names.insert(d.name);
       for (const auto& kind : program->entities)
         for (const EntitySpec& e : kind) out_names.insert(e.name);
     }

@@ -3,8 +3,8 @@
 namespace unplug::scenarios {
 
 std::string name(const RemovalStage& stage) {
-  if (stage.kind == RemovalStage::Kind::sysfs_write) return "sysfs_write " + stage.attribute;
-  return std::string(removal_words[static_cast<std::size_t>(stage.kind)]);
+  const std::string word(removal_words[static_cast<std::size_t>(stage.kind)]);
+  return stage.target.empty() ? word : word + " " + stage.target;
 }
 
 }  // namespace unplug::scenarios

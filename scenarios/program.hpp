@@ -28,6 +28,14 @@ struct Instruction;
 // Executes one instruction and answers where to go on: an index into the function's code. `next` is the index after the instruction.
 using Execute = std::uint32_t (*)(Frame& frame, const Instruction& instruction, std::uint32_t next);
 
+// Whose a thing is that an operand names.
+enum class Scope : std::uint8_t {
+  binding,  // of the binding that the code runs for: what probe() makes, once for each device
+  device,   // of a device that is named, as its first binding made it: how tasks outside the driver say it
+  module,   // of a module, once for each time that it is loaded: static variables, and what its init() makes
+  world     // the file's "shared", and devices by name
+};
+
 // What an instruction works on.
 struct Operand {
   enum class Kind : std::uint8_t {
@@ -40,11 +48,13 @@ struct Operand {
   };
   Kind kind = Kind::none;
   EntityKind entity = EntityKind::none;
-  std::uint32_t index = 0;  // entity
-  std::uint32_t field = 0;  // entity == field: number of the field in allocation `index`
-  std::uint32_t local = 0;  // member, local, element
-  std::string name;         // member: the last component; else as written, for messages
-  std::uint32_t count = 0;  // element
+  std::uint32_t index = 0;       // entity
+  std::uint32_t field = 0;       // entity == field: number of the field in allocation `index`
+  std::uint32_t local = 0;       // member, local, element
+  std::string name;              // member: the last component; else as written, for messages
+  std::uint32_t count = 0;       // element
+  Scope scope = Scope::binding;  // entity
+  std::uint32_t owner = 0;       // the device or the module, by number in Program
 };
 
 // A constant, or what a local holds.
@@ -123,8 +133,10 @@ struct Function {
   std::uint32_t locals = 0;
   std::uint32_t return_site = no_site;
   std::vector<std::string> local_names;
-  bool driver = true;           // in the driver's text; false: code of a task outside any module
-  bool takes_argument = false;  // local 0 is what the file operation was called with
+  bool driver = true;                      // in a module's text; false: code of a task outside any module
+  std::uint32_t module = 0;                // which
+  std::uint32_t watched = UINT32_MAX;      // number among those that tasks wait for (await_call, await_return)
+  bool takes_argument = false;             // local 0 is what the file operation was called with
   std::uint32_t binding_local = no_local;  // of a policy, other than hooks: points to what it keeps for the binding
 };
 
@@ -136,7 +148,7 @@ struct SiteSpec {
 
 // What a World has only for programs that use it.
 namespace part {
-inline constexpr std::uint8_t kfree_rcu = 1, srcu_callbacks = 2, drvdata = 4;
+inline constexpr std::uint8_t kfree_rcu = 1, srcu_callbacks = 2, drvdata = 4, hazptr = 8;
 }
 
 struct FieldSpec {
@@ -159,6 +171,8 @@ struct EntitySpec {
   bool from_start = false;                    // allocation: shared memory outside of any driver, or what a policy keeps
   bool of_policy = false;                     // declared by a policy: no source of concurrency of the driver
   bool is_static = false;                     // memory: the module's data
+  std::uint32_t module = 0;                   // of the function that declares it
+  Scope scope = Scope::binding;               // not device
   // What else the declaration says, by key: numbers (words and flags are bits), functions, things it refers to.
   std::vector<std::pair<std::string_view, std::uint64_t>> numbers;
   std::vector<std::pair<std::string_view, std::uint32_t>> functions;
@@ -202,6 +216,7 @@ struct TaskSpec {
   std::string name, role;                   // "user.0", "user"
   std::uint32_t function = UINT32_MAX;      // what it does
   std::uint32_t irq = UINT32_MAX;           // hardware that raises this interrupt ...
+  std::uint32_t device = 0;                 // ... of this device
   std::uint32_t times = 0;                  // ... at most so often
   std::uint32_t cpu = cpu_elsewhere;        // ... on the CPU of this task, by number, or cpu_probe, cpu_remove
   std::optional<std::uint32_t> enabled_by;  // ... while this register says so, by number among Program::switches
@@ -237,19 +252,31 @@ struct FinalState {
   std::vector<FinalCondition> forbid, require;
 };
 
-// What the administrator, or somebody at the slot, does.
+// What the administrator, or somebody at the slot, does: as the file says it.
 struct RemovalStage {
   enum class Kind : std::uint8_t { unbind, rmmod, insmod, bind, unplug, pci_remove, usb_disconnect, sysfs_write } kind = Kind::unbind;
-  std::string attribute;  // sysfs_write: the one that is written
+  std::string target;  // the device or the module; empty: there is one. sysfs_write: the attribute, behind its device if there are several
 
   // Whether the driver is bound anew by it.
   [[nodiscard]] bool binds() const { return kind == Kind::insmod || kind == Kind::bind; }
+  // Whether it is about a module, not a device.
+  [[nodiscard]] bool of_module() const { return kind == Kind::rmmod || kind == Kind::insmod; }
   friend bool operator==(const RemovalStage&, const RemovalStage&) = default;
 };
-// Those that stand for themselves, in the order of their kinds.
-inline constexpr std::array<std::string_view, 7> removal_words{"unbind", "rmmod",      "insmod",        "bind",
-                                                               "unplug", "pci_remove", "usb_disconnect"};
+// In the order of their kinds.
+inline constexpr std::array<std::string_view, 8> removal_words{"unbind", "rmmod",      "insmod",         "bind",
+                                                               "unplug", "pci_remove", "usb_disconnect", "sysfs_write"};
 [[nodiscard]] std::string name(const RemovalStage& stage);
+
+// The same with everything by number: what is bound at that time is known when the file is compiled.
+struct PlannedStage {
+  RemovalStage::Kind kind = RemovalStage::Kind::unbind;
+  std::uint32_t binding = 0;             // that is unbound, bound or written to; rmmod, insmod: what init() and exit() run for
+  std::uint32_t load = 0;                // rmmod, insmod: number in Program::loads
+  std::vector<std::uint32_t> bindings;   // rmmod: that it unbinds, in that order; insmod: that it binds
+  std::uint32_t attribute = UINT32_MAX;  // sysfs_write
+  std::uint32_t probed = 0;              // how many devices have to have been probed before it
+};
 
 // Who pins what: `fops.owner` as written.
 enum class FopsOwner : std::uint8_t { null, module, policy };
@@ -263,6 +290,8 @@ inline constexpr std::array<std::string_view, file_ops> file_op_names{"open",  "
 struct FopsSpec {
   std::string name;  // empty: the one that is the module's `fops`
   FopsOwner owner = FopsOwner::policy;
+  std::uint32_t owning = 0;  // FopsOwner::module: which
+  std::uint32_t module = 0;  // in whose text it is
   std::array<std::uint32_t, file_ops> functions = none();
 
   [[nodiscard]] std::uint32_t of(FileOp op) const { return functions[static_cast<std::size_t>(op)]; }
@@ -294,23 +323,50 @@ struct HardwareSpec {
   std::vector<Register> registers;  // with contents
 };
 
+struct ModuleSpec {
+  std::string name;
+  std::uint32_t probe = UINT32_MAX, remove = UINT32_MAX, init = UINT32_MAX, exit = UINT32_MAX, post_unbind = UINT32_MAX;
+  std::uint32_t fops = 0;                 // number of its own table
+  std::vector<std::uint32_t> dev_groups;  // attributes of the driver itself, which the driver core makes and takes away
+  std::vector<std::uint32_t> depends;     // modules whose symbols it uses
+  bool data = false;                      // it declares static memory
+};
+
+// A device; or what a module does outside of any: its init() and exit().
+struct DeviceSpec {
+  std::string name;          // empty: the only one
+  std::uint32_t module = 0;  // whose driver binds to it
+  bool real = true;          // false: it stands for the module alone
+  bool added = false;        // by a driver (device_add); else it is there from the start
+  std::uint32_t parent = UINT32_MAX;
+  std::vector<std::uint32_t> suppliers;
+};
+
 struct Program {
-  std::string scenario, module;
+  std::string scenario;
   model::KernelConfig kernel;
-  FopsOwner owner = FopsOwner::policy;
-  std::uint32_t probe = UINT32_MAX, remove = UINT32_MAX, exit = UINT32_MAX, post_unbind = UINT32_MAX;
-  std::vector<FopsSpec> fops{1};  // the first is the module's own
+  std::vector<ModuleSpec> modules{1};
+  std::vector<DeviceSpec> devices{1};  // what stands for modules alone comes first
+  struct Load {
+    std::uint32_t module = 0;
+    bool from_start = true;  // before the first step
+  };
+  std::vector<Load> loads{1};  // each time that a module is loaded; the first time of each comes first, as in `modules`
+  struct Bound {
+    std::uint32_t device = 0, load = 0;
+  };
+  std::vector<Bound> bindings{1};  // each time that a driver is bound to a device; those from the start come first, as in `devices`
+  std::vector<FopsSpec> fops{1};   // the first is the first module's own
   std::vector<VmOpsSpec> vm_ops;
   std::uint32_t replacement_fops = UINT32_MAX;  // what replace_fops puts into files
-  std::vector<std::uint32_t> dev_groups;        // attributes of the driver itself, which the driver core makes and takes away
   std::vector<Function> functions;
   std::vector<SiteSpec> sites;
   std::vector<std::vector<EntitySpec>> entities;  // by EntityKind
   std::vector<TaskSpec> tasks;
   bool leaves_tasks_out = false;  // some are there in other members only
   std::vector<RemovalStage> removal;
+  std::vector<PlannedStage> stages;                    // beside it
   sim::Duration removal_from = 0, removal_spread = 0;  // under `timed`: when removal starts, after the device is bound
-  std::uint32_t bindings = 1;                          // 1 + number of stages that bind
   std::vector<DescriptorSpec> shared_descriptors;
   bool attribute_descriptors = false;  // somebody opens an attribute, or is to be told of a change of one
   HardwareSpec hardware;
@@ -322,20 +378,22 @@ struct Program {
   bool keventd = false;                       // one thread takes what is on the system's queue, in order
   std::vector<std::string> assertions;        // conditions that steps assert, as written: a violation's object is called so
   std::vector<std::string> switches;          // registers that let devices interrupt: "bar0.IMR"
+  std::vector<std::uint32_t> watched;         // functions whose calls tasks wait for
   std::uint32_t shared = UINT32_MAX;          // the allocation whose fields are the shared words
   FinalState final_state;
   // A policy that is written in steps: the functions of its hooks, and the memory that stands for what it keeps (PolicyState). UINT32_MAX:
   // it has no such thing.
   std::array<std::uint32_t, hook_count> hooks = none<hook_count>();
   std::array<std::uint32_t, policy_states> state = none<policy_states>();
-  bool module_data = false;  // the module declares static memory
-  std::uint8_t parts = 0;    // part::...
+  std::uint8_t parts = 0;  // part::...
 
   template <std::size_t n> [[nodiscard]] static constexpr std::array<std::uint32_t, n> none() {
     std::array<std::uint32_t, n> a{};
     a.fill(UINT32_MAX);
     return a;
   }
+  // Whether there is more than one device and its driver: who is bound when is then looked at in steps of its own.
+  [[nodiscard]] bool several() const { return devices.size() > 1 || !devices[0].real; }
   [[nodiscard]] const std::vector<EntitySpec>& of(EntityKind k) const { return entities[static_cast<std::size_t>(k)]; }
 };
 

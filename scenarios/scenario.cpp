@@ -85,10 +85,11 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
           if (refuses)
             for (const Node n : compiler.refusals_without_path())
               n.warning(found, "access can be refused here and there is no path for it", "\"else\": a label, or steps");
-          if (fences && !program->has_fence && program->remove != UINT32_MAX)
+          const auto removes = std::ranges::find_if(program->modules, [](const ModuleSpec& m) { return m.remove != UINT32_MAX; });
+          if (fences && !program->has_fence && removes != program->modules.end())
             root.find("functions")
-                .find(program->functions[program->remove].name)
-                .warning(found, fmt::format("'{}' has no step {{\"policy\": \"fence\"}}", program->functions[program->remove].name),
+                .find(program->functions[removes->remove].name)
+                .warning(found, fmt::format("'{}' has no step {{\"policy\": \"fence\"}}", program->functions[removes->remove].name),
                          "that step where the policy's half of remove() belongs; without it entry guards and quiescing have no effect");
         }
         s->programs.push_back(program);

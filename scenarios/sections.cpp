@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/removal_ways.hpp"
 #include "unplug/sim/strategy.hpp"
 
 namespace unplug::scenarios {
@@ -47,70 +48,6 @@ void collect_forms(Node n, std::vector<std::string>& forms, const std::vector<st
 
 bool scalar(Node n) { return n.is(Node::Kind::string) || n.is(Node::Kind::integer) || n.is(Node::Kind::boolean) || n.is(Node::Kind::null); }
 
-std::optional<RemovalStage> stage(Node n, Diagnostics& out) {
-  const std::vector<std::string> names(removal_words.begin(), removal_words.end());
-  if (n.is(Node::Kind::object)) {
-    if (!check_keys(n, {"sysfs_write"}, {"sysfs_write"}, "a stage of removal", out)) return {};
-    const Node attribute = n.find("sysfs_write");
-    if (attribute.is(Node::Kind::string)) return RemovalStage{RemovalStage::Kind::sysfs_write, std::string(attribute.string())};
-    attribute.error(out, fmt::format("found {}", Node::kind_name(attribute.kind())), "the name of an attribute");
-    return {};
-  }
-  const auto found = n.is(Node::Kind::string) ? std::ranges::find(names, n.string()) : names.end();
-  if (found != names.end()) return RemovalStage{static_cast<RemovalStage::Kind>(found - names.begin()), {}};
-  n.error(out,
-          n.is(Node::Kind::string) ? fmt::format("no way of removal '{}'", n.string()) : fmt::format("found {}", Node::kind_name(n.kind())),
-          fmt::format("{}, or {{\"sysfs_write\": ATTRIBUTE}}; one after another: [[\"unbind\", \"rmmod\"]]", fmt::join(names, ", ")),
-          !n.is(Node::Kind::string) ? ""
-          : n.string() == "remove"  ? "unbind"
-                                    : nearest_word(n.string(), names));
-  return {};
-}
-
-// What may follow what: a module is loaded where there is none, and a driver bound to a device that is there and has none.
-void check_order(const std::vector<RemovalStage>& way, Node n, Diagnostics& out) {
-  using enum RemovalStage::Kind;
-  bool loaded = true, bound = true, there = true;
-  for (const RemovalStage& s : way) {
-    if (s.kind == insmod && loaded) n.error(out, "insmod of a module that is still loaded", "rmmod before insmod");
-    if (s.kind == bind && (bound || !loaded || !there))
-      n.error(out,
-              bound   ? "bind of a device that is still bound"
-              : there ? "bind without the module"
-                      : "bind of a device that is gone",
-              "unbind before bind");
-    if ((s.kind == unplug || s.kind == pci_remove || s.kind == usb_disconnect) && !there)
-      n.error(out, "the device is gone already", "one way in which it goes");
-    if (s.kind == insmod && !there) n.error(out, "insmod for a device that is gone", "insmod before it goes");
-    if (s.kind == rmmod) loaded = false;
-    if (s.kind == insmod) loaded = true;
-    if (s.kind == unplug || s.kind == pci_remove || s.kind == usb_disconnect) there = false;
-    bound = s.binds();
-  }
-}
-
-// Each entry of "removal" is one way: a word, or words done one after another.
-std::vector<std::vector<RemovalStage>> removal_ways(Node removal, Diagnostics& out) {
-  std::vector<std::vector<RemovalStage>> ways;
-  const auto one = [&](Node n) {
-    std::vector<RemovalStage> way;
-    if (n.is(Node::Kind::array)) {
-      for (std::size_t i = 0; i < n.size(); ++i)
-        if (const auto s = stage(n.at(i), out)) way.push_back(*s);
-    } else if (const auto s = stage(n, out)) {
-      way.push_back(*s);
-    }
-    check_order(way, n, out);
-    ways.push_back(std::move(way));
-  };
-  if (removal.is(Node::Kind::array)) {
-    for (std::size_t i = 0; i < removal.size(); ++i) one(removal.at(i));
-  } else if (removal) {
-    one(removal);
-  }
-  return ways;
-}
-
 void check_threads(Node threads, Diagnostics& out) {
   if (threads && !threads.is(Node::Kind::object))
     threads.error(out, fmt::format("found {}", Node::kind_name(threads.kind())), "an object: thread names and what they do");
@@ -138,14 +75,17 @@ void check_final(Node final, Diagnostics& out) {
 }
 
 void check_module(Node m, Diagnostics& out) {
-  if (!check_keys(m, {"probe", "remove", "exit", "post_unbind", "static", "fops", "file_operations", "vm_operations", "dev_groups"}, {},
-                  "a module", out))
+  if (!check_keys(m,
+                  {"depends", "functions", "init", "probe", "remove", "exit", "post_unbind", "static", "fops", "file_operations",
+                   "vm_operations", "dev_groups"},
+                  {}, "a module", out))
     return;
   const auto operations = [&](Node n, std::string_view what) {
     check_keys(n, {"owner", "open", "release", "flush", "read", "write", "unlocked_ioctl", "poll", "mmap"}, {}, what, out);
   };
   if (const Node fops = m.find("fops")) operations(fops, "fops");
   for (const char* key : {"file_operations", "vm_operations", "dev_groups"}) want(m, key, Node::Kind::object, out);
+  want(m, "functions", Node::Kind::array, out);
   const Node files = m.find("file_operations"), vm = m.find("vm_operations");
   for (std::size_t i = 0; files.is(Node::Kind::object) && i < files.size(); ++i) operations(files.at(i), "a table of file operations");
   for (std::size_t i = 0; vm.is(Node::Kind::object) && i < vm.size(); ++i)
@@ -192,7 +132,7 @@ std::vector<std::string> words(Node n, Diagnostics& out, std::string_view expect
 void check_structure(Node root, Diagnostics& out) {
   const bool known = check_keys(root,
                                 {"$schema", "unplug", "name", "title", "source", "description", "kernel", "params", "forms", "shared",
-                                 "modules", "functions", "run", "final", "policies", "strategies", "expect"},
+                                 "modules", "devices", "functions", "run", "final", "policies", "strategies", "expect"},
                                 {"name", "run"}, "a scenario", out);
   const bool threads = root.find("run").is(Node::Kind::object) && root.find("run").find("threads");
   constexpr std::string_view something = "\"modules\" and \"functions\", or \"threads\" in \"run\"";
@@ -203,19 +143,18 @@ void check_structure(Node root, Diagnostics& out) {
       if (!threads && !root.find(key)) root.error(out, fmt::format("a scenario needs the key '{}'", key), std::string(something));
   }
   for (const char* key : {"name", "title", "source", "description"}) want(root, key, Node::Kind::string, out);
-  for (const char* key : {"kernel", "params", "shared", "modules", "functions", "run", "final"}) want(root, key, Node::Kind::object, out);
+  for (const char* key : {"kernel", "params", "shared", "modules", "devices", "functions", "run", "final"})
+    want(root, key, Node::Kind::object, out);
   if (const Node k = root.find("kernel"); k.is(Node::Kind::object))
     check_keys(k,
                {"version", "PREEMPT_RCU", "HZ", "cpus", "grace_periods", "grace_period", "unload_grace_period", "irq_is_rcu_reader",
                 "DEBUG_SHIRQ", "keventd", "private_data_first", "lazy_vunmap_flush", "iommu"},
                {}, "the kernel configuration", out);
   if (const Node m = root.find("modules"); m.is(Node::Kind::object)) {
-    if (m.size() != 1)
-      m.error(out, fmt::format("found {} modules", m.size()), "one module: the driver under test (the core's module is the policy's)");
-    for (std::size_t i = 0; i < m.size(); ++i) {
-      check_module(m.at(i), out);
-    }
+    if (m.size() == 0) m.error(out, "no module", "one with the driver under test");
+    for (std::size_t i = 0; i < m.size(); ++i) check_module(m.at(i), out);
   }
+  (void)read_roster(root, out);
   check_final(root.find("final"), out);
   if (const Node r = root.find("run"); r.is(Node::Kind::object)) {
     check_keys(r, {"cpus", "removal", "removal_after", "remove_bound", "fail_probe", "shared_descriptors", "tasks", "threads"}, {}, "run",
@@ -278,7 +217,8 @@ void read_members(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   }
   const Node run = s.document->root().find("run");
   const Node removal = run.is(Node::Kind::object) ? run.find("removal") : Node{};
-  std::vector<std::vector<RemovalStage>> ways = removal_ways(removal, out);
+  Diagnostics said;  // by check_structure()
+  std::vector<std::vector<RemovalStage>> ways = removal_ways(removal, read_roster(s.document->root(), said), out);
   if (ways.empty() && removal)
     removal.error(out, "no way of removal", "unbind, rmmod, or words done one after another: [\"unbind\", \"rmmod\"]");
   const auto only = [&](const std::string& way) { std::erase_if(ways, [&](const auto& w) { return removal_name(w) != way; }); };

@@ -21,8 +21,8 @@ std::unique_ptr<ThingList> make_things(EntityKind kind) {
 
 model::NameId ThingSetup::task_name(std::string_view what) const {
   if (made_on_the_way) return kernel.intern(fmt::format("{} {}", what, kernel.text(unique)));
-  return kernel.intern(binding.number == 0 ? fmt::format("{} {}", what, spec.name)
-                                           : fmt::format("{} {} #{}", what, spec.name, binding.number + 1));
+  return kernel.intern(binding.label == 0 ? fmt::format("{} {}", what, spec.name)
+                                          : fmt::format("{} {} #{}", what, spec.name, binding.label + 1));
 }
 
 model::NameId ThingSetup::part(std::string_view what) const {

@@ -11,7 +11,7 @@ const model::Operation fork_op{.name = "fork: the child starts", .sync = sim::Sy
     child_op{.name = "fork: child", .sync = sim::Sync::acquire};
 
 // Things of user space are in a path, whoever made them; of a driver that is bound again, the first binding's are meant.
-BindingInstance& owner(World& world) { return world.binding(0); }
+BindingInstance& owner(World& world, const Operand& what) { return world.owner(world.binding(0), what); }
 
 template <class T> void resize(std::deque<T>& d, std::size_t n) {
   while (d.size() < n) d.emplace_back();
@@ -49,27 +49,30 @@ void init_task(model::Kernel& kernel, TaskState& task, World& world, const TaskS
 
 void await_openable(model::Context& context, World& world, const Operand& what) {
   if (what.kind == Operand::Kind::none) return;
+  DeviceInstance& device = *owner(world, what).device;
   switch (what.entity) {
-    case EntityKind::chardev: model::await_device_node(context, world.chardev(what.index)); break;
-    case EntityKind::cdev: model::await_node(context, world.device_node(what.index)); break;
-    default: model::await_bound(context, *owner(world).binding.device);
+    case EntityKind::chardev: model::await_device_node(context, device.chardevs[what.index]); break;
+    case EntityKind::cdev: model::await_node(context, device.device_nodes[what.index]); break;
+    default: model::await_bound(context, device.device);
   }
 }
 
 int open_path(model::Context& context, World& world, const Operand& what, model::File& file, Origin& origin) {
   origin.opened = &what;
   origin.mapping = nullptr;
-  const ThingTable& things = owner(world).things;
+  BindingInstance& binding = owner(world, what);
+  DeviceInstance& device = *binding.device;
+  const ThingTable& things = binding.things;
   switch (what.entity) {
     case EntityKind::cdev:
-      origin.mapping = world.address_space(what.entity, what.index);
-      return model::open_node(context, world.device_node(what.index), file);
+      origin.mapping = device.address_space(what.entity, what.index);
+      return model::open_node(context, device.device_nodes[what.index], file);
     case EntityKind::debugfs: return model::debugfs_open(context, things.get<EntityKind::debugfs>(what.index), file);
     case EntityKind::proc: return model::proc_open(context, things.get<EntityKind::proc>(what.index), file);
-    case EntityKind::attribute: return model::sysfs_open(context, owner(world).attribute_files[what.index], file);
+    case EntityKind::attribute: return model::sysfs_open(context, binding.attribute_files[what.index], file);
     default:
-      origin.mapping = world.address_space(what.entity, what.index);
-      return model::vfs_open(context, world.chardev(what.index), file);
+      origin.mapping = device.address_space(what.entity, what.index);
+      return model::vfs_open(context, device.chardevs[what.index], file);
   }
 }
 

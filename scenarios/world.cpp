@@ -10,15 +10,15 @@
 namespace unplug::scenarios {
 namespace {
 
-const model::Operation return_op{.name = "return"}, loop_op{.name = "a loop without a step"};
+const model::Operation call_op{.name = "call"}, return_op{.name = "return"}, loop_op{.name = "a loop without a step"};
 constexpr std::uint32_t free_loops = 100;
 
 }  // namespace
 
 void Frame::leave_scopes(std::uint32_t depth) {
   while (scope_count > depth) {
-    const Scope& s = scopes[--scope_count];
-    if (!aborting()) binding->policy->resource().release(context, *s.resource, s.token);
+    const Use& s = scopes[--scope_count];
+    if (!aborting()) s.guard->release(context, *s.resource, s.token);
   }
 }
 
@@ -42,7 +42,8 @@ void Frame::looped() {
 
 int World::call(model::Context& context, std::uint32_t number, const Caller& caller) {
   const Function& f = program_->functions[number];
-  const model::Context::Function function(context, function_names_[number], f.driver ? caller.binding->module->text : sim::LifetimeId{},
+  const model::Context::Function function(context, function_names_[number],
+                                          f.driver ? module_for(*caller.binding, f.module).text : sim::LifetimeId{},
                                           f.driver ? caller.runs_for : sim::LifetimeId{});
   Frame frame(*this, context, caller.binding, caller.file, caller.self);
   bool ended = false;
@@ -54,6 +55,10 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
   frame.vma = caller.vma;
   if (f.binding_local != no_local) frame.locals[f.binding_local] = caller.binding->policy_state;
   for (const auto& [local, value] : caller.arguments) frame.locals[local] = value;
+  if (f.watched != UINT32_MAX) {
+    context.at(sites_[f.code.empty() || f.code[0].site == no_site ? f.return_site : f.code[0].site]);
+    context.write(call_op, calls_of(f.watched), {}, [](std::uint64_t& word) { ++word; });
+  }
   run(frame, 0, end_of_function);
   if (*frame.ended) return frame.result;
   frame.leave_scopes(0);
@@ -61,7 +66,9 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
   if (f.driver && !context.aborting()) {
     // Returning is executing: the last instruction of a function is in its module's text.
     context.at(sites_[f.return_site]);
-    engine_.step(context.make(return_op));
+    sim::Step s = context.make(return_op);
+    if (f.watched != UINT32_MAX) s.access = {returns_of(f.watched), sim::AccessKind::write};
+    engine_.step(s, [](std::uint64_t& word) { ++word; });
   }
   return frame.result;
 }
@@ -170,15 +177,17 @@ void World::hardware_entry(void* argument) {
       model::Context context(w.kernel_, model::ContextKind::process);
       context.sleep(gap, w.engine_.draw(sim::Stream::phase, t.spec->start_spread));
     }
-    if (!model::raise_irq(w.kernel_, w.irq_line(t.spec->irq), w.hardware_.device(), t.spec->enabled_by)) return;
+    DeviceInstance& device = w.devices_[t.spec->device];
+    if (!model::raise_irq(w.kernel_, device.irq_line(t.spec->irq), device.hardware.device(), t.spec->enabled_by)) return;
   }
 }
 
-void World::switch_interrupts(model::Context& context, std::uint32_t number, bool on) {
+void World::switch_interrupts(model::Context& context, DeviceInstance& device, std::uint32_t number, bool on) {
   const std::vector<TaskSpec>& tasks = program_->tasks;
+  const auto comes = [&](const TaskSpec& t) { return t.enabled_by == number && t.device == device.number; };
   for (auto t = tasks.begin(); t != tasks.end() && !context.aborting(); ++t) {
-    const auto same = [&](const TaskSpec& o) { return o.enabled_by == number && irq_roots_[o.irq] == irq_roots_[t->irq]; };
-    if (t->enabled_by == number && std::find_if(tasks.begin(), t, same) == t) model::mask_at_device(context, irq_line(t->irq), number, !on);
+    const auto same = [&](const TaskSpec& o) { return comes(o) && irq_roots_[o.irq] == irq_roots_[t->irq]; };
+    if (comes(*t) && std::find_if(tasks.begin(), t, same) == t) model::mask_at_device(context, device.irq_line(t->irq), number, !on);
   }
 }
 
@@ -190,9 +199,10 @@ void World::on_cpu(model::Context& context, std::uint32_t task) {
 void World::probe(model::Context& context, BindingInstance& b) {
   const model::MakeItFail marked(context);
   static const model::Operation failed_op{.name = "really_probe: failed"};
+  const std::uint32_t function = program_->modules[b.device->spec->module].probe;
   const auto probe = [&](model::Context& c) {
     run_hook(*this, c, b, Hook::probe, UINT32_MAX, nullptr);
-    return !c.aborting() && call(c, program_->probe, {.binding = &b}) == 0;
+    return !c.aborting() && call(c, function, {.binding = &b}) == 0;
   };
   if (model::probe_device(context, b.binding, probe)) return;
   if (context.aborting()) return;
@@ -205,14 +215,55 @@ void World::probe(model::Context& context, BindingInstance& b) {
 void World::probe_entry(void* argument) {
   auto& w = *static_cast<World*>(argument);
   model::Context context(w.kernel_, model::ContextKind::process);
-  for (std::size_t i = 0; i < w.other_actions_.size(); ++i) {
-    static const model::StaticName other{"another driver"};
-    const model::Context::KernelFunction function(context, other);
-    model::request_irq(context, *w.other_actions_[i].line, w.other_actions_[i]);
+  for (DeviceInstance& d : w.devices_) {
+    for (model::IrqAction& a : d.other_actions) {
+      static const model::StaticName other{"another driver"};
+      const model::Context::KernelFunction function(context, other);
+      model::request_irq(context, *a.line, a);
+    }
   }
   w.on_cpu(context, TaskSpec::cpu_probe);
-  w.probe(context, *w.bindings_[0]);
+  if (w.program_->several()) {
+    w.boot(context);
+  } else {
+    w.probe(context, *w.bindings_[0]);
+  }
   context.finish();
+}
+
+// Modules that are loaded by steps are loaded first, in the file's order; then devices are probed, in theirs.
+void World::boot(model::Context& context) {
+  static const model::Operation probed_op{.name = "probed"};
+  for (std::uint32_t i = 0; i < program_->modules.size(); ++i)
+    if (!program_->loads[i].from_start && !load(context, i, *homes_[i])) return;
+  for (DeviceInstance& d : devices_) {
+    if (!d.spec->real || d.spec->added) continue;
+    if (!context.aborting()) probe(context, *d.first);
+    if (!context.aborting()) context.write(probed_op, probed_, {}, [](std::uint64_t& word) { ++word; });
+  }
+}
+
+void World::attach(model::Context& context, DeviceInstance& device) { probe(context, *device.first); }
+
+BindingInstance& World::elsewhere(BindingInstance& b, const Operand& o) {
+  switch (o.scope) {
+    case Scope::binding: return b;
+    case Scope::device: return *devices_[o.owner].first;
+    case Scope::module: return *homes_[current_load(b, o.owner)];
+    case Scope::world: return *bindings_[0];
+  }
+  return b;
+}
+
+std::uint32_t World::current_load(const BindingInstance& b, std::uint32_t module) const {
+  return program_->loads[b.load].module == module ? b.load : current_loads_[module];
+}
+
+model::Module& World::module_for(const BindingInstance& b, std::uint32_t module) { return modules_[current_load(b, module)]; }
+
+Handle World::declared_for(BindingInstance& b, std::uint32_t index) {
+  const EntitySpec& spec = program_->of(EntityKind::allocation)[index];
+  return declared_allocation(owner(b, {.scope = spec.scope, .owner = spec.module}), index);
 }
 
 model::Allocation* World::allocation(Handle handle) {

@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "unplug/model/kernel/cdev.hpp"
-#include "unplug/model/kernel/chardev.hpp"
+#include "unplug/model/kernel/device_link.hpp"
 #include "unplug/model/kernel/drm_drv.hpp"
+#include "unplug/model/kernel/hazptr.hpp"
 #include "unplug/model/kernel/kfree_rcu.hpp"
 #include "unplug/model/kernel/srcu_callback.hpp"
 #include "unplug/model/kernel/sysfs_file.hpp"
@@ -41,9 +42,13 @@ struct VmOperations {
 // One binding of the driver: every declared thing, once.
 struct BindingInstance {
   World* world = nullptr;
-  std::uint32_t number = 0;  // 0-based
+  std::uint32_t number = 0;  // in Program::bindings
+  std::uint32_t label = 0;   // its number in names: those of real devices come first
+  DeviceInstance* device = nullptr;
+  std::uint32_t load = 0;  // in Program::loads
   model::Binding binding;
   model::Module* module = nullptr;
+  BindingInstance* home = nullptr;  // where the static variables of the module are, as it is loaded
   std::unique_ptr<model::Policy> policy;
   model::Sources sources;
   ThingTable things;
@@ -57,7 +62,6 @@ struct BindingInstance {
   std::deque<model::SysfsFile> attribute_files;  // by attribute
   model::PciDevice pci;                          // the device's, with the BARs of this binding
   model::UsbInterface usb;                       // with the URBs of this binding, if it has any
-  std::uint32_t removal = UINT32_MAX;            // number of its interval in World::removals()
   std::uint32_t first_allocation = 0;            // handles of declared allocations are consecutive
 };
 
@@ -84,11 +88,12 @@ class Frame {
   model::File* file;         // of the operation, if there is one
   Handle self;               // memory that what called the function is embedded in; 0: none
   std::array<std::uint64_t, max_locals> locals{};
-  struct Scope {
+  struct Use {
+    model::ResourceGuard* guard;
     model::Resource* resource;
     model::Token token;
   };
-  std::array<Scope, max_scopes> scopes{};
+  std::array<Use, max_scopes> scopes{};
   std::uint32_t scope_count = 0;
   int result = 0;
   TaskState* task = nullptr;         // of tasks outside the driver
@@ -125,24 +130,21 @@ class World final : public sim::Program {
   [[nodiscard]] model::Kernel& kernel() { return kernel_; }
   [[nodiscard]] const scenarios::Program& program() const { return *program_; }
   [[nodiscard]] model::Rcu& rcu() { return rcu_; }
-  [[nodiscard]] model::CharDevice& chardev(std::uint32_t i) { return chardevs_[i]; }
-  // The line that interrupt `i` comes on: its own, or the one that it shares.
-  [[nodiscard]] model::IrqLine& irq_line(std::uint32_t i) { return irq_lines_[irq_roots_[i]]; }
   // system_wq, where one thread stands for it; null: as it is today.
   [[nodiscard]] model::Workqueue* keventd() { return program_->keventd ? &keventd_ : nullptr; }
-  // Something is written to the register, `number` among Program::switches, by which devices are told to interrupt or not to.
-  void switch_interrupts(model::Context& context, std::uint32_t number, bool on);
-  // The claim that another driver may make on region `i`.
-  [[nodiscard]] model::Mapping& other_claim(std::uint32_t i) { return other_claims_[i]; }
+  // Something is written to the register, `number` among Program::switches, by which a device is told to interrupt or not to.
+  void switch_interrupts(model::Context& context, DeviceInstance& device, std::uint32_t number, bool on);
+  // Which interrupt's line interrupt `i` is on.
+  [[nodiscard]] std::uint32_t irq_root(std::uint32_t i) const { return irq_roots_[i]; }
   [[nodiscard]] BindingInstance& binding(std::uint32_t i) { return *bindings_[i]; }
-  [[nodiscard]] Hardware& hardware() { return hardware_; }
+  [[nodiscard]] DeviceInstance& device(std::uint32_t i) { return devices_[i]; }
+  // Whose thing an operand names, for code that runs for `b`.
+  [[nodiscard]] BindingInstance& owner(BindingInstance& b, const Operand& o) { return o.scope == Scope::binding ? b : elsewhere(b, o); }
+  // A module as it is loaded, for code that runs for `b`.
+  [[nodiscard]] model::Module& module_for(const BindingInstance& b, std::uint32_t module);
   [[nodiscard]] SharedFile& shared_file(std::uint32_t i) { return shared_files_[i]; }
   [[nodiscard]] TaskState& task(std::uint32_t i) { return tasks_[i]; }
   [[nodiscard]] model::Srcu& drm_unplug_srcu() { return drm_unplug_srcu_; }
-  // The number, and the node, of a cdev; its address space, and that of a simple device. Null: no driver here maps anything.
-  [[nodiscard]] model::DeviceNumber& device_number(std::uint32_t i) { return device_numbers_[i]; }
-  [[nodiscard]] model::DeviceNode& device_node(std::uint32_t i) { return device_nodes_[i]; }
-  [[nodiscard]] model::AddressSpace* address_space(EntityKind kind, std::uint32_t i);
   // --- For verbs.
   // Where a function is called from, and for whom.
   struct Caller {
@@ -166,8 +168,10 @@ class World final : public sim::Program {
   // Calls driver code as the kernel does. Of `what`, the file and the like; the rest is the callback's.
   int enter(model::Context& context, const Callback& callback, Caller what);
   int enter(model::Context& context, const Callback& callback) { return enter(context, callback, {}); }
-  // Runs the unbind of `b`, as whoever unbinds it does. false: it was not bound.
+  // Runs the unbind of `b`, as whoever unbinds it does. false: it was not bound. What is linked to it is unbound before.
   bool release_driver(model::Context& context, BindingInstance& b);
+  // The unbinds that the running task was in are over.
+  void removals_over(model::Context& context);
   // Whether all threads have run their course, and a condition on what they have left.
   [[nodiscard]] bool threads_ended() const;
   [[nodiscard]] bool holds(const FinalCondition& condition) const;
@@ -180,6 +184,8 @@ class World final : public sim::Program {
   // Memory that the execution has made; null if the pointer is none to such.
   [[nodiscard]] Instance* instance(Handle handle);
   static Handle declared_allocation(const BindingInstance& b, std::uint32_t index) { return b.first_allocation + index + 1; }
+  // The same for code that runs for `b`: it may be the module's, or shared.
+  [[nodiscard]] Handle declared_for(BindingInstance& b, std::uint32_t index);
   // Lays out one more piece of the declared memory, for an allocation to begin.
   Instance& new_instance(BindingInstance& b, std::uint32_t allocation);
   // What a policy in steps keeps for an open file: made when it is opened.
@@ -206,8 +212,6 @@ class World final : public sim::Program {
   [[nodiscard]] model::File* known_file(Handle handle);
   // A name in binding `b`.
   sim::NameId unique(const BindingInstance& b, const std::string& name);
-  // The claim of whichever binding or driver has region `i`; what makes mappings.
-  [[nodiscard]] model::Region& region(std::uint32_t i) { return regions_[i]; }
   // Counts one more execution of an instruction with a limit by the running task; false: it has had its number.
   bool within_limit(const Instruction& i);
   // The pointer that was followed is NULL, or points to something without such a member.
@@ -217,7 +221,12 @@ class World final : public sim::Program {
   // The memory that `embedded` is embedded in, `embedded` as declared being number `declared`; 0: it points to no such thing.
   [[nodiscard]] Handle container(Handle embedded, std::uint32_t declared) const;
   [[nodiscard]] model::KvfreeRcu& kvfree_rcu() { return kvfree_rcu_; }
-  [[nodiscard]] model::Device& device() { return device_; }
+  [[nodiscard]] model::Hazptr& hazptr() { return hazptr_; }
+  // How often a function that is waited for has been called, or has returned: words.
+  [[nodiscard]] sim::ObjectId calls_of(std::uint32_t watched) const { return watched_[watched].first; }
+  [[nodiscard]] sim::ObjectId returns_of(std::uint32_t watched) const { return watched_[watched].second; }
+  // A device that a driver has added is probed.
+  void attach(model::Context& context, DeviceInstance& device);
   // For things to be laid out: what they have beside them.
   model::SrcuUsage& new_srcu_usage() { return srcu_usages_.next(); }
   model::Devres& new_devres() { return devres_lists_.next(); }
@@ -251,16 +260,28 @@ class World final : public sim::Program {
   [[nodiscard]] std::uint32_t here() const { return static_cast<std::uint32_t>(engine_.trace().events.size()); }
   [[nodiscard]] Interval from_here() const { return {engine_.current(), here(), UINT32_MAX}; }
   void setup_binding(BindingInstance& b);
-  void setup_modules();
+  [[nodiscard]] bool belongs(const EntitySpec& e, const BindingInstance& b) const;
+  // device_setup.cpp: what there is of each device.
+  void make_devices();
   void setup_devices();
-  void setup_hardware();
-  void setup_effects();
-  // What the device does about a write that arrives; the argument is a RegisterEffect.
+  sim::NameId unique(const DeviceInstance& d, const std::string& name);
+  [[nodiscard]] std::string name_of(const DeviceInstance& d) const;
+  void setup_device(DeviceInstance& d);
+  void setup_nodes(DeviceInstance& d);
+  void setup_lines(DeviceInstance& d);
+  void setup_regions(DeviceInstance& d);
+  void setup_hardware(DeviceInstance& d);
+  void setup_effects(DeviceInstance& d);
+  void setup_links();
+  // What the device does about a write that arrives; the argument is a DeviceInstance::RegisterEffect.
   static void register_written(model::Context& context, std::uint64_t value, void* argument);
   void setup_files(BindingInstance& b);
   void setup_attribute_files(BindingInstance& b);
   void setup_tasks();
-  void setup_lines();
+  void setup_watched();
+  void setup_modules();
+  [[nodiscard]] BindingInstance& elsewhere(BindingInstance& b, const Operand& o);
+  [[nodiscard]] std::uint32_t current_load(const BindingInstance& b, std::uint32_t module) const;
   // What comes on the CPU of a task, by TaskSpec::cpu.
   model::CpuInterrupts& interrupts_of(std::uint32_t task);
   // Lets it interrupt the task, in whose context this is.
@@ -274,13 +295,14 @@ class World final : public sim::Program {
   static void hardware_entry(void* argument);
   static void probe_entry(void* argument);
   void probe(model::Context& context, BindingInstance& b);
+  void boot(model::Context& context);
   // What the administrator does: removal.cpp.
   static void remover_entry(void* argument);
-  bool remove(model::Context& context, const RemovalStage& stage, std::uint32_t& current);
-  bool unload(model::Context& context, BindingInstance& b);
-  void load(model::Context& context, BindingInstance& b);
-  void removal_over(model::Context& context, const BindingInstance& b);
-  void write_attribute(model::Context& context, BindingInstance& b, const std::string& attribute);
+  void await_probed(model::Context& context, const PlannedStage& stage);
+  bool remove(model::Context& context, const PlannedStage& stage);
+  bool unload(model::Context& context, const PlannedStage& stage);
+  void leave_module(model::Context& context, const PlannedStage& stage);
+  bool load(model::Context& context, std::uint32_t load, BindingInstance& b);
 
   std::shared_ptr<const scenarios::Program> program_;
   sim::Engine& engine_;
@@ -292,42 +314,34 @@ class World final : public sim::Program {
   std::vector<bool> sites_seen_;
   std::vector<Call> calls_;
   std::vector<Interval> removals_, files_open_, unloads_;
-  model::Device device_;
-  model::Mutex misc_mtx_, module_mutex_;
-  model::Rwsem minor_rwsem_;           // made for programs with a device of usb_register_dev()
-  std::deque<model::Module> modules_;  // one per loading
-  std::deque<model::CharDevice> chardevs_;
-  std::deque<model::IrqLine> irq_lines_;
-  std::vector<std::uint32_t> irq_roots_;        // by interrupt: whose line it is on
-  std::deque<model::IrqAction> other_actions_;  // of other drivers, on lines that are shared with them
+  std::deque<DeviceInstance> devices_;  // by number in Program::devices
+  sim::ObjectId probed_;                // word: how many of them have been probed; where there are several
+  model::DeviceLinks device_links_;
+  model::Mutex misc_mtx_, module_mutex_, rescan_remove_;  // the last: pci_lock_rescan_remove()
+  std::deque<model::Module> modules_;                     // by number in Program::loads
+  std::vector<std::uint32_t> current_loads_;              // by module
+  std::vector<BindingInstance*> homes_;                   // by loading: where its static variables are
+  model::Rwsem minor_rwsem_;                              // made for programs with a device of usb_register_dev()
+  std::vector<std::uint32_t> irq_roots_;                  // by interrupt: whose line it is on
   model::Workqueue keventd_;
-  std::deque<model::Region> regions_;
-  std::deque<model::Mapping> other_claims_;  // one per region
   std::vector<std::unique_ptr<BindingInstance>> bindings_;
   std::deque<model::Allocation> allocations_;
   std::deque<Instance> instances_;  // those in use come first
   std::size_t instance_count_ = 0;
   std::vector<std::pair<sim::LifetimeId, Handle>> file_states_;  // by the life of struct file
   std::deque<TaskState> tasks_;
-  std::array<model::CpuInterrupts, 2> own_interrupts_;  // of the tasks that probe and remove
-  model::KvfreeRcu kvfree_rcu_;                         // made for programs that use it
+  std::array<model::CpuInterrupts, 2> own_interrupts_;            // of the tasks that probe and remove
+  model::KvfreeRcu kvfree_rcu_;                                   // made for programs that use it
+  model::Hazptr hazptr_;                                          // likewise
+  std::vector<std::pair<sim::ObjectId, sim::ObjectId>> watched_;  // by number in Program::watched: calls, returns
   Pool<model::SrcuUsage> srcu_usages_;
   Pool<model::Devres> devres_lists_;
-  Hardware hardware_;
-  struct RegisterEffect {
-    World* world;
-    const HardwareSpec::Register* spec;
-  };
-  std::deque<RegisterEffect> register_effects_;  // by register
   std::deque<SharedFile> shared_files_;
   std::deque<std::pair<Handle, model::File>> known_files_;
   std::deque<model::EpollLinks> epoll_links_;  // of files, as long as somebody has them; those in use come first
   std::size_t epoll_links_used_ = 0;
   std::vector<std::uint64_t> operation_arguments_;  // by task
   model::CdevMap cdev_map_;
-  std::deque<model::DeviceNumber> device_numbers_;  // by cdev
-  std::deque<model::DeviceNode> device_nodes_;      // likewise
-  std::deque<model::AddressSpace> address_spaces_;  // of simple devices, then of cdevs
   model::Srcu drm_unplug_srcu_;
   std::vector<std::uint32_t> limits_;  // by task and number of the instruction
 };
@@ -336,7 +350,7 @@ template <EntityKind kind> typename ThingOf<kind>::Type* ThingSetup::referred(st
   const Operand* const o = spec.thing(key);
   if (o == nullptr) return nullptr;
   if (const auto n = number_beside(*o)) return &things.get<kind>(*n);
-  return &binding.things.get<kind>(o->index);
+  return &world.owner(binding, *o).things.get<kind>(o->index);
 }
 
 }  // namespace unplug::scenarios

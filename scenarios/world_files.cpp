@@ -42,8 +42,8 @@ void World::fill(model::FileOperations& ops, BindingInstance& b, const FopsSpec&
   ops.policy = policy;
   switch (spec.owner) {
     case FopsOwner::null: break;
-    case FopsOwner::module: ops.owner = b.module; break;
-    case FopsOwner::policy: ops.owner = b.policy->pin().pinned(*b.module); break;
+    case FopsOwner::module: ops.owner = &b.world->module_for(b, spec.owning); break;
+    case FopsOwner::policy: ops.owner = b.policy->pin().pinned(b.world->module_for(b, spec.module)); break;
   }
   const auto set = [&](FileOp which, auto& operation, auto* entry, void*& argument) {
     if (spec.of(which) == UINT32_MAX) return;
@@ -64,11 +64,6 @@ std::uint64_t& World::operation_argument() {
   const std::size_t task = engine_.current().index();
   if (task >= operation_arguments_.size()) operation_arguments_.resize(task + 1, 0);
   return operation_arguments_[task];
-}
-
-model::AddressSpace* World::address_space(EntityKind kind, std::uint32_t i) {
-  if (address_spaces_.empty()) return nullptr;
-  return &address_spaces_[kind == EntityKind::chardev ? i : chardevs_.size() + i];
 }
 
 void World::init_file(model::File& file, bool counted, bool epoll) {

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include "unplug/model/kernel/dma.hpp"
 #include "unplug/scenarios/policy_steps.hpp"
 #include "unplug/scenarios/world.hpp"
 
@@ -28,38 +27,35 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
   }
   sites_seen_.assign(sites_.size(), false);
   for (const Function& f : program_->functions) function_names_.push_back(kernel_.intern(f.name));
-  for (std::uint32_t i = 0; i < program_->bindings; ++i) {
+  make_devices();
+  const auto alone = static_cast<std::uint32_t>(std::ranges::count(program_->devices, false, &DeviceSpec::real));
+  resize(modules_, program_->loads.size());
+  homes_.assign(program_->loads.size(), nullptr);
+  std::uint32_t real = 0, others = 0;
+  for (std::uint32_t i = 0; i < program_->bindings.size(); ++i) {
     auto b = std::make_unique<BindingInstance>();
     b->world = this;
     b->number = i;
+    b->device = &devices_[program_->bindings[i].device];
+    b->load = program_->bindings[i].load;
+    b->module = &modules_[b->load];
+    b->label = b->device->spec->real ? real++ : static_cast<std::uint32_t>(program_->bindings.size()) - alone + others++;
+    if (b->device->first == nullptr) b->device->first = b.get();
+    if (homes_[b->load] == nullptr) homes_[b->load] = b.get();  // what stands for the module alone comes first
+    b->home = homes_[b->load];
     b->policy = std::make_unique<model::Policy>(policy);
     install_hooks(*this, *b);
     bindings_.push_back(std::move(b));
   }
-  resize(modules_, 1 + static_cast<std::size_t>(std::ranges::count(program_->removal, RemovalStage::Kind::insmod, &RemovalStage::kind)));
-  resize(chardevs_, program_->of(EntityKind::chardev).size());
-  const auto& irqs = program_->of(EntityKind::irq);
-  resize(irq_lines_, irqs.size());
-  for (std::uint32_t i = 0; i < irqs.size(); ++i) {
-    irq_roots_.push_back(i);
-    for (const Operand* o = irqs[i].thing(irq_key::shares); o != nullptr; o = irqs[o->index].thing(irq_key::shares))
-      irq_roots_.back() = o->index;
-  }
-  resize(regions_, program_->of(EntityKind::mapping).size());
-  resize(other_claims_, regions_.size());
   resize(tasks_, program_->tasks.size());
-  resize(device_numbers_, program_->of(EntityKind::cdev).size());
-  resize(device_nodes_, device_numbers_.size());
   resize(shared_files_, program_->shared_descriptors.size());
-  const bool maps = std::ranges::any_of(program_->fops, [](const FopsSpec& f) { return f.of(FileOp::mmap) != UINT32_MAX; });
-  resize(address_spaces_, maps ? chardevs_.size() + device_numbers_.size() : 0);
 }
 
 World::~World() = default;
 
 sim::NameId World::unique(const BindingInstance& b, const std::string& name) {
   static constexpr std::string_view part = "binding";
-  return engine_.names().child(kernel_.intern(name), part, b.number + 1);
+  return engine_.names().child(kernel_.intern(name), part, b.label + 1);
 }
 
 void World::setup(sim::Engine&) {
@@ -74,21 +70,11 @@ void World::setup(sim::Engine&) {
   static const model::StaticName misc{"misc_mtx"}, mutex{"module_mutex"};
   model::init_mutex(kernel_, misc_mtx_, kernel_.intern(misc), kernel_.intern(misc), {});
   model::init_mutex(kernel_, module_mutex_, kernel_.intern(mutex), kernel_.intern(mutex), {});
-  const sim::NameId device_name = kernel_.intern(program_->module + " device");
-  model::init_device(kernel_, device_, device_name, device_name);
-  if ((program_->parts & part::drvdata) != 0) model::init_drvdata(kernel_, device_, kernel_.intern(program_->module + " drvdata"));
   if ((program_->parts & part::kfree_rcu) != 0) model::init_kvfree_rcu(kernel_, kvfree_rcu_, rcu_);
+  if ((program_->parts & part::hazptr) != 0) model::init_hazptr(kernel_, hazptr_);
+  setup_watched();
   setup_modules();
   setup_devices();
-  setup_lines();
-  const auto& mappings = program_->of(EntityKind::mapping);
-  for (std::size_t i = 0; i < mappings.size(); ++i) {
-    const sim::NameId n = kernel_.intern(mappings[i].name);
-    model::init_region(kernel_, regions_[i], n, n);
-    static constexpr std::string_view other = "other driver";
-    model::init_mapping(kernel_, other_claims_[i], regions_[i], engine_.names().child(n, other, 1), n, {});
-  }
-
   const auto& allocations = program_->of(EntityKind::allocation);
   resize(allocations_, allocations.size() * bindings_.size());
   srcu_usages_.reset();
@@ -101,36 +87,9 @@ void World::setup(sim::Engine&) {
   unloads_.clear();
   known_files_.clear();
   epoll_links_used_ = 0;
-  setup_hardware();
   for (auto& b : bindings_) setup_binding(*b);
-  setup_effects();
+  for (DeviceInstance& d : devices_) setup_effects(d);
   setup_tasks();
-}
-
-void World::setup_lines() {
-  static constexpr std::string_view other = "another driver";
-  const auto& irqs = program_->of(EntityKind::irq);
-  std::size_t others = 0;
-  for (std::size_t i = 0; i < irqs.size(); ++i) {
-    const sim::NameId n = kernel_.intern(irqs[i].name);
-    model::init_irq_line(kernel_, irq_lines_[i], n, n);
-    irq_lines_[i].level = (irqs[i].number(irq_key::flags) & irq_flag::level) != 0;
-    others += irqs[i].number(irq_key::other_drivers);
-  }
-  resize(other_actions_, others);
-  others = 0;
-  for (std::uint32_t i = 0; i < irqs.size(); ++i) {
-    for (std::uint64_t k = 0; k < irqs[i].number(irq_key::other_drivers); ++k) {
-      model::IrqAction& a = other_actions_[others++];
-      a = {};
-      a.handler = [](model::Context&, void*) {};
-      a.shared = true;
-      a.oneshot = (irqs[i].number(irq_key::flags) & irq_flag::oneshot) != 0;
-      a.line = &irq_line(i);
-      model::init_irq_action(kernel_, *a.line, a,
-                             engine_.names().child(kernel_.intern(irqs[i].name), other, static_cast<std::uint32_t>(k + 1)), {});
-    }
-  }
 }
 
 model::CpuInterrupts& World::interrupts_of(std::uint32_t task) {
@@ -138,107 +97,27 @@ model::CpuInterrupts& World::interrupts_of(std::uint32_t task) {
   return task == TaskSpec::cpu_remove ? own_interrupts_[1] : tasks_[task].interrupts;
 }
 
-// A module for each loading; who binds again does so from the one that is loaded.
 void World::setup_modules() {
-  bindings_[0]->module = &modules_[0];
-  std::uint32_t loaded = 0, bound = 0;
-  for (const RemovalStage& stage : program_->removal)
-    if (stage.binds()) bindings_[++bound]->module = &modules_[loaded += stage.kind == RemovalStage::Kind::insmod ? 1 : 0];
-  for (const auto& b : bindings_) {
-    if (b->number == 0 || b->module != bindings_[b->number - 1]->module) {
-      model::init_module(kernel_, *b->module, unique(*b, program_->module + ".ko"), kernel_.intern(program_->module), b->number == 0);
-      if (program_->module_data) model::init_module_data(kernel_, *b->module, unique(*b, program_->module + ".ko data"), b->number == 0);
-    }
+  const auto& specs = program_->modules;
+  for (std::uint32_t i = 0; i < modules_.size(); ++i) {
+    const scenarios::Program::Load& loaded = program_->loads[i];
+    const ModuleSpec& m = specs[loaded.module];
+    static constexpr std::string_view part = "binding";
+    const auto named = [&](const char* what) { return engine_.names().child(kernel_.intern(m.name + what), part, i + 1); };
+    const auto uses = [&](std::uint32_t other) {
+      return program_->loads[other].from_start && std::ranges::find(specs[other].depends, loaded.module) != specs[other].depends.end();
+    };
+    std::uint32_t dependants = 0;
+    for (std::uint32_t k = 0; k < specs.size() && loaded.from_start; ++k) dependants += uses(k) ? 1 : 0;
+    model::init_module(kernel_, modules_[i], named(".ko"), kernel_.intern(m.name), loaded.from_start, dependants);
+    if (m.data) model::init_module_data(kernel_, modules_[i], named(".ko data"), loaded.from_start);
   }
-}
-
-void World::setup_devices() {
-  const auto& chardevs = program_->of(EntityKind::chardev);
-  const auto is = [](const EntitySpec& e, NodeOf of) { return e.flags == static_cast<std::uint8_t>(of); };
-  if (std::ranges::any_of(chardevs, [&](const EntitySpec& e) { return is(e, NodeOf::usb); })) {
-    static const model::StaticName minor{"minor_rwsem"};
-    model::init_rwsem(kernel_, minor_rwsem_, kernel_.intern(minor), kernel_.intern(minor), {});
+  current_loads_.resize(specs.size());
+  for (std::uint32_t i = 0; i < specs.size(); ++i) {
+    current_loads_[i] = i;
+    for (const std::uint32_t on : specs[i].depends)
+      if (program_->loads[i].from_start) model::init_dependency(modules_[i], modules_[on]);
   }
-  for (std::size_t i = 0; i < chardevs.size(); ++i) {
-    const sim::NameId n = kernel_.intern(chardevs[i].name);
-    model::init_char_device(kernel_, chardevs_[i], n, n, is(chardevs[i], NodeOf::misc) ? &misc_mtx_ : nullptr,
-                            is(chardevs[i], NodeOf::usb) ? &minor_rwsem_ : nullptr);
-  }
-  const auto& cdevs = program_->of(EntityKind::cdev);
-  if (!cdevs.empty()) model::init_cdev_map(kernel_, cdev_map_);
-  for (std::size_t i = 0; i < cdevs.size(); ++i) {
-    const sim::NameId n = kernel_.intern(cdevs[i].name);
-    static constexpr std::string_view number = "number", node = "node";
-    model::init_device_number(kernel_, cdev_map_, device_numbers_[i], engine_.names().child(n, number, 1));
-    model::init_device_node(kernel_, device_numbers_[i], device_nodes_[i], engine_.names().child(n, node, 1), n);
-  }
-  for (std::size_t i = 0; i < address_spaces_.size(); ++i) {
-    static constexpr std::string_view mapping = "i_mapping";
-    const auto& specs = i < chardevs.size() ? chardevs : cdevs;
-    const sim::NameId n = kernel_.intern(specs[i < chardevs.size() ? i : i - chardevs.size()].name);
-    model::init_address_space(kernel_, address_spaces_[i], engine_.names().child(n, mapping, 1));
-  }
-  if (!program_->of(EntityKind::drm_device).empty()) {
-    static const model::StaticName srcu{"drm_unplug_srcu"};
-    model::init_srcu(kernel_, drm_unplug_srcu_, kernel_.intern(srcu), kernel_.intern(srcu), {});
-  }
-}
-
-void World::setup_hardware() {
-  using enum RemovalStage::Kind;
-  const HardwareSpec& spec = program_->hardware;
-  const auto takes = [&](RemovalStage::Kind k) {
-    return std::ranges::find(program_->removal, k, &RemovalStage::kind) != program_->removal.end();
-  };
-  hardware_.watched = spec.presence;
-  if (!spec.presence && !takes(pci_remove) && !takes(usb_disconnect)) return;
-  const sim::NameId name = kernel_.intern(program_->module + " device");
-  static constexpr std::string_view presence = "hardware", bus = "bus", pci = "pci", port = "usb device";
-  if (spec.presence) model::init_presence(kernel_, hardware_.presence, engine_.names().child(name, presence, 1), name);
-  if (spec.pci) model::init_pci_device(kernel_, hardware_.pci, hardware_.presence, engine_.names().child(name, pci, 1), name);
-  if (!spec.registers.empty()) model::init_bus(kernel_, hardware_.presence, engine_.names().child(name, bus, 1));
-  resize(hardware_.registers, spec.registers.size());
-  for (std::size_t i = 0; i < spec.registers.size(); ++i) {
-    const HardwareSpec::Register& r = spec.registers[i];
-    model::DeviceRegister& made = hardware_.registers[i];
-    made.effect = nullptr;
-    model::init_register(made, hardware_.presence, kernel_.intern(program_->of(EntityKind::mapping)[r.mapping].name + "." + r.name),
-                         r.initial);
-  }
-  if (takes(pci_remove)) {
-    static const model::StaticName lock{"pci_rescan_remove_lock"};
-    model::init_mutex(kernel_, hardware_.rescan_remove, kernel_.intern(lock), kernel_.intern(lock), {});
-  }
-  if (takes(pci_remove) || takes(usb_disconnect)) {
-    model::init_device_core(kernel_, device_, name, {}, true);
-    device_.release = [](model::Context&) {};  // of the bus's, which is not looked at
-  }
-  if (takes(usb_disconnect)) {
-    const sim::NameId n = engine_.names().child(name, port, 1);
-    model::init_device(kernel_, hardware_.hub_port, n, name);
-    model::init_device_core(kernel_, hardware_.hub_port, n, {}, true);
-    hardware_.hub_port.release = [](model::Context&) {};
-    model::set_parent(device_, hardware_.hub_port, true);
-  }
-}
-
-// Engines are known when the first binding is laid out.
-void World::setup_effects() {
-  resize(register_effects_, hardware_.registers.size());
-  for (std::size_t i = 0; i < register_effects_.size(); ++i) {
-    const HardwareSpec::Register& r = program_->hardware.registers[i];
-    if (r.doorbell.kind == Operand::Kind::none && !r.masks) continue;
-    register_effects_[i] = {this, &r};
-    hardware_.registers[i].effect = &World::register_written;
-    hardware_.registers[i].argument = &register_effects_[i];
-  }
-}
-
-void World::register_written(model::Context& context, std::uint64_t value, void* argument) {
-  const auto& [world, r] = *static_cast<RegisterEffect*>(argument);
-  if (r->masks) world->switch_interrupts(context, *r->masks, value != 0);
-  if (r->doorbell.kind == Operand::Kind::none || context.aborting()) return;
-  model::dma_doorbell(context, value, &world->bindings_[0]->things.get<EntityKind::dma_engine>(r->doorbell.index));
 }
 
 // What user space can do with files of binding `b`, as far as the program asks for more than a simple device.
@@ -255,15 +134,32 @@ void World::setup_files(BindingInstance& b) {
   }
 }
 
+// What is a module's own is laid out where that is, and what is shared with the first binding.
+bool World::belongs(const EntitySpec& e, const BindingInstance& b) const {
+  switch (e.scope) {
+    case Scope::binding:
+    case Scope::device: return true;
+    case Scope::module: return b.home == &b && program_->loads[b.load].module == e.module;
+    case Scope::world: return b.number == 0;
+  }
+  return true;
+}
+
 void World::setup_binding(BindingInstance& b) {
-  b.removal = UINT32_MAX;
-  model::init_binding(kernel_, b.binding, device_, *b.module, unique(b, program_->module), kernel_.intern(program_->module), b.number + 1);
+  model::Device& device = b.device->device;
+  const ModuleSpec& module = program_->modules[b.device->spec->module];
+  model::init_binding(kernel_, b.binding, device, *b.module, unique(b, module.name), kernel_.intern(module.name),
+                      device.bindings.size() + 1);
   const auto& allocations = program_->of(EntityKind::allocation);
   b.first_allocation = static_cast<std::uint32_t>(b.number * allocations.size());
   for (std::size_t i = 0; i < allocations.size(); ++i) {
     model::Allocation& a = allocations_[b.first_allocation + i];
     if (allocations[i].from_start && b.number == 0) {
       setup_shared(static_cast<std::uint32_t>(i));
+      continue;
+    }
+    if (!belongs(allocations[i], b)) {
+      a = {};
       continue;
     }
     const sim::NameId declared = kernel_.intern(allocations[i].name);
@@ -280,7 +176,6 @@ void World::setup_binding(BindingInstance& b) {
   b.callbacks.clear();
   b.resources.resize(program_->of(EntityKind::mapping).size());
   b.binding.remove = [this, &b](model::Context& c) {
-    b.removal = static_cast<std::uint32_t>(removals_.size());
     removals_.push_back(from_here());
     static const model::StaticName usb_function{"usb_unbind_interface"};
     std::optional<model::Context::KernelFunction> usb;
@@ -288,13 +183,14 @@ void World::setup_binding(BindingInstance& b) {
       usb.emplace(c, usb_function);
       model::usb_disable_interface(c, b.usb);
     }
-    if (program_->remove != UINT32_MAX && !c.aborting()) call(c, program_->remove, {.binding = &b});
+    const std::uint32_t remove = program_->modules[b.device->spec->module].remove;
+    if (remove != UINT32_MAX && !c.aborting()) call(c, remove, {.binding = &b});
   };
   if (!program_->of(EntityKind::urb).empty()) {
     static constexpr std::string_view endpoints = "endpoints";
-    model::init_usb_interface(kernel_, b.usb, engine_.names().child(unique(b, program_->module), endpoints, 1));
+    model::init_usb_interface(kernel_, b.usb, engine_.names().child(unique(b, program_->modules[b.device->spec->module].name), endpoints, 1));
   }
-  b.pci = hardware_.pci;
+  b.pci = b.device->hardware.pci;
   setup_files(b);
   for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {
     const auto kind = static_cast<EntityKind>(k);
@@ -304,6 +200,7 @@ void World::setup_binding(BindingInstance& b) {
     list.resize(specs.size());
     for (std::uint32_t i = 0; i < specs.size(); ++i) {
       const EntitySpec& e = specs[i];
+      if (!belongs(e, b)) continue;
       const bool embedded = e.allocation != UINT32_MAX;
       list.lay_out(i, {*this, kernel_, b, e, i, unique(b, e.name), kernel_.intern(e.name),
                        embedded ? allocations_[b.first_allocation + e.allocation].life : sim::LifetimeId{}, b.callbacks,
@@ -311,11 +208,11 @@ void World::setup_binding(BindingInstance& b) {
     }
   }
   set_up_policy_state(*this, b);
-  for (const std::uint32_t a : program_->dev_groups) b.binding.dev_groups.push_back(&b.things.get<EntityKind::attribute>(a));
+  for (const std::uint32_t a : module.dev_groups) b.binding.dev_groups.push_back(&b.things.get<EntityKind::attribute>(a));
   setup_attribute_files(b);
   b.policy->init(kernel_, rcu_, unique(b, "policy"), b.resources);
-  if (program_->post_unbind != UINT32_MAX)
-    b.binding.post_unbind = [&b](model::Context& c) { b.world->call(c, b.world->program_->post_unbind, {.binding = &b}); };
+  if (module.post_unbind != UINT32_MAX)
+    b.binding.post_unbind = [&b, f = module.post_unbind](model::Context& c) { b.world->call(c, f, {.binding = &b}); };
   if (program_->hooks[static_cast<std::size_t>(Hook::unbound)] != UINT32_MAX)
     b.binding.unbound = [&b](model::Context& c) { run_hook(*b.world, c, b, Hook::unbound, UINT32_MAX, nullptr); };
   b.binding.before_devres = [&b](model::Context& c) { b.policy->resource().before_devres(c, b.resources); };
@@ -338,6 +235,14 @@ void World::setup_shared(std::uint32_t number) {
     kernel_.declare_object(object, name);
     a.fields.emplace_back(name, object);
   }
+}
+
+void World::setup_watched() {
+  static constexpr std::string_view calls = "calls", returns = "returns";
+  watched_.clear();
+  for (const std::uint32_t f : program_->watched)
+    watched_.emplace_back(engine_.new_object(engine_.names().child(function_names_[f], calls, 1), 0),
+                          engine_.new_object(engine_.names().child(function_names_[f], returns, 1), 0));
 }
 
 // Descriptors of attributes, if somebody opens one.
@@ -400,12 +305,13 @@ void World::setup_tasks() {
   // Before any task begins.
   for (TaskState& t : tasks_) {
     if (t.spec->cpu == TaskSpec::cpu_elsewhere) continue;
-    t.here = {&irq_line(t.spec->irq), hardware_.device(), t.spec->enabled_by};
+    DeviceInstance& device = devices_[t.spec->device];
+    t.here = {&device.irq_line(t.spec->irq), device.hardware.device(), t.spec->enabled_by};
     interrupts_of(t.spec->cpu).sources.push_back(model::irq_on_this_cpu(t.here, t.spec->times));
   }
   operation_arguments_.clear();
   limits_.clear();
-  if (program_->probe != UINT32_MAX)
+  if (program_->several() || program_->modules[0].probe != UINT32_MAX)
     kernel_.spawn(kernel_.intern(probe_name), kernel_.intern(probe_name), &World::probe_entry, this, false);
   if (!program_->removal.empty())
     kernel_.remover = kernel_.spawn(kernel_.intern(remove_name), kernel_.intern(remove_name), &World::remover_entry, this, false);

@@ -59,8 +59,8 @@ DeleteResult would_block(Context& context, const Module& m, const std::string& w
 
 }  // namespace
 
-void init_module(Kernel& kernel, Module& m, NameId unique_name, NameId declared, bool loaded) {
-  m.object = kernel.engine().new_object(unique_name, loaded ? 1 : unformed);
+void init_module(Kernel& kernel, Module& m, NameId unique_name, NameId declared, bool loaded, std::uint32_t dependants) {
+  m.object = kernel.engine().new_object(unique_name, loaded ? 1 + dependants : unformed);
   m.name = declared;
   m.text = kernel.new_lifetime(unique_name, LifetimeKind::text, declared, {}, loaded);
   m.data = {};
@@ -68,6 +68,11 @@ void init_module(Kernel& kernel, Module& m, NameId unique_name, NameId declared,
   m.traced = true;
   m.target_list.clear();
   m.source_list.clear();
+}
+
+void init_dependency(Module& m, Module& target) {
+  m.target_list.push_back(&target);
+  target.source_list.push_back(&m);
 }
 
 void init_module_data(Kernel& kernel, Module& m, NameId unique_name, bool loaded) {

@@ -33,7 +33,10 @@ struct Module {
   std::vector<Module*> source_list;  // modules that depend on it; touched in steps on `object` only
 };
 // `loaded`: alive from the start (built in, or loaded before the execution begins); else load_module() or do_init_module() begins it.
-void init_module(Kernel& kernel, Module& m, NameId unique_name, NameId declared, bool loaded);
+// `dependants`: of those that are alive from the start too, how many use its symbols; init_dependency() then says which.
+void init_module(Kernel& kernel, Module& m, NameId unique_name, NameId declared, bool loaded, std::uint32_t dependants = 0);
+// `m` uses symbols of `target`, and both are alive from the start: what ref_module() has done by then.
+void init_dependency(Module& m, Module& target);
 // After init_module(): gives the module data of its own, which dies after the text.
 void init_module_data(Kernel& kernel, Module& m, NameId unique_name, bool loaded);
 // Makes `a` a static variable of the module. What is embedded in it has `a.life` as its home.

@@ -13,6 +13,7 @@
 #include "unplug/scenarios/language/verb.hpp"
 #include "unplug/scenarios/policy_file.hpp"
 #include "unplug/scenarios/program.hpp"
+#include "unplug/scenarios/roster.hpp"
 
 namespace unplug::scenarios {
 
@@ -74,8 +75,9 @@ struct Entities {
     EntityKind kind;
     std::uint32_t index;
     Position at;
-    std::string_view verb{};  // that declared it
-    Node step{};              // with which
+    std::string_view verb{};       // that declared it
+    Scope scope = Scope::binding;  // world: a device of the file; its number is one in Program::devices
+    Node step{};                   // that declares it
   };
   std::map<std::string, Entry> by_name;
   std::vector<std::vector<EntitySpec>> specs{entity_kinds};
@@ -113,7 +115,22 @@ class FileCompiler {
   std::uint32_t compile_hook(Hook hook, Node n);
   void declare_policy_state(Node root);
   void read_kernel();
-  void read_module();
+  void read_modules();
+  void read_module(std::uint32_t number);
+  // Devices, loadings, bindings and stages by number; which thing is whose: plan.cpp.
+  void make_devices();
+  void plan();
+  void plan_stage(const RemovalStage& stage, std::vector<std::uint32_t>& current, std::vector<std::uint32_t>& loads);
+  // The devices that a module drives; not real: what stands for it alone.
+  [[nodiscard]] std::vector<std::uint32_t> devices_of(std::uint32_t module, bool real) const;
+  void find_scopes();
+  void set_scopes();
+  // The functions that init() leads to: what they make is the module's, not a binding's.
+  void find_module_functions();
+  // Of a name in a task: the device, or the module, before the slash is taken off.
+  std::optional<std::uint32_t> take_owner(std::string& text) const;
+  // The same; without one, whose thing it must be. false: that isn't clear, which has been reported.
+  bool owner_of(std::string& text, EntityKind kind, Node at, Operand& into) const;
   void list_functions(Node functions);
   void declare(Node steps);
   void declare_step(Node step);
@@ -123,6 +140,7 @@ class FileCompiler {
   void declare_keys(const Verb& verb, Node step, EntitySpec& spec, std::uint32_t index);
   // What the module declares static.
   void declare_static();
+  void declare_static(Node variables);
   void declare_fields(Node fields, EntitySpec& spec);
   // What is embedded in memory number `allocation`, called `base`: {"rcu": "rcu_head", "clock": {"fields": ..., "members": ...}}.
   void declare_members(Node members, const std::string& base, std::uint32_t allocation);
@@ -135,7 +153,11 @@ class FileCompiler {
   // The tables of operations and the attributes of the driver itself, before anything refers to them: file_tables.cpp.
   void list_tables();
   void read_tables();
+  void list_module_tables(std::uint32_t module);
   void read_operations(Node table, std::string_view what, FopsSpec& into);
+  void read_fops_owner(Node owner, FopsSpec& into);
+  // What a module says under a key; nothing if it says nothing.
+  [[nodiscard]] Node of_module(std::uint32_t number, std::string_view key) const;
   std::optional<std::uint32_t> table(Node n, std::string_view what, const std::vector<std::string>& names);
   void read_registers(Node regs, std::uint32_t mapping);
   void read_register(Node contents, std::uint32_t mapping, const std::string& name);
@@ -162,6 +184,7 @@ class FileCompiler {
   void add_tasks(TaskSpec spec, const std::string& name, std::int64_t count, bool numbered, Node at);
   void check_calls();
   std::optional<std::uint32_t> function(Node n);
+  std::optional<std::uint32_t> module(Node n);
 
   const Document& document_;
   const Document* source_ = nullptr;  // whose functions are being compiled: the scenario, then its policy
@@ -169,6 +192,12 @@ class FileCompiler {
   Reader reader_;
   Entities entities_;
   std::shared_ptr<Program> program_;
+  Roster roster_;
+  std::uint32_t module_ = 0;                     // whose declarations are being read,
+  bool makes_for_module_ = false;                // and whether they are in a function that init() leads to
+  std::vector<std::uint32_t> function_modules_;  // by number among function_names_
+  std::set<std::string> module_functions_;       // those that init() leads to
+  std::vector<std::uint32_t> real_devices_;      // by number in the roster: number in the program
   std::map<std::string, std::uint32_t> function_numbers_;
   std::vector<std::string> function_names_;
   std::size_t first_function_ = 0;  // number of the first of them in the program

@@ -53,6 +53,7 @@ void FileCompiler::declare_members(Node members, const std::string& base, std::u
     spec.member = std::string(members.key(i));
     spec.name = base + "." + spec.member;
     spec.allocation = allocation;
+    spec.module = module_;
     EntityKind kind = EntityKind::allocation;
     if (!type.is(Node::Kind::object)) {
       const auto word = reader_.text(type, member_form);
@@ -84,10 +85,12 @@ void FileCompiler::declare_members(Node members, const std::string& base, std::u
 }
 
 void FileCompiler::declare_static() {
-  const Node modules = document_.root().find("modules");
-  if (!modules.is(Node::Kind::object) || modules.size() != 1 || !modules.at(0).is(Node::Kind::object)) return;
-  const Node variables = modules.at(0).find("static");
-  if (!variables) return;
+  for (module_ = 0; module_ < roster_.modules.size(); ++module_)
+    if (const Node variables = of_module(module_, "static")) declare_static(variables);
+  module_ = 0;
+}
+
+void FileCompiler::declare_static(Node variables) {
   Diagnostics& out = reader_.out();
   if (!variables.is(Node::Kind::object)) {
     variables.error(out, fmt::format("found {}", Node::kind_name(variables.kind())), "an object: names of the module's variables");
@@ -99,14 +102,20 @@ void FileCompiler::declare_static() {
     EntitySpec spec;
     spec.name = spec.member = std::string(variables.key(i));
     spec.is_static = true;
+    spec.module = module_;
+    spec.scope = Scope::module;
     declare_fields(type.find("fields"), spec);
     auto& list = entities_.specs[static_cast<std::size_t>(EntityKind::allocation)];
     const auto number = static_cast<std::uint32_t>(list.size());
     const std::string name = spec.name;
+    if (const auto before = entities_.by_name.find(name); before != entities_.by_name.end()) {
+      variables.key_node(i).error(out, fmt::format("'{}' is declared twice", name), "another name", {}, before->second.at);
+      continue;
+    }
     entities_.by_name[name] = {EntityKind::allocation, number, variables.key_node(i).position()};
     list.push_back(std::move(spec));
     declare_members(type.find("members"), name, number);
-    program_->module_data = true;
+    program_->modules[module_].data = true;
   }
 }
 

@@ -55,24 +55,33 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   const std::size_t errors = reader_.out().errors();
   if (const Node n = document_.root().find("name"); n.is(Node::Kind::string)) program_->scenario = std::string(n.string());
   program_->removal = variant_.removal;
-  program_->bindings = 1 + static_cast<std::uint32_t>(std::ranges::count_if(variant_.removal, &RemovalStage::binds));
+  {
+    Diagnostics said;  // when the file's structure was checked
+    roster_ = read_roster(document_.root(), said);
+  }
+  make_devices();
   read_kernel();
   list_functions(document_.root().find("functions"));
+  find_module_functions();
   list_tables();
   declare_shared();
   declare_static();
   calls_.resize(function_names_.size());
   for (const std::string& name : function_names_) {
+    module_ = function_modules_[function_numbers_[name]];
+    makes_for_module_ = module_functions_.contains(name);
     declare(function_nodes_[name]);
     find_parameters(function_nodes_[name]);
   }
+  module_ = 0;
+  makes_for_module_ = false;
   const Node run = document_.root().find("run");
   for (const std::string_view section : {"tasks", "threads"})
     if (const Node tasks = run.is(Node::Kind::object) ? run.find(section) : Node{}; tasks.is(Node::Kind::object))
       for (std::size_t i = 0; i < tasks.size(); ++i) find_parameters(tasks.at(i));
+  find_scopes();
   resolve_references();
   find_switches();
-  check_removal();
   program_->entities = entities_.specs;
   read_tables();
   program_->functions.resize(function_names_.size());
@@ -81,10 +90,12 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
     f.run(function_nodes_[name], function_numbers_[name]);
   }
   check_calls();
-  read_module();
+  read_modules();
   read_run();
   read_final();
   if (policy.steps != nullptr) compile_hooks(policy);
+  plan();
+  set_scopes();
   program_->entities = entities_.specs;
   if (reader_.out().errors() != errors) return nullptr;
   check_members(*program_, site_nodes_, reader_.out());
@@ -146,6 +157,12 @@ void FileCompiler::list_functions(Node functions) {
     function_numbers_.emplace(name, static_cast<std::uint32_t>(first_function_ + function_names_.size()));
     function_names_.push_back(name);
     function_nodes_[name] = functions.at(i);
+    const auto module = source_ == &document_ ? roster_.module_of_function(name) : 0;
+    function_modules_.push_back(module.value_or(0));
+    if (!module)
+      functions.key_node(i).error(
+          reader_.out(), fmt::format("in which module is '{}'?", name),
+          fmt::format("a name that begins with MODULE_, or a place in the \"functions\" of {}", which(roster_.module_names(), "a module")));
   }
 }
 
@@ -155,6 +172,16 @@ std::optional<std::uint32_t> FileCompiler::function(Node n) {
   if (const auto found = function_numbers_.find(*name); found != function_numbers_.end()) return found->second;
   n.error(reader_.out(), fmt::format("no function '{}'", *name), "a function listed under \"functions\"",
           nearest_word(*name, function_names_));
+  return {};
+}
+
+std::optional<std::uint32_t> FileCompiler::module(Node n) {
+  const auto name = reader_.text(n, "the name of a module of this file");
+  if (!name) return {};
+  if (const auto found = roster_.module(*name); found && !name->empty()) return found;
+  const std::vector<std::string> names = roster_.module_names();
+  n.error(reader_.out(), fmt::format("no module '{}'", *name), which(names, "a module listed under \"modules\""),
+          nearest_word(*name, names));
   return {};
 }
 
@@ -252,10 +279,14 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   }
   declare_common(verb, step, spec);
   spec.flags = verb.flags;
+  spec.module = module_;
+  if (makes_for_module_) spec.scope = Scope::module;
+  if (module_ != 0 && !step.find("fops") && std::ranges::any_of(verb.keys, [](const KeySpec& k) { return k.kind == KeyKind::fops; }))
+    spec.numbers.emplace_back("fops", program_->modules[module_].fops);
   spec.of_policy = source_ != &document_;
   auto& list = entities_.specs[static_cast<std::size_t>(verb.entity)];
   const auto index = static_cast<std::uint32_t>(list.size());
-  entities_.by_name[*text] = {verb.entity, index, operand.position(), verb.name, step};
+  entities_.by_name[*text] = {verb.entity, index, operand.position(), verb.name, Scope::binding, step};
   if (verb.entity == EntityKind::mapping) entities_.registers.emplace_back();
   declare_keys(verb, step, spec, index);
   list.push_back(std::move(spec));

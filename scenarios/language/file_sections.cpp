@@ -61,27 +61,29 @@ void FileCompiler::read_kernel() {
   }
 }
 
-void FileCompiler::read_module() {
-  Diagnostics& out = reader_.out();
-  const Node modules = document_.root().find("modules");
-  if (!modules.is(Node::Kind::object) || modules.size() != 1) return;
-  const Node m = modules.at(0);
-  if (!m.is(Node::Kind::object)) return;
+void FileCompiler::read_modules() {
+  for (std::uint32_t i = 0; i < roster_.modules.size(); ++i) read_module(i);
+}
+
+void FileCompiler::read_module(std::uint32_t number) {
+  ModuleSpec& spec = program_->modules[number];
   const auto by_name = [&](std::string_view key, std::string_view suffix, std::uint32_t& into) {
-    if (const Node n = m.find(key)) {
+    if (const Node n = of_module(number, key)) {
       if (const auto f = function(n)) into = *f;
-    } else if (const auto f = function_numbers_.find(program_->module + std::string(suffix)); f != function_numbers_.end()) {
+    } else if (const auto f = function_numbers_.find(spec.name + std::string(suffix)); f != function_numbers_.end()) {
       into = f->second;
     }
   };
-  by_name("probe", "_probe", program_->probe);
-  by_name("remove", "_remove", program_->remove);
-  by_name("exit", "_exit", program_->exit);
-  if (const Node n = m.find("post_unbind"))
-    if (const auto f = function(n)) program_->post_unbind = *f;
-  if (program_->probe == UINT32_MAX)
-    m.error(out, fmt::format("module '{}' has no probe function", program_->module),
-            fmt::format("\"probe\": FUNCTION, or a function named '{}_probe'", program_->module));
+  by_name("probe", "_probe", spec.probe);
+  by_name("remove", "_remove", spec.remove);
+  by_name("exit", "_exit", spec.exit);
+  if (const Node n = of_module(number, "init"))
+    if (const auto f = function(n)) spec.init = *f;
+  if (const Node n = of_module(number, "post_unbind"))
+    if (const auto f = function(n)) spec.post_unbind = *f;
+  if (spec.probe == UINT32_MAX && spec.init == UINT32_MAX && roster_.modules.size() == 1)
+    roster_.modules[number].node.error(reader_.out(), fmt::format("module '{}' has no probe function", spec.name),
+                                       fmt::format("\"probe\": FUNCTION, or a function named '{}_probe'", spec.name));
 }
 
 void FileCompiler::read_run() {
@@ -209,8 +211,11 @@ void FileCompiler::read_task(const std::string& name, Node task) {
         spec.times = static_cast<std::uint32_t>(*v);
     }
     if (!task.find("within")) spec.start_spread = 50 * sim::millisecond;
-    const auto line = reader_.text(raise, "the name of an interrupt");
+    auto line = reader_.text(raise, "the name of an interrupt");
     if (!line) return;
+    Operand whose;
+    if (!owner_of(*line, EntityKind::irq, raise, whose)) return;
+    if (whose.scope == Scope::device) spec.device = whose.owner;
     const auto found = entities_.by_name.find(*line);
     if (found == entities_.by_name.end() || found->second.kind != EntityKind::irq) {
       no_such_thing(entities_, out, raise, *line, EntityKind::irq);

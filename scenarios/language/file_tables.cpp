@@ -12,24 +12,25 @@ namespace {
 
 constexpr std::array<std::string_view, 3> with_argument{"unlocked_ioctl", "read", "write"};
 
-// Where "removal" names the attribute.
-Node stage_of(Node removal, std::string_view attribute) {
-  if (removal.is(Node::Kind::object))
-    if (const Node n = removal.find("sysfs_write"); n.is(Node::Kind::string) && n.string() == attribute) return n;
-  for (std::size_t i = 0; removal.is(Node::Kind::array) && i < removal.size(); ++i)
-    if (const Node n = stage_of(removal.at(i), attribute)) return n;
-  return {};
-}
-
 }  // namespace
 
+Node FileCompiler::of_module(std::uint32_t number, std::string_view key) const {
+  const Node n = roster_.modules[number].node;
+  return n.is(Node::Kind::object) ? n.find(key) : Node{};
+}
+
 void FileCompiler::list_tables() {
-  const Node modules = document_.root().find("modules");
   fops_names_ = {""};
-  if (!modules.is(Node::Kind::object) || modules.size() != 1 || !modules.at(0).is(Node::Kind::object)) return;
-  const Node m = modules.at(0);
-  std::vector<Node> all{m.find("fops")};
-  if (const Node tables = m.find("file_operations"); tables.is(Node::Kind::object)) {
+  for (std::uint32_t i = 0; i < roster_.modules.size(); ++i) {
+    program_->modules[i].fops = i == 0 ? 0 : static_cast<std::uint32_t>(fops_names_.size());
+    if (i != 0) fops_names_.emplace_back();
+    list_module_tables(i);
+  }
+}
+
+void FileCompiler::list_module_tables(std::uint32_t module) {
+  std::vector<Node> all{of_module(module, "fops")};
+  if (const Node tables = of_module(module, "file_operations"); tables.is(Node::Kind::object)) {
     for (std::size_t i = 0; i < tables.size(); ++i) {
       fops_names_.emplace_back(tables.key(i));
       all.push_back(tables.at(i));
@@ -40,15 +41,16 @@ void FileCompiler::list_tables() {
     for (const std::string_view op : with_argument)
       if (const Node n = t.is(Node::Kind::object) ? t.find(op) : Node{}; n.is(Node::Kind::string))
         parameters_[std::string(n.string())] = {"arg"};
-  if (const Node tables = m.find("vm_operations"); tables.is(Node::Kind::object))
+  if (const Node tables = of_module(module, "vm_operations"); tables.is(Node::Kind::object))
     for (std::size_t i = 0; i < tables.size(); ++i) vm_ops_names_.emplace_back(tables.key(i));
-  const Node groups = m.find("dev_groups");
+  const Node groups = of_module(module, "dev_groups");
   for (std::size_t i = 0; groups.is(Node::Kind::object) && i < groups.size(); ++i) {
     auto& list = entities_.specs[static_cast<std::size_t>(EntityKind::attribute)];
     EntitySpec spec;
     spec.name = spec.member = std::string(groups.key(i));
+    spec.module = module;
     if (const auto f = function(groups.at(i))) spec.function = *f;
-    program_->dev_groups.push_back(static_cast<std::uint32_t>(list.size()));
+    program_->modules[module].dev_groups.push_back(static_cast<std::uint32_t>(list.size()));
     entities_.by_name[spec.name] = {EntityKind::attribute, static_cast<std::uint32_t>(list.size()), groups.key_node(i).position()};
     list.push_back(std::move(spec));
   }
@@ -61,48 +63,57 @@ void FileCompiler::read_operations(Node table, std::string_view what, FopsSpec& 
     if (const Node n = table.find(file_op_names[i]); n && !n.is(Node::Kind::null))
       if (const auto f = function(n)) into.functions[i] = *f;
   const Node owner = table.find("owner");
-  if (!owner) {
-    entities_.defaults_taken.push_back(fmt::format("{}.owner as the policy's pin says (\"owner\": \"policy\")", what));
-  } else if (reader_.value(owner).is(Node::Kind::null)) {
+  if (owner) return read_fops_owner(owner, into);
+  entities_.defaults_taken.push_back(fmt::format("{}.owner as the policy's pin says (\"owner\": \"policy\")", what));
+}
+
+void FileCompiler::read_fops_owner(Node owner, FopsSpec& into) {
+  if (reader_.value(owner).is(Node::Kind::null)) {
     into.owner = FopsOwner::null;
-  } else if (const auto who = reader_.text(owner, "the module's name, null, or \"policy\"")) {
-    if (*who == "policy") {
-      into.owner = FopsOwner::policy;
-    } else if (*who == program_->module) {
-      into.owner = FopsOwner::module;
-    } else {
-      owner.error(out, fmt::format("'{}' is no module of this file", *who),
-                  fmt::format("\"{}\", null, or \"policy\" (as the policy's pin says)", program_->module),
-                  *who == "THIS_MODULE" ? program_->module : nearest_word(*who, std::vector<std::string>{program_->module, "policy"}));
-    }
+    return;
   }
+  const auto who = reader_.text(owner, "the module's name, null, or \"policy\"");
+  if (!who || *who == "policy") return;
+  if (const auto module = roster_.module(*who); module && !who->empty()) {
+    into.owner = FopsOwner::module;
+    into.owning = *module;
+    return;
+  }
+  std::string names;
+  std::vector<std::string> words = roster_.module_names();
+  for (const std::string& n : words) names += fmt::format("\"{}\", ", n);
+  const std::string nearest = *who == "THIS_MODULE" && words.size() == 1 ? words.front() : std::string{};
+  words.emplace_back("policy");
+  owner.error(reader_.out(), fmt::format("'{}' is no module of this file", *who), names + "null, or \"policy\" (as the policy's pin says)",
+              nearest.empty() ? nearest_word(*who, words) : nearest);
 }
 
 void FileCompiler::read_tables() {
   program_->hardware.presence =
       program_->hardware.presence || !program_->hardware.registers.empty() ||
       std::ranges::find(program_->removal, RemovalStage::Kind::unplug, &RemovalStage::kind) != program_->removal.end();
-  const Node modules = document_.root().find("modules");
-  if (!modules.is(Node::Kind::object) || modules.size() != 1 || !modules.at(0).is(Node::Kind::object)) return;
-  program_->module = std::string(modules.key(0));
-  const Node m = modules.at(0);
-  read_operations(m.find("fops"), "fops", program_->fops[0]);
-  const Node tables = m.find("file_operations"), vm = m.find("vm_operations");
-  for (std::size_t i = 0; tables.is(Node::Kind::object) && i < tables.size(); ++i) {
-    FopsSpec& t = program_->fops.emplace_back();
-    t.name = fops_names_[program_->fops.size() - 1];
-    read_operations(tables.at(i), t.name, t);
-  }
-  for (std::size_t i = 0; vm.is(Node::Kind::object) && i < vm.size(); ++i) {
-    VmOpsSpec& v = program_->vm_ops.emplace_back();
-    v.name = vm_ops_names_[i];
-    const auto set = [&](std::string_view key, std::uint32_t& into) {
-      if (const Node n = vm.at(i).is(Node::Kind::object) ? vm.at(i).find(key) : Node{})
-        if (const auto f = function(n)) into = *f;
-    };
-    set("open", v.open);
-    set("close", v.close);
-    set("fault", v.fault);
+  for (std::uint32_t i = 0; i < roster_.modules.size(); ++i) {
+    if (i != 0) program_->fops.emplace_back();
+    program_->fops.back().module = i;
+    read_operations(of_module(i, "fops"), "fops", program_->fops.back());
+    const Node tables = of_module(i, "file_operations"), vm = of_module(i, "vm_operations");
+    for (std::size_t k = 0; tables.is(Node::Kind::object) && k < tables.size(); ++k) {
+      FopsSpec& t = program_->fops.emplace_back();
+      t.name = fops_names_[program_->fops.size() - 1];
+      t.module = i;
+      read_operations(tables.at(k), t.name, t);
+    }
+    for (std::size_t k = 0; vm.is(Node::Kind::object) && k < vm.size(); ++k) {
+      VmOpsSpec& v = program_->vm_ops.emplace_back();
+      v.name = vm_ops_names_[program_->vm_ops.size() - 1];
+      const auto set = [&](std::string_view key, std::uint32_t& into) {
+        if (const Node n = vm.at(k).is(Node::Kind::object) ? vm.at(k).find(key) : Node{})
+          if (const auto f = function(n)) into = *f;
+      };
+      set("open", v.open);
+      set("close", v.close);
+      set("fault", v.fault);
+    }
   }
 }
 
@@ -151,22 +162,12 @@ void FileCompiler::read_register(Node contents, std::uint32_t mapping, const std
   }
   const auto v = reader_.integer(initial, 0, INT64_MAX, "what the register holds at first: an integer from 0");
   auto& registers = program_->hardware.registers;
-  if (doorbell && program_->bindings > 1)
+  if (doorbell && std::ranges::any_of(program_->removal, &RemovalStage::binds))
     doorbell.error(reader_.out(), "a doorbell where the driver is bound again",
                    "dma_start: a doorbell starts what the first binding has mapped");
   if (doorbell) doorbells_.emplace_back(static_cast<std::uint32_t>(registers.size()), doorbell);
   registers.push_back({mapping, name, v ? static_cast<std::uint64_t>(*v) : 0, {}, {}});
   entities_.registers[mapping][name].contents = static_cast<std::uint32_t>(registers.size());
-}
-
-void FileCompiler::check_removal() {
-  const Node removal = document_.root().find("run").is(Node::Kind::object) ? document_.root().find("run").find("removal") : Node{};
-  for (const RemovalStage& s : program_->removal) {
-    if (s.kind != RemovalStage::Kind::sysfs_write) continue;
-    const auto found = entities_.by_name.find(s.attribute);
-    if (found == entities_.by_name.end() || found->second.kind != EntityKind::attribute)
-      no_such_thing(entities_, reader_.out(), stage_of(removal, s.attribute), s.attribute, EntityKind::attribute);
-  }
 }
 
 void FileCompiler::read_shared_descriptors(Node shared) {

@@ -48,6 +48,7 @@ std::uint32_t FunctionCompiler::run(Node list, std::optional<std::uint32_t> numb
     program().sites.push_back({function_.name, "return", "return", {}, {}, true});
     file_.site_nodes_.emplace_back();
   }
+  if (number && code_ == CodeKind::driver) function_.module = file_.function_modules_[*number];
   function_.locals = static_cast<std::uint32_t>(locals_.size());
   function_.local_names.resize(locals_.size());
   for (const auto& [local, n] : locals_) function_.local_names[n] = local;
@@ -115,10 +116,10 @@ void FunctionCompiler::step(Node n) {
     static constexpr std::array<std::string_view, 4> here{"driver functions", "threads in \"run\"", "tasks in \"run\"", "policies"};
     where.error(out(), fmt::format("'{}' cannot stand here", verb_name),
                 fmt::format("a verb of {}; this one is for {}", here[static_cast<std::size_t>(code_)],
-                            verb->place == Where::task     ? here[2]
-                            : verb->place == Where::thread ? here[1]
-                            : verb->place == Where::policy ? here[3]
-                                                           : here[0]));
+                            verb->place == Where::task                                      ? here[2]
+                            : verb->place == Where::thread || verb->place == Where::outside ? here[1]
+                            : verb->place == Where::policy                                  ? here[3]
+                                                                                            : here[0]));
     abandon(n);
     return;
   }
@@ -275,6 +276,10 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
         i.duration = d->first;
         i.spread = d->second;
       }
+      break;
+    case OperandKind::module:
+      if (operand && !operand.is(Node::Kind::null))
+        if (const auto m = file_.module(operand)) i.number = *m + 1;
       break;
     case OperandKind::custom: break;
   }

@@ -69,8 +69,10 @@ std::uint32_t FunctionCompiler::local(Node n, bool create) {
 }
 
 std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
-  const auto text = reader().text(n, fmt::format("the name of {}", with_article(name(kind))));
+  auto text = reader().text(n, fmt::format("the name of {}", with_article(name(kind))));
   if (!text) return {};
+  Operand named{Operand::Kind::entity, kind, 0, 0, 0, *text};
+  if (code_ == CodeKind::task && !file_.owner_of(*text, kind, n, named)) return {};
   const auto found = entities().by_name.find(*text);
   const std::size_t dot = text->find('.');
   if (dot != std::string::npos && locals_.contains(text->substr(0, dot))) {
@@ -80,8 +82,11 @@ std::optional<Operand> FunctionCompiler::entity(Node n, EntityKind kind) {
       return Operand{Operand::Kind::member, kind, 0, 0, locals_[text->substr(0, dot)], member};
   }
   if (policy_state_elsewhere(*text, n)) return {};
-  if (found != entities().by_name.end() && found->second.kind == kind)
-    return Operand{Operand::Kind::entity, kind, found->second.index, 0, 0, *text};
+  if (found != entities().by_name.end() && found->second.kind == kind) {
+    named.index = found->second.index;
+    if (found->second.scope == Scope::world) named.scope = Scope::world;
+    return named;
+  }
   const bool by_local = dot != std::string::npos && locals_.contains(text->substr(0, dot));
   no_such_thing(entities(), out(), n, *text, kind, by_local ? std::string_view(*text).substr(0, dot) : std::string_view{});
   return {};
@@ -320,10 +325,12 @@ std::optional<Operand> FunctionCompiler::memory(Node n) {
 
 std::optional<Operand> FunctionCompiler::entity_of(Node n, std::initializer_list<EntityKind> kinds) {
   if (n.is(Node::Kind::string))
-    if (const auto text = reader().text(n, "a name"))
+    if (auto text = reader().text(n, "a name")) {
+      if (code_ == CodeKind::task) (void)file_.take_owner(*text);
       if (const auto found = entities().by_name.find(*text); found != entities().by_name.end())
         for (const EntityKind k : kinds)
           if (found->second.kind == k) return entity(n, k);
+    }
   return entity(n, *kinds.begin());
 }
 

@@ -16,6 +16,7 @@ void FileCompiler::compile_hooks(const PolicyFile& policy) {
   references_.clear();
   function_numbers_.clear();
   function_names_.clear();
+  function_modules_.clear();
   function_nodes_.clear();
   parameters_.clear();
   first_function_ = program_->functions.size();

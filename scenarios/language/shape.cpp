@@ -90,6 +90,8 @@ Shape operand_shape(const Verb& verb) {
     case OperandKind::local: return {"LOCAL", "a local variable of the function", text(), "x"};
     case OperandKind::function: return {"FUNCTION", "a function of the file", text(), "f"};
     case OperandKind::duration: return {"DURATION", std::string(duration_meaning), duration(), "10ms"};
+    case OperandKind::module:
+      return {"MODULE", "a module of the file; null, or the verb alone: THIS_MODULE", {{"type", {"string", "null"}}}, nullptr};
     case OperandKind::memory: return {"MEMORY", "memory that a step allocates, or a local that points to some", text(), "priv"};
     case OperandKind::custom: return {verb.takes.empty() ? "VALUE" : std::string(verb.takes), {}, scalar(), "x"};
   }
@@ -138,7 +140,10 @@ const std::vector<CommonKey>& common_keys() {
   return keys;
 }
 
-bool may_be_bare(const Verb& verb) { return verb.operand == OperandKind::none && std::ranges::none_of(verb.keys, &KeySpec::required); }
+bool may_be_bare(const Verb& verb) {
+  const bool nothing = verb.operand == OperandKind::none || verb.operand == OperandKind::module;
+  return nothing && std::ranges::none_of(verb.keys, &KeySpec::required);
+}
 
 std::string form(const Verb& verb) {
   std::string out = fmt::format("{{\"{}\": {}", verb.name, operand_shape(verb).placeholder);
@@ -167,6 +172,7 @@ std::string_view place_words(Where place) {
     case Where::thread: return "threads in \"run\"";
     case Where::policy: return "policies";
     case Where::task: return "tasks in \"run\"";
+    case Where::outside: return "tasks and threads in \"run\"";
     case Where::anywhere: return "functions of the driver, tasks and threads in \"run\", policies";
   }
   return {};

@@ -24,14 +24,13 @@ std::optional<std::uint64_t> word(Node n) {
 void FileCompiler::declare_shared() {
   const Node shared = document_.root().find("shared");
   if (!shared.is(Node::Kind::object)) return;
-  if (program_->bindings > 1)  // each binding lays out all that is declared, for itself
-    shared.error(reader_.out(), "shared words beside a module that is loaded again", "ways of removal without insmod");
   // All words are fields of one piece of memory that has no life of its own.
   auto& allocations = entities_.specs[static_cast<std::size_t>(EntityKind::allocation)];
   program_->shared = static_cast<std::uint32_t>(allocations.size());
   EntitySpec& words = allocations.emplace_back();
   words.name = "shared";
   words.from_start = true;
+  words.scope = Scope::world;
   const auto add = [&](std::string name, std::uint64_t initial) {
     if (!take(shared)) return;
     entities_.specs[static_cast<std::size_t>(EntityKind::allocation)][program_->shared].fields.push_back({std::move(name), initial});
@@ -85,6 +84,7 @@ void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
   Diagnostics& out = reader_.out();
   EntitySpec spec;
   spec.name = spec.member = name;
+  spec.scope = Scope::world;
   if (!take(n)) return;
   entities_.lost.insert(name);  // until it is there: who uses it is not told as well
   const auto enter = [&](EntityKind kind) {

@@ -27,6 +27,7 @@ enum class OperandKind : std::uint8_t {
   memory,       // declared memory, or a local that points to some
   function,     // a function of the file
   duration,     // "10ms", "1ms..5ms"
+  module,       // a module of the file; null, or the verb as a bare string: the one that the function is in
   custom        // the verb's own compile function reads it: a scalar, called Verb::takes in forms
 };
 
@@ -68,6 +69,7 @@ enum class Where : std::uint8_t {
   thread,   // in threads
   policy,   // in policies
   task,     // in tasks of user space
+  outside,  // in threads and in tasks
   anywhere  // in all of these
 };
 // What a piece of code is.

@@ -100,17 +100,20 @@ void warn_about_steps(const Program& p, const std::vector<Node>& nodes, Diagnost
 }
 
 void warn_about_interrupts(const Program& p, const std::vector<Node>& nodes, Diagnostics& out) {
-  if (p.remove == none) return;
   std::set<std::uint32_t> freed;
-  for (const std::uint32_t f : called_from(p, p.remove))
-    for (const Instruction& i : p.functions[f].code)
-      if (const Verb* v = verb_of(p, i); v != nullptr && v->name == "free_irq") freed.insert(i.operand.index);
+  for (const ModuleSpec& m : p.modules)
+    for (const std::uint32_t last : {m.remove, m.exit})
+      for (const std::uint32_t f : called_from(p, last))
+        for (const Instruction& i : p.functions[f].code)
+          if (const Verb* v = verb_of(p, i); v != nullptr && v->name == "free_irq") freed.insert(i.operand.index);
   for (const Function& f : p.functions) {
+    const std::uint32_t remove = p.modules[f.module].remove;
+    if (remove == none) continue;
     for (const Instruction& i : f.code) {
       const Verb* v = verb_of(p, i);
       if (v == nullptr || v->operand != OperandKind::declaration || v->entity != EntityKind::irq || v->name.starts_with("devm_")) continue;
       if (!freed.contains(i.operand.index) && nodes[i.site])
-        nodes[i.site].warning(out, fmt::format("'{}' is never freed by '{}'", i.operand.name, p.functions[p.remove].name),
+        nodes[i.site].warning(out, fmt::format("'{}' is never freed by '{}'", i.operand.name, p.functions[remove].name),
                               "free_irq in remove(), or in a function that it calls");
     }
   }

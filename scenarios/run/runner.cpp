@@ -88,10 +88,11 @@ std::vector<std::string> never_overlapped(const Program& p, const Tally& t) {
   for (std::uint32_t i = 0; i < t.entered.size(); ++i)
     if (t.entered[i]) entries.insert(i);  // a callback of call_rcu()
   std::vector<std::string> out;
-  const std::string removal = p.remove == UINT32_MAX ? "unbind" : p.functions[p.remove].name;
-  for (const std::uint32_t i : entries)
-    if (i < p.functions.size() && (i >= t.overlapped.size() || !t.overlapped[i]))
-      out.push_back(fmt::format("{} with {}", p.functions[i].name, removal));
+  for (const std::uint32_t i : entries) {
+    if (i >= p.functions.size() || (i < t.overlapped.size() && t.overlapped[i])) continue;
+    const std::uint32_t remove = p.modules[p.functions[i].module].remove;
+    out.push_back(fmt::format("{} with {}", p.functions[i].name, remove == UINT32_MAX ? "unbind" : p.functions[remove].name));
+  }
   return out;
 }
 

@@ -10,10 +10,12 @@ constexpr auto kind = EntityKind::cdev;
 constexpr std::string_view char_dev = "fs/char_dev.c, v6.18";
 
 // The node that a cdev is under has its number, wherever the cdev's memory is.
-std::uint32_t number_of(Frame& f, const model::Cdev& c) {
-  std::uint32_t n = 0;
-  while (&f.world.device_number(n) != c.device) ++n;
-  return n;
+model::DeviceNode& node_of(Frame& f, const model::Cdev& c) {
+  for (std::uint32_t d = 0;; ++d) {
+    DeviceInstance& device = f.world.device(d);
+    for (std::size_t n = 0; n < device.device_numbers.size(); ++n)
+      if (&device.device_numbers[n] == c.device) return device.device_nodes[n];
+  }
 }
 
 void set_parent(model::Cdev& c, model::Device& d) {
@@ -40,12 +42,12 @@ std::uint32_t do_device_add(Frame& f, const Instruction& i, std::uint32_t next) 
   model::Device* const d = thing<EntityKind::device>(f, i.second);
   if (c == nullptr || d == nullptr) return next;
   set_parent(*c, *d);
-  const int r = model::cdev_device_add(f.context, *c, f.world.device_node(number_of(f, *c)), {});
+  const int r = model::cdev_device_add(f.context, *c, node_of(f, *c), {});
   return r == 0 ? next : otherwise(f, i, next);
 }
 
 std::uint32_t do_device_del(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::Cdev* const c = thing<kind>(f, i)) model::cdev_device_del(f.context, *c, f.world.device_node(number_of(f, *c)), {});
+  if (model::Cdev* const c = thing<kind>(f, i)) model::cdev_device_del(f.context, *c, node_of(f, *c), {});
   return next;
 }
 
@@ -70,7 +72,7 @@ void compile_device_del(FunctionCompiler& c, const Verb& verb, Node, Node operan
 }
 
 void lay_out(model::Cdev& c, const ThingSetup& s) {
-  model::init_cdev(s.kernel, s.world.device_number(s.index), c, s.unique, s.declared, s.home, s.binding.binding.life);
+  model::init_cdev(s.kernel, s.binding.device->device_numbers[s.index], c, s.unique, s.declared, s.home, s.binding.binding.life);
   c.ops = &s.binding.fops[s.spec.number("fops")];
   c.owner = s.spec.number("owner") != 0 ? s.binding.module : nullptr;
   c.parent = {};

@@ -9,7 +9,7 @@ namespace {
 constexpr auto kind = EntityKind::chardev;
 
 std::uint32_t do_zap(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (model::AddressSpace* const mapping = f.world.address_space(i.operand.entity, i.operand.index))
+  if (model::AddressSpace* const mapping = owner(f, i.operand).device->address_space(i.operand.entity, i.operand.index))
     model::unmap_mapping_range(f.context, *mapping);
   return next;
 }
@@ -21,14 +21,19 @@ void compile_zap(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
   c.emit(std::move(i));
 }
 
+// The module that the step names; THIS_MODULE if it names none.
+model::Module* named_module(Frame& f, const Instruction& i) {
+  return &f.world.module_for(*f.binding, i.number != 0 ? i.number - 1 : f.function->module);
+}
+
 std::uint32_t do_get(Frame& f, const Instruction& i, std::uint32_t next) {
-  const bool got = model::try_module_get(f.context, f.binding->module);
+  const bool got = model::try_module_get(f.context, named_module(f, i));
   set_local(f, i, got ? 1 : 0);
   return got ? next : otherwise(f, i, next);
 }
 
-template <auto function> std::uint32_t on_module(Frame& f, const Instruction&, std::uint32_t next) {
-  function(f.context, f.binding->module);
+template <auto function> std::uint32_t on_module(Frame& f, const Instruction& i, std::uint32_t next) {
+  function(f.context, named_module(f, i));
   return next;
 }
 
@@ -44,9 +49,9 @@ Verb registers(std::string_view name, NodeOf of, std::string_view models) {
 Verb module(std::string_view name, Execute execute, std::string_view models, std::string_view summary) {
   Verb v;
   v.name = name;
+  v.operand = OperandKind::module;
   v.execute = execute;
   v.models = models;
-  v.leaves_out = "modules other than the driver's own";
   v.summary = summary;
   return v;
 }
@@ -55,30 +60,32 @@ void lay_out(model::Registration& r, const ThingSetup& s) {
   r = {};
   World::fill(r, s.binding, s.world.program().fops[s.spec.number("fops")], s.binding.policy.get());
   r.binding = &s.binding.binding;
-  model::init_registration(s.kernel, s.world.chardev(s.index), r, s.unique, s.binding.binding.life);
+  model::init_registration(s.kernel, s.binding.device->chardevs[s.index], r, s.unique, s.binding.binding.life);
   if (const Operand* drm = s.spec.thing("drm")) {
     model::DrmDevice& d = s.binding.things.get<EntityKind::drm_device>(drm->index);
-    d.minors.emplace_back(&s.world.chardev(s.index), &r);
-    d.mapping = s.world.address_space(kind, s.index);
+    d.minors.emplace_back(&s.binding.device->chardevs[s.index], &r);
+    d.mapping = s.binding.device->address_space(kind, s.index);
   }
 }
 
 }  // namespace
 
 std::uint32_t do_register_device(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::register_char_device(f.context, f.world.chardev(i.operand.index), f.binding->things.get<EntityKind::chardev>(i.operand.index));
+  const BindingInstance& b = owner(f, i.operand);
+  model::register_char_device(f.context, b.device->chardevs[i.operand.index], b.things.get<EntityKind::chardev>(i.operand.index));
   return next;
 }
 
 std::uint32_t do_deregister_device(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::deregister_char_device(f.context, f.world.chardev(i.operand.index), f.binding->things.get<EntityKind::chardev>(i.operand.index));
+  const BindingInstance& b = owner(f, i.operand);
+  model::deregister_char_device(f.context, b.device->chardevs[i.operand.index], b.things.get<EntityKind::chardev>(i.operand.index));
   return next;
 }
 
 template <> std::unique_ptr<ThingList> make_things<kind>() { return things<kind>(lay_out); }
 
 std::vector<Verb> chardev_verbs() {
-  Verb get = module("try_module_get", do_get, "try_module_get(THIS_MODULE), v6.18", "takes a reference on the driver's own module");
+  Verb get = module("try_module_get", do_get, "try_module_get, v6.18", "takes a reference on a module, such as ops->owner");
   get.keys = {{"to", KeyKind::to, false, "local that receives 1 or 0"},
               {"else", KeyKind::otherwise, false, "where to go if the module is going"}};
   Verb zap = family.on_thing("unmap_mapping_range", do_zap, {}, "mm/memory.c, v6.18",
@@ -100,9 +107,9 @@ std::vector<Verb> chardev_verbs() {
                       "removes the node; waits for nobody"),
       zap,
       get,
-      module("__module_get", on_module<model::module_get>, "__module_get(THIS_MODULE), v6.18",
+      module("__module_get", on_module<model::module_get>, "__module_get, v6.18",
              "takes a reference without asking whether the module is going"),
-      module("module_put", on_module<model::module_put>, "module_put(THIS_MODULE), v6.18", "drops one"),
+      module("module_put", on_module<model::module_put>, "module_put, v6.18", "drops one"),
   };
 }
 

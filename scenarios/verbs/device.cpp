@@ -1,5 +1,6 @@
 // struct device: the driver's own, with a list of devres each, the driver data of the one that is bound, and the unbinding of that.
 #include "unplug/model/kernel/device_core.hpp"
+#include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
@@ -14,24 +15,35 @@ std::uint32_t do_release_all(Frame& f, const Instruction& i, std::uint32_t next)
 }
 
 std::uint32_t do_set_drvdata(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::dev_set_drvdata(f.context, f.world.device(), value(f, i));
+  model::dev_set_drvdata(f.context, f.binding->device->device, value(f, i));
   return next;
 }
 
 std::uint32_t do_get_drvdata(Frame& f, const Instruction& i, std::uint32_t next) {
-  set_local(f, i, model::dev_get_drvdata(f.context, f.world.device()));
+  set_local(f, i, model::dev_get_drvdata(f.context, f.binding->device->device));
   return next;
 }
 
+// A device of the file that has a driver is probed when it has been added.
 std::uint32_t do_add(Frame& f, const Instruction& i, std::uint32_t next) {
   f.world.reached(i);
-  return try_on<device, model::device_add>(f, i, next);
+  const std::uint32_t to = try_on<device, model::device_add>(f, i, next);
+  if (i.operand.scope == Scope::world && to == next && !f.aborting()) f.world.attach(f.context, f.world.device(i.operand.index));
+  return to;
+}
+
+void compile_add(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
+  c.generic(verb, step, operand);
+  const Operand& added = c.at(c.here() - 1).operand;
+  if (added.kind == Operand::Kind::entity && added.scope == Scope::world) c.program().devices[added.index].added = true;
 }
 
 // What they do has places of its own in the driver core: that they were reached shows in no step of theirs.
 template <auto function> std::uint32_t on_core(Frame& f, const Instruction& i, std::uint32_t next) {
   f.world.reached(i);
-  return on<device, function>(f, i, next);
+  on<device, function>(f, i, next);
+  f.world.removals_over(f.context);
+  return next;
 }
 
 std::uint32_t do_release_driver(Frame& f, const Instruction& i, std::uint32_t next) {
@@ -67,7 +79,8 @@ Verb drvdata(std::string_view name, Execute execute, KeySpec key, std::string_vi
 template <> std::unique_ptr<ThingList> make_things<device>() { return things<device>(lay_out); }
 
 std::vector<Verb> device_verbs() {
-  constexpr VerbFamily family{device, "uevents, devtmpfs, classes, attributes of its own, drivers that bind to it, kobjects below it"};
+  constexpr VerbFamily family{
+      device, "uevents, devtmpfs, classes, attributes of its own, drivers that bind to what device_initialize declares, kobjects below it"};
   constexpr std::string_view core = "drivers/base/core.c, v6.18";
   Verb get = drvdata("dev_get_drvdata", do_get_drvdata, {"to", KeyKind::to, true, "local that receives it"},
                      "the driver data of the device that is bound; NULL once the unbind is over");
@@ -79,17 +92,19 @@ std::vector<Verb> device_verbs() {
   unbind.models = "drivers/base/dd.c, v6.18";
   unbind.leaves_out = "other devices than the one that the caller's binding is of";
   unbind.summary = "unbinds the driver from its device: remove(), then devres; from an operation that this waits for, it never returns";
+  Verb add = family.on_thing(
+      "device_add", do_add,
+      {{"to", KeyKind::to, false, "local that receives 1 or 0"}, {"else", KeyKind::otherwise, false, "where to go if it fails"}}, core,
+      "registers it, and takes a reference on its parent; a device of the file's \"devices\" is then probed");
+  add.compile = compile_add;
   return {
       family.sets_up("device_initialize",
                      {{"release", KeyKind::function, false, "what frees it when the last reference is put"},
                       {"parent", KeyKind::thing, false, "the device above it, declared before", device}},
                      core, "declares a struct device with one reference and a devres list of its own"),
-      family.on_thing(
-          "device_add", do_add,
-          {{"to", KeyKind::to, false, "local that receives 1 or 0"}, {"else", KeyKind::otherwise, false, "where to go if it fails"}}, core,
-          "registers it, and takes a reference on its parent"),
+      add,
       family.on_thing("device_del", on_core<model::device_del>, {}, core,
-                      "takes it off its bus and releases its devres; who holds a reference keeps it"),
+                      "takes it off its bus, unbinds its driver and releases its devres; who holds a reference keeps it"),
       family.on_thing("device_unregister", on_core<model::device_unregister>, {}, core,
                       "device_del and the drop of one reference; waits for nobody who holds another"),
       family.on_thing("get_device", on<device, model::get_device>, {}, core, "takes a reference, for who has one"),

@@ -15,14 +15,17 @@ constexpr std::string_view mapping_c = "kernel/dma/mapping.c, v6.18";
 constexpr std::string_view part = "dma";
 
 model::DmaBuffer* mapped(Frame& f, const Operand& memory) {
-  const Handle h = memory.kind == Operand::Kind::local ? f.locals[memory.local] : World::declared_allocation(*f.binding, memory.index);
+  const Handle h =
+      memory.kind == Operand::Kind::local ? f.locals[memory.local] : World::declared_allocation(owner(f, memory), memory.index);
   const Target t = target_of(f, h);
   const auto n = number_of(f, t, buffer, part);
   if (!n) f.world.report_null(f.context, memory);
   return n ? &t.things->get<buffer>(*n) : nullptr;
 }
 
-model::DmaEngine& the_engine(Frame& f, const Instruction& i) { return f.world.binding(0).things.get<engine>(i.operand.index); }
+model::DmaEngine& the_engine(Frame& f, const Instruction& i) {
+  return owner(f, i.operand).device->first->things.get<engine>(i.operand.index);
+}
 
 template <auto function> std::uint32_t on_buffer(Frame& f, const Instruction& i, std::uint32_t next) {
   if (model::DmaBuffer* const b = mapped(f, i.operand)) function(f.context, *b);
@@ -92,9 +95,9 @@ void lay_out_buffer(model::DmaBuffer& b, const ThingSetup& s) {
 }
 
 void lay_out_engine(model::DmaEngine& e, const ThingSetup& s) {
-  if (s.binding.number != 0) return;  // it is hardware: there is one, whoever is bound
+  if (&s.binding != s.binding.device->first) return;  // it is hardware: there is one of each device, whoever is bound
   const Program& p = s.world.program();
-  e.device = s.world.hardware().device();
+  e.device = s.binding.device->hardware.device();
   e.pci = p.hardware.pci;
   e.transfers = s.spec.number("transfers", 1);
   e.programmed = nullptr;
@@ -105,7 +108,7 @@ void lay_out_engine(model::DmaEngine& e, const ThingSetup& s) {
   }
   e.finished = nullptr;
   if (const Operand* irq = s.spec.thing("irq")) {
-    e.argument = &s.world.irq_line(irq->index);
+    e.argument = &s.binding.device->irq_line(irq->index);
     e.finished = [](model::Context& c, void* line) { model::raise_irq(c.kernel(), *static_cast<model::IrqLine*>(line)); };
   }
   model::init_dma_engine(s.kernel, e, s.unique, s.declared, s.task_name("DMA"));

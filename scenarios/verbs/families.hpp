@@ -91,6 +91,7 @@ std::vector<Verb> fence_verbs();
 std::vector<Verb> wait_queue_verbs();
 std::vector<Verb> rcu_verbs();
 std::vector<Verb> srcu_verbs();
+std::vector<Verb> shazptr_verbs();
 std::vector<Verb> devres_verbs();
 std::vector<Verb> device_verbs();
 std::vector<Verb> work_verbs();

@@ -14,10 +14,11 @@ namespace {
 // --- Execution.
 
 std::uint32_t do_use(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::Resource& r = f.binding->resources[i.operand.index];
+  model::Resource& r = owner(f, i.operand).resources[i.operand.index];
   model::Token token = 0;
-  if (f.binding->policy->resource().acquire(f.context, r, token)) {
-    f.scopes[f.scope_count++] = {&r, token};
+  model::ResourceGuard& guard = owner(f, i.operand).policy->resource();
+  if (guard.acquire(f.context, r, token)) {
+    f.scopes[f.scope_count++] = {&guard, &r, token};
     return next;
   }
   if (f.aborting()) return next;

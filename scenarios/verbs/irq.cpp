@@ -82,7 +82,7 @@ Verb with_flags(Verb v, std::uint8_t flags, std::string_view models) {
 }
 
 void lay_out(model::IrqAction& a, const ThingSetup& s) {
-  model::IrqLine& line = s.world.irq_line(s.index);
+  model::IrqLine& line = s.binding.device->irq_line(s.index);
   a = {};
   a.primary = s.spec.function == UINT32_MAX ? nullptr : primary;
   Callback* const callback = s.callback();

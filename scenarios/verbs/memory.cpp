@@ -26,8 +26,8 @@ std::uint32_t do_store(Frame& f, const Instruction& i, std::uint32_t next) {
 
 // What an allocation makes: the binding's one, or with a local to receive the pointer a new one each time.
 model::Allocation& allocated(Frame& f, const Instruction& i) {
-  if (i.to == no_local) return *f.world.allocation(World::declared_allocation(*f.binding, i.operand.index));
-  Instance& made = f.world.new_instance(*f.binding, i.operand.index);
+  if (i.to == no_local) return *f.world.allocation(World::declared_allocation(owner(f, i.operand), i.operand.index));
+  Instance& made = f.world.new_instance(owner(f, i.operand), i.operand.index);
   f.locals[i.to] = made.handle;
   return made.memory;
 }

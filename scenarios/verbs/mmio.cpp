@@ -17,7 +17,7 @@ bool has(const Frame& f, const Instruction& i, std::uint8_t flag) {
   return (f.world.program().of(kind)[i.operand.index].flags & flag) != 0;
 }
 
-model::Mapping& mapping(Frame& f, const Instruction& i) { return f.binding->things.get<kind>(i.operand.index); }
+model::Mapping& mapping(Frame& f, const Instruction& i) { return owner(f, i.operand).things.get<kind>(i.operand.index); }
 
 std::uint32_t busy(Frame& f, const Instruction& i, std::uint32_t next) {
   f.result = -16;  // -EBUSY
@@ -25,13 +25,13 @@ std::uint32_t busy(Frame& f, const Instruction& i, std::uint32_t next) {
 }
 
 void bound(Frame& f, const Instruction& i) {
-  BindingInstance& b = *f.binding;
+  BindingInstance& b = owner(f, i.operand);
   if (!f.aborting() && b.resources[i.operand.index].guarded) run_hook(f.world, f.context, b, Hook::bind, i.operand.index, nullptr);
 }
 
 std::uint32_t do_devm_ioremap(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::StaticName unmap{"devm iounmap"}, release{"devm release_mem_region"}, revoke{"devm action"};
-  BindingInstance& b = *f.binding;
+  BindingInstance& b = owner(f, i.operand);
   World& w = f.world;
   const std::uint32_t n = i.operand.index;
   model::Devres* list = devres_of(f, i);
@@ -80,7 +80,8 @@ std::uint32_t do_iounmap(Frame& f, const Instruction& i, std::uint32_t next) {
 
 // Of a task outside the driver: another driver.
 std::uint32_t do_claim(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (f.task != nullptr) return model::request_mem_region(f.context, f.world.other_claim(i.operand.index)) ? next : otherwise(f, i, next);
+  if (f.task != nullptr)
+    return model::request_mem_region(f.context, owner(f, i.operand).device->other_claims[i.operand.index]) ? next : otherwise(f, i, next);
   return model::request_mem_region(f.context, mapping(f, i)) ? next : busy(f, i, next);
 }
 
@@ -91,7 +92,7 @@ std::uint32_t do_release(Frame& f, const Instruction& i, std::uint32_t next) {
 
 // A register with contents: its number, plus one.
 model::DeviceRegister* contents(Frame& f, const Instruction& i) {
-  return i.operand.field == 0 ? nullptr : &f.world.hardware().registers[i.operand.field - 1];
+  return i.operand.field == 0 ? nullptr : &owner(f, i.operand).device->hardware.registers[i.operand.field - 1];
 }
 
 template <model::Width width> std::uint32_t do_read(Frame& f, const Instruction& i, std::uint32_t next) {
@@ -108,7 +109,8 @@ template <model::Width width> std::uint32_t do_write(Frame& f, const Instruction
   } else {
     model::mmio_write(f.context, m, width);
     // A register that the device looks at before it interrupts; amount: its number, from 1.
-    if (i.amount != 0 && !f.aborting()) f.world.switch_interrupts(f.context, static_cast<std::uint32_t>(i.amount - 1), value(f, i) != 0);
+    if (i.amount != 0 && !f.aborting())
+      f.world.switch_interrupts(f.context, *owner(f, i.operand).device, static_cast<std::uint32_t>(i.amount - 1), value(f, i) != 0);
   }
   return next;
 }
@@ -147,8 +149,8 @@ Verb access(std::string_view name, Execute execute, bool read) {
 }
 
 void lay_out(model::Mapping& m, const ThingSetup& s) {
-  model::init_mapping(s.kernel, m, s.world.region(s.index), s.unique, s.declared, s.binding.binding.life);
-  m.device = s.world.hardware().device();
+  model::init_mapping(s.kernel, m, s.binding.device->regions[s.index], s.unique, s.declared, s.binding.binding.life);
+  m.device = s.binding.device->hardware.device();
   if (const Operand* clock = s.spec.thing("clock")) m.gates.push_back(&s.binding.things.get<EntityKind::clock>(clock->index).gate);
   if (const Operand* pm = s.spec.thing("runtime_pm")) m.gates.push_back(&s.binding.things.get<EntityKind::runtime_pm>(pm->index).gate);
   if ((s.spec.flags & is_bar) != 0) s.binding.pci.bars.push_back(&m);

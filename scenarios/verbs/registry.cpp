@@ -37,7 +37,7 @@ struct Family {
 constexpr std::array families{
     FAMILY(memory),   FAMILY(slab),     FAMILY(atomic),     FAMILY(refcount), FAMILY(list),        FAMILY(id_table),
     FAMILY(lock),     FAMILY(spinlock), FAMILY(waiter),     FAMILY(fence),    FAMILY(wait_queue),  FAMILY(rcu),
-    FAMILY(srcu),     FAMILY(devres),   FAMILY(device),     FAMILY(work),     FAMILY(workqueue),   FAMILY(delayed_work),
+    FAMILY(srcu), FAMILY(shazptr),     FAMILY(devres),   FAMILY(device),     FAMILY(work),     FAMILY(workqueue),   FAMILY(delayed_work),
     FAMILY(timer),    FAMILY(tasklet),  FAMILY(usb),        FAMILY(napi),     FAMILY(kthread),     FAMILY(kthread_worker),
     FAMILY(notifier), FAMILY(sysfs),    FAMILY(irq),        FAMILY(mmio),     FAMILY(resource),    FAMILY(pci),
     FAMILY(dma),      FAMILY(clock),    FAMILY(runtime_pm), FAMILY(chardev),  FAMILY(cdev),        FAMILY(drm),
@@ -87,6 +87,7 @@ bool may_stand(Where place, CodeKind code) {
     case Where::thread: return code == CodeKind::thread;
     case Where::policy: return code == CodeKind::policy;
     case Where::task: return code == CodeKind::task;
+    case Where::outside: return code == CodeKind::thread || code == CodeKind::task;
     case Where::anywhere: return true;
   }
   return false;

@@ -6,7 +6,7 @@ Target target_of(Frame& f, Handle h) {
   World& w = f.world;
   const std::size_t declared = w.program().of(EntityKind::allocation).size();
   if (h == 0) return {};
-  if (h <= declared * w.program().bindings) {
+  if (h <= declared * w.program().bindings.size()) {
     BindingInstance& b = w.binding(static_cast<std::uint32_t>((h - 1) / declared));
     return {&b, &b.things, static_cast<std::uint32_t>((h - 1) % declared), true};
   }
@@ -29,7 +29,7 @@ std::optional<std::size_t> number_of(Frame& f, const Target& target, EntityKind 
 Handle container_of(Frame& f, const Operand& o) {
   if (o.kind == Operand::Kind::member) return f.locals[o.local];
   const std::uint32_t in = f.world.program().of(o.entity)[o.index].allocation;
-  return in == UINT32_MAX ? 0 : World::declared_allocation(*f.binding, in);
+  return in == UINT32_MAX ? 0 : World::declared_allocation(owner(f, o), in);
 }
 
 model::Devres* devres_of(Frame& f, const Instruction& i) {
@@ -45,7 +45,7 @@ int call_back(Frame& f, std::uint32_t function, Handle self) {
 
 model::Allocation* memory(Frame& f, const Operand& o) {
   if (o.kind == Operand::Kind::local) return f.world.allocation(f.locals[o.local]);
-  return f.world.allocation(World::declared_allocation(*f.binding, o.index));
+  return f.world.allocation(World::declared_allocation(owner(f, o), o.index));
 }
 
 FieldRef field(Frame& f, const Instruction& i) {
@@ -54,7 +54,7 @@ FieldRef field(Frame& f, const Instruction& i) {
       if (f.file != nullptr) return {&f.file->memory, f.file->private_data};
       break;
     case Operand::Kind::entity: {
-      const model::Allocation& a = *f.world.allocation(World::declared_allocation(*f.binding, i.operand.index));
+      const model::Allocation& a = *f.world.allocation(World::declared_allocation(owner(f, i.operand), i.operand.index));
       return {&a, a.fields[i.operand.field].second};
     }
     case Operand::Kind::member:
@@ -65,7 +65,7 @@ FieldRef field(Frame& f, const Instruction& i) {
       break;
     case Operand::Kind::element: {
       const std::uint64_t n = f.locals[i.operand.local];
-      const model::Allocation& a = *f.world.allocation(World::declared_allocation(*f.binding, i.operand.index));
+      const model::Allocation& a = *f.world.allocation(World::declared_allocation(owner(f, i.operand), i.operand.index));
       if (n < i.operand.count) return {&a, a.fields[i.operand.field + n].second};
       break;
     }
@@ -83,7 +83,7 @@ std::uint64_t value(const Frame& f, const Term& t) {
     case Term::Kind::constant: return t.constant;
     case Term::Kind::local: return f.locals[t.local];
     case Term::Kind::file: return f.file != nullptr ? f.world.file_handle(*f.file) : 0;
-    case Term::Kind::pointer: return World::declared_allocation(*f.binding, static_cast<std::uint32_t>(t.constant));
+    case Term::Kind::pointer: return f.world.declared_for(*f.binding, static_cast<std::uint32_t>(t.constant));
   }
   return 0;
 }

@@ -20,10 +20,15 @@ Target target_of(Frame& f, Handle h);
 // Number of the thing in target.things; none: no such member.
 std::optional<std::size_t> number_of(Frame& f, const Target& target, EntityKind kind, std::string_view member);
 
+// Whose thing an operand names.
+inline BindingInstance& owner(const Frame& f, const Operand& o) { return f.world.owner(*f.binding, o); }
+
 // What an operand stands for: a thing of the frame's binding, or reached through the pointer in a local. Null (and reported as null-deref)
 // if that pointer is NULL or points to something without such a member.
 template <EntityKind kind> typename ThingOf<kind>::Type* thing(Frame& f, const Operand& o) {
-  if (o.kind == Operand::Kind::entity) return &f.binding->things.get<kind>(o.index);
+  if constexpr (kind == EntityKind::device)
+    if (o.scope == Scope::world) return &f.world.device(o.index).device;
+  if (o.kind == Operand::Kind::entity) return &owner(f, o).things.get<kind>(o.index);
   if (o.kind == Operand::Kind::member) {
     const Target t = target_of(f, f.locals[o.local]);
     if (const auto n = number_of(f, t, kind, o.name)) return &t.things->get<kind>(*n);

@@ -16,7 +16,7 @@ std::uint32_t do_access(Frame& f, const Instruction& i, std::uint32_t next) {
 }
 
 std::uint32_t do_notify(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::sysfs_notify(f.context, f.binding->attribute_files[i.operand.index]);
+  model::sysfs_notify(f.context, owner(f, i.operand).attribute_files[i.operand.index]);
   return next;
 }
 

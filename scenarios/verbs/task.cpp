@@ -25,7 +25,7 @@ std::uint32_t open_as(Frame& f, const Instruction& i, const Operand& what, model
   int r = 0;
   if (reopen != nullptr) {
     origin.opened = &what;
-    origin.mapping = f.world.address_space(what.entity, what.index);
+    origin.mapping = owner(f, what).device->address_space(what.entity, what.index);
     r = model::chrdev_open(f.context, *reopen, file);
   } else {
     r = open_path(f.context, f.world, what, file, origin);
@@ -87,15 +87,19 @@ std::uint32_t do_close(Frame& f, const Instruction& i, std::uint32_t next) {
   return next;
 }
 
+// To a descriptor that tasks share: the others have it from then on, whatever becomes of the one that it was made from.
 std::uint32_t do_dup(Frame& f, const Instruction& i, std::uint32_t next) {
-  OpenFile& to = f.task->files[i.to];
-  if (to.file.open) return next;
+  SharedFile* const shared = i.to >= first_shared_descriptor ? &f.world.shared_file(i.to - first_shared_descriptor) : nullptr;
+  model::File& to = shared != nullptr ? shared->descriptor.file : f.task->files[i.to].file;
+  Origin& origin = shared != nullptr ? shared->origin : f.task->files[i.to].origin;
+  if (to.open && shared == nullptr) return next;
   UsedFile used(f.context, *f.task, i.other);
   if (!used || f.aborting()) return otherwise(f, i, next);
-  model::get_file(f.context, used.file(), to.file);
-  to.origin = used.origin();
-  if (!f.aborting()) f.world.file_opened(to.origin);
+  model::get_file(f.context, used.file(), to);
+  origin = used.origin();
+  if (!f.aborting()) f.world.file_opened(origin);
   used.done();
+  if (shared != nullptr && !f.aborting()) model::fd_install(f.context, shared->descriptor);
   return next;
 }
 
@@ -114,7 +118,35 @@ std::uint32_t do_await(Frame& f, const Instruction& i, std::uint32_t next) {
   return next;
 }
 
+// A task that closes only after something that removal does: a wait of user space, which nobody need end.
+template <bool returned> std::uint32_t do_await_function(Frame& f, const Instruction& i, std::uint32_t next) {
+  static const model::Operation op{.name = returned ? "wait for a return" : "wait for a call"};
+  sim::Step s = f.context.make(op);
+  const std::uint32_t watched = f.world.program().functions[i.function].watched;
+  s.access = {returned ? f.world.returns_of(watched) : f.world.calls_of(watched), sim::AccessKind::read};
+  s.guard = sim::Guard::at_least(1);
+  f.context.wait(
+      s, {.what = op.name, .object = f.world.kernel().intern(i.operand.name), .owner = model::Owner::user, .idle = true, .sleeps = false},
+      [](std::uint64_t&) {});
+  return next;
+}
+
 // --- Compilation.
+
+void compile_await_function(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
+  const auto function = c.function(operand);
+  if (!function) return;
+  Instruction i;
+  i.execute = verb.execute;
+  i.function = *function;
+  Function& called = c.program().functions[*function];
+  i.operand.name = called.name;
+  if (called.watched == UINT32_MAX) {
+    called.watched = static_cast<std::uint32_t>(c.program().watched.size());
+    c.program().watched.push_back(*function);
+  }
+  c.emit(std::move(i));
+}
 
 void compile_open(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
   using enum EntityKind;
@@ -167,7 +199,6 @@ void compile_copy(FunctionCompiler& c, const Verb& verb, Node step, Node operand
   if (const Node to = step.find("to")) {
     i.to = c.opened(to);
     if (verb.execute == do_dup) c.copied(i.other, i.to);
-    if (verb.execute == do_dup && i.to >= first_shared_descriptor) to.error(c.out(), "a descriptor that tasks share", "another name");
   }
   const std::uint32_t index = c.emit(std::move(i));
   if (const Node other = step.find("else")) c.otherwise(index, other);
@@ -222,11 +253,16 @@ std::vector<Verb> task_verbs() {
            "fs/select.c, v6.18", "sleeps until an open file has some of the events, which it answers"),
       verb("close", "DESCRIPTOR", do_close, compile_operation, {}, "filp_close, v6.18",
            "drops a reference to an open file; the last one releases it"),
-      verb("dup", "DESCRIPTOR", do_dup, compile_copy, {name, other}, "dup(2), v6.18", "another descriptor of the same file"),
+      verb("dup", "DESCRIPTOR", do_dup, compile_copy, {name, other}, "dup(2), v6.18",
+           "another descriptor of the same file; to one that all tasks share, it is passed to them (SCM_RIGHTS)"),
       verb("fork", "TASK", do_fork, compile_fork, {}, "kernel/fork.c, v6.18",
            "starts another task of the file, with copies of the descriptors and mappings of this one"),
       verb("await_descriptor", "DESCRIPTOR", do_await, compile_await, {}, "two threads",
-           "waits until another thread has opened a descriptor that all share"),
+           "waits until another thread has opened a descriptor that all share, or has passed it on"),
+      verb("await_call", "FUNCTION", do_await_function<false>, compile_await_function, {}, "user space",
+           "waits until a function of the driver has been called"),
+      verb("await_return", "FUNCTION", do_await_function<true>, compile_await_function, {}, "user space",
+           "waits until a function of the driver has returned"),
   };
 }
 

@@ -27,9 +27,13 @@ sim::Guard guard(const Frame& f, const Instruction& i) {
   return {};
 }
 
-// Polling: nobody sleeps.
+// Polling: nobody sleeps. What user space waits for among its own tasks is its own affair.
 model::WaitInfo waits_for(Frame& f, std::string_view what, const FieldRef& r) {
-  return {.what = what, .object = f.world.kernel().declared(r.object, {}), .sleeps = false};
+  model::WaitInfo wait{.what = what, .object = f.world.kernel().declared(r.object, {}), .sleeps = false};
+  if (f.task->spec->kind != TaskSpec::Kind::user) return wait;
+  wait.owner = model::Owner::user;
+  wait.idle = true;
+  return wait;
 }
 
 std::uint32_t do_await(Frame& f, const Instruction& i, std::uint32_t next) {
@@ -186,9 +190,9 @@ Verb verb(std::string_view name, std::string_view takes, Where place, Execute ex
 std::vector<Verb> thread_verbs() {
   constexpr KeySpec to{"to", KeyKind::custom, false, "local that receives the value that the word had"};
   return {
-      verb("await", "CONDITION", Where::thread, do_await, compile_await, {to},
+      verb("await", "CONDITION", Where::outside, do_await, compile_await, {to},
            "a read that is enabled while a condition on the word holds: \"x == 1\""),
-      verb("update", "WORD", Where::thread, do_update, compile_update,
+      verb("update", "WORD", Where::outside, do_update, compile_update,
            {{"set", KeyKind::custom, false, "the word's new value"},
             {"add", KeyKind::custom, false, "what is added to it"},
             {"sub", KeyKind::custom, false, "what is taken from it"},

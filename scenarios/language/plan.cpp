@@ -1,0 +1,211 @@
+// Devices, loadings, bindings and stages of removal by number, and whose each declared thing is.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/removal_ways.hpp"
+
+namespace unplug::scenarios {
+namespace {
+
+// A module that has code outside of its devices, or things that several of them share, stands for itself.
+bool stands_alone(const Roster& r, std::uint32_t module) {
+  return r.modules[module].has_init || std::ranges::count(r.devices, module, &Roster::Device::module) != 1;
+}
+
+}  // namespace
+
+void FileCompiler::make_devices() {
+  if (roster_.modules.empty()) return;
+  Program& p = *program_;
+  p.modules.assign(roster_.modules.size(), {});
+  p.devices.clear();
+  for (std::uint32_t i = 0; i < roster_.modules.size(); ++i) {
+    p.modules[i].name = roster_.modules[i].name;
+    p.modules[i].depends = roster_.modules[i].depends;
+    if (stands_alone(roster_, i)) p.devices.push_back({.name = roster_.modules[i].name, .module = i, .real = false});
+  }
+  for (const Roster::Device& d : roster_.devices)
+    real_devices_.push_back(static_cast<std::uint32_t>(p.devices.size() + (&d - roster_.devices.data())));
+  for (const Roster::Device& d : roster_.devices) {
+    DeviceSpec spec{.name = d.name, .module = d.module};
+    if (d.parent) spec.parent = real_devices_[*d.parent];
+    for (const std::uint32_t s : d.suppliers) spec.suppliers.push_back(real_devices_[s]);
+    // Those that a driver may add have to be found by its steps.
+    if (d.parent)
+      entities_.by_name[d.name] = {EntityKind::device, static_cast<std::uint32_t>(p.devices.size()), d.node.position(), {}, Scope::world};
+    p.devices.push_back(std::move(spec));
+  }
+}
+
+void FileCompiler::find_module_functions() {
+  std::vector<std::string> open;
+  for (const Roster::Module& m : roster_.modules)
+    if (m.has_init && m.node.find("init").is(Node::Kind::string)) open.emplace_back(m.node.find("init").string());
+  const auto look = [&](const auto& self, Node n) -> void {
+    if (n.is(Node::Kind::array))
+      for (std::size_t i = 0; i < n.size(); ++i) self(self, n.at(i));
+    if (!n.is(Node::Kind::object)) return;
+    if (const Node call = n.find("call"); call.is(Node::Kind::string)) open.emplace_back(call.string());
+    for (const std::string_view block : {"do", "else"}) self(self, n.find(block));
+  };
+  while (!open.empty()) {
+    const std::string name = open.back();
+    open.pop_back();
+    if (module_functions_.insert(name).second && function_nodes_.contains(name)) look(look, function_nodes_[name]);
+  }
+}
+
+// What is embedded in memory is whose the memory is.
+void FileCompiler::find_scopes() {
+  auto& allocations = entities_.specs[static_cast<std::size_t>(EntityKind::allocation)];
+  for (std::vector<EntitySpec>& list : entities_.specs)
+    for (EntitySpec& e : list)
+      if (e.allocation != UINT32_MAX) {
+        e.scope = allocations[e.allocation].scope;
+        e.module = allocations[e.allocation].module;
+      }
+}
+
+void FileCompiler::set_scopes() {
+  const auto set = [&](Operand& o) {
+    if (o.kind == Operand::Kind::element) o.scope = Scope::world;
+    if (o.kind != Operand::Kind::entity || o.entity == EntityKind::none || o.scope != Scope::binding) return;
+    const auto& list = entities_.specs[static_cast<std::size_t>(o.entity == EntityKind::field ? EntityKind::allocation : o.entity)];
+    if (o.index >= list.size()) return;
+    o.scope = list[o.index].scope;
+    o.owner = list[o.index].module;
+  };
+  for (Function& f : program_->functions)
+    for (Instruction& i : f.code) {
+      set(i.operand);
+      set(i.second);
+    }
+  for (TaskSpec& t : program_->tasks) set(t.first_open);
+  for (std::vector<EntitySpec>& list : entities_.specs)
+    for (EntitySpec& e : list)
+      for (auto& [key, o] : e.things) set(o);
+}
+
+std::optional<std::uint32_t> FileCompiler::take_owner(std::string& text) const {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos || slash == 0) return {};
+  const auto named = std::ranges::find(program_->devices, text.substr(0, slash), &DeviceSpec::name);
+  if (named == program_->devices.end()) return {};
+  text.erase(0, slash + 1);
+  return static_cast<std::uint32_t>(named - program_->devices.begin());
+}
+
+bool FileCompiler::owner_of(std::string& text, EntityKind kind, Node at, Operand& into) const {
+  const Program& p = *program_;
+  if (!p.several()) return true;
+  if (const auto device = take_owner(text)) {
+    into.scope = Scope::device;
+    into.owner = *device;
+    return true;
+  }
+  const auto found = entities_.by_name.find(text);
+  if (found == entities_.by_name.end() || found->second.kind != kind || found->second.scope == Scope::world) return true;
+  const EntitySpec& spec = entities_.specs[static_cast<std::size_t>(kind)][found->second.index];
+  const std::vector<std::uint32_t> devices = devices_of(spec.module, spec.scope == Scope::binding);
+  if (devices.size() == 1) {
+    into.scope = Scope::device;
+    into.owner = devices.front();
+    return true;
+  }
+  std::vector<std::string> choices;
+  for (const DeviceSpec& d : p.devices)
+    if (d.real && !d.name.empty() && (devices.empty() || d.module == spec.module)) choices.push_back(d.name + "/" + text);
+  if (choices.empty()) return true;  // devices without names: that has been reported
+  at.error(reader_.out(), fmt::format("'{}' of which device?", text), fmt::format("one of: {}", fmt::join(choices, ", ")));
+  return false;
+}
+
+std::vector<std::uint32_t> FileCompiler::devices_of(std::uint32_t module, bool real) const {
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t i = 0; i < program_->devices.size(); ++i)
+    if (program_->devices[i].real == real && program_->devices[i].module == module) out.push_back(i);
+  return out;
+}
+
+void FileCompiler::plan() {
+  Program& p = *program_;
+  std::vector<std::uint32_t> current, loads;  // by device: its binding; by module: its loading
+  p.loads.clear();
+  p.bindings.clear();
+  p.stages.clear();
+  for (std::uint32_t i = 0; i < p.modules.size(); ++i) {
+    const bool depends = std::ranges::any_of(p.modules[i].depends, [&](std::uint32_t on) { return !p.loads[on].from_start; });
+    p.loads.push_back({i, p.modules[i].init == UINT32_MAX && !depends});
+    loads.push_back(i);
+  }
+  for (std::uint32_t i = 0; i < p.devices.size(); ++i) {
+    p.bindings.push_back({i, p.devices[i].module});
+    current.push_back(i);
+  }
+  for (const RemovalStage& s : p.removal) plan_stage(s, current, loads);
+  const auto again = [&](const Program::Bound& b) { return &b >= p.bindings.data() + p.devices.size(); };
+  for (const Program::Bound& b : p.bindings)
+    for (std::uint32_t i = 0; again(b) && i < p.devices.size(); ++i)
+      if (p.devices[i].added && p.devices[i].parent == b.device)
+        document_.root()
+            .find("devices")
+            .find(p.devices[i].name)
+            .error(reader_.out(), "a device that a driver adds, which is bound again",
+                   "ways of removal without bind and insmod of its parent's");
+}
+
+void FileCompiler::plan_stage(const RemovalStage& stage, std::vector<std::uint32_t>& current, std::vector<std::uint32_t>& loads) {
+  using enum RemovalStage::Kind;
+  Program& p = *program_;
+  const StageTarget target = target_of(stage, roster_);
+  if (stage.of_module() ? !target.module : !target.device) return;  // said when the ways were read
+  PlannedStage out{.kind = stage.kind};
+  const auto bind_to = [&](std::uint32_t device) {
+    current[device] = static_cast<std::uint32_t>(p.bindings.size());
+    p.bindings.push_back({device, loads[p.devices[device].module]});
+  };
+  if (stage.of_module()) {
+    const std::uint32_t module = *target.module;
+    if (stage.kind == insmod) {
+      loads[module] = static_cast<std::uint32_t>(p.loads.size());
+      p.loads.push_back({module, false});
+    }
+    out.load = loads[module];
+    std::optional<std::uint32_t> alone;
+    for (std::uint32_t i = 0; i < p.devices.size(); ++i) {
+      if (p.devices[i].module != module) continue;
+      const bool gone = std::ranges::any_of(p.stages, [&](const PlannedStage& s) {
+        return (s.kind == unplug || s.kind == pci_remove || s.kind == usb_disconnect) && p.bindings[s.binding].device == i;
+      });
+      if (stage.kind == insmod && !gone && !p.devices[i].added) bind_to(i);
+      if (!p.devices[i].real) alone = current[i];
+      if (p.devices[i].real && (stage.kind == rmmod || (!gone && !p.devices[i].added))) out.bindings.push_back(current[i]);
+    }
+    out.binding = alone ? *alone : out.bindings.empty() ? 0 : out.bindings.front();
+    if (stage.kind == rmmod) std::ranges::reverse(out.bindings);  // driver_detach(): the last bound first
+    out.probed = static_cast<std::uint32_t>(std::ranges::count_if(p.devices, [](const DeviceSpec& d) { return d.real && !d.added; }));
+  } else {
+    const std::uint32_t device = real_devices_[*target.device];
+    if (stage.kind == bind) bind_to(device);
+    out.binding = current[device];
+    std::uint32_t root = device;
+    while (p.devices[root].added) root = p.devices[root].parent;
+    for (std::uint32_t i = 0; i <= root; ++i) out.probed += p.devices[i].real && !p.devices[i].added ? 1 : 0;
+    if (stage.kind == sysfs_write) {
+      const auto& attributes = entities_.specs[static_cast<std::size_t>(EntityKind::attribute)];
+      const auto found = std::ranges::find(attributes, target.attribute, &EntitySpec::name);
+      out.attribute = static_cast<std::uint32_t>(found - attributes.begin());
+      if (found == attributes.end() && !entities_.lost.contains(target.attribute)) {
+        std::vector<std::string> names;
+        for (const EntitySpec& e : attributes) names.push_back(e.name);
+        document_.root().find("run").find("removal").error(reader_.out(), fmt::format("no attribute '{}' to write to", target.attribute),
+                                                           declared_by(EntityKind::attribute), nearest_word(target.attribute, names));
+      }
+    }
+  }
+  p.stages.push_back(std::move(out));
+}
+
+}  // namespace unplug::scenarios
