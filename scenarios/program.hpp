@@ -51,7 +51,7 @@ struct Operand {
   std::uint32_t index = 0;       // entity
   std::uint32_t field = 0;       // entity == field: number of the field in allocation `index`
   std::uint32_t local = 0;       // member, local, element
-  std::string name;              // member: the last component; else as written, for messages
+  std::string name{};            // member: the last component; else as written, for messages
   std::uint32_t count = 0;       // element
   Scope scope = Scope::binding;  // entity
   std::uint32_t owner = 0;       // the device or the module, by number in Program
@@ -271,11 +271,11 @@ inline constexpr std::array<std::string_view, 8> removal_words{"unbind", "rmmod"
 // The same with everything by number: what is bound at that time is known when the file is compiled.
 struct PlannedStage {
   RemovalStage::Kind kind = RemovalStage::Kind::unbind;
-  std::uint32_t binding = 0;             // that is unbound, bound or written to; rmmod, insmod: what init() and exit() run for
-  std::uint32_t load = 0;                // rmmod, insmod: number in Program::loads
-  std::vector<std::uint32_t> bindings;   // rmmod: that it unbinds, in that order; insmod: that it binds
-  std::uint32_t attribute = UINT32_MAX;  // sysfs_write
-  std::uint32_t probed = 0;              // how many devices have to have been probed before it
+  std::uint32_t binding = 0;              // that is unbound, bound or written to; rmmod, insmod: what init() and exit() run for
+  std::uint32_t load = 0;                 // rmmod, insmod: number in Program::loads
+  std::vector<std::uint32_t> bindings{};  // rmmod: that it unbinds, in that order; insmod: that it binds
+  std::uint32_t attribute = UINT32_MAX;   // sysfs_write
+  std::uint32_t probed = 0;               // how many devices have to have been probed before it
 };
 
 // Who pins what: `fops.owner` as written.
@@ -339,7 +339,7 @@ struct DeviceSpec {
   bool real = true;          // false: it stands for the module alone
   bool added = false;        // by a driver (device_add); else it is there from the start
   std::uint32_t parent = UINT32_MAX;
-  std::vector<std::uint32_t> suppliers;
+  std::vector<std::uint32_t> suppliers{};
 };
 
 struct Program {

@@ -85,7 +85,7 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
           if (refuses)
             for (const Node n : compiler.refusals_without_path())
               n.warning(found, "access can be refused here and there is no path for it", "\"else\": a label, or steps");
-          const auto removes = std::ranges::find_if(program->modules, [](const ModuleSpec& m) { return m.remove != UINT32_MAX; });
+          const auto removes = std::ranges::find_if(program->modules, [](const ModuleSpec& x) { return x.remove != UINT32_MAX; });
           if (fences && !program->has_fence && removes != program->modules.end())
             root.find("functions")
                 .find(program->functions[removes->remove].name)
