@@ -138,7 +138,9 @@ void add_options(CLI::App& verb, Options& o, const std::string& default_out) {
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
   verb.add_option("--seed", o.seed, "seed of the campaign");
   verb.add_option("--jobs", o.jobs, "threads; the result does not depend on it (default: one per CPU)")->check(CLI::Range(0U, 1024U));
-  verb.add_option("--param", o.params, "NAME=VALUE: fix a parameter, or the way of removal: removal=unbind+rmmod (repeatable)")->take_all()->expected(1);
+  verb.add_option("--param", o.params, "NAME=VALUE: fix a parameter, or the way of removal: removal=rmmod (repeatable)")
+      ->take_all()
+      ->expected(1);
   verb.add_option("--gp", o.grace_period, "duration of every RCU grace period, for example 30ms");
   verb.add_option("--out", o.out, "where files are written");
   verb.add_flag("--json", o.json, "print the result as one JSON document");

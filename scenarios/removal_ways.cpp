@@ -11,7 +11,9 @@ namespace {
 
 using Kind = RemovalStage::Kind;
 
-constexpr std::string_view stages = "or {STAGE: TARGET}, the target being a device, a module, or an attribute to write to";
+constexpr std::string_view stages =
+    "or {STAGE: TARGET}, the target being a device, a module, or an attribute to write to; one after another: "
+    "[[\"unbind\", \"rmmod\"]]";
 
 std::optional<RemovalStage> stage(Node n, Diagnostics& out) {
   const std::vector<std::string> names(removal_words.begin(), removal_words.end());
@@ -22,7 +24,10 @@ std::optional<RemovalStage> stage(Node n, Diagnostics& out) {
   if (!word.is(Node::Kind::string) || found == (object ? names : words).end()) {
     const bool is_word = word.is(Node::Kind::string);
     word.error(out, is_word ? fmt::format("no way of removal '{}'", word.string()) : fmt::format("found {}", Node::kind_name(word.kind())),
-               fmt::format("{}, {}", fmt::join(words, ", "), stages), !is_word ? "" : word.string() == "remove" ? "unbind" : nearest_word(word.string(), names));
+               fmt::format("{}, {}", fmt::join(words, ", "), stages),
+               !is_word                    ? ""
+               : word.string() == "remove" ? "unbind"
+                                           : nearest_word(word.string(), names));
     return {};
   }
   const auto kind = static_cast<Kind>(found - (object ? names : words).begin());

@@ -188,7 +188,8 @@ void World::setup_binding(BindingInstance& b) {
   };
   if (!program_->of(EntityKind::urb).empty()) {
     static constexpr std::string_view endpoints = "endpoints";
-    model::init_usb_interface(kernel_, b.usb, engine_.names().child(unique(b, program_->modules[b.device->spec->module].name), endpoints, 1));
+    model::init_usb_interface(kernel_, b.usb,
+                              engine_.names().child(unique(b, program_->modules[b.device->spec->module].name), endpoints, 1));
   }
   b.pci = b.device->hardware.pci;
   setup_files(b);

@@ -308,8 +308,8 @@ std::optional<Condition> FunctionCompiler::condition(Node n) {
   if (const auto right = term(words[2])) {
     c.right = *right;
   } else if (!lost(words[2])) {
-    n.error(out(), fmt::format("'{}' is neither a number nor a local", words[2]), "a number, an error (-ENODEV), NULL or a local; conditions read locals only",
-            nearest_word(words[2], known));
+    n.error(out(), fmt::format("'{}' is neither a number nor a local", words[2]),
+            "a number, an error (-ENODEV), NULL or a local; conditions read locals only", nearest_word(words[2], known));
     return {};
   }
   return c;

@@ -14,6 +14,15 @@ bool stands_alone(const Roster& r, std::uint32_t module) {
   return r.modules[module].has_init || std::ranges::count(r.devices, module, &Roster::Device::module) != 1;
 }
 
+// Where "removal" names what is written to.
+Node stage_of(Node removal, std::string_view target) {
+  if (removal.is(Node::Kind::object))
+    if (const Node n = removal.find("sysfs_write"); n.is(Node::Kind::string) && n.string() == target) return n;
+  for (std::size_t i = 0; removal.is(Node::Kind::array) && i < removal.size(); ++i)
+    if (const Node n = stage_of(removal.at(i), target)) return n;
+  return {};
+}
+
 }  // namespace
 
 void FileCompiler::make_devices() {
@@ -197,12 +206,9 @@ void FileCompiler::plan_stage(const RemovalStage& stage, std::vector<std::uint32
       const auto& attributes = entities_.specs[static_cast<std::size_t>(EntityKind::attribute)];
       const auto found = std::ranges::find(attributes, target.attribute, &EntitySpec::name);
       out.attribute = static_cast<std::uint32_t>(found - attributes.begin());
-      if (found == attributes.end() && !entities_.lost.contains(target.attribute)) {
-        std::vector<std::string> names;
-        for (const EntitySpec& e : attributes) names.push_back(e.name);
-        document_.root().find("run").find("removal").error(reader_.out(), fmt::format("no attribute '{}' to write to", target.attribute),
-                                                           declared_by(EntityKind::attribute), nearest_word(target.attribute, names));
-      }
+      if (found == attributes.end())
+        no_such_thing(entities_, reader_.out(), stage_of(document_.root().find("run").find("removal"), stage.target), target.attribute,
+                      EntityKind::attribute);
     }
   }
   p.stages.push_back(std::move(out));

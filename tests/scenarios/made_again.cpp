@@ -23,20 +23,21 @@ struct Made {
   const char* shows = "";
 };
 constexpr Made things[] = {
+    // the last: an open file pins no devm memory
     {R"({"request_irq": "irq", "fn": "foo_irq"})", R"({"free_irq": "irq"})", R"(, "foo_irq": [{"return": "IRQ_HANDLED"}])", ""},
     {R"({"device_create_file": "attr", "fn": "foo_show"})", R"({"device_remove_file": "attr"})", R"(, "foo_show": [])", ""},
     {R"({"ioremap": "bar0", "regs": {"A": [0]}}, {"readl": "bar0.A"})", R"({"readl": "bar0.A"}, {"iounmap": "bar0"})", "", ""},
     {R"({"alloc_workqueue": "wq", "max_active": 1})", R"({"destroy_workqueue": "wq"})", "", ""},
     {R"({"kthread_run": "worker", "fn": "foo_loop"})", R"({"kthread_stop": "worker"})",
-     R"(, "foo_loop": [{"label": "again"}, {"set_current_state": "worker", "state": "TASK_INTERRUPTIBLE"}, {"kthread_should_stop": "worker", "to": "stop"},
-        {"if": "stop", "return": 0}, {"schedule": "worker"}, {"goto": "again"}])",
+     R"(, "foo_loop": [{"label": "again"}, {"set_current_state": "worker", "state": "TASK_INTERRUPTIBLE"},
+        {"kthread_should_stop": "worker", "to": "stop"}, {"if": "stop", "return": 0}, {"schedule": "worker"}, {"goto": "again"}])",
      ""},
     {R"({"misc_register": "bar"})", R"({"misc_deregister": "bar"})", "", ""},
     {R"({"kmem_cache_create": "cache"})", R"({"kmem_cache_destroy": "cache"})", "", ""},
     {R"({"debugfs_create_file": "state"})", R"({"debugfs_remove": "state"})", "", ""},
     {R"({"proc_create": "state"})", R"({"proc_remove": "state"})", "", ""},
     {R"({"dma_map_single": "data"})", R"({"dma_unmap_single": "data"})", "", R"({"devm_kzalloc": "data", "fields": {"x": 0}})",
-     "use-after-free(data)@foo_transfer"},  // an open file pins no devm memory
+     "use-after-free(data)@foo_transfer"},
 };
 
 }  // namespace

@@ -20,9 +20,11 @@ std::string two_windows(const std::string& policies, const std::string& expect =
     "functions": {{
       "foo_probe": [{{"devm_ioremap_resource": "bar0", "regs": {{"A": [0]}}}}, {{"devm_ioremap_resource": "bar1", "regs": {{"B": [0]}}}},
         {{"misc_register": "foo0"}}],
-      "foo_ioctl": [{{"use": "bar0", "do": [{{"readl": "bar0.A"}}], "else": []}}, {{"use": "bar1", "do": [{{"readl": "bar1.B"}}], "else": []}}],
+      "foo_ioctl": [{{"use": "bar0", "do": [{{"readl": "bar0.A"}}], "else": []}},
+        {{"use": "bar1", "do": [{{"readl": "bar1.B"}}], "else": []}}],
       "foo_remove": [{{"misc_deregister": "foo0"}}, {{"policy": "fence"}}]}},
-    "run": {{"removal": ["unbind"], "removal_after": "0ms", "tasks": {{"user": {{"do": [{{"open": "foo0", "to": "fd"}}, {{"ioctl": "fd"}}]}}}}}},
+    "run": {{"removal": ["unbind"], "removal_after": "0ms",
+      "tasks": {{"user": {{"do": [{{"open": "foo0", "to": "fd"}}, {{"ioctl": "fd"}}]}}}}}},
     "policies": {}, "expect": {}}})",
                      policies, expect);
 }
