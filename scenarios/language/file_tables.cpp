@@ -58,7 +58,6 @@ void FileCompiler::list_module_tables(std::uint32_t module) {
 
 void FileCompiler::read_operations(Node table, std::string_view what, FopsSpec& into) {
   if (!table.is(Node::Kind::object)) return;
-  Diagnostics& out = reader_.out();
   for (std::size_t i = 0; i < file_ops; ++i)
     if (const Node n = table.find(file_op_names[i]); n && !n.is(Node::Kind::null))
       if (const auto f = function(n)) into.functions[i] = *f;

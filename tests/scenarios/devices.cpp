@@ -248,3 +248,25 @@ TEST_CASE("modules: init beside one device without a name: what both make is fou
   CHECK(found_in(file(R"(["unbind", "bind", "rmmod"])", attribute)).empty());
   CHECK(found_in(file(R"(["rmmod", "insmod"])", node)) == "module-pinned(foo)@delete_module");
 }
+
+TEST_CASE("two who unbind: one device goes once, and a consumer before its supplier whoever of them comes first") {
+  const auto file = [](const std::string& link, const std::string& removal, const std::string& task) {
+    return fmt::format(R"({{"name": "t",
+    "modules": {{"phy": {{"static": {{"phy": {{"fields": {{"priv": 0}}}}}}}}, "mac": {{"depends": ["phy"]}}}},
+    "devices": {{"phy0": {{"driver": "phy"}}, "mac0": {{"driver": "mac"{}}}}},
+    "functions": {{
+      "phy_probe": [{{"kzalloc": "priv", "fields": {{"n": 0}}}}, {{"WRITE_ONCE": "phy.priv", "value": "priv"}}],
+      "phy_remove": [{{"kfree": "priv"}}],
+      "mac_probe": [],
+      "mac_remove": [{{"READ_ONCE": "phy.priv", "to": "p"}}, {{"READ_ONCE": "p.n", "to": "n"}}]}},
+    "run": {{"removal": [{{"unbind": "{}"}}], "tasks": {{"other": {{"do": [{{"unbind_store": "{}"}}]}}}}}}, "policies": ["none"]}})",
+                       link, removal, task);
+  };
+  const std::string link = R"(, "suppliers": ["phy0"])";
+  CHECK(found_in(file("", "phy0", "mac0")) == "use-after-free(priv)@mac_remove");
+  CHECK(found_in(file(link, "phy0", "mac0")).empty());
+  CHECK(found_in(file(link, "mac0", "phy0")).empty());
+  CHECK(found_in(file(link, "mac0", "mac0")).empty());
+  // To the second who unbinds a supplier, a consumer that the first is unbinding is none to wait for (device_links_busy()).
+  CHECK(found_in(file(link, "phy0", "phy0")) == "use-after-free(priv)@mac_remove");
+}
