@@ -63,7 +63,7 @@ std::uint32_t do_unbind_store(Frame& f, const Instruction& i, std::uint32_t next
 void compile_unbind_store(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
   Instruction i;
   i.execute = verb.execute;
-  if (const auto device = c.device(operand)) i.number = *device;
+  if (const auto number = c.device(operand)) i.number = *number;
   const std::uint32_t index = c.emit(std::move(i));
   if (const Node other = step.find("else")) c.otherwise(index, other);
 }
