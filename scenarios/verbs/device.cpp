@@ -73,7 +73,11 @@ void lay_out(model::Device& d, const ThingSetup& s) {
   model::init_device_core(s.kernel, d, s.unique, s.home, false);
   d.devres = &s.world.new_devres();
   model::init_devres(s.kernel, *d.devres, s.part("devres"), s.declared, s.home);
-  if (const Operand* parent = s.spec.thing("parent")) model::set_parent(d, s.binding.things.get<device>(parent->index));
+  if (const Operand* o = s.spec.thing("parent")) {
+    model::Device& above =
+        o->scope == Scope::world ? s.world.device(o->index).device : s.world.owner(s.binding, *o).things.get<device>(o->index);
+    model::set_parent(d, above);
+  }
   if (s.spec.function_of("release") == UINT32_MAX) return;
   const Callback* c = s.callback(s.spec.function_of("release"));
   d.release = [c](model::Context& context) { c->binding->world->call(context, c->function, {.binding = c->binding, .self = c->self}); };
