@@ -189,9 +189,13 @@ void World::setup_hardware(DeviceInstance& d) {
     model::init_device_core(kernel_, h.hub_port, n, {}, true);
     h.hub_port.release = [](model::Context&) {};
     model::set_parent(d.device, h.hub_port, true);
-  } else if (d.spec->parent != UINT32_MAX) {
-    model::set_parent(d.device, devices_[d.spec->parent].device);
   }
+  if (d.spec->parent == UINT32_MAX) return;
+  if (!unplugged) model::set_parent(d.device, devices_[d.spec->parent].device);
+  // Steps of drivers may name it.
+  static constexpr std::string_view devres = "devres of its own";
+  d.device.devres = &new_devres();
+  model::init_devres(kernel_, *d.device.devres, engine_.names().child(name, devres, 1), name, {});
 }
 
 void World::setup_links() {

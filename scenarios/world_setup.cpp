@@ -47,6 +47,10 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
     install_hooks(*this, *b);
     bindings_.push_back(std::move(b));
   }
+  // Things may refer to those of a binding that is laid out after their own.
+  for (std::size_t k = first_listed_kind; k < entity_kinds; ++k)
+    if (const auto kind = static_cast<EntityKind>(k); !program_->of(kind).empty())
+      for (const auto& b : bindings_) b->things.of(kind).resize(program_->of(kind).size());
   resize(tasks_, program_->tasks.size());
   resize(shared_files_, program_->shared_descriptors.size());
 }
@@ -72,13 +76,13 @@ void World::setup(sim::Engine&) {
   model::init_mutex(kernel_, module_mutex_, kernel_.intern(mutex), kernel_.intern(mutex), {});
   if ((program_->parts & part::kfree_rcu) != 0) model::init_kvfree_rcu(kernel_, kvfree_rcu_, rcu_);
   if ((program_->parts & part::hazptr) != 0) model::init_hazptr(kernel_, hazptr_);
+  srcu_usages_.reset();
+  devres_lists_.reset();
   setup_watched();
   setup_modules();
   setup_devices();
   const auto& allocations = program_->of(EntityKind::allocation);
   resize(allocations_, allocations.size() * bindings_.size());
-  srcu_usages_.reset();
-  devres_lists_.reset();
   instance_count_ = 0;
   file_states_.clear();
   calls_.clear();
@@ -198,7 +202,6 @@ void World::setup_binding(BindingInstance& b) {
     const auto& specs = program_->of(kind);
     if (specs.empty()) continue;
     ThingList& list = b.things.of(kind);
-    list.resize(specs.size());
     for (std::uint32_t i = 0; i < specs.size(); ++i) {
       const EntitySpec& e = specs[i];
       if (!belongs(e, b)) continue;

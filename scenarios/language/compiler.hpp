@@ -286,6 +286,8 @@ class FunctionCompiler {
   std::optional<Condition> condition(Node n);
   std::optional<Term> term(const std::string& word);  // quietly
   std::optional<std::uint32_t> function(Node n) { return file_.function(n); }
+  // A device of the file, by number in Program::devices; null: the only one.
+  std::optional<std::uint32_t> device(Node n);
 
   // Jumps: `index`'s target becomes the label. Resolved at the end of the function.
   void jump_to(std::uint32_t index, Node label);

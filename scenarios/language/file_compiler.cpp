@@ -381,7 +381,9 @@ void FileCompiler::resolve_references() {
     const auto found = entities_.by_name.find(*text);
     if (found != entities_.by_name.end() && found->second.kind == r.to) {
       entities_.specs[static_cast<std::size_t>(r.kind)][r.index].things.emplace_back(
-          r.key, Operand{Operand::Kind::entity, r.to, found->second.index, 0, 0, *text});
+          r.key,
+          Operand{
+              .kind = Operand::Kind::entity, .entity = r.to, .index = found->second.index, .name = *text, .scope = found->second.scope});
       continue;
     }
     no_such_thing(entities_, reader_.out(), r.at, *text, r.to);

@@ -337,6 +337,17 @@ std::optional<Operand> FunctionCompiler::entity_of(Node n, std::initializer_list
 std::optional<std::uint32_t> FunctionCompiler::fops(Node n) { return file_.table(n, "file_operations", file_.fops_names_); }
 std::optional<std::uint32_t> FunctionCompiler::vm_ops(Node n) { return file_.table(n, "vm_operations", file_.vm_ops_names_); }
 
+std::optional<std::uint32_t> FunctionCompiler::device(Node n) {
+  const auto name =
+      n.is(Node::Kind::null) ? std::string{} : reader().text(n, "the name of a device of this file, or null for the only one");
+  if (!name) return {};
+  if (const auto d = file_.roster_.device(*name); d && *d < file_.real_devices_.size()) return file_.real_devices_[*d];
+  const std::vector<std::string> names = file_.roster_.device_names();
+  n.error(out(), name->empty() ? "which device?" : fmt::format("no device '{}'", *name), which(names, "null: there is one, without a name"),
+          nearest_word(*name, names));
+  return {};
+}
+
 // --- Names of a task's own.
 
 std::uint32_t Slots::number(FunctionCompiler& c, Node n, bool create) {

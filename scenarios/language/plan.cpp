@@ -35,8 +35,7 @@ void FileCompiler::make_devices() {
     p.modules[i].depends = roster_.modules[i].depends;
     if (stands_alone(roster_, i)) p.devices.push_back({.name = roster_.modules[i].name, .module = i, .real = false});
   }
-  for (const Roster::Device& d : roster_.devices)
-    real_devices_.push_back(static_cast<std::uint32_t>(p.devices.size() + (&d - roster_.devices.data())));
+  for (std::size_t i = 0; i < roster_.devices.size(); ++i) real_devices_.push_back(static_cast<std::uint32_t>(p.devices.size() + i));
   for (const Roster::Device& d : roster_.devices) {
     DeviceSpec spec{.name = d.name, .module = d.module};
     if (d.parent) spec.parent = real_devices_[*d.parent];

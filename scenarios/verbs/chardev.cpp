@@ -62,7 +62,7 @@ void lay_out(model::Registration& r, const ThingSetup& s) {
   r.binding = &s.binding.binding;
   model::init_registration(s.kernel, s.binding.device->chardevs[s.index], r, s.unique, s.binding.binding.life);
   if (const Operand* drm = s.spec.thing("drm")) {
-    model::DrmDevice& d = s.binding.things.get<EntityKind::drm_device>(drm->index);
+    model::DrmDevice& d = s.world.owner(s.binding, *drm).things.get<EntityKind::drm_device>(drm->index);
     d.minors.emplace_back(&s.binding.device->chardevs[s.index], &r);
     d.mapping = s.binding.device->address_space(kind, s.index);
   }

@@ -51,12 +51,33 @@ std::uint32_t do_release_driver(Frame& f, const Instruction& i, std::uint32_t ne
   return f.world.release_driver(f.context, *f.binding) ? next : otherwise(f, i, next);
 }
 
+// Whatever is bound to it; the device by number in Program::devices.
+std::uint32_t do_unbind_store(Frame& f, const Instruction& i, std::uint32_t next) {
+  f.world.reached(i);
+  model::Device& d = f.world.device(i.number).device;
+  const bool bound = model::device_release_driver_internal(f.context, d, nullptr, model::parent_to_lock(d));
+  f.world.removals_over(f.context);
+  return bound || f.aborting() ? next : otherwise(f, i, next);
+}
+
+void compile_unbind_store(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
+  Instruction i;
+  i.execute = verb.execute;
+  if (const auto number = c.device(operand)) i.number = *number;
+  const std::uint32_t index = c.emit(std::move(i));
+  if (const Node other = step.find("else")) c.otherwise(index, other);
+}
+
 void lay_out(model::Device& d, const ThingSetup& s) {
   model::init_device(s.kernel, d, s.unique, s.declared);
   model::init_device_core(s.kernel, d, s.unique, s.home, false);
   d.devres = &s.world.new_devres();
   model::init_devres(s.kernel, *d.devres, s.part("devres"), s.declared, s.home);
-  if (const Operand* parent = s.spec.thing("parent")) model::set_parent(d, s.binding.things.get<device>(parent->index));
+  if (const Operand* o = s.spec.thing("parent")) {
+    model::Device& above =
+        o->scope == Scope::world ? s.world.device(o->index).device : s.world.owner(s.binding, *o).things.get<device>(o->index);
+    model::set_parent(d, above);
+  }
   if (s.spec.function_of("release") == UINT32_MAX) return;
   const Callback* c = s.callback(s.spec.function_of("release"));
   d.release = [c](model::Context& context) { c->binding->world->call(context, c->function, {.binding = c->binding, .self = c->self}); };
@@ -92,6 +113,11 @@ std::vector<Verb> device_verbs() {
   unbind.models = "drivers/base/dd.c, v6.18";
   unbind.leaves_out = "other devices than the one that the caller's binding is of";
   unbind.summary = "unbinds the driver from its device: remove(), then devres; from an operation that this waits for, it never returns";
+  Verb store = custom("unbind_store", "DEVICE", Where::task, do_unbind_store, compile_unbind_store,
+                      {{"else", KeyKind::custom, false, "where to go if nothing is bound to it"}},
+                      "user space unbinds a device, whatever the administrator of \"removal\" does meanwhile; null: the only one");
+  store.models = "drivers/base/bus.c, v6.18";
+  store.leaves_out = "the look at dev->driver without the lock";
   Verb add = family.on_thing(
       "device_add", do_add,
       {{"to", KeyKind::to, false, "local that receives 1 or 0"}, {"else", KeyKind::otherwise, false, "where to go if it fails"}}, core,
@@ -120,6 +146,7 @@ std::vector<Verb> device_verbs() {
       alias("usb_get_intfdata", "dev_get_drvdata"),
       alias("platform_get_drvdata", "dev_get_drvdata"),
       unbind,
+      store,
   };
 }
 

@@ -182,6 +182,23 @@ TEST_CASE("parent and child: the parent's driver adds the child, and has to take
       {"form": "fixed", "must": [], "evidence": "exhaustive"}]})");
 }
 
+TEST_CASE("parent and child: what a parent's driver manages by the child's device goes with that") {
+  const auto file = [](const std::string& remove) {
+    return fmt::format(R"({{"name": "t", "modules": {{"mfd": {{}}, "cell": {{}}}},
+    "devices": {{"mfd0": {{"driver": "mfd"}}, "cell0": {{"driver": "cell", "parent": "mfd0"}}}},
+    "functions": {{
+      "mfd_probe": [{{"device_add": "cell0"}}, {{"devm_kzalloc": "state", "fields": {{"n": 0}}, "dev": "cell0"}}],
+      "cell_probe": [], "cell_remove": [],
+      "mfd_remove": [{}]}},
+    "run": {{"removal": [{{"unbind": "mfd0"}}], "tasks": {{}}}}, "policies": ["none"]}})",
+                       remove);
+  };
+  const std::string read = R"({"READ_ONCE": "state.n", "to": "n"})", away = R"({"device_unregister": "cell0"})";
+  CHECK(found_in(file(read + ", " + away)).empty());
+  CHECK(found_in(file(away + ", " + read)) == "use-after-free(state)@mfd_remove");
+  CHECK(found_in(file(R"({"devres_release_all": "cell0"}, )" + read + ", " + away)) == "use-after-free(state)@mfd_remove");
+}
+
 TEST_CASE("device links: a consumer is unbound before its supplier, and without a link whenever somebody does it") {
   const auto file = [](const std::string& link) {
     return fmt::format(R"({{"name": "t",
@@ -247,4 +264,46 @@ TEST_CASE("modules: init beside one device without a name: what both make is fou
   CHECK(found_in(file(R"("unbind")", node + ", " + attribute)).empty());
   CHECK(found_in(file(R"(["unbind", "bind", "rmmod"])", attribute)).empty());
   CHECK(found_in(file(R"(["rmmod", "insmod"])", node)) == "module-pinned(foo)@delete_module");
+}
+
+TEST_CASE("two who unbind: one device goes once, and a consumer before its supplier whoever of them comes first") {
+  const auto file = [](const std::string& link, const std::string& removal, const std::string& task) {
+    return fmt::format(R"({{"name": "t",
+    "modules": {{"phy": {{"static": {{"phy": {{"fields": {{"priv": 0}}}}}}}}, "mac": {{"depends": ["phy"]}}}},
+    "devices": {{"phy0": {{"driver": "phy"}}, "mac0": {{"driver": "mac"{}}}}},
+    "functions": {{
+      "phy_probe": [{{"kzalloc": "priv", "fields": {{"n": 0}}}}, {{"WRITE_ONCE": "phy.priv", "value": "priv"}}],
+      "phy_remove": [{{"kfree": "priv"}}],
+      "mac_probe": [],
+      "mac_remove": [{{"READ_ONCE": "phy.priv", "to": "p"}}, {{"READ_ONCE": "p.n", "to": "n"}}]}},
+    "run": {{"removal": [{{"unbind": "{}"}}], "tasks": {{"other": {{"do": [{{"unbind_store": "{}"}}]}}}}}}, "policies": ["none"]}})",
+                       link, removal, task);
+  };
+  const std::string link = R"(, "suppliers": ["phy0"])";
+  CHECK(found_in(file("", "phy0", "mac0")) == "use-after-free(priv)@mac_remove");
+  CHECK(found_in(file(link, "phy0", "mac0")).empty());
+  CHECK(found_in(file(link, "mac0", "phy0")).empty());
+  CHECK(found_in(file(link, "mac0", "mac0")).empty());
+  // To the second who unbinds a supplier, a consumer that the first is unbinding is none to wait for (device_links_busy()).
+  CHECK(found_in(file(link, "phy0", "phy0")) == "use-after-free(priv)@mac_remove");
+}
+
+TEST_CASE("modules: what a driver registers with a static chain of its own module stands beside modules that come before it") {
+  const auto file = [](const std::string& remove) {
+    return fmt::format(R"({{"name": "t", "modules": {{"core": {{}}, "foo": {{"static": {{"foo": {{}}}}}}}},
+    "functions": {{
+      "core_help": [],
+      "foo_probe": [{{"BLOCKING_INIT_NOTIFIER_HEAD": "foo.chain"}}, {{"kzalloc": "priv", "fields": {{"n": 0}}}},
+        {{"blocking_notifier_chain_register": "nb", "chain": "foo.chain", "fn": "foo_event"}},
+        {{"device_create_file": "event", "fn": "foo_show"}}],
+      "foo_show": [{{"blocking_notifier_call_chain": "foo.chain"}}],
+      "foo_event": [{{"READ_ONCE": "priv.n", "to": "n"}}],
+      "foo_remove": [{}]}},
+    "run": {{"removal": ["unbind"], "tasks": {{"user": {{"do": [{{"sysfs_read": "event"}}]}}}}}}, "policies": ["none"]}})",
+                       remove);
+  };
+  const std::string attribute = R"({"device_remove_file": "event"}, )",
+                    off = R"({"blocking_notifier_chain_unregister": "nb", "chain": "foo.chain"}, )", memory = R"({"kfree": "priv"})";
+  CHECK(found_in(file(attribute + off + memory)).empty());
+  CHECK(found_in(file(memory + ", " + attribute + R"({"udelay": "1us"})")).find("use-after-free(priv)@foo_event") != std::string::npos);
 }

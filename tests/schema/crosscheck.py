@@ -139,7 +139,7 @@ class Keys:
     def unseen(self):
         for path, inner in places(self.schema):
             if path[-1:] == ("properties",) and path[:2] != ("definitions", "step"):
-                yield from ("/".join(path + (key,)) for key in inner if (id(inner), key) not in self.seen)
+                yield from ("/".join(map(str, path + (key,))) for key in inner if (id(inner), key) not in self.seen)
 
 
 def main():
