@@ -170,7 +170,14 @@ void print(const scenarios::Diagnostics& diagnostics, const std::string& color) 
 
 void print_error(const std::string& message) { fmt::print(stderr, "unplug: {}\n", message); }
 
-void row(std::string_view name, std::string_view text) { fmt::print("{:<34}{}\n", name, text); }
+void row(std::string_view name, std::string_view text) {
+  constexpr std::size_t column = 34;
+  if (name.size() < column) {
+    fmt::print("{:<{}}{}\n", name, column, text);
+  } else {
+    fmt::print("{}\n{:<{}}{}\n", name, "", column, text);
+  }
+}
 
 int unknown_word(const std::string& what, const std::string& word, const std::string& expected, const std::vector<std::string>& known) {
   option_error(what, fmt::format("there is no '{}'", word), expected, scenarios::nearest_word(word, known));

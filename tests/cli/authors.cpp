@@ -168,13 +168,17 @@ TEST_CASE("new: prints, or writes a file that was not there") {
 }
 
 TEST_CASE("list: every kind has something to say") {
-  for (const std::string kind :
-       {"scenarios", "policies", "mechanisms", "parts", "strategies", "verbs", "things", "templates", "schemas", "classes", "formats"}) {
+  for (const std::string kind : {"scenarios", "policies", "mechanisms", "parts", "hooks", "strategies", "verbs", "things", "templates",
+                                 "schemas", "classes", "formats"}) {
     CAPTURE(kind);
     CHECK_FALSE(listed(kind).empty());
   }
-  for (const std::string kind : {"parts", "templates", "schemas"})
+  for (const std::string kind : {"parts", "hooks", "templates", "schemas"})
     check_golden("cli/list/" + kind + ".txt", run_unplug("list " + kind).out);
+  // A long name has a line of its own.
+  CHECK(
+      run_unplug("list scenarios").out.find("scenarios/corpus/nfcmrvl-teardown-before-fence.json\n" + std::string(34, ' ') + "nfcmrvl: ") !=
+      std::string::npos);
   const Ran verbs = run_unplug("list verbs");
   CHECK(verbs.out.starts_with("memory:\n  devm_kzalloc  "));
   CHECK(verbs.out.find("\n\ndelayed work:\n") != std::string::npos);
