@@ -123,13 +123,15 @@ TEST_CASE("clocks 14: clk_prepare and what resumes may sleep, clk_enable and pm_
           must(pm_runtime_get_sync(c, w.pm));
           pm_runtime_put(c, w.pm);
           pm_runtime_put_sync(c, w.pm);
+          must(pm_runtime_resume_and_get(c, w.pm));
           pm_runtime_disable(c, w.pm);
         },
         ContextKind::softirq);
   });
   CHECK(every(lab).text() ==
         "sleep-in-atomic(clk_prepare)@softirq, sleep-in-atomic(clk_unprepare)@softirq, sleep-in-atomic(pm_runtime_disable)@softirq, "
-        "sleep-in-atomic(pm_runtime_get_sync)@softirq, sleep-in-atomic(pm_runtime_put_sync)@softirq");
+        "sleep-in-atomic(pm_runtime_get_sync)@softirq, sleep-in-atomic(pm_runtime_put_sync)@softirq, "
+        "sleep-in-atomic(pm_runtime_resume_and_get)@softirq");
 }
 
 TEST_CASE("runtime PM 14: a reference is a resource like a BAR: an access after the last put is one to a device that may be suspended") {
@@ -223,6 +225,13 @@ TEST_CASE("runtime PM: pm_runtime_resume_and_get() counts only where it resumes,
         }).empty());
   CHECK(text([&](Context& c) {
           pm_runtime_get_noresume(c, w.pm);
+          writel(c, w.bar);
+        }) == "api-misuse(bar0)@driver");
+  CHECK(text([&](Context& c) {
+          must(pm_runtime_resume_and_get(c, w.pm));
+          pm_runtime_put_noidle(c, w.pm);
+          must(pm_runtime_resume_and_get(c, w.pm));
+          pm_runtime_put_sync(c, w.pm);  // the last again
           writel(c, w.bar);
         }) == "api-misuse(bar0)@driver");
   CHECK(text([&](Context& c) {

@@ -128,7 +128,8 @@ TEST_CASE("pciehp: waits for the slot before it takes a reference, gives it back
         "mutex_unlock / put_device");
 }
 
-TEST_CASE("device 1.1: private data first (7.2) or after devres, and what comes before the callbacks right before them") {
+TEST_CASE("device 1.1: private data first (7.2) or after devres, what comes before the callbacks right before them, a core's cleanup after "
+          "all") {
   Device device;
   Module module;
   Binding b;
@@ -139,6 +140,7 @@ TEST_CASE("device 1.1: private data first (7.2) or after devres, and what comes 
     b.post_unbind = in_post_unbind;
     b.before_devres = [](Context& c) { c.engine().step(c.make(named<DmaStep*>("before devres"))); };
     b.dma_cleanup = in_dma_cleanup;
+    b.unbound = [](Context& c) { c.engine().step(c.make(named<ProbeStep*>("unbound"))); };
     l.task("t", [&](Context& c) {
       must(probe_device(c, b, [&](Context& p) {
         devres_add(p, b, {&devm_action, l.name("x"), in_release, nullptr});
@@ -151,7 +153,8 @@ TEST_CASE("device 1.1: private data first (7.2) or after devres, and what comes 
   const std::string
       before =
           "mutex_lock / devres_add / dev->driver set / mutex_unlock / mark / mutex_lock / dev->driver read / remove() / dma_cleanup / ",
-      devres = "before devres / devres_release_all: detach list / devres callback / ", after = "dev->driver cleared / mutex_unlock";
+      devres = "before devres / devres_release_all: detach list / devres callback / ",
+      after = "unbound / dev->driver cleared / mutex_unlock";
   KernelConfig config;
   for (const bool first : {false, true}) {
     config.private_data_first = first;
