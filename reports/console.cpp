@@ -114,8 +114,10 @@ void write_group(Page& page, const Group& group) {
   }
   drop_empty_columns(table);
   page.table(table);
+  const bool one = group.verdicts.size() == 1;  // then it stands below it as the rest does
   const auto of_all = [&](const char* what, const std::vector<std::string>& list, const char* separator, Style style) {
-    if (!list.empty()) page.entry(group.verdicts.size() == 1 ? "" : "all:", what + join(list, separator), style, 0);
+    if (!list.empty())
+      one ? page.entry("", what + join(list, separator), style, 3) : page.entry("all:", what + join(list, separator), style, 0);
   };
   of_all("", once.evidence, "; ", Style::plain);
   of_all("within ", once.bounds, "; ", Style::plain);
