@@ -190,11 +190,7 @@ void World::setup_binding(BindingInstance& b) {
     const std::uint32_t remove = program_->modules[b.device->spec->module].remove;
     if (remove != UINT32_MAX && !c.aborting()) call(c, remove, {.binding = &b});
   };
-  if (!program_->of(EntityKind::urb).empty()) {
-    static constexpr std::string_view endpoints = "endpoints";
-    model::init_usb_interface(kernel_, b.usb,
-                              engine_.names().child(unique(b, program_->modules[b.device->spec->module].name), endpoints, 1));
-  }
+  b.usb.urbs.clear();
   b.pci = b.device->hardware.pci;
   setup_files(b);
   for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {

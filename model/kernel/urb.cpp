@@ -7,8 +7,8 @@
 namespace unplug::model {
 namespace {
 
-const Operation endpoint_op{.name = "usb_alloc_urb: endpoint", .sync = sim::Sync::acquire}, alloc_op{.name = "usb_alloc_urb"},
-    get_op{.name = "usb_get_urb"}, put_op{.name = "usb_free_urb", .sync = sim::Sync::both}, free_op{.name = "urb_destroy: kfree"};
+const Operation alloc_op{.name = "usb_alloc_urb"}, get_op{.name = "usb_get_urb"}, put_op{.name = "usb_free_urb", .sync = sim::Sync::both},
+    free_op{.name = "urb_destroy: kfree"};
 const Operation submit_op{.name = "usb_submit_urb", .sync = sim::Sync::both}, unlink_op{.name = "usb_unlink_urb"},
     status_op{.name = "urb->status"};
 const Operation giveback_op{.name = "URB given back", .sync = sim::Sync::acquire},
@@ -16,8 +16,8 @@ const Operation giveback_op{.name = "URB given back", .sync = sim::Sync::acquire
 const Operation kill_op{.name = "usb_kill_urb: reject and unlink"}, kill_wait_op{.name = "usb_kill_urb", .sync = sim::Sync::acquire},
     poison_op{.name = "usb_poison_urb: reject and unlink"}, poison_wait_op{.name = "usb_poison_urb", .sync = sim::Sync::acquire},
     block_op{.name = "usb_block_urb"}, unpoison_op{.name = "usb_unpoison_urb"};
-const Operation disable_op{.name = "usb_disable_interface: endpoints disabled", .sync = sim::Sync::release},
-    flush_op{.name = "usb_hcd_flush_endpoint: unlink"}, flush_wait_op{.name = "usb_hcd_flush_endpoint", .sync = sim::Sync::acquire};
+const Operation flush_op{.name = "usb_hcd_flush_endpoint: disable and unlink"},
+    flush_wait_op{.name = "usb_hcd_flush_endpoint", .sync = sim::Sync::acquire};
 
 constexpr int eperm = -1, enoent = -2, ebusy = -16, eidrm = -43, econnreset = -104, eshutdown = -108, einprogress = -115;
 
@@ -106,11 +106,6 @@ void softirq(void* argument) {
 
 }  // namespace
 
-void init_usb_interface(Kernel& kernel, UsbInterface& i, NameId unique_name) {
-  i.object = kernel.engine().new_object(unique_name, 0);
-  i.urbs.clear();
-}
-
 void init_urb(Kernel& kernel, UsbInterface& i, Urb& u, NameId unique_name, NameId declared, LifetimeId home, LifetimeId owner,
               NameId task_name) {
   static const StaticName role{"URB completion"};
@@ -118,7 +113,6 @@ void init_urb(Kernel& kernel, UsbInterface& i, Urb& u, NameId unique_name, NameI
   u.name = declared;
   u.memory = kernel.new_lifetime(unique_name, LifetimeKind::memory, declared, owner, false);
   u.home = home;
-  u.interface = &i;
   u.kernel = &kernel;
   u.left = u.answers;
   u.status = 0;
@@ -128,13 +122,13 @@ void init_urb(Kernel& kernel, UsbInterface& i, Urb& u, NameId unique_name, NameI
 
 void usb_alloc_urb(Context& context, Urb& u, Gfp gfp) {
   if (gfp == Gfp::kernel) context.might_sleep("usb_alloc_urb(GFP_KERNEL)");
-  // That its endpoint is disabled shows when it is submitted; who disables it tells the URBs that are known by then.
-  const bool off = context.read(endpoint_op, u.interface->object, {}) != 0;
-  if (context.aborting()) return;
   sim::Step s = context.make(alloc_op, u.home);
   s.access = {u.object, sim::AccessKind::write};
   s.begins = u.memory;
-  context.engine().step(s, [&](std::uint64_t& word) { word = (word & disabled) | (off ? disabled : 0) | reference; });
+  context.engine().step(s, [&](std::uint64_t& word) {
+    word = (word & disabled) | reference;  // that its endpoint is disabled shows when it is submitted
+    context.kernel().begins(u.memory);
+  });
 }
 
 void usb_get_urb(Context& context, Urb& u) {
@@ -212,7 +206,6 @@ int usb_urb_status(Context& context, const Urb& u) {
 void usb_disable_interface(Context& context, UsbInterface& i) {
   static const KernelSite site{"usb_unbind_interface", "usb_disable_interface"};
   context.at(site);
-  context.write(disable_op, i.object, {}, [](std::uint64_t& word) { word = 1; });
   for (std::size_t n = 0; n < i.urbs.size() && !context.aborting(); ++n) {
     Urb& u = *i.urbs[n];
     context.write(flush_op, u.object, {}, [&](std::uint64_t& word) {

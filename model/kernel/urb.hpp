@@ -21,8 +21,6 @@
 
 namespace unplug::model {
 
-struct UsbInterface;
-
 struct Urb {
   ObjectId object;  // word: see urb.cpp
   NameId name;
@@ -31,18 +29,15 @@ struct Urb {
   void (*complete)(Context&, void*) = nullptr;  // the completion handler
   void* argument = nullptr;
   std::uint64_t answers = 0;  // transfers that the device ends by itself; part of the program
-  UsbInterface* interface = nullptr;
   Kernel* kernel = nullptr;
   std::uint64_t left = 0;  // of them; this and `status` are touched in steps on `object` only
   int status = 0;          // urb->status
 };
 
-// The endpoints of one binding.
+// The endpoints of one binding: of each the URB, in the order of init_urb(). Emptied before every execution.
 struct UsbInterface {
-  ObjectId object;         // word: 1 they are disabled
-  std::vector<Urb*> urbs;  // for them, by when init_urb() made them
+  std::vector<Urb*> urbs;
 };
-void init_usb_interface(Kernel& kernel, UsbInterface& i, NameId unique_name);
 
 // Makes known a URB that usb_alloc_urb() may allocate later, and the softirq that gives it back, a daemon task called `task_name`. Handler
 // and answers are set before. `owner`: what has to free it before it ends. The Urb must stay where it is until the execution has ended.

@@ -21,7 +21,7 @@ struct Transfer {
     statuses.clear();
     inside = 0;
     l.init(priv, "priv", {"x"});
-    init_usb_interface(l.kernel, interface, l.name("endpoints"));
+    interface.urbs.clear();
     urb.complete = Lab::Call<void>::run;
     urb.argument = l.keep<void>([this](Context& c) {
       must(++inside == 1);
@@ -253,6 +253,76 @@ TEST_CASE("usb_unbind_interface: a URB that is allocated meanwhile can't be subm
   CHECK(every(lab).text().empty());
   CHECK(before == std::set<int>{0, enoent});
   CHECK(after == std::set<int>{enoent});
+}
+
+TEST_CASE("urb: references: each who takes one has to put it, and the last, the host controller's or the driver's, frees it once") {
+  Transfer t;
+  bool waits = false, gets = false;
+  Lab lab([&](Lab& l) {
+    t.init(l);
+    l.task("driver", [&](Context& c) {
+      usb_alloc_urb(c, t.urb);
+      if (gets) usb_get_urb(c, t.urb);
+      must(usb_submit_urb(c, t.urb) == 0 || c.aborting());
+      if (waits) usb_kill_urb(c, t.urb);
+      usb_free_urb(c, t.urb);
+      if (gets) usb_urb_status(c, t.urb);  // it has another reference
+      if (gets) usb_free_urb(c, t.urb);
+    });
+  });
+  for (const bool g : {false, true}) {
+    gets = g;
+    for (const bool w : {false, true}) {
+      waits = w;
+      const Found f = every(lab, [&] {
+        std::size_t freed = 0;
+        for (const sim::Event& e : lab.engine.trace().events) freed += e.operation->name == std::string_view("urb_destroy: kfree") ? 1 : 0;
+        CHECK(freed == 1);
+      });
+      CHECK(f.text().empty());
+    }
+  }
+}
+
+TEST_CASE("urb: what may sleep: allocating and submitting with GFP_KERNEL, killing and poisoning, not what only unlinks or blocks") {
+  Transfer t;
+  Lab lab([&](Lab& l) {
+    t.answers = 0;
+    t.init(l);
+    l.task(
+        "softirq",
+        [&](Context& c) {
+          usb_alloc_urb(c, t.urb);
+          usb_submit_urb(c, t.urb, Gfp::atomic);
+          usb_unlink_urb(c, t.urb);
+          usb_block_urb(c, t.urb);
+          usb_unpoison_urb(c, t.urb);
+          usb_kill_urb(c, t.urb);
+          usb_poison_urb(c, t.urb);
+        },
+        ContextKind::softirq);
+  });
+  CHECK(
+      every(lab).text() ==
+      "sleep-in-atomic(usb_alloc_urb(GFP_KERNEL))@softirq, sleep-in-atomic(usb_kill_urb)@softirq, sleep-in-atomic(usb_poison_urb)@softirq");
+}
+
+TEST_CASE("urb: one that was freed may be allocated anew, and is another one") {
+  Transfer t;
+  bool late = false;
+  Lab lab([&](Lab& l) {
+    t.init(l);
+    l.task("driver", [&](Context& c) {
+      for (int i = 0; i < 2; ++i) {
+        usb_alloc_urb(c, t.urb);
+        usb_free_urb(c, t.urb);
+      }
+      if (late) usb_free_urb(c, t.urb);
+    });
+  });
+  CHECK(every(lab).text().empty());
+  late = true;
+  CHECK(every(lab).text() == "use-after-free(urb)@driver");
 }
 
 }  // namespace unplug::model::test

@@ -11,7 +11,7 @@ std::uint64_t urbs(Covered& covered) {
   Lab lab([&](Lab& l) {
     bystander(l, own);
     l.init(flag, "flag", {"f"});
-    init_usb_interface(l.kernel, interface, l.name("endpoints"));
+    interface.urbs.clear();
     for (std::size_t i = 0; i < urb.size(); ++i) {
       Urb& u = urb[i];
       const std::string n = i == 0 ? "a" : "b";

@@ -9,6 +9,7 @@
 #include "unplug/model/kernel/presence.hpp"
 #include "unplug/model/kernel/srcu_callback.hpp"
 #include "unplug/model/kernel/tasklet.hpp"
+#include "unplug/model/kernel/urb.hpp"
 
 namespace unplug::model::test {
 
@@ -20,6 +21,8 @@ TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows w
   Srcu srcu;
   SrcuUsage usage;
   SrcuCallback srcu_cb;
+  UsbInterface interface;
+  Urb urb;
   int who = 0;
   KernelConfig config;
   config.rcu_lazy = true;
@@ -40,7 +43,14 @@ TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows w
         srcu_cb.task_name = l.name("srcu callback");
         srcu_cb.body = Lab::Call<void>::run;
         srcu_cb.argument = l.keep<void>(mark);
+        interface.urbs.clear();
+        urb.complete = Lab::Call<void>::run;
+        urb.argument = l.keep<void>(mark);
+        urb.answers = 1;
+        init_urb(l.kernel, interface, urb, l.name("urb"), l.name("urb"), {}, {}, l.name("softirq urb"));
         l.task("t", [&](Context& c) {
+          if (who == 5) usb_alloc_urb(c, urb);
+          if (who == 5) usb_submit_urb(c, urb);
           if (who == 0) mod_timer(c, timer, 1);
           if (who == 1) hrtimer_start(c, hrtimer, 1);
           if (who == 2) tasklet_schedule(c, tasklet);
@@ -60,7 +70,9 @@ TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows w
        "irq_exit"},
       {"srcu callback", "synchronize_srcu: request / synchronize_srcu: scan the inactive index / synchronize_srcu: flip index / "
                         "synchronize_srcu: scan the old index / synchronize_srcu: done / irq_enter / srcu callback invoked / mark / "
-                        "srcu callback finished / srcu callback returned / irq_exit"}};
+                        "srcu callback finished / srcu callback returned / irq_exit"},
+      {"softirq urb",
+       "interrupt raised / irq_enter / URB given back / interrupt taken / mark / completion handler finished / usb_free_urb / irq_exit"}};
   for (const auto& e : expected) {
     CAPTURE(e.first);
     CHECK(order_of(lab, e.first) == e.second);
