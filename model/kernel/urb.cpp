@@ -53,7 +53,6 @@ void drop_reference(Context& context, Urb& u, sim::Step s) {
 }
 
 void wait_until_idle(Context& context, Urb& u, const Operation& operation, std::string_view what, std::uint64_t less) {
-  context.might_sleep(what);
   sim::Step s = by_driver(context, operation, u);
   s.guard = sim::Guard::equal(0, queued | running);
   context.wait(s, {what, u.name, Owner::driver}, [&](std::uint64_t& word) { word -= less; });

@@ -284,7 +284,8 @@ TEST_CASE("a large scenario, policy or failure file: blanks and comments are not
       CAPTURE(element);
       const Checked c = large_file(
           "\"more\": [", [&](std::size_t) { return std::string(element); }, "0], ");
-      CHECK(c.code == 2);
+      // Smaller under a sanitizer: then it is only a key that a scenario and a policy haven't, and a failure file doesn't mind.
+      CHECK(c.code == (sanitized && k.name == "failure" ? k.code : 2));
       if (!sanitized) CHECK(c.out.find("error: file has more than 1000000 values") != std::string::npos);
     }
   }
@@ -309,7 +310,7 @@ TEST_CASE("a failure file of many decisions, or with one that no execution has, 
   };
   const std::string decision = R"({"step": 1, "task": "probe", "op": "x", "among": ["probe", "remove"]})";
   const Checked c = decisions(decision, large);
-  CHECK(c.code == 2);
+  CHECK(c.code == (sanitized ? 4 : 2));  // smaller under a sanitizer
   if (!sanitized) CHECK(c.out.find("error: file has more than 1000000 values") != std::string::npos);
   CHECK(decisions(decision, 8 * mib).code == 4);
   const Checked choice = decisions(R"({"step": 1, "task": "probe", "op": "x", "choice": 4294967296, "of": 2})", at + 1);
