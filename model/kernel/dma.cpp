@@ -65,11 +65,11 @@ void dma_alloc_coherent(Context& context, DmaBuffer& b, Gfp gfp) {
   if (gfp == Gfp::kernel) context.might_sleep("dma_alloc_coherent(GFP_KERNEL)");
   sim::Step s = context.make(alloc_op);
   s.begins = b.memory->life;
-  context.engine().step(s, [&](std::uint64_t&) { context.kernel().begins(b.memory->life); });
+  context.engine().step(s);
   if (context.aborting()) return;
   s = context.make(alloc_map_op, b.memory->life);
   s.begins = b.mapping;
-  context.engine().step(s, [&](std::uint64_t&) { context.kernel().begins(b.mapping); });
+  context.engine().step(s);
 }
 
 void dma_free_coherent(Context& context, DmaBuffer& b) {
@@ -89,7 +89,7 @@ void dma_free_coherent(Context& context, DmaBuffer& b) {
 void dma_map_single(Context& context, DmaBuffer& b) {
   sim::Step s = context.make(map_op, b.memory->life);
   s.begins = b.mapping;
-  context.engine().step(s, [&](std::uint64_t&) { context.kernel().begins(b.mapping); });
+  context.engine().step(s);
 }
 
 void dma_unmap_single(Context& context, DmaBuffer& b) {

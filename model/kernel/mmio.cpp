@@ -108,7 +108,6 @@ bool request_mem_region(Context& context, Mapping& m) {
       return false;
     }
     word = m.number;
-    context.kernel().begins(m.claim);
     return true;
   });
 }
@@ -125,7 +124,7 @@ void release_mem_region(Context& context, Mapping& m) {
 void ioremap(Context& context, Mapping& m) {
   sim::Step s = context.make(map_op, m.claim);
   s.begins = m.map;
-  context.engine().step(s, [&](std::uint64_t&) { context.kernel().begins(m.map); });
+  context.engine().step(s);
 }
 
 void iounmap(Context& context, Mapping& m) {
