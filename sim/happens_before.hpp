@@ -78,6 +78,9 @@ class Reach {
     }
   }
 
+  // When after() is through: bit k: the last event of `task`, or its making if it had none, follows, or is, event marks[k].
+  [[nodiscard]] std::uint64_t reached(TaskId task) const { return tasks_[task.index()]; }
+
  private:
   enum class Direction : std::uint8_t { forward, backward };
   struct ObjectMasks {

@@ -9,6 +9,8 @@ namespace unplug::sim {
 namespace {
 
 constexpr std::uint32_t no_event = LifetimeFault::no_event;
+// What is known of a lifetime.
+constexpr char begun = 1, ended = 2, again = 4;
 
 template <class F> void for_bits(std::uint64_t mask, F&& f) {
   for (; mask != 0; mask &= mask - 1) f(static_cast<std::size_t>(std::countr_zero(mask)));
@@ -71,7 +73,7 @@ void LifetimeJudge::judge_begins(const Trace& trace, std::span<const Boundary> b
 
 // Nothing may use what never begins.
 void LifetimeJudge::judge_unbegun(const Trace& trace, std::vector<LifetimeFault>& out) {
-  const auto unbegun = [&](LifetimeId l) { return !trace.lifetimes[l.index()].from_start && begun_[l.index()] == 0; };
+  const auto unbegun = [&](LifetimeId l) { return !trace.lifetimes[l.index()].from_start && (known_[l.index()] & begun) == 0; };
   bool any = false;
   for (std::uint32_t l = 0; l < trace.lifetimes.size(); ++l) any = any || unbegun(LifetimeId{l});
   for (std::uint32_t i = 0; any && i < trace.events.size(); ++i)
@@ -83,19 +85,41 @@ void LifetimeJudge::judge(const Trace& trace, std::vector<LifetimeFault>& out) {
   const std::size_t first_out = out.size();
   ends_.clear();
   begins_.clear();
-  begun_.assign(trace.lifetimes.size(), 0);
+  known_.assign(trace.lifetimes.size(), 0);
   of_lifetime_.resize(trace.lifetimes.size());
+  bool any_again = false;
   for (const std::uint32_t i : trace.boundaries) {
     const Event& e = trace.events[i];
-    if (e.ends) ends_.push_back({e.ends, i});
-    if (e.begins && !std::exchange(begun_[e.begins.index()], 1) && !trace.lifetimes[e.begins.index()].from_start)
+    if (e.ends) {
+      ends_.push_back({e.ends, i});
+      known_[e.ends.index()] |= ended;
+    }
+    if (e.begins) {
       begins_.push_back({e.begins, i});
+      char& known = known_[e.begins.index()];
+      if (known != 0 || trace.lifetimes[e.begins.index()].from_start) {
+        known |= again;
+        any_again = true;
+      }
+      known |= begun;
+    }
+  }
+  again_.clear();
+  if (any_again) {
+    const auto take = [&](const Boundary& b) {
+      if ((known_[b.lifetime.index()] & again) == 0) return false;
+      again_.push_back(b);
+      return true;
+    };
+    std::erase_if(ends_, take);
+    std::erase_if(begins_, take);
   }
   for (std::size_t at = 0; at < ends_.size(); at += Reach::capacity)
     judge_ends(trace, std::span(ends_).subspan(at, std::min(Reach::capacity, ends_.size() - at)), out);
   for (std::size_t at = 0; at < begins_.size(); at += Reach::capacity)
     judge_begins(trace, std::span(begins_).subspan(at, std::min(Reach::capacity, begins_.size() - at)), out);
   judge_unbegun(trace, out);
+  if (any_again) judge_again(trace, out);
   const auto found = std::span(out).subspan(first_out);
   const auto order = [](const LifetimeFault& f) { return std::tie(f.lifetime, f.use, f.end, f.task, f.kind); };
   if (!std::ranges::is_sorted(found, {}, order)) std::ranges::sort(found, {}, order);  // faults of one lifetime alone are

@@ -1,8 +1,9 @@
 // Lifetimes, judged on the finished trace.
 //
 // A use and an end of one lifetime are a fault unless the use happens before the end; likewise a use and the begin unless the begin happens
-// before the use. Where they are unordered, another execution of the same trace shows it (linearise.hpp builds that one). So one run tells
-// all that its trace holds, and nothing here depends on which linearisation was visited.
+// before the use. What has ended may begin again: an end and a use are no fault if a begin happens after the one and before the other. Where
+// they are unordered, another execution of the same trace shows the fault (canonical_schedule() builds it). So one run tells all that its
+// trace holds, and nothing here depends on which linearisation was visited.
 // Rules and their smallest counterexamples: docs/engine.md, "Lifetimes".
 #pragma once
 
@@ -19,7 +20,7 @@ struct LifetimeFault {
   enum class Kind : std::uint8_t {
     use_after_end,     // `use` is not ordered before `end`
     double_end,        // `use` is itself an end
-    use_before_begin,  // the begin is not ordered before `use`; `end` is the begin, or no_event if there was none
+    use_before_begin,  // no begin is ordered before `use`; `end` is the begin, or no_event if there was none
     blocked_use        // task `task` is still waiting, relying on what `end` ended; `use` is no_event
   };
   static constexpr std::uint32_t no_event = UINT32_MAX;
@@ -31,8 +32,9 @@ struct LifetimeFault {
 
 class LifetimeJudge {
  public:
-  // Appends the faults of `trace` to `out`, in the order (lifetime, use, end). Traces of cut executions must not be given. For a use, `end`
-  // is a first end: one that no other end of the lifetime happens before.
+  // Appends the faults of `trace` to `out`, in the order (lifetime, use, end). Traces of cut executions must not be given. Of several ends
+  // (or begins) that a use is at fault with, it is blamed on the first: those that no other of them happens before. Two ends are a fault
+  // whatever lies between.
   void judge(const Trace& trace, std::vector<LifetimeFault>& out);
 
  private:
@@ -44,6 +46,8 @@ class LifetimeJudge {
   void judge_ends(const Trace& trace, std::span<const Boundary> ends, std::vector<LifetimeFault>& out);
   void judge_begins(const Trace& trace, std::span<const Boundary> begins, std::vector<LifetimeFault>& out);
   void judge_unbegun(const Trace& trace, std::vector<LifetimeFault>& out);
+  // All of it for the lifetimes that begin again, which are few: their boundaries, each compared with each.
+  void judge_again(const Trace& trace, std::vector<LifetimeFault>& out);
   void mark(std::span<const Boundary> boundaries);
 
   // A use, and those of the boundaries at hand that are its lifetime's and don't follow it.
@@ -54,8 +58,9 @@ class LifetimeJudge {
   };
 
   Reach reach_;
-  std::vector<Boundary> ends_, begins_;     // of all lifetimes: every end, the first begin
-  std::vector<char> begun_;                 // by lifetime
+  std::vector<Boundary> ends_, begins_;     // of the lifetimes that begin once
+  std::vector<Boundary> again_;             // both, of those that begin again
+  std::vector<char> known_;                 // by lifetime: whether it begins, ends, begins after another of its boundaries
   std::vector<std::uint32_t> marks_;        // events of the boundaries at hand
   std::vector<std::uint64_t> of_lifetime_;  // by lifetime: which of the boundaries at hand are its own
   std::vector<Unordered> unordered_;

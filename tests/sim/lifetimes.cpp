@@ -267,6 +267,123 @@ TEST_CASE("what a step uses before its life began is a fault unless the begin ha
   }
 }
 
+TEST_CASE("what has ended may begin again, and is used rightly if that happens before the use") {
+  Engine engine;
+  const auto program = [](bool waits, std::size_t uses) {
+    return Lambda([=](Engine& e) {
+      const LifetimeId l = e.new_lifetime(e.own_name("L"), 0, true);
+      const ObjectId ready = e.new_object(e.own_name("ready"));
+      e.spawn("maker", [=, &e] {
+        for (std::uint64_t i = 1; i < 4; ++i) {
+          end(e, l);
+          begin(e, l);
+          write(e, ready, i);
+        }
+      });
+      e.spawn("user", [=, &e] {
+        if (waits) wait(e, ready, Guard::equal(3));
+        for (std::size_t i = 0; i < uses; ++i) use(e, l);
+      });
+    });
+  };
+  SUBCASE("ordered by an object") {
+    Lambda p = program(true, 2);
+    const Union all = over_all_schedules(engine, p);
+    CHECK(all.judged.empty());
+    CHECK(all.observed.empty());
+  }
+  SUBCASE("unordered: at fault with every end, seen from one trace") {
+    Lambda p = program(false, 1);
+    const Union all = over_all_schedules(engine, p);
+    CHECK(all.traces == 1);
+    CHECK(all.observed.size() == 3);
+    CHECK(kinds(all.judged) == std::vector{Kind::use_after_end});  // the first
+  }
+}
+
+TEST_CASE("a begin that a use does not wait for is no excuse, one between two ends is") {
+  Lambda p([](Engine& e) {
+    const LifetimeId l = e.new_lifetime(e.own_name("L"), 0, false);
+    e.spawn("ender", [=, &e] {
+      begin(e, l);
+      end(e, l);
+      begin(e, l);
+      end(e, l);
+      end(e, l);
+      use(e, l);
+    });
+    e.spawn("maker", [=, &e] { begin(e, l); });
+  });
+  Engine engine;
+  const Union all = over_all_schedules(engine, p);
+  CHECK(all.traces == 1);
+  REQUIRE(kinds(all.judged) == std::vector{Kind::use_after_end, Kind::double_end});
+  CHECK(all.judged.begin()->end_ordinal == 3);
+  CHECK(all.observed.size() == 3);  // the use after the last end too, where the maker's begin comes between the two
+  CHECK(std::ranges::includes(all.observed, all.judged));
+}
+
+TEST_CASE("of several begins a use that follows none is blamed on a first one") {
+  Lambda p([](Engine& e) {
+    const LifetimeId l = e.new_lifetime(e.own_name("L"), 0, false);
+    for (const char* name : {"a", "b"})
+      e.spawn(name, [=, &e] {
+        begin(e, l);
+        begin(e, l);
+      });
+    e.spawn("user", [=, &e] { use(e, l); });
+  });
+  Engine engine;
+  const Union all = over_all_schedules(engine, p);
+  CHECK(all.judged == all.observed);
+  CHECK(kinds(all.judged) == std::vector{Kind::use_before_begin, Kind::use_before_begin});
+  for (const Pair& pair : all.judged) CHECK(pair.end_ordinal == 0);
+}
+
+TEST_CASE("who sleeps in what ends and begins again sleeps in the earlier one, unless it went to sleep later") {
+  const auto program = [](bool waits) {
+    return Lambda([=](Engine& e) {
+      const LifetimeId l = e.new_lifetime(e.own_name("L"), 0, true);
+      const ObjectId ready = e.new_object(e.own_name("ready")), never = e.new_object(e.own_name("never"));
+      e.spawn("maker", [=, &e] {
+        end(e, l);
+        begin(e, l);
+        write(e, ready, 1);
+      });
+      e.spawn("waiter", [=, &e] {
+        if (waits) wait(e, ready, Guard::equal(1));
+        e.step({.operation = &await, .access = {never, AccessKind::read}, .guard = Guard::equal(1), .uses = {l}});
+      });
+    });
+  };
+  Engine engine;
+  Lambda late = program(true), early = program(false);
+  CHECK(over_all_schedules(engine, late).judged.empty());
+  const Union all = over_all_schedules(engine, early);
+  CHECK(all.judged == all.observed);
+  CHECK(kinds(all.judged) == std::vector{Kind::blocked_use});
+}
+
+TEST_CASE("more boundaries of one lifetime than fit into a word") {
+  Lambda p([](Engine& e) {
+    const LifetimeId l = e.new_lifetime(e.own_name("L"), 0, false);
+    e.spawn("maker", [=, &e] {
+      for (int i = 0; i < 100; ++i) {
+        begin(e, l);
+        use(e, l);
+        end(e, l);
+      }
+      use(e, l);
+    });
+  });
+  Engine engine;
+  run(engine, p, "random");
+  const std::vector<LifetimeFault> faults = judge(engine.trace());
+  REQUIRE(faults.size() == 1);
+  CHECK(faults[0].kind == Kind::use_after_end);
+  CHECK(faults[0].end == 299);
+}
+
 TEST_CASE("six uses and an end fit into one step, blocked or not") {
   Lambda p([](Engine& e) {
     Witnesses six;
@@ -356,15 +473,23 @@ TEST_CASE("more lifetimes than are looked at together: each use, begin and end a
       }
       for (const std::uint32_t u : uses) {
         const bool is_end = t.events[u].ends == LifetimeId{l};
+        const auto at_fault = [&](std::uint32_t e) {
+          return e != u && !precedes(u, e) &&
+                 std::ranges::none_of(begins, [&](std::uint32_t b) { return precedes(e, b) && (b == u || precedes(b, u)); });
+        };
         for (const std::uint32_t e : ends) {
-          const bool first = std::ranges::none_of(ends, [&](std::uint32_t other) { return precedes(other, e); });
-          if (e != u && !precedes(u, e) && (is_end || first))
+          const bool first = std::ranges::none_of(ends, [&](std::uint32_t other) { return at_fault(other) && precedes(other, e); });
+          if (at_fault(e) && (is_end || first))
             expected.insert(pair_of(t, is_end ? Kind::double_end : Kind::use_after_end, LifetimeId{l}, t.events[u].task, u, e));
         }
         if (t.lifetimes[l].from_start) continue;
-        const std::uint32_t begin = begins.empty() ? LifetimeFault::no_event : begins.front();
-        if (begins.empty() || (begin != u && !precedes(begin, u)))
-          expected.insert(pair_of(t, Kind::use_before_begin, LifetimeId{l}, t.events[u].task, u, begin));
+        if (std::ranges::any_of(begins, [&](std::uint32_t b) { return b == u || precedes(b, u); })) continue;
+        const auto before_begin = [&](std::uint32_t b) {
+          expected.insert(pair_of(t, Kind::use_before_begin, LifetimeId{l}, t.events[u].task, u, b));
+        };
+        if (begins.empty()) before_begin(LifetimeFault::no_event);
+        for (const std::uint32_t b : begins)
+          if (std::ranges::none_of(begins, [&](std::uint32_t other) { return precedes(other, b); })) before_begin(b);
       }
     }
     CHECK(judged(t) == expected);

@@ -46,33 +46,53 @@ inline Pairs judged(const Trace& trace) {
   return out;
 }
 
-// What happened in the order of this execution: uses after an end (blamed on the end that came first), ends after ends, uses before the
-// begin, tasks asleep for ever on something that has ended. No happens-before, no theory.
+// What happened in the order of this execution: uses after an end and no begin since (blamed on the end that came first), ends after ends,
+// uses before the first begin, tasks asleep for ever on something that has ended. No happens-before, no theory.
 inline Pairs observed(const Trace& trace) {
   using Kind = LifetimeFault::Kind;
   constexpr std::uint32_t none = LifetimeFault::no_event;
   Pairs out;
-  std::vector<std::vector<std::uint32_t>> ends(trace.lifetimes.size());
-  std::vector<std::uint32_t> begins(trace.lifetimes.size(), none);
+  using Events = std::vector<std::uint32_t>;
+  std::vector<Events> begins(trace.lifetimes.size());
   for (std::uint32_t i = 0; i < trace.events.size(); ++i)
-    if (trace.events[i].begins) begins[trace.events[i].begins.index()] = i;
-  for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
+    if (trace.events[i].begins) begins[trace.events[i].begins.index()].push_back(i);
+  // The ends before event `at` since a begin before event `reached`.
+  const auto ended = [&](LifetimeId l, std::uint32_t reached, std::uint32_t at) {
+    Events ends;
+    for (std::uint32_t i = 0; i < at; ++i) {
+      if (trace.events[i].ends == l) ends.push_back(i);
+      if (trace.events[i].begins == l && i < reached) ends.clear();
+    }
+    return ends;
+  };
+  const auto size = static_cast<std::uint32_t>(trace.events.size());
+  for (std::uint32_t i = 0; i < size; ++i) {
     const Event& e = trace.events[i];
     for (const LifetimeId l : trace.uses_of(e)) {
-      const std::uint32_t begin = begins[l.index()];
+      const std::uint32_t begin = begins[l.index()].empty() ? none : begins[l.index()].front();
       if (!trace.lifetimes[l.index()].from_start && (begin == none || begin > i))
         out.insert(pair_of(trace, Kind::use_before_begin, l, e.task, i, begin));
-      for (const std::uint32_t end : ends[l.index()]) {
+      for (const std::uint32_t end : ended(l, i, i)) {
         out.insert(pair_of(trace, e.ends == l ? Kind::double_end : Kind::use_after_end, l, e.task, i, end));
         if (e.ends != l) break;
       }
     }
-    if (e.ends) ends[e.ends.index()].push_back(i);
   }
   for (std::uint32_t t = 0; t < trace.tasks.size(); ++t) {
     if (trace.tasks[t].end != TaskRecord::End::blocked) continue;
+    // Since when it has been waiting: just after its last step, or just after it was made.
+    const TaskRecord* record = &trace.tasks[t];
+    std::uint32_t task = t, steps = record->steps, since = 0;
+    while (steps == 0 && record->creator) {
+      steps = record->creator_steps;
+      task = record->creator.index();
+      record = &trace.tasks[task];
+    }
+    for (std::uint32_t i = 0; i < size && steps != 0; ++i)
+      if (trace.events[i].task.index() == task && trace.events[i].ordinal + 1 == steps) since = i + 1;
     for (const LifetimeId l : trace.tasks[t].pending_uses)
-      if (!ends[l.index()].empty()) out.insert(pair_of(trace, Kind::blocked_use, l, TaskId{t}, none, ends[l.index()].front()));
+      if (const Events ends = ended(l, since, size); !ends.empty())
+        out.insert(pair_of(trace, Kind::blocked_use, l, TaskId{t}, none, ends.front()));
   }
   return out;
 }

@@ -19,13 +19,16 @@ RandomProgram::RandomProgram(std::uint64_t seed) {
     const std::uint32_t length = 1 + below(protections ? (n > 2 ? 1 : 2) : (n > 3 ? 2 : 3));
     for (std::uint32_t i = 0; i < length; ++i) pieces.push_back(protections ? guarded(r, t == 0, keep, ended, styles) : tagged(r));
   }
-  // A life that begins does so in one place, so it begins at most once.
+  // A life that begins does so in one place or more, in some order with its ends or in none.
   from_start_.fill(true);
+  const bool many = !keep && below(3) == 0;
   for (std::uint32_t l = 0; l < used_lifetimes_; ++l) {
-    if (below(4) != 0) continue;
-    from_start_[l] = false;
-    auto& pieces = tasks_[below(n)];
-    pieces.insert(pieces.begin() + below(pieces.size() + 1), Piece{.op = Op::count, .lifetime = l, .begins = true});
+    if (below(many ? 2 : 4) != 0) continue;
+    from_start_[l] = many && below(2) == 0;
+    for (std::uint32_t b = 0; b <= (many ? below(3) : 0); ++b) {
+      auto& pieces = tasks_[below(n)];
+      pieces.insert(pieces.begin() + below(pieces.size() + 1), Piece{.op = Op::count, .lifetime = l, .begins = true});
+    }
   }
   // Some tasks are created by the one before them, at some point of its life: now and then before its first step.
   spawned_.assign(n, false);
