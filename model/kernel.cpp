@@ -95,24 +95,8 @@ std::vector<std::string> Kernel::call_chain(FrameId frame) const {
 }
 
 LifetimeId Kernel::new_lifetime(NameId name, LifetimeKind kind, NameId declared, LifetimeId owner, bool from_start) {
-  lifetimes_.push_back({kind, declared, owner, from_start});
+  lifetimes_.push_back({kind, declared, owner});
   return engine_.new_lifetime(name, static_cast<std::uint32_t>(kind), from_start);
-}
-
-bool Kernel::begins(LifetimeId& life) {
-  LifetimeInfo& known = lifetimes_[life.index()];
-  if (!known.begun) {
-    known.begun = true;
-    return false;
-  }
-  const LifetimeInfo info = known;
-  // Named by the task that makes it: that doesn't depend on what others have made before.
-  const LifetimeId another = new_lifetime(engine_.own_name(text(info.declared)), info.kind, info.declared, info.owner, false);
-  if (!another) return false;  // the execution is over
-  life = another;
-  lifetimes_.back().begun = true;
-  engine_.begin_another(life);
-  return true;
 }
 
 void Kernel::declare_object(ObjectId object, NameId declared) {

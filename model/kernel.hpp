@@ -62,7 +62,6 @@ struct LifetimeInfo {
   LifetimeKind kind = LifetimeKind::memory;
   NameId declared;   // as the scenario declares it: "bar0"
   LifetimeId owner;  // a leak if the owner has ended and this has not: binding, file, module
-  bool begun = false;
 };
 
 // Who can end a wait. A wait that hardware or user space may end is never a deadlock.
@@ -175,11 +174,6 @@ class Kernel {
 
   // --- Lifetimes.
   LifetimeId new_lifetime(NameId name, LifetimeKind kind, NameId declared, LifetimeId owner, bool from_start);
-  // From the effect of the step that begins `life`, for what can be made anew after it has ended: registered, created. The first time it
-  // is `life` that begins; from then on another one of its kind each time, which `life` is then: true. Every step that uses `life` has to
-  // access the object that those access which begin and end it: else which one it uses depends on the order of independent steps, and an
-  // exhaustive search would miss some. So not for mappings, whose accesses touch nothing.
-  bool begins(LifetimeId& life);
   [[nodiscard]] const LifetimeInfo& lifetime(LifetimeId id) const { return lifetimes_[id.index()]; }
 
   // --- What shared objects are called in findings: "priv.hits", whichever task made the object. Without a declaration, by unique name.

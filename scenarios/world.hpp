@@ -288,6 +288,7 @@ class World final : public sim::Program {
   void on_cpu(model::Context& context, std::uint32_t task);
   void lay_out(Instance& instance, sim::NameId unique);
   void setup_shared(std::uint32_t number);
+  void allow_again(BindingInstance& b);
   [[nodiscard]] std::uint64_t final_value(const FinalTerm& term) const;
   Instance& next_instance(BindingInstance& b, std::uint32_t allocation, sim::NameId unique);
   static void user_entry(void* argument);

@@ -176,6 +176,7 @@ void World::setup_binding(BindingInstance& b) {
     }
     for (const FieldSpec& f : allocations[i].fields) model::add_field(kernel_, a, kernel_.intern(f.name), f.initial);
   }
+  allow_again(b);
   b.sources = {};
   b.callbacks.clear();
   b.resources.resize(program_->of(EntityKind::mapping).size());
@@ -216,6 +217,27 @@ void World::setup_binding(BindingInstance& b) {
   if (program_->hooks[static_cast<std::size_t>(Hook::unbound)] != UINT32_MAX)
     b.binding.unbound = [&b](model::Context& c) { run_hook(*b.world, c, b, Hook::unbound, UINT32_MAX, nullptr); };
   b.binding.before_devres = [&b](model::Context& c) { b.policy->resource().before_devres(c, b.resources); };
+}
+
+// What a driver frees and allocates again is as it was at first, with all that is embedded in it.
+void World::allow_again(BindingInstance& b) {
+  const auto& allocations = program_->of(EntityKind::allocation);
+  const auto own = [&](std::size_t i) {
+    return belongs(allocations[i], b) && !allocations[i].is_static && !(allocations[i].from_start && b.number == 0);
+  };
+  for (std::size_t i = 0; i < allocations.size(); ++i) {
+    if (!own(i) || allocations[i].allocation == UINT32_MAX) continue;
+    std::size_t whole = i;
+    while (allocations[whole].allocation != UINT32_MAX) whole = allocations[whole].allocation;
+    const auto& part = allocations_[b.first_allocation + i].contents;
+    auto& contents = allocations_[b.first_allocation + whole].contents;
+    contents.insert(contents.end(), part.begin(), part.end());
+  }
+  for (std::size_t i = 0; i < allocations.size(); ++i) {
+    model::Allocation& a = allocations_[b.first_allocation + i];
+    if (own(i) && allocations[i].allocation == UINT32_MAX && !a.contents.empty())
+      model::allow_again(kernel_, a, unique(b, allocations[i].name));
+  }
 }
 
 void World::setup_shared(std::uint32_t number) {

@@ -250,6 +250,33 @@ Engine::Object& Engine::grant(Task& task) {
   return o;
 }
 
+void Engine::begins(LifetimeId life) {
+  if (!in_effect_) return;
+  mark_boundary();
+  trace_.events.back().begins = life;
+}
+
+void Engine::ends(LifetimeId life) {
+  if (!in_effect_) return;
+  mark_boundary();
+  trace_.events.back().ends = life;
+  uses(life);
+}
+
+void Engine::uses(LifetimeId life) {
+  if (!in_effect_) return;
+  Event& e = trace_.events.back();
+  const std::span<const LifetimeId> known = trace_.uses_of(e);
+  if (std::ranges::find(known, life) != known.end()) return;
+  trace_.uses.push_back(life);  // the last event's are the last
+  ++e.use_count;
+}
+
+void Engine::mark_boundary() {
+  const auto last = static_cast<std::uint32_t>(trace_.events.size() - 1);
+  if (trace_.boundaries.empty() || trace_.boundaries.back() != last) trace_.boundaries.push_back(last);
+}
+
 std::uint32_t Engine::choose(const Operation& operation, std::uint32_t alternatives, const Witnesses& uses) {
   Step s;
   s.operation = &operation;

@@ -117,14 +117,10 @@ class Engine {
   void step(const Step& s) {
     step(s, [](std::uint64_t&) {});
   }
-  // From an effect: the lifetime that the step would begin doesn't begin (what it claims is taken).
-  void begin_nothing() {
-    if (in_effect_) trace_.events.back().begins = {};
-  }
-  // From an effect: the step begins this lifetime, in place of the one that it was to begin.
-  void begin_another(LifetimeId life) {
-    if (in_effect_) trace_.events.back().begins = life;
-  }
+  // From an effect: what the step begins, ends or relies on besides, where that depends on the word of the object that it accesses.
+  void begins(LifetimeId life);
+  void ends(LifetimeId life);
+  void uses(LifetimeId life);
   // A data choice: a step without access. 0 is the benign alternative.
   std::uint32_t choose(const Operation& operation, std::uint32_t alternatives, const Witnesses& uses = {});
   // The same for a step that carries more than witnesses; s.alternatives > 1.
@@ -217,6 +213,7 @@ class Engine {
     const Object& object_;
     const std::uint64_t before_;
   };
+  void mark_boundary();
   void wake(const Object& written, Duration sleep);
   [[gnu::always_inline]] inline void ready_from(Task& task, Time at);
   [[nodiscard]] bool comes_true(const Timeout& t) const;

@@ -1,5 +1,9 @@
 #include "unplug/model/checker/checker.hpp"
 
+#include <algorithm>
+
+#include "unplug/sim/happens_before.hpp"
+
 namespace unplug::model {
 namespace {
 
@@ -30,10 +34,30 @@ void Checker::judge(const Kernel& kernel, const sim::Trace& trace, std::vector<V
     out.push_back({r.violation_class, r.object, r.task, event_of(trace, r), Violation::no_event, Violation::no_event, r.detail});
 }
 
-std::uint32_t begin_of(const sim::Trace& trace, LifetimeId lifetime) {
-  for (std::uint32_t i = 0; i < trace.events.size(); ++i)
-    if (trace.events[i].begins == lifetime) return i;
-  return Violation::no_event;
+std::uint32_t begin_of(const Kernel& kernel, const sim::Trace& trace, LifetimeId lifetime, std::uint32_t before) {
+  std::vector<std::uint32_t> begins;
+  for (const std::uint32_t i : trace.boundaries)
+    if (trace.events[i].begins == lifetime) begins.push_back(i);
+  if (begins.empty()) return Violation::no_event;
+  if (begins.size() == 1) return begins.front();
+  if (before != Violation::no_event) {
+    const std::vector<bool> past = sim::past_of(trace, before);
+    if (std::ranges::any_of(begins, [&](std::uint32_t b) { return past[b]; })) std::erase_if(begins, [&](std::uint32_t b) { return !past[b]; });
+  }
+  std::vector<std::vector<bool>> pasts;
+  for (const std::uint32_t b : begins) pasts.push_back(sim::past_of(trace, b));
+  const auto is_last = [&](std::uint32_t b) {
+    for (std::size_t i = 0; i < begins.size(); ++i)
+      if (begins[i] != b && pasts[i][b]) return false;
+    return true;
+  };
+  const auto name = [&](std::uint32_t b) -> const std::string& {
+    return kernel.text(trace.tasks[trace.events[b].task.index()].name);
+  };
+  std::uint32_t found = Violation::no_event;
+  for (const std::uint32_t b : begins)
+    if (is_last(b) && (found == Violation::no_event || name(b) < name(found))) found = b;
+  return found;
 }
 
 }  // namespace unplug::model

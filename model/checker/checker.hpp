@@ -66,7 +66,8 @@ void lock_cycle_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<
 // Whether a task waits at the end whose timeout would end that: the execution goes on from there in another one (wait_limits.hpp).
 [[nodiscard]] bool unfinished(const Kernel& kernel, const sim::Trace& trace);
 
-// The event that began `lifetime`, or Violation::no_event.
-[[nodiscard]] std::uint32_t begin_of(const sim::Trace& trace, LifetimeId lifetime);
+// The event that began `lifetime`, or Violation::no_event. If it began more than once: the last time that happened before event `before`,
+// the first by task's name of several.
+[[nodiscard]] std::uint32_t begin_of(const Kernel& kernel, const sim::Trace& trace, LifetimeId lifetime, std::uint32_t before);
 
 }  // namespace unplug::model

@@ -7,17 +7,16 @@ namespace unplug::model {
 void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out) {
   if (unfinished(kernel, trace)) return;  // who sleeps may still release it
   const std::size_t n = trace.lifetimes.size();
-  std::vector<std::uint32_t> begun(n, Violation::no_event), ended(n, Violation::no_event);
-  for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
+  std::vector<std::uint32_t> begun(n), ended(n);  // how often
+  for (const std::uint32_t i : trace.boundaries) {
     const sim::Event& e = trace.events[i];
-    if (e.begins) begun[e.begins.index()] = i;
-    if (e.ends) ended[e.ends.index()] = i;
+    if (e.begins) ++begun[e.begins.index()];
+    if (e.ends) ++ended[e.ends.index()];
   }
   const auto leaks = [&](std::uint32_t l) {
-    if (begun[l] == Violation::no_event || ended[l] != Violation::no_event) return false;
+    if (begun[l] <= ended[l]) return false;
     const LifetimeInfo& life = kernel.lifetime(LifetimeId{l});
-    return static_cast<bool>(life.owner) && ended[life.owner.index()] != Violation::no_event &&
-           life.kind != LifetimeKind::text;  // owns nothing
+    return static_cast<bool>(life.owner) && ended[life.owner.index()] != 0 && life.kind != LifetimeKind::text;  // owns nothing
   };
   // Of a region that is still mapped, the mapping tells.
   const auto mapped = [&](const LifetimeInfo& region) {
@@ -31,8 +30,8 @@ void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
     if (!leaks(l)) continue;
     const LifetimeInfo& life = kernel.lifetime(LifetimeId{l});
     if (life.kind == LifetimeKind::region && mapped(life)) continue;
-    const sim::Event& creation = trace.events[begun[l]];
-    out.push_back({ViolationClass::leak, life.declared, creation.task, begun[l], Violation::no_event, begun[l],
+    const std::uint32_t creation = begin_of(kernel, trace, LifetimeId{l}, Violation::no_event);
+    out.push_back({ViolationClass::leak, life.declared, trace.events[creation].task, creation, Violation::no_event, creation,
                    fmt::format("'{}' is never released", kernel.text(life.declared))});
   }
 }

@@ -137,7 +137,7 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
       bool& reuse = seen_reuse[{f.lifetime, f.task, f.end, false}];
       if (const NameId now = reuse ? NameId{} : mapped_since(kernel, trace, f)) {
         reuse = true;
-        out.push_back({ViolationClass::region_reused, life.declared, f.task, f.use, f.end, begin_of(trace, f.lifetime),
+        out.push_back({ViolationClass::region_reused, life.declared, f.task, f.use, f.end, begin_of(kernel, trace, f.lifetime, f.end),
                        fmt::format("nothing faults where '{}' is mapped at its address by then", kernel.text(now))});
       }
     }
@@ -147,7 +147,7 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
       c = ViolationClass::region_reused;
     if (*c == ViolationClass::region_reused && !claimed_since(kernel, trace, f)) continue;
     done = true;
-    Violation v{*c, life.declared, f.task, f.use, f.end, begin_of(trace, f.lifetime), detail_of(kernel, trace, life.kind, *c, f)};
+    Violation v{*c, life.declared, f.task, f.use, f.end, begin_of(kernel, trace, f.lifetime, f.end), detail_of(kernel, trace, life.kind, *c, f)};
     if (f.kind == Fault::Kind::use_before_begin) {
       v.created_by = f.end;
       v.ended_by = Violation::no_event;

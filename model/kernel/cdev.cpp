@@ -159,14 +159,10 @@ int cdev_add(Context& context, Cdev& c) {
   mutex_lock(context, lock);
   sim::Step s = context.make(map_op, c.home);
   s.access = {c.device->probe, sim::AccessKind::write};
-  s.begins = c.life;
   const bool added = context.engine().step(s, [&](std::uint64_t& word) {
-    if (word != 0) {
-      context.engine().begin_nothing();
-      return false;
-    }
+    if (word != 0) return false;
     word = c.number;
-    context.kernel().begins(c.life);
+    context.engine().begins(c.life);
     return true;
   });
   mutex_unlock(context, lock);

@@ -44,10 +44,7 @@ void register_char_device(Context& context, CharDevice& d, Registration& r) {
   sim::Step s = context.make(register_op);
   s.access = {d.registered, sim::AccessKind::write};
   s.begins = r.life;
-  context.engine().step(s, [&](std::uint64_t& word) {
-    word = number + 1;
-    context.kernel().begins(r.life);
-  });
+  context.engine().step(s, [&](std::uint64_t& word) { word = number + 1; });
   unlock_names(context, d);
 }
 

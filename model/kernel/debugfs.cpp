@@ -1,5 +1,7 @@
 #include "unplug/model/kernel/debugfs.hpp"
 
+#include <utility>
+
 namespace unplug::model {
 namespace {
 
@@ -53,14 +55,13 @@ void create(Context& context, DebugfsFile& d, bool unsafe) {
   d.unsafe = unsafe;
   sim::Step s = context.make(create_op);
   s.access = {d.dentry, sim::AccessKind::write};
-  s.begins = d.life;
   bool again = false;
   context.engine().step(s, [&](std::uint64_t& word) {
     if (word != 0) {
-      context.engine().begin_nothing();
       context.kernel().report(ViolationClass::api_misuse, d.name, "debugfs_create_file() of a name that is there already");
     } else {
-      again = context.kernel().begins(d.life);
+      again = std::exchange(d.made, true);
+      context.engine().begins(d.life);
     }
     word = 1;
   });
@@ -76,7 +77,7 @@ void init_debugfs_file(Kernel& kernel, DebugfsFile& d, NameId unique_name, NameI
   d.users = kernel.engine().new_object(kernel.engine().names().child(unique_name, users, 1), 1);
   d.name = declared;
   d.life = kernel.new_lifetime(unique_name, LifetimeKind::registration, declared, owner, false);
-  d.unsafe = false;
+  d.unsafe = d.made = false;
   d.proxy = {};
   d.proxy.read = proxy_read;
   d.proxy.write = proxy_write;
@@ -90,9 +91,9 @@ void debugfs_create_file(Context& context, DebugfsFile& d) { create(context, d, 
 void debugfs_create_file_unsafe(Context& context, DebugfsFile& d) { create(context, d, true); }
 
 void debugfs_remove(Context& context, DebugfsFile& d) {
-  const bool there = context.write(unlink_op, d.dentry, {}, [](std::uint64_t& word) {
-    const bool was = word != 0;
-    word = 0;
+  const bool there = context.write(unlink_op, d.dentry, {}, [&](std::uint64_t& word) {
+    const bool was = std::exchange(word, 0) != 0;
+    if (was) context.engine().ends(d.life);
     return was;
   });
   if (!there || context.aborting()) return;
@@ -100,7 +101,6 @@ void debugfs_remove(Context& context, DebugfsFile& d) {
   sim::Step s = context.make(drain_op);
   s.access = {d.users, sim::AccessKind::read};
   s.guard = sim::Guard::equal(0);
-  s.ends = d.life;
   context.wait(s, {"debugfs_remove", d.name, Owner::driver}, [](std::uint64_t&) {});
 }
 

@@ -21,6 +21,7 @@ struct DebugfsFile {
   FileOperations real;   // set by the driver before init
   FileOperations proxy;  // made from it
   bool unsafe = false;
+  bool made = false;  // before: touched in steps on `dentry` only
 };
 // `owner`: what has to remove it before it ends. The DebugfsFile must stay where it is until the execution has ended.
 void init_debugfs_file(Kernel& kernel, DebugfsFile& d, NameId unique_name, NameId declared, LifetimeId owner);

@@ -66,6 +66,7 @@ void dma_alloc_coherent(Context& context, DmaBuffer& b, Gfp gfp) {
   sim::Step s = context.make(alloc_op);
   s.begins = b.memory->life;
   context.engine().step(s);
+  if (!context.aborting()) fill_again(context, *b.memory);
   if (context.aborting()) return;
   s = context.make(alloc_map_op, b.memory->life);
   s.begins = b.mapping;

@@ -97,14 +97,9 @@ bool request_irq(Context& context, IrqLine& line, IrqAction& action) {
   context.might_sleep("request_irq");
   sim::Step s = context.make(request_op);
   s.access = {line.object, sim::AccessKind::write};
-  s.begins = action.life;
   return context.engine().step(s, [&](std::uint64_t& word) {
     const bool done = install(line, action, word);
-    if (done) {
-      context.kernel().begins(action.life);
-    } else {
-      context.engine().begin_nothing();
-    }
+    if (done) context.engine().begins(action.life);
     return done;
   });
 }

@@ -10,23 +10,29 @@
 // kthread_park(), affinity, signals.
 #pragma once
 
+#include <vector>
+
 #include "unplug/model/context.hpp"
 #include "unplug/model/kernel/module.hpp"
 
 namespace unplug::model {
 
 struct Kthread {
-  ObjectId object;  // word: bit 0 woken, bit 1 should stop, bit 2 the function has returned, bit 3 TASK_INTERRUPTIBLE
+  ObjectId object;  // word: bit 0 woken, bit 1 should stop, bit 2 TASK_INTERRUPTIBLE, bit 3 the function has returned, from bit 4 which run
   NameId name, task_name;
-  LifetimeId task;  // its task_struct
   int (*function)(Context&, void*) = nullptr;
   void* argument = nullptr;
-  int result = 0;        // what the function returned; touched in steps on `object` only
-  unsigned pins = 0;     // references to its task_struct but its own: likewise
-  bool stopped = false;  // one of them is kthread_stop()'s: likewise
-  bool exited = false;   // by kthread_exit(): the thread's own, as the next
-  bool told = false;     // to stop, when it last set its state
   Kernel* kernel = nullptr;
+  // One after another under this name.
+  struct Run {
+    LifetimeId task;       // its task_struct
+    int result = 0;        // what the function returned; touched in steps on `object` only
+    unsigned pins = 0;     // references to its task_struct but its own: likewise
+    bool stopped = false;  // one of them is kthread_stop()'s: likewise
+    bool exited = false;   // by kthread_exit(): the thread's own, as the next
+    bool told = false;     // to stop, when it last set its state
+  };
+  std::vector<Run> runs;  // the last is what the name stands for
 };
 // Makes the thread's task, called `task_name`; it waits to be woken. The function is set before. The Kthread must stay where it is
 // until the execution has ended.

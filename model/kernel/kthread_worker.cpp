@@ -43,6 +43,14 @@ sim::Step under_lock(Context& context, const Operation& operation, const Kthread
   return s;
 }
 
+void thread(void* argument);
+
+void start(KthreadWorker& worker, NameId task_name) {
+  static const StaticName role{"kthread worker"};
+  worker.task = worker.kernel->spawn(task_name, worker.kernel->intern(role), thread, &worker, true);
+  worker.kernel->hold(worker.object, worker.task);
+}
+
 void thread(void* argument) {
   auto& worker = *static_cast<KthreadWorker*>(argument);
   Context context(*worker.kernel, ContextKind::process);
@@ -176,15 +184,14 @@ void stop_thread(Context& context, KthreadWorker& worker, std::string_view what)
 
 void init_kthread_worker(Kernel& kernel, KthreadWorker& worker, NameId unique_name, NameId declared, LifetimeId home, LifetimeId owner,
                          NameId task_name) {
-  static const StaticName role{"kthread worker"};
   worker = {};
   worker.object = kernel.engine().new_object(unique_name, 0);
   worker.name = declared;
   worker.own = !home;
   worker.life = home ? home : kernel.new_lifetime(unique_name, LifetimeKind::memory, declared, owner, false);
   worker.kernel = &kernel;
-  worker.task = kernel.spawn(task_name, kernel.intern(role), thread, &worker, true);
-  kernel.hold(worker.object, worker.task);
+  worker.task_name = task_name;
+  start(worker, task_name);
 }
 
 void init_kthread_work(KthreadWork& w, KthreadWorker& worker, NameId declared, LifetimeId home) {
@@ -207,10 +214,19 @@ void init_kthread_delayed_work(Kernel& kernel, KthreadDelayedWork& w, KthreadWor
 void kthread_run_worker(Context& context, KthreadWorker& worker) {
   sim::Step s = under_lock(context, run_op, worker);
   if (worker.own) s.begins = worker.life;
-  context.engine().step(s, [&](std::uint64_t& word) {
+  const bool again = context.engine().step(s, [&](std::uint64_t& word) {
+    const bool over = (word & ended) != 0;
+    if (over) {
+      word = 0;
+      worker.list.clear();
+      worker.delayed = 0;
+      worker.stop = false;
+    }
     word |= started;
     refresh(worker, word);
+    return over;
   });
+  if (again && !context.aborting()) start(worker, context.engine().own_name(context.kernel().text(worker.task_name)));
 }
 
 void kthread_stop(Context& context, KthreadWorker& worker) { stop_thread(context, worker, "kthread_stop"); }

@@ -19,7 +19,7 @@ struct KthreadWork;
 
 struct KthreadWorker {
   ObjectId object;  // word: see kthread_worker.cpp; all else is touched in steps on it only
-  NameId name;
+  NameId name, task_name;
   LifetimeId life;   // the memory it is in
   bool own = false;  // which is its own: kthread_run_worker() makes it
   Kernel* kernel = nullptr;
@@ -58,7 +58,8 @@ struct KthreadDelayedWork {
 void init_kthread_delayed_work(Kernel& kernel, KthreadDelayedWork& w, KthreadWorker& worker, NameId declared, LifetimeId home,
                                NameId timer_name, NameId timer_task);
 
-// Starts the thread: kthread_run_worker() (6.14; kthread_create_worker() before), or kthread_run() of kthread_worker_fn().
+// Starts the thread: kthread_run_worker() (6.14; kthread_create_worker() before), or kthread_run() of kthread_worker_fn(). Again once it has
+// been stopped: then it is another one, with an empty list.
 void kthread_run_worker(Context& context, KthreadWorker& worker);
 // Flushes, stops the thread, frees the worker. Of one that kthread_run_worker() has allocated.
 void kthread_destroy_worker(Context& context, KthreadWorker& worker);

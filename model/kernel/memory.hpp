@@ -19,6 +19,8 @@ struct Allocation {
   NameId name;  // as declared
   std::vector<std::pair<NameId, ObjectId>> fields;
   bool embedded = false;  // not at the start of what kmalloc() returned: nothing to give to kfree()
+  std::vector<std::pair<ObjectId, std::uint64_t>> contents;  // what the fields hold at first
+  ObjectId allocated;  // if it may be allocated again: word: whether it has been
 
   // The object of field `name`; none if there is no such field.
   [[nodiscard]] ObjectId field(NameId field_name) const {
@@ -35,10 +37,15 @@ void init_allocation(Kernel& kernel, Allocation& a, NameId unique_name, NameId d
 // Adds a field; before the first step or before the allocation is published.
 void add_field(Kernel& kernel, Allocation& a, NameId field, std::uint64_t initial);
 
+// It may be allocated again after it was freed: its contents are then what they were at first.
+void allow_again(Kernel& kernel, Allocation& a, NameId unique_name);
+
 // A member called `declared` inside `parent`, or a static object of a module (`life` its text): there as long as that is.
 void init_embedded(Allocation& member, LifetimeId life, NameId declared);
 
 enum class Gfp : std::uint8_t { kernel, atomic };
+// Just after it began: writes its contents if it has been allocated before.
+void fill_again(Context& context, const Allocation& a);
 // kzalloc(): begins the lifetime. With GFP_KERNEL it may sleep.
 void kzalloc(Context& context, Allocation& a, Gfp gfp = Gfp::kernel);
 // The same where it may fail (a data choice). false: it has, and nothing begins.

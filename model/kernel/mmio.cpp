@@ -101,13 +101,10 @@ void init_mapping(Kernel& kernel, Mapping& m, Region& region, NameId unique_name
 bool request_mem_region(Context& context, Mapping& m) {
   sim::Step s = context.make(is_port(m) ? request_port_op : request_op);
   s.access = {m.region->object, sim::AccessKind::write};
-  s.begins = m.claim;
   return context.engine().step(s, [&](std::uint64_t& word) {
-    if (word != 0) {
-      context.engine().begin_nothing();
-      return false;
-    }
+    if (word != 0) return false;
     word = m.number;
+    context.engine().begins(m.claim);
     return true;
   });
 }

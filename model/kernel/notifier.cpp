@@ -6,7 +6,7 @@ namespace unplug::model {
 namespace {
 
 const Operation register_op{.name = "notifier_chain_register", .sync = sim::Sync::release}, unlink_op{.name = "notifier_chain_unregister"},
-    unregistered_op{.name = "notifier_chain_unregister: done"}, empty_op{.name = "notifier_call_chain: empty?"},
+    empty_op{.name = "notifier_call_chain: empty?"},
     head_op{.name = "notifier_call_chain: head", .sync = sim::Sync::acquire},
     next_op{.name = "notifier_call_chain: next", .sync = sim::Sync::acquire};
 
@@ -77,10 +77,8 @@ int notifier_chain_register(Context& context, NotifierChain& chain, NotifierBloc
     sim::Step s = context.make(register_op, chain.home);
     s.uses.add(nb.home);
     s.access = {chain.object, sim::AccessKind::write};
-    s.begins = nb.life;
     context.engine().step(s, [&](std::uint64_t& word) {
       if (link_to(chain, nb) != nullptr) {
-        context.engine().begin_nothing();
         context.kernel().report(ViolationClass::api_misuse, nb.name,
                                 fmt::format("notifier callback '{}' already registered", context.kernel().text(nb.name)));
         return;
@@ -91,7 +89,7 @@ int notifier_chain_register(Context& context, NotifierChain& chain, NotifierBloc
       *link = &nb;
       ++word;
       result = 0;
-      context.kernel().begins(nb.life);
+      context.engine().begins(nb.life);
     });
   });
   return result;
@@ -109,15 +107,12 @@ int notifier_chain_unregister(Context& context, NotifierChain& chain, NotifierBl
       *link = nb.next;  // its own successor stays, for who is at it
       --word;
       result = 0;
+      context.engine().ends(nb.life);
     });
   });
   if (context.aborting()) return result;
   if (chain.kind == ChainKind::atomic) synchronize_rcu(context, *chain.rcu);
   if (chain.kind == ChainKind::srcu) synchronize_srcu(context, chain.srcu);
-  if (result != 0 || context.aborting()) return result;
-  sim::Step done = context.make(unregistered_op);
-  done.ends = nb.life;
-  context.engine().step(done);
   return result;
 }
 

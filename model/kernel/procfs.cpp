@@ -140,13 +140,11 @@ void init_proc_entry(Kernel& kernel, ProcEntry& e, NameId unique_name, NameId de
 void proc_create(Context& context, ProcEntry& e) {
   sim::Step s = context.make(create_op);
   s.access = {e.in_use, sim::AccessKind::write};
-  s.begins = e.life;
   context.engine().step(s, [&](std::uint64_t& word) {
     if ((word & (there | biased)) == there) {
-      context.engine().begin_nothing();
       context.kernel().report(ViolationClass::api_misuse, e.name, "proc_create() of a name that is there already");
     } else {
-      context.kernel().begins(e.life);
+      context.engine().begins(e.life);
     }
     word = (word & users_mask) | there;
   });
@@ -157,6 +155,7 @@ void remove_proc_entry(Context& context, ProcEntry& e) {
   const bool found = context.write(bias_op, e.in_use, {}, [&](std::uint64_t& word) {
     if ((word & (there | biased)) == there) {
       word |= biased;
+      context.engine().ends(e.life);
       return true;
     }
     context.kernel().report(ViolationClass::api_misuse, e.name, "remove_proc_entry() of a name that is not there");
@@ -166,7 +165,6 @@ void remove_proc_entry(Context& context, ProcEntry& e) {
   sim::Step s = context.make(drain_op);
   s.access = {e.in_use, sim::AccessKind::read};
   s.guard = sim::Guard::equal(0, users_mask);
-  s.ends = e.life;
   context.wait(s, {"remove_proc_entry", e.name, Owner::driver}, [](std::uint64_t&) {});
   // Nobody can be added to the list any more.
   for (;;) {

@@ -22,7 +22,7 @@ void kmem_cache_create(Context& context, KmemCache& c) {
   sim::Step s = context.make(create_op);
   s.access = {c.object, sim::AccessKind::write};
   s.begins = c.life;
-  context.engine().step(s, [&](std::uint64_t&) { context.kernel().begins(c.life); });
+  context.engine().step(s);
 }
 
 void kmem_cache_destroy(Context& context, KmemCache& c) {
@@ -46,6 +46,7 @@ void kmem_cache_alloc(Context& context, KmemCache& c, Allocation& a, Gfp gfp) {
   s.access = {c.object, sim::AccessKind::write};
   s.begins = a.life;
   context.engine().step(s, [](std::uint64_t& word) { ++word; });
+  if (!context.aborting()) fill_again(context, a);
 }
 
 void kmem_cache_free(Context& context, KmemCache& c, const Allocation& a) {

@@ -69,14 +69,10 @@ void init_sysfs_attribute(Kernel& kernel, SysfsAttribute& a, NameId unique_name,
 bool sysfs_create_file(Context& context, SysfsAttribute& a) {
   sim::Step s = context.make(create_op);
   s.access = {a.object, sim::AccessKind::write};
-  s.begins = a.life;
   return context.engine().step(s, [&](std::uint64_t& word) {
-    if ((word & there) != 0) {
-      context.engine().begin_nothing();
-      return false;
-    }
+    if ((word & there) != 0) return false;
     word |= there;
-    context.kernel().begins(a.life);
+    context.engine().begins(a.life);
     return true;
   });
 }

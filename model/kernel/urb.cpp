@@ -7,8 +7,8 @@
 namespace unplug::model {
 namespace {
 
-const Operation alloc_op{.name = "usb_alloc_urb"}, get_op{.name = "usb_get_urb"}, put_op{.name = "usb_free_urb", .sync = sim::Sync::both},
-    free_op{.name = "urb_destroy: kfree"};
+const Operation alloc_op{.name = "usb_alloc_urb"}, get_op{.name = "usb_get_urb"},
+    put_op{.name = "usb_free_urb", .sync = sim::Sync::both};
 const Operation submit_op{.name = "usb_submit_urb", .sync = sim::Sync::both}, unlink_op{.name = "usb_unlink_urb"},
     status_op{.name = "urb->status"};
 const Operation giveback_op{.name = "URB given back", .sync = sim::Sync::acquire},
@@ -42,14 +42,10 @@ void unlink(Urb& u, std::uint64_t& word, int status) {
 }
 
 void drop_reference(Context& context, Urb& u, sim::Step s) {
-  const bool last = context.engine().step(s, [](std::uint64_t& word) {
+  context.engine().step(s, [&](std::uint64_t& word) {
     word -= reference;
-    return word < reference;
+    if (word < reference) context.engine().ends(u.memory);
   });
-  if (!last || context.aborting()) return;
-  s = context.make(free_op);
-  s.ends = u.memory;
-  context.engine().step(s);
 }
 
 void wait_until_idle(Context& context, Urb& u, const Operation& operation, std::string_view what, std::uint64_t less) {
@@ -124,10 +120,14 @@ void usb_alloc_urb(Context& context, Urb& u, Gfp gfp) {
   sim::Step s = context.make(alloc_op, u.home);
   s.access = {u.object, sim::AccessKind::write};
   s.begins = u.memory;
-  context.engine().step(s, [&](std::uint64_t& word) {
+  const bool in_flight = context.engine().step(s, [&](std::uint64_t& word) {
+    const bool was = (word & (queued | running)) != 0;
     word = (word & disabled) | reference;  // that its endpoint is disabled shows when it is submitted
-    context.kernel().begins(u.memory);
+    return was;
   });
+  if (in_flight)
+    context.engine().fail(fmt::format("URB '{}' is allocated while an earlier one is in flight: the model has one of that name",
+                                      context.kernel().text(u.name)));
 }
 
 void usb_get_urb(Context& context, Urb& u) {

@@ -293,10 +293,7 @@ void alloc_workqueue(Context& context, Workqueue& q) {
   sim::Step s = context.make(alloc_op);
   s.access = {q.object, sim::AccessKind::write};
   s.begins = q.life;
-  context.engine().step(s, [&](std::uint64_t&) {
-    q.destroying = false;
-    context.kernel().begins(q.life);
-  });
+  context.engine().step(s, [&](std::uint64_t&) { q.destroying = false; });
 }
 
 void destroy_workqueue(Context& context, Workqueue& q) {

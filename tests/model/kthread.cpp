@@ -362,7 +362,7 @@ TEST_CASE("module_put_and_kthread_exit 1.4: the thread ends in text that stays, 
     });
     l.task("other", [&](Context& c) { delete_module(c, m, l.rcu, [] {}); });
   });
-  Found f = every(lab, [&] { result = t.result; });
+  Found f = every(lab, [&] { result = t.runs.back().result; });
   CHECK(result == 3);
   CHECK(f.count("execute-after-free(foo)@kthread once") == 0);
   by_helper = false;

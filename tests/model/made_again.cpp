@@ -1,33 +1,47 @@
-// What is registered, mapped or created anew after it was given back: another one each time, with a lifetime of its own.
+// What is registered, mapped or created anew after it was given back: another one each time.
 #include "support.hpp"
 #include "unplug/model/kernel/debugfs.hpp"
+#include "unplug/model/kernel/dma.hpp"
 #include "unplug/model/kernel/kthread.hpp"
+#include "unplug/model/kernel/kthread_worker.hpp"
 #include "unplug/model/kernel/slab.hpp"
 #include "unplug/model/kernel/sysfs.hpp"
 #include "unplug/model/kernel/workqueue.hpp"
 
 namespace unplug::model::test {
 
-TEST_CASE("made again: an attribute and a cache are used rightly the second time, and told when they are not") {
+TEST_CASE("made again: a region, its mapping, an attribute and a cache are used rightly the second time, and told when they are not") {
+  Region region;
+  Mapping bar;
   SysfsAttribute attribute;
   KmemCache cache;
   bool late = false;
   Lab lab([&](Lab& l) {
+    l.init(region, "bar0");
+    l.init(bar, region, "bar0");
     init_sysfs_attribute(l.kernel, attribute, l.name("attribute"), l.name("attribute"), {});
     init_kmem_cache(l.kernel, cache, l.name("cache"), l.name("cache"), {});
     l.task("driver", [&](Context& c) {
       for (int i = 0; i < 2; ++i) {
+        must(request_mem_region(c, bar));
+        ioremap(c, bar);
         must(sysfs_create_file(c, attribute));
         kmem_cache_create(c, cache);
+        writel(c, bar);
         kmem_cache_destroy(c, cache);
         sysfs_remove_file(c, attribute);
+        iounmap(c, bar);
+        release_mem_region(c, bar);
       }
-      if (late) kmem_cache_destroy(c, cache);
+      if (late) {
+        writel(c, bar);
+        kmem_cache_destroy(c, cache);
+      }
     });
   });
   CHECK(every(lab).text().empty());
   late = true;
-  CHECK(every(lab).text() == "double-free(cache)@driver");
+  CHECK(every(lab).text() == "double-free(cache)@driver, use-after-unmap(bar0)@driver");
 }
 
 TEST_CASE("made again: a thread that was stopped is another one when it is run again, and the first one's end has nothing to do with it") {
@@ -61,6 +75,146 @@ TEST_CASE("made again: a thread that was stopped is another one when it is run a
   std::set<int> seen;
   CHECK(every(lab, [&] { seen.insert(runs); }).text().empty());
   CHECK(seen == std::set<int>{0, 1, 2});
+}
+
+namespace {
+
+// As a driver knows from a completion that the thread's function ends with.
+void await_return(Context& c, Kthread& thread) {
+  static const Operation returned{.name = "has returned", .sync = sim::Sync::acquire};
+  sim::Step s = c.make(returned);
+  s.access = {thread.object, sim::AccessKind::read};
+  s.guard = sim::Guard::equal(8, 8);
+  c.engine().step(s);
+}
+
+}  // namespace
+
+TEST_CASE("made again: a thread that ended by itself is freed whenever, and the next one has nothing to do with that") {
+  Kthread thread;
+  int runs = 0;
+  Lab lab([&](Lab& l) {
+    runs = 0;
+    l.init(thread, "thread", [&](Context& c) {
+      if (runs++ != 0) kthread_wait_to_stop(c, thread);
+      return runs;
+    });
+    l.task("driver", [&](Context& c) {
+      kthread_run(c, thread);
+      await_return(c, thread);
+      kthread_run(c, thread);
+      wake_up_process(c, thread);
+      const int result = kthread_stop(c, thread);
+      must(result == 2 || result == -4);
+    });
+  });
+  const Found found = every(lab);
+  CHECK(found.text().empty());
+  CHECK(found.executions > 1);
+}
+
+TEST_CASE("made again: who waits in kthread_stop() for one thread does not wait for the next") {
+  Kthread thread;
+  int runs = 0;
+  std::set<int> results;
+  Lab lab([&](Lab& l) {
+    runs = 0;
+    l.init(thread, "thread", [&](Context& c) {
+      const int run = ++runs;
+      kthread_wait_to_stop(c, thread);
+      return run;
+    });
+    l.task("stopper", [&](Context& c) { results.insert(kthread_stop(c, thread)); });
+    l.task("driver", [&](Context& c) {
+      kthread_run(c, thread);
+      await_return(c, thread);
+      kthread_run(c, thread);
+    });
+  });
+  CHECK(every(lab).text().empty());  // the second one sleeps until the end: nobody stops it
+  CHECK(results == std::set<int>{1, -4});
+}
+
+TEST_CASE("made again: a kthread worker that was destroyed is another one, with a task and a list of its own") {
+  KthreadWorker worker;
+  KthreadWork work;
+  bool late = false;
+  int done = 0;
+  Lab lab([&](Lab& l) {
+    done = 0;
+    init_kthread_worker(l.kernel, worker, l.name("worker"), l.name("worker"), {}, {}, l.name("kthread worker"));
+    work.function = [](Context& c, void* argument) {
+      mark(c);
+      ++*static_cast<int*>(argument);
+    };
+    work.argument = &done;
+    init_kthread_work(work, worker, l.name("work"), {});
+    l.task("driver", [&](Context& c) {
+      for (int i = 0; i < 2; ++i) {
+        kthread_run_worker(c, worker);
+        must(kthread_queue_work(c, worker, work));
+        kthread_destroy_worker(c, worker);
+      }
+      if (late) kthread_queue_work(c, worker, work);
+    });
+  });
+  CHECK(every(lab, [&] { CHECK(done == 2); }).text().empty());
+  late = true;
+  CHECK(every(lab).text() == "use-after-free(worker)@driver");
+}
+
+TEST_CASE("made again: memory holds what it held at first, whatever was stored in the earlier one") {
+  Allocation data;
+  std::set<std::uint64_t> seen;
+  Lab lab([&](Lab& l) {
+    l.init(data, "data", {"a", "b"}, false);
+    allow_again(l.kernel, data, l.name("data"));
+    l.task("driver", [&](Context& c) {
+      for (int i = 0; i < 2; ++i) {
+        kzalloc(c, data);
+        seen.insert(get(c, data, 0) + get(c, data, 1));
+        set(c, data, 7, 0);
+        set(c, data, 8, 1);
+        kfree(c, data);
+      }
+    });
+  });
+  CHECK(every(lab).text().empty());
+  CHECK(seen == std::set<std::uint64_t>{0});
+}
+
+TEST_CASE("made again: an exhaustive search sees a use of the earlier one, however the use and the making are ordered") {
+  Region region;
+  Mapping bar;
+  DmaBuffer buffer;
+  Allocation data;
+  Lab lab([&](Lab& l) {
+    l.init(region, "bar0");
+    l.init(bar, region, "bar0");
+    l.init(data, "data");
+    init_dma_buffer(l.kernel, buffer, data, l.name("buffer"), l.name("buffer"), {});
+    const ObjectId ready = l.engine.new_object(l.name("ready"));
+    static const Operation set_ready{.name = "ready", .sync = sim::Sync::release}, wait_ready{.name = "ready?", .sync = sim::Sync::acquire};
+    l.task("driver", [&, ready](Context& c) {
+      must(request_mem_region(c, bar));
+      ioremap(c, bar);
+      dma_map_single(c, buffer);
+      c.write(set_ready, ready, {}, [](std::uint64_t& word) { word = 1; });
+      dma_unmap_single(c, buffer);
+      dma_map_single(c, buffer);
+      iounmap(c, bar);
+      ioremap(c, bar);
+    });
+    l.task("user", [&, ready](Context& c) {
+      sim::Step s = c.make(wait_ready);
+      s.access = {ready, sim::AccessKind::read};
+      s.guard = sim::Guard::equal(1);
+      c.engine().step(s);
+      writel(c, bar);
+      use(c, buffer.mapping);
+    });
+  });
+  CHECK(every(lab).text() == "dma-after-unmap(buffer)@user, use-after-unmap(bar0)@user");
 }
 
 TEST_CASE("made again: a debugfs file that was removed can be opened once it is there again, and is waited for again") {

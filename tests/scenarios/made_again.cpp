@@ -1,4 +1,4 @@
-// What a driver makes anew each time: requests in open() and gives back in release(), registers in resume().
+// What a driver makes anew each time: requests in open() and gives back in release(), maps for each transfer, registers in resume().
 #include <string>
 
 #include "short_driver.hpp"
@@ -10,27 +10,34 @@ using namespace unplug::scenarios::test;
 namespace {
 
 // Makes a thing and gives it back, twice, in an ioctl.
-ShortDriver each_time(const std::string& make, const std::string& end, const std::string& functions = "") {
+ShortDriver each_time(const std::string& make, const std::string& end, const std::string& functions = "", const std::string& probe = "") {
   ShortDriver d;
+  d.probe = probe;
   d.ioctl = R"({"call": "foo_transfer"}, {"call": "foo_transfer"})";
   d.functions = R"(, "foo_transfer": [)" + make + (make.empty() ? "" : ", ") + end + "]" + functions;
   return d;
 }
 
 struct Made {
-  const char *make, *end, *functions;
+  const char *make, *end, *functions, *probe;
+  const char* shows = "";
 };
 constexpr Made things[] = {
-    {R"({"request_irq": "irq", "fn": "foo_irq"})", R"({"free_irq": "irq"})", R"(, "foo_irq": [{"return": "IRQ_HANDLED"}])"},
-    {R"({"device_create_file": "attr", "fn": "foo_show"})", R"({"device_remove_file": "attr"})", R"(, "foo_show": [])"},
-    {R"({"alloc_workqueue": "wq", "max_active": 1})", R"({"destroy_workqueue": "wq"})", ""},
+    // the last: an open file pins no devm memory
+    {R"({"request_irq": "irq", "fn": "foo_irq"})", R"({"free_irq": "irq"})", R"(, "foo_irq": [{"return": "IRQ_HANDLED"}])", ""},
+    {R"({"device_create_file": "attr", "fn": "foo_show"})", R"({"device_remove_file": "attr"})", R"(, "foo_show": [])", ""},
+    {R"({"ioremap": "bar0", "regs": {"A": [0]}}, {"readl": "bar0.A"})", R"({"readl": "bar0.A"}, {"iounmap": "bar0"})", "", ""},
+    {R"({"alloc_workqueue": "wq", "max_active": 1})", R"({"destroy_workqueue": "wq"})", "", ""},
     {R"({"kthread_run": "worker", "fn": "foo_loop"})", R"({"kthread_stop": "worker"})",
      R"(, "foo_loop": [{"label": "again"}, {"set_current_state": "worker", "state": "TASK_INTERRUPTIBLE"},
-        {"kthread_should_stop": "worker", "to": "stop"}, {"if": "stop", "return": 0}, {"schedule": "worker"}, {"goto": "again"}])"},
-    {R"({"misc_register": "bar"})", R"({"misc_deregister": "bar"})", ""},
-    {R"({"kmem_cache_create": "cache"})", R"({"kmem_cache_destroy": "cache"})", ""},
-    {R"({"debugfs_create_file": "state"})", R"({"debugfs_remove": "state"})", ""},
-    {R"({"proc_create": "state"})", R"({"proc_remove": "state"})", ""},
+        {"kthread_should_stop": "worker", "to": "stop"}, {"if": "stop", "return": 0}, {"schedule": "worker"}, {"goto": "again"}])",
+     ""},
+    {R"({"misc_register": "bar"})", R"({"misc_deregister": "bar"})", "", ""},
+    {R"({"kmem_cache_create": "cache"})", R"({"kmem_cache_destroy": "cache"})", "", ""},
+    {R"({"debugfs_create_file": "state"})", R"({"debugfs_remove": "state"})", "", ""},
+    {R"({"proc_create": "state"})", R"({"proc_remove": "state"})", "", ""},
+    {R"({"dma_map_single": "data"})", R"({"dma_unmap_single": "data"})", "", R"({"devm_kzalloc": "data", "fields": {"x": 0}})",
+     "use-after-free(data)@foo_transfer"},
 };
 
 }  // namespace
@@ -38,11 +45,13 @@ constexpr Made things[] = {
 TEST_CASE("made again: what is given back before it is requested anew is used rightly") {
   for (const Made& m : things) {
     CAPTURE(std::string(m.make));
-    CHECK(shows(each_time(m.make, m.end, m.functions)) == "");
+    CHECK(shows(each_time(m.make, m.end, m.functions, m.probe)) == m.shows);
   }
 }
 
 TEST_CASE("made again: what is used after it was given back is told, of the second one too") {
+  ShortDriver late = each_time(R"({"ioremap": "bar0", "regs": {"A": [0]}})", R"({"iounmap": "bar0"}, {"readl": "bar0.A"})");
+  CHECK(shows(late) == "use-after-unmap(bar0)@foo_transfer");
   ShortDriver twice = each_time(R"({"request_irq": "irq", "fn": "foo_irq"})", R"({"free_irq": "irq"}, {"free_irq": "irq"})",
                                 R"(, "foo_irq": [{"return": "IRQ_HANDLED"}])");
   CHECK(shows(twice) == "double-release(irq)@foo_transfer");

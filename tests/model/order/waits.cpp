@@ -315,7 +315,7 @@ TEST_CASE("module_put_and_kthread_exit: the reference is put, then the thread en
       kthread_run(c, t);
     });
   });
-  CHECK(every(lab, [&] { result = t.result; }).text().empty());
+  CHECK(every(lab, [&] { result = t.runs.back().result; }).text().empty());
   CHECK(result == 3);
   CHECK(order_of(lab, "kthread once") == "kthread starts / module_put / kthread exits");
 }
