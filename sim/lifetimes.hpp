@@ -1,9 +1,9 @@
 // Lifetimes, judged on the finished trace.
 //
 // A use and an end of one lifetime are a fault unless the use happens before the end; likewise a use and the begin unless the begin happens
-// before the use. What has ended may begin again: an end and a use are no fault if a begin happens after the one and before the other. Where
-// they are unordered, another execution of the same trace shows the fault (canonical_schedule() builds it). So one run tells all that its
-// trace holds, and nothing here depends on which linearisation was visited.
+// before the use. What has ended may begin again: an end and a use are no fault if a begin happens after the one and before the other.
+// Where they are unordered, another execution of the same trace shows the fault (canonical_schedule() builds it). So one run tells all that
+// its trace holds, and nothing here depends on which linearisation was visited.
 // Rules and their smallest counterexamples: docs/engine.md, "Lifetimes".
 #pragma once
 

@@ -1,5 +1,5 @@
-// Lifetimes that end and begin again. A use is at fault with an end unless it happens before that, or after a begin that happens after that:
-// no other begin need lie between the two, in some execution of the trace. It is at fault with the begins if none happens before it.
+// Lifetimes that end and begin again. A use is at fault with an end unless it happens before that, or after a begin that happens after
+// that: no other begin need lie between the two, in some execution of the trace. It is at fault with the begins if none happens before it.
 #include <algorithm>
 
 #include "unplug/sim/lifetimes.hpp"
@@ -24,10 +24,8 @@ bool meet(BitsView a, BitsView b) {
 class Order {
  public:
   Order(const Trace& trace, std::span<const std::uint32_t> marks)
-      : words_((marks.size() + Reach::capacity - 1) / Reach::capacity),
-        precedes_(trace.events.size() * words_),
-        follows_(trace.events.size() * words_),
-        reached_(trace.tasks.size() * words_) {
+      : words_((marks.size() + Reach::capacity - 1) / Reach::capacity), precedes_(trace.events.size() * words_),
+        follows_(trace.events.size() * words_), reached_(trace.tasks.size() * words_) {
     Reach reach;
     for (std::size_t w = 0; w < words_; ++w) {
       const auto part = marks.subspan(w * Reach::capacity, std::min(Reach::capacity, marks.size() - w * Reach::capacity));

@@ -1,6 +1,7 @@
 #include "unplug/model/checker/checker.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "unplug/sim/happens_before.hpp"
 
@@ -42,7 +43,8 @@ std::uint32_t begin_of(const Kernel& kernel, const sim::Trace& trace, LifetimeId
   if (begins.size() == 1) return begins.front();
   if (before != Violation::no_event) {
     const std::vector<bool> past = sim::past_of(trace, before);
-    if (std::ranges::any_of(begins, [&](std::uint32_t b) { return past[b]; })) std::erase_if(begins, [&](std::uint32_t b) { return !past[b]; });
+    const auto in_past = [&](std::uint32_t b) { return past[b]; };
+    if (std::ranges::any_of(begins, in_past)) std::erase_if(begins, std::not_fn(in_past));
   }
   std::vector<std::vector<bool>> pasts;
   for (const std::uint32_t b : begins) pasts.push_back(sim::past_of(trace, b));
@@ -51,9 +53,7 @@ std::uint32_t begin_of(const Kernel& kernel, const sim::Trace& trace, LifetimeId
       if (begins[i] != b && pasts[i][b]) return false;
     return true;
   };
-  const auto name = [&](std::uint32_t b) -> const std::string& {
-    return kernel.text(trace.tasks[trace.events[b].task.index()].name);
-  };
+  const auto name = [&](std::uint32_t b) -> const std::string& { return kernel.text(trace.tasks[trace.events[b].task.index()].name); };
   std::uint32_t found = Violation::no_event;
   for (const std::uint32_t b : begins)
     if (is_last(b) && (found == Violation::no_event || name(b) < name(found))) found = b;

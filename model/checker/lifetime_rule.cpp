@@ -147,7 +147,8 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
       c = ViolationClass::region_reused;
     if (*c == ViolationClass::region_reused && !claimed_since(kernel, trace, f)) continue;
     done = true;
-    Violation v{*c, life.declared, f.task, f.use, f.end, begin_of(kernel, trace, f.lifetime, f.end), detail_of(kernel, trace, life.kind, *c, f)};
+    Violation v{
+        *c, life.declared, f.task, f.use, f.end, begin_of(kernel, trace, f.lifetime, f.end), detail_of(kernel, trace, life.kind, *c, f)};
     if (f.kind == Fault::Kind::use_before_begin) {
       v.created_by = f.end;
       v.ended_by = Violation::no_event;

@@ -90,7 +90,8 @@ void kthread_run(Context& context, Kthread& t) {
     return over;
   });
   sim::Engine& engine = context.engine();
-  if (again && !context.aborting()) start(t, engine.own_name(context.kernel().text(t.name)), engine.own_name(context.kernel().text(t.task_name)));
+  if (again && !context.aborting())
+    start(t, engine.own_name(context.kernel().text(t.name)), engine.own_name(context.kernel().text(t.task_name)));
 }
 
 void wake_up_process(Context& context, Kthread& t) {
@@ -112,7 +113,8 @@ void schedule(Context& context, Kthread& t) {
   s.access = {t.object, sim::AccessKind::read};
   s.guard = sim::Guard::equal(0, asleep);
   // Somebody already waits for it to end: then it does not sleep for want of work.
-  context.wait(s, {.what = "schedule", .object = t.name, .owner = Owner::driver, .idle = !t.runs.back().told, .returns = true}, [](std::uint64_t&) {});
+  context.wait(s, {.what = "schedule", .object = t.name, .owner = Owner::driver, .idle = !t.runs.back().told, .returns = true},
+               [](std::uint64_t&) {});
 }
 
 void kthread_exit(Context& context, Kthread& t, int result) {

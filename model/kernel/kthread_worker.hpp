@@ -58,8 +58,8 @@ struct KthreadDelayedWork {
 void init_kthread_delayed_work(Kernel& kernel, KthreadDelayedWork& w, KthreadWorker& worker, NameId declared, LifetimeId home,
                                NameId timer_name, NameId timer_task);
 
-// Starts the thread: kthread_run_worker() (6.14; kthread_create_worker() before), or kthread_run() of kthread_worker_fn(). Again once it has
-// been stopped: then it is another one, with an empty list.
+// Starts the thread: kthread_run_worker() (6.14; kthread_create_worker() before), or kthread_run() of kthread_worker_fn(). Again once it
+// has been stopped: then it is another one, with an empty list.
 void kthread_run_worker(Context& context, KthreadWorker& worker);
 // Flushes, stops the thread, frees the worker. Of one that kthread_run_worker() has allocated.
 void kthread_destroy_worker(Context& context, KthreadWorker& worker);

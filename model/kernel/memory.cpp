@@ -7,8 +7,8 @@
 namespace unplug::model {
 namespace {
 
-const Operation alloc_op{.name = "kzalloc"}, fill_op{.name = "fill the memory"},
-    again_op{.name = "fill the memory: again"}, free_op{.name = "kfree"}, bad_free_op{.name = "kfree of a member"};
+const Operation alloc_op{.name = "kzalloc"}, fill_op{.name = "fill the memory"}, again_op{.name = "fill the memory: again"},
+    free_op{.name = "kfree"}, bad_free_op{.name = "kfree of a member"};
 const Operation load_plain{.name = "load", .plain = true}, load_once{.name = "READ_ONCE", .marked = true},
     load_acquire{.name = "smp_load_acquire", .sync = sim::Sync::acquire, .marked = true};
 const Operation store_plain{.name = "store", .plain = true}, store_once{.name = "WRITE_ONCE", .marked = true},

@@ -18,9 +18,9 @@ struct Allocation {
   LifetimeId life;
   NameId name;  // as declared
   std::vector<std::pair<NameId, ObjectId>> fields;
-  bool embedded = false;  // not at the start of what kmalloc() returned: nothing to give to kfree()
+  bool embedded = false;                                     // not at the start of what kmalloc() returned: nothing to give to kfree()
   std::vector<std::pair<ObjectId, std::uint64_t>> contents;  // what the fields hold at first
-  ObjectId allocated;  // if it may be allocated again: word: whether it has been
+  ObjectId allocated;                                        // if it may be allocated again: word: whether it has been
 
   // The object of field `name`; none if there is no such field.
   [[nodiscard]] ObjectId field(NameId field_name) const {

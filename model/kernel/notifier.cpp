@@ -6,8 +6,7 @@ namespace unplug::model {
 namespace {
 
 const Operation register_op{.name = "notifier_chain_register", .sync = sim::Sync::release}, unlink_op{.name = "notifier_chain_unregister"},
-    empty_op{.name = "notifier_call_chain: empty?"},
-    head_op{.name = "notifier_call_chain: head", .sync = sim::Sync::acquire},
+    empty_op{.name = "notifier_call_chain: empty?"}, head_op{.name = "notifier_call_chain: head", .sync = sim::Sync::acquire},
     next_op{.name = "notifier_call_chain: next", .sync = sim::Sync::acquire};
 
 constexpr int eexist = -17, enoent = -2;

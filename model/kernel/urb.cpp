@@ -7,8 +7,7 @@
 namespace unplug::model {
 namespace {
 
-const Operation alloc_op{.name = "usb_alloc_urb"}, get_op{.name = "usb_get_urb"},
-    put_op{.name = "usb_free_urb", .sync = sim::Sync::both};
+const Operation alloc_op{.name = "usb_alloc_urb"}, get_op{.name = "usb_get_urb"}, put_op{.name = "usb_free_urb", .sync = sim::Sync::both};
 const Operation submit_op{.name = "usb_submit_urb", .sync = sim::Sync::both}, unlink_op{.name = "usb_unlink_urb"},
     status_op{.name = "urb->status"};
 const Operation giveback_op{.name = "URB given back", .sync = sim::Sync::acquire},

@@ -276,7 +276,7 @@ TEST_CASE("urb: references: each who takes one has to put it, and the last, the 
       waits = w;
       const Found f = every(lab, [&] {
         std::size_t freed = 0;
-        for (const sim::Event& e : lab.engine.trace().events) freed += e.operation->name == std::string_view("urb_destroy: kfree") ? 1 : 0;
+        for (const sim::Event& e : lab.engine.trace().events) freed += e.ends == t.urb.memory ? 1 : 0;
         CHECK(freed == 1);
       });
       CHECK(f.text().empty());

@@ -34,7 +34,8 @@ Pairs first_of(const Trace& trace, const Pairs& pairs) {
   Pairs out;
   for (const Pair& p : pairs) {
     const auto before = [&](const Pair& q) {
-      if (q == p || q.kind != p.kind || q.lifetime != p.lifetime || q.use_task != p.use_task || q.use_ordinal != p.use_ordinal) return false;
+      if (q == p || q.kind != p.kind || q.lifetime != p.lifetime || q.use_task != p.use_task || q.use_ordinal != p.use_ordinal)
+        return false;
       return past_of(trace, position(trace, p.end_task, p.end_ordinal))[position(trace, q.end_task, q.end_ordinal)] == true;
     };
     if (p.kind == Kind::double_end || std::ranges::none_of(pairs, before)) out.insert(p);

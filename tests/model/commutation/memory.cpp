@@ -19,12 +19,14 @@ std::uint64_t caches(Covered& covered) {
     init_kmem_cache(l.kernel, cache, l.name("cache"), l.name("cache"), {});
     init_kvfree_rcu(l.kernel, kvfree, l.rcu);
     cache.kvfree_rcu = &kvfree;
-    l.init(objects[0], "a", {}, false);
+    l.init(objects[0], "a", {"x"}, false);
+    allow_again(l.kernel, objects[0], l.name("a"));
     l.init(objects[1], "b", {}, false);
     l.init(objects[2], "c", {}, false);
     l.init(parent, "parent");
     init_embedded(member, parent.life, l.name("member"));
-    l.init(maybe, "maybe", {}, false);
+    l.init(maybe, "maybe", {"x", "y"}, false);
+    allow_again(l.kernel, maybe, l.name("maybe"));
     for (std::size_t i = 0; i < objects.size(); ++i)
       l.task(i == 0   ? "t0"
              : i == 1 ? "t1"
@@ -32,13 +34,15 @@ std::uint64_t caches(Covered& covered) {
              [&, i](Context& c) {
                kmem_cache_alloc(c, cache, objects[i], Gfp::atomic);
                i == 2 ? kfree_rcu(c, kvfree, cache, objects[i]) : kmem_cache_free(c, cache, objects[i]);
+               if (i == 0) kmem_cache_alloc(c, cache, objects[i], Gfp::atomic);
              });
     l.task("owner", [&](Context& c) {
       kmem_cache_create(c, cache);
       kmem_cache_destroy(c, cache);
     });
     l.task("other", [&](Context& c) {
-      if (try_kzalloc(c, maybe)) kfree(c, maybe);
+      for (int i = 0; i < 2; ++i)
+        if (try_kzalloc(c, maybe)) kfree(c, maybe);
       kfree(c, member);
     });
   });
