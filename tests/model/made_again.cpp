@@ -183,6 +183,39 @@ TEST_CASE("made again: memory holds what it held at first, whatever was stored i
   CHECK(seen == std::set<std::uint64_t>{0});
 }
 
+TEST_CASE("made again: a finding names the life that was used, and a leak the one that nobody ended") {
+  Allocation data;
+  KmemCache cache;
+  Lab lab([&](Lab& l) {
+    l.init(data, "data", {}, false);
+    const LifetimeId owner = l.kernel.new_lifetime(l.name("owner"), LifetimeKind::binding, l.name("owner"), {}, true);
+    init_kmem_cache(l.kernel, cache, l.name("cache"), l.name("cache"), owner);
+    l.task("driver", [&, owner](Context& c) {
+      kzalloc(c, data);  // 0
+      kfree(c, data);
+      kzalloc(c, data);  // 2
+      kfree(c, data);    // 3
+      use(c, data.life);
+      kmem_cache_create(c, cache);
+      kmem_cache_destroy(c, cache);
+      kmem_cache_create(c, cache);  // 7
+      sim::Step s = c.make(mark_op);
+      s.ends = owner;
+      c.engine().step(s);
+    });
+  });
+  sample(lab, 1);
+  Checker checker;
+  std::vector<Violation> found;
+  checker.judge(lab.kernel, lab.engine.trace(), found);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].violation_class == ViolationClass::use_after_free);
+  CHECK(found[0].created_by == 2);
+  CHECK(found[0].ended_by == 3);
+  CHECK(found[1].violation_class == ViolationClass::leak);
+  CHECK(found[1].created_by == 7);
+}
+
 TEST_CASE("made again: an exhaustive search sees a use of the earlier one, however the use and the making are ordered") {
   Region region;
   Mapping bar;

@@ -32,6 +32,11 @@ constexpr Made things[] = {
      R"(, "foo_loop": [{"label": "again"}, {"set_current_state": "worker", "state": "TASK_INTERRUPTIBLE"},
         {"kthread_should_stop": "worker", "to": "stop"}, {"if": "stop", "return": 0}, {"schedule": "worker"}, {"goto": "again"}])",
      ""},
+    {R"({"kthread_run_worker": "kw"}, {"kthread_init_work": "kwork", "fn": "foo_work", "worker": "kw"}, {"kthread_queue_work": "kwork"})",
+     R"({"kthread_destroy_worker": "kw"})", R"(, "foo_work": [])", ""},
+    // Filled anew each time.
+    {R"({"kzalloc": "m", "fields": {"x": 3}}, {"load": "m.x", "to": "x"}, {"if": "x != 3", "do": [{"kfree": "m"}]})",
+     R"({"store": "m.x", "value": 4}, {"kfree": "m"})", "", ""},
     {R"({"misc_register": "bar"})", R"({"misc_deregister": "bar"})", "", ""},
     {R"({"kmem_cache_create": "cache"})", R"({"kmem_cache_destroy": "cache"})", "", ""},
     {R"({"debugfs_create_file": "state"})", R"({"debugfs_remove": "state"})", "", ""},
@@ -58,6 +63,20 @@ TEST_CASE("made again: what is used after it was given back is told, of the seco
   ShortDriver kept =
       each_time(R"({"alloc_workqueue": "wq", "max_active": 1})", R"({"maybe": "ends", "do": [{"destroy_workqueue": "wq"}]})");
   CHECK(shows(kept, "leak(wq)"));
+  ShortDriver freed = each_time(R"({"kzalloc": "m", "fields": {"x": 3}})", R"({"kfree": "m"}, {"load": "m.x", "to": "x"})");
+  CHECK(shows(freed) == "use-after-free(m)@foo_transfer");
+}
+
+TEST_CASE("made again: an interrupt that reads through the earlier mapping is found, by an exhaustive search too") {
+  ShortDriver d;
+  d.probe = R"({"request_mem_region": "bar0"}, {"call": "map"}, {"request_irq": "irq", "fn": "foo_irq"})";
+  d.ioctl = R"({"iounmap": "bar0"}, {"call": "map"})";
+  d.remove = R"({"free_irq": "irq"}, {"iounmap": "bar0"}, {"release_mem_region": "bar0"})";
+  d.functions = R"(, "map": [{"ioremap": "bar0", "regs": {"A": [0]}}], "foo_irq": [{"readl": "bar0.A"}, {"return": "IRQ_HANDLED"}])";
+  d.tasks = R"(, "hardware": {"raise": "irq"})";
+  CHECK(shows(d, "use-after-unmap(bar0)@foo_irq"));
+  d.ioctl = R"({"disable_irq": "irq"}, )" + d.ioctl + R"(, {"enable_irq": "irq"})";
+  CHECK(!shows(d, "use-after-unmap(bar0)@foo_irq"));
 }
 
 TEST_CASE("made again: one declaration may stand at several places, another one with the same name not") {
