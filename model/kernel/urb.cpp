@@ -1,5 +1,7 @@
 #include "unplug/model/kernel/urb.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/rcu.hpp"
@@ -21,16 +23,27 @@ const Operation flush_op{.name = "usb_hcd_flush_endpoint: disable and unlink"},
 constexpr int eperm = -1, enoent = -2, ebusy = -16, eidrm = -43, econnreset = -104, eshutdown = -108, einprogress = -115;
 
 // The word: bit 0 queued, bit 1 the host controller is through with it, bit 2 its handler runs, bit 3 unlinked, bit 4 its endpoint is
-// disabled, from bit 8 urb->reject, from bit 16 references. In flight (urb->use_count) is queued or running, or both: submitted again.
-constexpr std::uint64_t queued = 1, over = 2, running = 4, unlinked = 8, disabled = 16, reject_unit = 0x100, reject_mask = 0xff00,
-                        reference = 0x10000;
+// disabled, from bit 8 urb->reject. In flight (urb->use_count) is queued or running, or both: submitted again.
+constexpr std::uint64_t queued = 1, over = 2, running = 4, unlinked = 8, disabled = 16, reject_unit = 0x100;
 
-// What the driver does with it: by its own pointer.
-sim::Step by_driver(Context& context, const Operation& operation, const Urb& u) {
-  sim::Step s = context.make(operation, u.home);
+sim::Step on_urb(Context& context, const Operation& operation, const Urb& u, LifetimeId home = {}) {
+  sim::Step s = context.make(operation, home);
   s.access = {u.object, sim::AccessKind::write};
-  s.uses.add(u.memory);
   return s;
+}
+
+// From an effect: what the driver's pointer leads to, which the step relies on.
+Urb::Memory& present(Context& context, Urb& u) {
+  context.engine().uses(u.memory.back().life);
+  return u.memory.back();
+}
+
+// What the driver does with it, by its own pointer: effect(word).
+template <class Effect> auto by_driver(Context& context, const Operation& operation, Urb& u, Effect&& effect) {
+  return context.engine().step(on_urb(context, operation, u, u.home), [&](std::uint64_t& word) {
+    present(context, u);
+    return effect(word);
+  });
 }
 
 // usb_hcd_unlink_urb() of one that is queued: its status is that of who came first.
@@ -40,38 +53,44 @@ void unlink(Urb& u, std::uint64_t& word, int status) {
   u.status = status;
 }
 
-void drop_reference(Context& context, Urb& u, sim::Step s) {
-  context.engine().step(s, [&](std::uint64_t& word) {
-    word -= reference;
-    if (word < reference) context.engine().ends(u.memory);
-  });
+// From an effect.
+void drop_reference(Context& context, Urb::Memory& memory) {
+  if (memory.references != 0 && --memory.references == 0) context.engine().ends(memory.life);
 }
 
-void wait_until_idle(Context& context, Urb& u, const Operation& operation, std::string_view what, std::uint64_t less) {
-  sim::Step s = by_driver(context, operation, u);
+// Unlinks and rejects, and waits for the handler; `less` is taken from the word then.
+void stop(Context& context, Urb& u, const Operation& operation, const Operation& wait_operation, std::string_view what,
+          std::uint64_t less) {
+  LifetimeId memory;
+  by_driver(context, operation, u, [&](std::uint64_t& word) {
+    memory = u.memory.back().life;
+    word += reject_unit;
+    unlink(u, word, enoent);
+  });
+  if (context.aborting()) return;
+  sim::Step s = on_urb(context, wait_operation, u, u.home);
+  s.uses.add(memory);
   s.guard = sim::Guard::equal(0, queued | running);
   context.wait(s, {what, u.name, Owner::driver}, [&](std::uint64_t& word) { word -= less; });
 }
 
 // One round of __usb_hcd_giveback_urb(), from where the handler is to be called.
-void give_back(Context& context, Urb& u) {
+void give_back(Context& context, Urb& u, std::size_t which) {
   {
     const Context::Call call(context, "a completion handler");
     u.complete(context, u.argument);
   }
   if (context.aborting()) return;
-  sim::Step s = context.make(done_op);
-  s.access = {u.object, sim::AccessKind::write};
-  s.uses.add(u.memory);
+  sim::Step s = on_urb(context, done_op, u);
+  s.uses.add(u.memory[which].life);
   context.engine().step(s, [&](std::uint64_t& word) {
     word &= ~running;
     context.kernel().unhold(u.object, context.engine().current());
   });
   if (context.aborting()) return;
-  s = context.make(put_op);
-  s.access = {u.object, sim::AccessKind::write};
-  s.uses.add(u.memory);
-  drop_reference(context, u, s);
+  s = on_urb(context, put_op, u);
+  s.uses.add(u.memory[which].life);
+  context.engine().step(s, [&](std::uint64_t&) { drop_reference(context, u.memory[which]); });
 }
 
 void softirq(void* argument) {
@@ -81,17 +100,18 @@ void softirq(void* argument) {
   const Context::KernelFunction function(context, site.function);
   for (;;) {
     context.at(site);
-    sim::Step s = context.make(giveback_op);
-    s.access = {u.object, sim::AccessKind::write};
-    s.uses.add(u.memory);
+    std::size_t which = 0;
+    sim::Step s = on_urb(context, giveback_op, u);
     s.guard = sim::Guard::equal(over, over | running);
     rcu_irq_wait(context, s, {.what = "transfer", .object = u.name, .owner = Owner::hardware, .idle = true, .sleeps = false},
                  [&](std::uint64_t& word) {
+                   present(context, u);
+                   which = u.memory.size() - 1;
                    if ((word & unlinked) == 0) u.status = 0;
                    word = (word & ~(queued | over | unlinked)) | running;
                    context.kernel().hold(u.object, context.engine().current());
                  });
-    if (!context.aborting()) give_back(context, u);
+    if (!context.aborting()) give_back(context, u, which);
     if (context.aborting()) return;
     rcu_irq_exit(context);
     context.finish();
@@ -105,7 +125,8 @@ void init_urb(Kernel& kernel, UsbInterface& i, Urb& u, NameId unique_name, NameI
   static const StaticName role{"URB completion"};
   u.object = kernel.engine().new_object(unique_name, 0);
   u.name = declared;
-  u.memory = kernel.new_lifetime(unique_name, LifetimeKind::memory, declared, owner, false);
+  u.memory = {{kernel.new_lifetime(unique_name, LifetimeKind::memory, declared, owner, false)}};
+  u.allocated = false;
   u.home = home;
   u.kernel = &kernel;
   u.left = u.answers;
@@ -116,12 +137,16 @@ void init_urb(Kernel& kernel, UsbInterface& i, Urb& u, NameId unique_name, NameI
 
 void usb_alloc_urb(Context& context, Urb& u, Gfp gfp) {
   if (gfp == Gfp::kernel) context.might_sleep("usb_alloc_urb(GFP_KERNEL)");
-  sim::Step s = context.make(alloc_op, u.home);
-  s.access = {u.object, sim::AccessKind::write};
-  s.begins = u.memory;
-  const bool in_flight = context.engine().step(s, [&](std::uint64_t& word) {
+  const bool in_flight = context.engine().step(on_urb(context, alloc_op, u, u.home), [&](std::uint64_t& word) {
+    if (std::exchange(u.allocated, true)) {
+      const LifetimeInfo& first = context.kernel().lifetime(u.memory.front().life);
+      const NameId name = context.engine().own_name(context.kernel().text(u.name));
+      u.memory.push_back({context.kernel().new_lifetime(name, first.kind, first.declared, first.owner, false)});
+    }
+    u.memory.back().references = 1;
+    context.engine().begins(u.memory.back().life);
     const bool was = (word & (queued | running)) != 0;
-    word = (word & disabled) | reference;  // that its endpoint is disabled shows when it is submitted
+    word &= disabled;  // which shows when it is submitted
     return was;
   });
   if (in_flight)
@@ -130,22 +155,25 @@ void usb_alloc_urb(Context& context, Urb& u, Gfp gfp) {
 }
 
 void usb_get_urb(Context& context, Urb& u) {
-  context.engine().step(by_driver(context, get_op, u), [](std::uint64_t& word) { word += reference; });
+  by_driver(context, get_op, u, [&](std::uint64_t&) { ++u.memory.back().references; });
 }
 
-void usb_free_urb(Context& context, Urb& u) { drop_reference(context, u, by_driver(context, put_op, u)); }
+void usb_free_urb(Context& context, Urb& u) {
+  by_driver(context, put_op, u, [&](std::uint64_t&) { drop_reference(context, u.memory.back()); });
+}
 
 int usb_submit_urb(Context& context, Urb& u, Gfp gfp) {
   if (gfp == Gfp::kernel) context.might_sleep("usb_submit_urb(GFP_KERNEL)");
-  return context.engine().step(by_driver(context, submit_op, u), [&](std::uint64_t& word) {
+  return by_driver(context, submit_op, u, [&](std::uint64_t& word) {
     if ((word & queued) != 0) {
       context.kernel().report(ViolationClass::api_misuse, u.name,
                               fmt::format("usb_submit_urb('{}'): submitted while active", context.kernel().text(u.name)));
       return ebusy;
     }
-    if ((word & reject_mask) != 0) return eperm;
+    if (word >= reject_unit) return eperm;
     if ((word & disabled) != 0) return enoent;
-    word = (word | queued) + reference;
+    word |= queued;
+    ++u.memory.back().references;
     if (u.left != 0) {
       --u.left;
       word |= over;
@@ -155,7 +183,7 @@ int usb_submit_urb(Context& context, Urb& u, Gfp gfp) {
 }
 
 int usb_unlink_urb(Context& context, Urb& u) {
-  return context.engine().step(by_driver(context, unlink_op, u), [&](std::uint64_t& word) {
+  return by_driver(context, unlink_op, u, [&](std::uint64_t& word) {
     if ((word & queued) == 0) return eidrm;
     if ((word & unlinked) != 0) return ebusy;
     unlink(u, word, econnreset);
@@ -163,29 +191,17 @@ int usb_unlink_urb(Context& context, Urb& u) {
   });
 }
 
-void usb_kill_urb(Context& context, Urb& u) {
-  context.engine().step(by_driver(context, kill_op, u), [&](std::uint64_t& word) {
-    word += reject_unit;
-    unlink(u, word, enoent);
-  });
-  if (!context.aborting()) wait_until_idle(context, u, kill_wait_op, "usb_kill_urb", reject_unit);
-}
+void usb_kill_urb(Context& context, Urb& u) { stop(context, u, kill_op, kill_wait_op, "usb_kill_urb", reject_unit); }
 
-void usb_poison_urb(Context& context, Urb& u) {
-  context.engine().step(by_driver(context, poison_op, u), [&](std::uint64_t& word) {
-    word += reject_unit;
-    unlink(u, word, enoent);
-  });
-  if (!context.aborting()) wait_until_idle(context, u, poison_wait_op, "usb_poison_urb", 0);
-}
+void usb_poison_urb(Context& context, Urb& u) { stop(context, u, poison_op, poison_wait_op, "usb_poison_urb", 0); }
 
 void usb_block_urb(Context& context, Urb& u) {
-  context.engine().step(by_driver(context, block_op, u), [](std::uint64_t& word) { word += reject_unit; });
+  by_driver(context, block_op, u, [](std::uint64_t& word) { word += reject_unit; });
 }
 
 void usb_unpoison_urb(Context& context, Urb& u) {
-  context.engine().step(by_driver(context, unpoison_op, u), [&](std::uint64_t& word) {
-    if ((word & reject_mask) != 0) {
+  by_driver(context, unpoison_op, u, [&](std::uint64_t& word) {
+    if (word >= reject_unit) {
       word -= reject_unit;
     } else {
       context.kernel().report(
@@ -195,10 +211,13 @@ void usb_unpoison_urb(Context& context, Urb& u) {
   });
 }
 
-int usb_urb_status(Context& context, const Urb& u) {
-  sim::Step s = by_driver(context, status_op, u);
+int usb_urb_status(Context& context, Urb& u) {
+  sim::Step s = on_urb(context, status_op, u, u.home);
   s.access.kind = sim::AccessKind::read;
-  return context.engine().step(s, [&](std::uint64_t&) { return u.status; });
+  return context.engine().step(s, [&](std::uint64_t&) {
+    present(context, u);
+    return u.status;
+  });
 }
 
 void usb_disable_interface(Context& context, UsbInterface& i) {

@@ -24,14 +24,20 @@ namespace unplug::model {
 struct Urb {
   ObjectId object;  // word: see urb.cpp
   NameId name;
-  LifetimeId memory;                            // the struct urb
   LifetimeId home;                              // memory that the driver's pointer to it is in; none: static
   void (*complete)(Context&, void*) = nullptr;  // the completion handler
   void* argument = nullptr;
   std::uint64_t answers = 0;  // transfers that the device ends by itself; part of the program
   Kernel* kernel = nullptr;
-  std::uint64_t left = 0;  // of them; this and `status` are touched in steps on `object` only
+  std::uint64_t left = 0;  // of them; this and what follows is touched in steps on `object` only
   int status = 0;          // urb->status
+  // One struct urb after another.
+  struct Memory {
+    LifetimeId life;
+    unsigned references = 0;
+  };
+  std::vector<Memory> memory;  // the last is what the driver's pointer leads to
+  bool allocated = false;      // ever
 };
 
 // The endpoints of one binding: of each the URB, in the order of init_urb(). Emptied before every execution.
@@ -44,7 +50,8 @@ struct UsbInterface {
 void init_urb(Kernel& kernel, UsbInterface& i, Urb& u, NameId unique_name, NameId declared, LifetimeId home, LifetimeId owner,
               NameId task_name);
 
-// One reference, the driver's.
+// One reference, the driver's. Again: another one, while the host controller's reference may still keep the earlier one. One at a time is in
+// flight: else the execution fails.
 void usb_alloc_urb(Context& context, Urb& u, Gfp gfp = Gfp::kernel);
 void usb_get_urb(Context& context, Urb& u);
 // Puts one; the last frees it. Also usb_put_urb().
@@ -63,7 +70,7 @@ void usb_block_urb(Context& context, Urb& u);
 // Undoes one of them; without one: api-misuse.
 void usb_unpoison_urb(Context& context, Urb& u);
 // urb->status, for the completion handler: 0, or what it was unlinked with: -ENOENT (killed), -ECONNRESET, -ESHUTDOWN (by the core).
-int usb_urb_status(Context& context, const Urb& u);
+int usb_urb_status(Context& context, Urb& u);
 
 // What usb_unbind_interface() does before disconnect().
 void usb_disable_interface(Context& context, UsbInterface& i);

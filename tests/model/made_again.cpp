@@ -163,6 +163,29 @@ TEST_CASE("made again: a kthread worker that was destroyed is another one, with 
   CHECK(every(lab).text() == "use-after-free(worker)@driver");
 }
 
+TEST_CASE("made again: what was queued on the earlier kthread worker is not done by the next") {
+  KthreadWorker worker;
+  KthreadWork work;
+  KthreadDelayedWork delayed;
+  Lab lab([&](Lab& l) {
+    init_kthread_worker(l.kernel, worker, l.name("worker"), l.name("worker"), {}, {}, l.name("kthread worker"));
+    work.function = delayed.work.function = [](Context& c, void*) { mark(c); };
+    init_kthread_work(work, worker, l.name("work"), {});
+    init_kthread_delayed_work(l.kernel, delayed, worker, l.name("delayed"), {}, l.name("timer"), l.name("softirq"));
+    l.task("driver", [&](Context& c) {
+      kthread_run_worker(c, worker);
+      kthread_stop(c, worker);
+      must(kthread_queue_work(c, worker, work));
+      kthread_queue_delayed_work(c, worker, delayed, 1'000);
+      timer_delete_sync(c, delayed.timer);  // still counted among the delayed
+      kthread_run_worker(c, worker);
+      kthread_destroy_worker(c, worker);
+    });
+  });
+  const Found found = every(lab, [&] { CHECK(find_event(lab, "kthread worker", "mark") == no_such_event); });
+  CHECK(found.text().empty());  // of works still queued, too
+}
+
 TEST_CASE("made again: memory holds what it held at first, whatever was stored in the earlier one") {
   Allocation data;
   std::set<std::uint64_t> seen;
@@ -176,6 +199,27 @@ TEST_CASE("made again: memory holds what it held at first, whatever was stored i
         set(c, data, 7, 0);
         set(c, data, 8, 1);
         kfree(c, data);
+      }
+    });
+  });
+  CHECK(every(lab).text().empty());
+  CHECK(seen == std::set<std::uint64_t>{0});
+}
+
+TEST_CASE("made again: so does what dma_alloc_coherent() gives") {
+  Allocation data;
+  DmaBuffer buffer;
+  std::set<std::uint64_t> seen;
+  Lab lab([&](Lab& l) {
+    l.init(data, "data", {"a"}, false);
+    allow_again(l.kernel, data, l.name("data"));
+    init_dma_buffer(l.kernel, buffer, data, l.name("buffer"), l.name("buffer"), {});
+    l.task("driver", [&](Context& c) {
+      for (int i = 0; i < 2; ++i) {
+        dma_alloc_coherent(c, buffer);
+        seen.insert(get(c, data));
+        set(c, data, 7);
+        dma_free_coherent(c, buffer);
       }
     });
   });

@@ -1,6 +1,7 @@
 // kernel/urb: what a driver hands to the host controller, what it gets back, and what unlinking waits for.
 #include "unplug/model/kernel/urb.hpp"
 #include "support.hpp"
+#include "unplug/sim/strategies/registry.hpp"
 
 namespace unplug::model::test {
 namespace {
@@ -255,6 +256,31 @@ TEST_CASE("usb_unbind_interface: a URB that is allocated meanwhile can't be subm
   CHECK(after == std::set<int>{enoent});
 }
 
+TEST_CASE("urb: one is allocated anew when the earlier one is gone; while that is in flight there is no room for another") {
+  Transfer t;
+  bool kills = true;
+  Lab lab([&](Lab& l) {
+    t.answers = 0;
+    t.init(l);
+    l.task("driver", [&](Context& c) {
+      for (int i = 0; i < 2; ++i) {
+        usb_alloc_urb(c, t.urb);
+        must(usb_submit_urb(c, t.urb) == 0 || c.aborting());
+        if (kills) usb_kill_urb(c, t.urb);
+        usb_free_urb(c, t.urb);
+      }
+    });
+  });
+  CHECK(every(lab).text() == "");
+  kills = false;
+  const sim::ExecutionInfo info{0, 1, &lab.engine.names()};
+  const auto strategy = sim::make_strategy("random");
+  strategy->begin(info);
+  const sim::Outcome o = lab.engine.run(lab, *strategy, info);
+  CHECK(o.kind == sim::Outcome::Kind::failed);
+  CHECK(o.message == "URB 'urb' is allocated while an earlier one is in flight: the model has one of that name");
+}
+
 TEST_CASE("urb: references: each who takes one has to put it, and the last, the host controller's or the driver's, frees it once") {
   Transfer t;
   bool waits = false, gets = false;
@@ -276,7 +302,7 @@ TEST_CASE("urb: references: each who takes one has to put it, and the last, the 
       waits = w;
       const Found f = every(lab, [&] {
         std::size_t freed = 0;
-        for (const sim::Event& e : lab.engine.trace().events) freed += e.ends == t.urb.memory ? 1 : 0;
+        for (const sim::Event& e : lab.engine.trace().events) freed += e.ends == t.urb.memory.front().life ? 1 : 0;
         CHECK(freed == 1);
       });
       CHECK(f.text().empty());

@@ -209,6 +209,46 @@ TEST_CASE("draws that move a data choice to another step move the fingerprint") 
   CHECK(seen.size() == 4);
 }
 
+TEST_CASE("an effect says what its step begins, ends and relies on where that depends on the word") {
+  Engine e;
+  LifetimeId l, m;
+  ObjectId x;
+  Lambda p([&](Engine& eng) {
+    l = eng.new_lifetime(eng.own_name("L"), 0, false);
+    m = eng.new_lifetime(eng.own_name("M"), 0, true);
+    x = eng.new_object(eng.own_name("x"));
+    eng.spawn("a", [&eng, &l, &m, &x] {
+      const Step s{.operation = &update, .access = {x, AccessKind::write}, .uses = {m}};
+      eng.step(s, [&](std::uint64_t& word) {
+        if (word++ == 0) eng.begins(l);
+      });
+      eng.step(s, [&](std::uint64_t& word) {
+        if (word++ == 1) eng.uses(l);
+        eng.uses(m);  // known already
+      });
+      eng.step(s, [&](std::uint64_t& word) {
+        if (word++ == 2) eng.ends(l);
+        eng.begins(m);
+      });
+      eng.begins(l);  // not from an effect: nothing
+      eng.ends(l);
+      eng.uses(l);
+    });
+  });
+  CHECK(run(e, p, "random").kind == Outcome::Kind::completed);
+  const Trace& t = e.trace();
+  REQUIRE(t.events.size() == 3);
+  const auto uses = [&](std::size_t i) { return std::vector(t.uses_of(t.events[i]).begin(), t.uses_of(t.events[i]).end()); };
+  CHECK(t.events[0].begins == l);
+  CHECK(uses(0) == std::vector{m});
+  CHECK(uses(1) == std::vector{m, l});
+  CHECK(!t.events[1].begins);
+  CHECK(t.events[2].ends == l);
+  CHECK(t.events[2].begins == m);
+  CHECK(uses(2) == std::vector{m, l});
+  CHECK(t.boundaries == std::vector<std::uint32_t>{0, 2});
+}
+
 TEST_CASE("an execution without tasks is complete") {
   Engine e;
   Lambda p([](Engine& eng) { eng.new_object(eng.own_name("x"), 4); });

@@ -367,6 +367,7 @@ TEST_CASE("who sleeps in what ends and begins again sleeps in the earlier one, u
 TEST_CASE("more boundaries of one lifetime than fit into a word") {
   Lambda p([](Engine& e) {
     const LifetimeId l = e.new_lifetime(e.own_name("L"), 0, false);
+    const ObjectId never = e.new_object(e.own_name("never"));
     e.spawn("maker", [=, &e] {
       for (int i = 0; i < 100; ++i) {
         begin(e, l);
@@ -374,14 +375,17 @@ TEST_CASE("more boundaries of one lifetime than fit into a word") {
         end(e, l);
       }
       use(e, l);
+      e.step({.operation = &await, .access = {never, AccessKind::read}, .guard = Guard::equal(1), .uses = {l}});
     });
   });
   Engine engine;
   run(engine, p, "random");
   const std::vector<LifetimeFault> faults = judge(engine.trace());
-  REQUIRE(faults.size() == 1);
+  REQUIRE(faults.size() == 2);
   CHECK(faults[0].kind == Kind::use_after_end);
   CHECK(faults[0].end == 299);
+  CHECK(faults[1].kind == Kind::blocked_use);
+  CHECK(faults[1].end == 299);
 }
 
 TEST_CASE("six uses and an end fit into one step, blocked or not") {
