@@ -123,8 +123,9 @@ struct Instruction {
   std::uint64_t amount = 0;                                // a key of kind `number` or `words`
   std::uint8_t flags = 0;                                  // verb-specific
   Flow flow = Flow::on;
-  bool acts = false;  // driver code has begun to act once it has run
-  int error = 0;      // what it answers where it fails for want of memory; 0: it doesn't
+  bool acts = false;     // driver code has begun to act once it has run
+  bool sets_up = false;  // of a declaration: the thing may have been used before, and is set up again
+  int error = 0;         // what it answers where it fails for want of memory; 0: it doesn't
 };
 
 struct Function {

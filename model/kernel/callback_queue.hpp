@@ -12,9 +12,8 @@ struct CallbackQueue {
   Numbered calls;  // from the call to the end of the function
   struct Head {    // what has been queued in this execution
     const void* callback;
-    std::uint64_t number;  // of its last call
-    std::uint32_t count;
-    TaskId task;  // that runs the last call
+    ObjectId object;      // word: 1 while it is pending
+    std::uint32_t count;  // calls; touched in steps on it only
   };
   std::vector<Head> heads;
 
@@ -22,11 +21,14 @@ struct CallbackQueue {
     calls.reset(object);
     heads.clear();
   }
-  // Queues `callback`, by a step that takes and gives what `s` says. The number of the call; 0: it is pending already, which is reported
-  // as misuse of `function` and ignored, or the execution is over. A function may queue its own head again.
-  std::uint64_t queue(Context& context, sim::Step s, const void* callback, NameId object, std::string_view function);
-  // Starts the task that runs the call. `callback` is its argument and has been filled in by now.
-  void start(Context& context, void* callback, NameId task_name, const StaticName& role, void (*run)(void*));
+  // Queues `callback`, which `task_name` is the name of: a step of its own marks the head (debug_rcu_head_queue()), then one that takes and
+  // gives what `s` says. The number of the call; 0: it is pending already, which is reported as misuse of `function` and ignored, or the
+  // execution is over.
+  std::uint64_t queue(Context& context, sim::Step s, const void* callback, NameId task_name, NameId object, std::string_view function);
+  // Starts the task that runs call `number`. `callback` is its argument and has been filled in by now.
+  void start(Context& context, void* callback, NameId task_name, std::uint64_t number, const StaticName& role, void (*run)(void*));
+  // The task's step just before it calls the function (debug_rcu_head_unqueue()): from here on the head may be queued again.
+  void invoked(Context& context, sim::Step s, const void* callback);
   // The task's step when the function has returned.
   void finished(Context& context, sim::Step s, std::uint64_t number);
 };

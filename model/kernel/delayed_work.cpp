@@ -127,6 +127,11 @@ void init_delayed_work(Kernel& kernel, DelayedWork& w, NameId unique_name, NameI
   w.timer.map = timer_name;  // a class of its own: who waits for the timer doesn't wait for the work
 }
 
+void set_up_again(Context& context, DelayedWork& w) {
+  set_up_again(context, w.work);
+  if (!context.aborting()) set_up_again(context, w.timer);
+}
+
 bool queue_delayed_work(Context& context, DelayedWork& w, sim::Duration delay) {
   return arm(context, w, nullptr, delay, queue_op, pending);
 }

@@ -19,6 +19,9 @@ struct DelayedWork {
 void init_delayed_work(Kernel& kernel, DelayedWork& w, NameId unique_name, NameId declared, LifetimeId home, NameId task_name,
                        NameId timer_name, NameId timer_task);
 
+// INIT_DELAYED_WORK() of one that may have been used: as those of the work and of the timer.
+void set_up_again(Context& context, DelayedWork& w);
+
 // false: pending already, or disabled. Without a delay it is queued at once. On the system's queue, or on `q`.
 bool queue_delayed_work(Context& context, DelayedWork& w, sim::Duration delay);
 bool queue_delayed_work(Context& context, Workqueue& q, DelayedWork& w, sim::Duration delay);

@@ -5,7 +5,7 @@
 namespace unplug::model {
 namespace {
 
-const Operation signal_op{.name = "dma_fence_signal: set the bit", .sync = sim::Sync::both},
+const Operation init_op{.name = "dma_fence_init"}, signal_op{.name = "dma_fence_signal: set the bit", .sync = sim::Sync::both},
     call_op{.name = "dma_fence_signal: take a callback off the list"}, look_op{.name = "dma_fence_is_signaled", .sync = sim::Sync::acquire},
     add_op{.name = "dma_fence_add_callback: add", .sync = sim::Sync::both}, remove_op{.name = "dma_fence_remove_callback: take off"};
 
@@ -18,6 +18,13 @@ void init_dma_fence(Kernel& kernel, DmaFence& f, NameId unique_name, NameId decl
   init_waiter(kernel, f.waiter, unique_name, declared, home, owner);
   f.lock = &lock;
   f.callbacks.clear();
+}
+
+void set_up_again(Context& context, DmaFence& f) {
+  context.write(init_op, f.waiter.object, f.waiter.home, [&](std::uint64_t& word) {
+    word = 0;
+    f.callbacks.clear();
+  });
 }
 
 bool dma_fence_signal_locked(Context& context, DmaFence& f) {

@@ -29,6 +29,9 @@ struct DmaFence {
 // dma_fence_init(). `owner`: who signals it.
 void init_dma_fence(Kernel& kernel, DmaFence& f, NameId unique_name, NameId declared, LifetimeId home, Owner owner, Spinlock& lock);
 
+// dma_fence_init() of one that may have been used: it is not signalled, and nobody is to be called.
+void set_up_again(Context& context, DmaFence& f);
+
 // false: it was signalled already, nothing was run.
 bool dma_fence_signal(Context& context, DmaFence& f);
 // The same for who holds the fence's lock. By somebody else: api-misuse.

@@ -5,8 +5,8 @@
 namespace unplug::model {
 namespace {
 
-const Operation init_op{.name = "kref_init"}, get_op{.name = "kref_get"}, unless_zero_op{.name = "kref_get_unless_zero"},
-    put_op{.name = "kref_put", .sync = sim::Sync::both}, read_op{.name = "kref_read"};
+const Operation init_op{.name = "kref_init"}, set_op{.name = "refcount_set"}, get_op{.name = "kref_get"},
+    unless_zero_op{.name = "kref_get_unless_zero"}, put_op{.name = "kref_put", .sync = sim::Sync::both}, read_op{.name = "kref_read"};
 
 constexpr std::uint64_t saturated = 0xc0000000, sign = 0x80000000, most = 0x7fffffff;
 
@@ -21,12 +21,16 @@ void saturate(Context& context, const Kref& k, std::uint64_t& word, std::string_
 }  // namespace
 
 void init_kref(Kernel& kernel, Kref& k, NameId unique_name, NameId declared, LifetimeId home, std::uint32_t initial) {
-  k = {kernel.engine().new_object(unique_name, initial), declared, home};
+  k = {kernel.engine().new_object(unique_name, initial), declared, home, initial};
   kernel.declare_object(k.object, declared);
 }
 
 void kref_init(Context& context, Kref& k) {
   context.write(init_op, k.object, k.home, [](std::uint64_t& word) { word = 1; });
+}
+
+void set_up_again(Context& context, Kref& k) {
+  context.write(set_op, k.object, k.home, [&](std::uint64_t& word) { word = k.initial; });
 }
 
 void kref_get(Context& context, Kref& k) {

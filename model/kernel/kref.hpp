@@ -14,12 +14,15 @@ struct Kref {
   ObjectId object;  // word: the count, 32 bits with sign
   NameId name;
   LifetimeId home;  // memory that it is embedded in
+  std::uint32_t initial = 1;
 };
 // A count of `initial`: 1 for an object that is there from the start.
 void init_kref(Kernel& kernel, Kref& k, NameId unique_name, NameId declared, LifetimeId home, std::uint32_t initial);
 
 // Sets it to 1: nobody else may know the object yet.
 void kref_init(Context& context, Kref& k);
+// kref_init() or refcount_set(), by which it got its `initial` value.
+void set_up_again(Context& context, Kref& k);
 // From 0: api-misuse.
 void kref_get(Context& context, Kref& k);
 bool kref_get_unless_zero(Context& context, Kref& k);

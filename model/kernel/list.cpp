@@ -5,8 +5,8 @@
 namespace unplug::model {
 namespace {
 
-const Operation add_load_op{.name = "list_add: load the neighbours", .plain = true}, add_op{.name = "list_add", .plain = true},
-    add_rcu_op{.name = "list_add_rcu", .sync = sim::Sync::release, .marked = true},
+const Operation init_op{.name = "INIT_LIST_HEAD", .plain = true}, add_load_op{.name = "list_add: load the neighbours", .plain = true},
+    add_op{.name = "list_add", .plain = true}, add_rcu_op{.name = "list_add_rcu", .sync = sim::Sync::release, .marked = true},
     del_load_op{.name = "list_del: load the neighbours", .plain = true}, del_op{.name = "list_del", .plain = true},
     del_init_op{.name = "list_del_init", .plain = true}, del_rcu_op{.name = "list_del_rcu", .marked = true},
     empty_op{.name = "list_empty", .marked = true}, next_op{.name = "list_for_each", .plain = true},
@@ -113,6 +113,13 @@ void init_list(Kernel& kernel, List& l, NameId unique_name, NameId declared, Lif
   kernel.declare_object(l.object, declared);
   l.name = declared;
   init_list_entry(l.head, declared, home, true);
+}
+
+void set_up_again(Context& context, List& l) {
+  context.write(init_op, l.object, l.head.home, [&](std::uint64_t& word) {
+    ++word;
+    l.head.next = l.head.prev = &l.head;
+  });
 }
 
 void list_add(Context& context, List& l, ListEntry& e) { add(context, l, e, add_op, false); }

@@ -29,6 +29,9 @@ struct List {
 };
 void init_list(Kernel& kernel, List& l, NameId unique_name, NameId declared, LifetimeId home);
 
+// INIT_LIST_HEAD() of one that may have been used: it is empty. Entries are not told.
+void set_up_again(Context& context, List& l);
+
 void list_add(Context& context, List& l, ListEntry& e);
 void list_add_tail(Context& context, List& l, ListEntry& e);
 // For a list that readers walk under RCU: publishes the entry.

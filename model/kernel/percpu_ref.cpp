@@ -8,6 +8,7 @@ namespace {
 const Operation look_op{.name = "percpu_ref: look at the mark"}, percpu_get_op{.name = "percpu_ref_get: this CPU"},
     percpu_put_op{.name = "percpu_ref_put: this CPU", .sync = sim::Sync::release}, get_op{.name = "percpu_ref_get: atomic"},
     tryget_op{.name = "percpu_ref_tryget: atomic"}, put_op{.name = "percpu_ref_put: atomic", .sync = sim::Sync::both};
+const Operation init_op{.name = "percpu_ref_init: counters"}, init_count_op{.name = "percpu_ref_init: count"};
 const Operation kill_op{.name = "percpu_ref_kill: mark", .sync = sim::Sync::release},
     begin_switch_op{.name = "percpu_ref_kill: begin switching"}, switch_get_op{.name = "percpu_ref_kill: reference for the switch"},
     sum_op{.name = "percpu_ref switch: sum the counters", .sync = sim::Sync::acquire},
@@ -98,8 +99,10 @@ void init_percpu_ref(Kernel& kernel, PercpuRef& ref, Rcu& rcu, NameId unique_nam
   sim::Engine& e = kernel.engine();
   sim::NameTable& names = e.names();
   const bool switched_over = mode != PercpuRefMode::percpu, killed = mode == PercpuRefMode::dead;
-  ref.mark = e.new_object(names.child(unique_name, mark, 1), (switched_over ? atomic : 0) | (killed ? dead : 0));
-  ref.count = e.new_object(names.child(unique_name, count, 1), (switched_over ? 0 : bias) + (killed ? 0 : 1));
+  ref.first_mark = (switched_over ? atomic : 0) | (killed ? dead : 0);
+  ref.first_count = (switched_over ? 0 : bias) + (killed ? 0 : 1);
+  ref.mark = e.new_object(names.child(unique_name, mark, 1), ref.first_mark);
+  ref.count = e.new_object(names.child(unique_name, count, 1), ref.first_count);
   ref.switching = e.new_object(names.child(unique_name, switching, 1), 0);
   ref.name = declared;
   ref.home = home;
@@ -109,6 +112,15 @@ void init_percpu_ref(Kernel& kernel, PercpuRef& ref, Rcu& rcu, NameId unique_nam
   ref.callback.task_name = names.child(unique_name, callback, 1);
   ref.callback.body = switched;
   ref.callback.argument = &ref;
+}
+
+void set_up_again(Context& context, PercpuRef& ref) {
+  sim::Step s = context.make(init_op, ref.home);
+  s.access = {ref.mark, sim::AccessKind::write};
+  s.begins = ref.data;
+  context.engine().step(s, [&](std::uint64_t& word) { word = ref.first_mark; });
+  if (context.aborting()) return;
+  on(context, ref, init_count_op, ref.count, [&](std::uint64_t& word) { word = ref.first_count; });
 }
 
 void percpu_ref_get(Context& context, PercpuRef& ref) { get(context, ref, Get::always); }

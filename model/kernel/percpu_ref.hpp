@@ -30,9 +30,13 @@ struct PercpuRef {
   void* argument = nullptr;                    // of both ...
   void* confirm_argument = nullptr;            // ... unless this is what `confirm` is given
   RcuCallback callback;
+  std::uint64_t first_mark = 0, first_count = 0;  // words at first
 };
 // `release` and what `confirm` may be are set before. The PercpuRef must stay where it is until the execution has ended.
 void init_percpu_ref(Kernel& kernel, PercpuRef& ref, Rcu& rcu, NameId unique_name, NameId declared, LifetimeId home, PercpuRefMode mode);
+
+// percpu_ref_init() of one that may have been used, and left with percpu_ref_exit(): counters of its own, and one reference.
+void set_up_again(Context& context, PercpuRef& ref);
 
 // Needs a reference that is held.
 void percpu_ref_get(Context& context, PercpuRef& ref);

@@ -167,7 +167,8 @@ void run_callback(void* argument) {
   rcu_grace_period(context, rcu, callback_start_op, callback_end_op, "call_rcu", false);
   if (context.aborting()) return;
   rcu_irq_enter(context);
-  if (callback.home) context.engine().step(context.make(callback_head_op, callback.home));
+  rcu.callbacks.invoked(context, context.make(callback_head_op, callback.home), &callback);
+  if (context.aborting()) return;
   callback.body(context, callback.argument);
   rcu.callbacks.finished(context, context.make(callback_done_op), number);
   rcu_irq_exit(context);
@@ -176,13 +177,14 @@ void run_callback(void* argument) {
 
 void call(Context& context, Rcu& rcu, RcuCallback& callback, std::string_view function, bool lazy) {
   static const StaticName role{"rcu callback"};
-  const std::uint64_t number = rcu.callbacks.queue(context, context.make(enqueue_op, callback.home), &callback, rcu.name, function);
+  const std::uint64_t number =
+      rcu.callbacks.queue(context, context.make(enqueue_op, callback.home), &callback, callback.task_name, rcu.name, function);
   if (number == 0 || context.aborting()) return;
   callback.number = number;
   callback.rcu = &rcu;
   callback.kernel = &context.kernel();
   callback.lazy = lazy;
-  rcu.callbacks.start(context, &callback, callback.task_name, role, run_callback);
+  rcu.callbacks.start(context, &callback, callback.task_name, number, role, run_callback);
 }
 
 }  // namespace

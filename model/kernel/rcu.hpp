@@ -38,7 +38,7 @@ void synchronize_rcu_expedited(Context& context, Rcu& rcu);
 void rcu_grace_period(Context& context, Rcu& rcu, const Operation& start, const Operation& end, std::string_view what, bool sleeps);
 
 // Runs `body(argument)` in softirq context, in a task of its own, after a grace period that begins after the call. Queueing one that is
-// still pending is api-misuse (and ignored); once its function runs, that may queue it again.
+// still pending is api-misuse (and ignored); once its function runs, it may be queued again.
 struct RcuCallback {
   Rcu* rcu = nullptr;
   NameId task_name;

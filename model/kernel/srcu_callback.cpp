@@ -5,7 +5,8 @@
 namespace unplug::model {
 namespace {
 
-const Operation enqueue_op{.name = "call_srcu", .sync = sim::Sync::release}, invoke_op{.name = "srcu callback invoked"},
+const Operation init_op{.name = "init_srcu_struct"}, enqueue_op{.name = "call_srcu", .sync = sim::Sync::release},
+    invoke_op{.name = "srcu callback runs"}, head_op{.name = "srcu callback invoked"},
     returned_op{.name = "srcu callback returned", .sync = sim::Sync::release},
     done_op{.name = "srcu callback finished", .sync = sim::Sync::release}, barrier_start_op{.name = "srcu_barrier"},
     barrier_op{.name = "srcu_barrier: callbacks finished", .sync = sim::Sync::acquire};
@@ -26,11 +27,12 @@ void run_callback(void* argument) {
   rcu_irq_enter(context);  // local_bh_disable()
   sim::Step invoke = context.make(invoke_op, s.home);
   invoke.access = {usage.running, sim::AccessKind::write};
-  invoke.uses.add(callback.home);
   context.engine().step(invoke, [&](std::uint64_t& word) {
     ++word;
     context.kernel().hold(usage.running, me);
   });
+  if (context.aborting()) return;
+  usage.callbacks.invoked(context, context.make(head_op, callback.home), &callback);
   if (context.aborting()) return;
   callback.body(context, callback.argument);
   usage.callbacks.finished(context, context.make(done_op, s.home), number);
@@ -72,16 +74,24 @@ void init_srcu_usage(Kernel& kernel, SrcuUsage& usage, Srcu& s, NameId unique_na
   s.usage = &usage;
 }
 
+void set_up_again(Context& context, Srcu& s) {
+  if (s.usage == nullptr) return;
+  sim::Step step = context.make(init_op, s.home);
+  step.access = {s.state, sim::AccessKind::write};
+  step.begins = s.counters;
+  context.engine().step(step);
+}
+
 void call_srcu(Context& context, Srcu& s, SrcuCallback& callback) {
   static const StaticName role{"srcu callback"};
   sim::Step step = context.make(enqueue_op, s.home);
   step.uses.add(s.counters).add(callback.home);
-  const std::uint64_t number = s.usage->callbacks.queue(context, step, &callback, s.name, "call_srcu");
+  const std::uint64_t number = s.usage->callbacks.queue(context, step, &callback, callback.task_name, s.name, "call_srcu");
   if (number == 0 || context.aborting()) return;
   callback.number = number;
   callback.srcu = &s;
   callback.kernel = &context.kernel();
-  s.usage->callbacks.start(context, &callback, callback.task_name, role, run_callback);
+  s.usage->callbacks.start(context, &callback, callback.task_name, number, role, run_callback);
 }
 
 void srcu_barrier(Context& context, Srcu& s) {

@@ -21,6 +21,9 @@ struct SrcuUsage {
 // Made once the domain is (init_srcu). The counters become a lifetime of their own.
 void init_srcu_usage(Kernel& kernel, SrcuUsage& usage, Srcu& s, NameId unique_name);
 
+// init_srcu_struct() of a domain that cleanup_srcu_struct() has ended: counters of its own. Nothing if nobody looks at its end.
+void set_up_again(Context& context, Srcu& s);
+
 struct SrcuCallback {
   NameId task_name;
   void (*body)(Context&, void*) = nullptr;
@@ -37,7 +40,7 @@ struct RcuHead {
 };
 
 // Runs `body(argument)`, in a task of its own. `callback` must stay where it is until the execution has ended. Queueing one that is still
-// pending is api-misuse (and ignored); once its function runs, that may queue it again.
+// pending is api-misuse (and ignored); once its function runs, it may be queued again.
 void call_srcu(Context& context, Srcu& s, SrcuCallback& callback);
 void srcu_barrier(Context& context, Srcu& s);
 // Whether the counters have been freed. If not, that is api-misuse and a leak.

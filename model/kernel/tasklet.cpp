@@ -1,12 +1,14 @@
 #include "unplug/model/kernel/tasklet.hpp"
 
+#include <fmt/format.h>
+
 #include "unplug/model/kernel/rcu.hpp"
 
 namespace unplug::model {
 namespace {
 
-const Operation schedule_op{.name = "tasklet_schedule", .sync = sim::Sync::release}, lock_op{.name = "softirq takes tasklet"},
-    lock_here_op{.name = "softirq takes tasklet on the CPU of a task"},
+const Operation setup_op{.name = "tasklet_setup"}, schedule_op{.name = "tasklet_schedule", .sync = sim::Sync::release},
+    lock_op{.name = "softirq takes tasklet"}, lock_here_op{.name = "softirq takes tasklet on the CPU of a task"},
     clear_op{.name = "tasklet no longer scheduled", .sync = sim::Sync::acquire},
     unlock_op{.name = "tasklet function finished", .sync = sim::Sync::release};
 const Operation disable_op{.name = "tasklet_disable: count"}, disable_wait_op{.name = "tasklet_disable: wait", .sync = sim::Sync::acquire},
@@ -84,6 +86,15 @@ void init_tasklet(Kernel& kernel, Tasklet& t, NameId unique_name, NameId declare
   t.home = home;
   t.kernel = &kernel;
   kernel.spawn(task_name, kernel.intern(role), softirq, &t, true);
+}
+
+void set_up_again(Context& context, Tasklet& t) {
+  context.write(setup_op, t.object, t.home, [&](std::uint64_t& word) {
+    if ((word & scheduled) != 0)
+      context.kernel().report(ViolationClass::api_misuse, t.name,
+                              fmt::format("'{}' is set up while it is scheduled", context.kernel().text(t.name)));
+    word &= ~disabled_mask;
+  });
 }
 
 void tasklet_schedule(Context& context, Tasklet& t) {

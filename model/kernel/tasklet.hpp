@@ -25,6 +25,9 @@ struct Tasklet {
 // Tasklet must stay where it is until the execution has ended.
 void init_tasklet(Kernel& kernel, Tasklet& t, NameId unique_name, NameId declared, LifetimeId home, NameId task_name);
 
+// tasklet_setup() of one that may have been used: enabled. Of one that is scheduled: api-misuse.
+void set_up_again(Context& context, Tasklet& t);
+
 void tasklet_schedule(Context& context, Tasklet& t);
 // Gate; nests.
 void tasklet_disable_nosync(Context& context, Tasklet& t);

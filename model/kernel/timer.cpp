@@ -1,14 +1,16 @@
 #include "unplug/model/kernel/timer.hpp"
 
+#include <fmt/format.h>
+
 #include "unplug/model/kernel/rcu.hpp"
 
 namespace unplug::model {
 namespace {
 
-const Operation mod_op{.name = "mod_timer", .sync = sim::Sync::release}, expire_op{.name = "timer expires", .sync = sim::Sync::acquire},
-    done_op{.name = "timer function finished", .sync = sim::Sync::release}, delete_op{.name = "timer_delete"},
-    delete_sync_op{.name = "timer_delete_sync", .sync = sim::Sync::acquire}, shutdown_op{.name = "timer_shutdown"},
-    shutdown_sync_op{.name = "timer_shutdown_sync", .sync = sim::Sync::acquire};
+const Operation setup_op{.name = "timer_setup"}, mod_op{.name = "mod_timer", .sync = sim::Sync::release},
+    expire_op{.name = "timer expires", .sync = sim::Sync::acquire}, done_op{.name = "timer function finished", .sync = sim::Sync::release},
+    delete_op{.name = "timer_delete"}, delete_sync_op{.name = "timer_delete_sync", .sync = sim::Sync::acquire},
+    shutdown_op{.name = "timer_shutdown"}, shutdown_sync_op{.name = "timer_shutdown_sync", .sync = sim::Sync::acquire};
 const Operation start_op{.name = "hrtimer_start", .sync = sim::Sync::release},
     hr_expire_op{.name = "hrtimer expires", .sync = sim::Sync::acquire, .pause = true},
     hr_done_op{.name = "hrtimer function finished", .sync = sim::Sync::release}, try_cancel_op{.name = "hrtimer_try_to_cancel"},
@@ -93,6 +95,15 @@ void init_timer(Kernel& kernel, Timer& t, NameId unique_name, NameId declared, L
   t.kernel = &kernel;
   t.expiry.at = 0;
   kernel.spawn(task_name, kernel.intern(t.hr_function != nullptr ? hardirq : softirq), runner, &t, true);
+}
+
+void set_up_again(Context& context, Timer& t) {
+  context.write(setup_op, t.object, t.home, [&](std::uint64_t& word) {
+    if ((word & pending) != 0)
+      context.kernel().report(ViolationClass::api_misuse, t.name,
+                              fmt::format("'{}' is set up while it is armed", context.kernel().text(t.name)));
+    word &= ~shut;
+  });
 }
 
 bool mod_timer(Context& context, Timer& t, sim::Duration delay) {

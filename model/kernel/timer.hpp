@@ -37,6 +37,10 @@ struct Timer {
 // before. The Timer must stay where it is until the execution has ended.
 void init_timer(Kernel& kernel, Timer& t, NameId unique_name, NameId declared, LifetimeId home, NameId task_name);
 
+// timer_setup() of one that may have been used: armed again it expires, whatever a shutdown has said. Of one that is armed: api-misuse, as
+// CONFIG_DEBUG_OBJECTS_TIMERS says.
+void set_up_again(Context& context, Timer& t);
+
 // Arms it to expire `delay` from now, or moves it. Whether it was pending. Ignored after a shutdown.
 bool mod_timer(Context& context, Timer& t, sim::Duration delay);
 // Takes it off the wheel if it is pending; does not wait. Whether it was.

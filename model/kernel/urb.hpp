@@ -50,8 +50,8 @@ struct UsbInterface {
 void init_urb(Kernel& kernel, UsbInterface& i, Urb& u, NameId unique_name, NameId declared, LifetimeId home, LifetimeId owner,
               NameId task_name);
 
-// One reference, the driver's. Again: another one, while the host controller's reference may still keep the earlier one. One at a time is in
-// flight: else the execution fails.
+// One reference, the driver's. Again: another one, while the host controller's reference may still keep the earlier one. One at a time is
+// in flight: else the execution fails.
 void usb_alloc_urb(Context& context, Urb& u, Gfp gfp = Gfp::kernel);
 void usb_get_urb(Context& context, Urb& u);
 // Puts one; the last frees it. Also usb_put_urb().

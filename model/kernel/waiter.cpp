@@ -3,7 +3,7 @@
 namespace unplug::model {
 namespace {
 
-const Operation complete_op{.name = "complete", .sync = sim::Sync::release},
+const Operation init_op{.name = "init_completion"}, complete_op{.name = "complete", .sync = sim::Sync::release},
     complete_all_op{.name = "complete_all", .sync = sim::Sync::release}, wait_op{.name = "wait_for_completion", .sync = sim::Sync::acquire},
     fence_wait_op{.name = "dma_fence_wait", .sync = sim::Sync::acquire}, shoot_op{.name = "wake with error", .sync = sim::Sync::release},
     reinit_op{.name = "reinit_completion"}, try_op{.name = "try_wait_for_completion", .sync = sim::Sync::acquire},
@@ -40,6 +40,10 @@ Waited wait(Context& context, const Waiter& w, const Kind& kind, std::string_vie
 
 void init_waiter(Kernel& kernel, Waiter& w, NameId unique_name, NameId declared, LifetimeId home, Owner owner) {
   w = {kernel.engine().new_object(unique_name, 0), declared, home, owner};
+}
+
+void set_up_again(Context& context, Waiter& w) {
+  context.write(init_op, w.object, w.home, [](std::uint64_t& word) { word = 0; });
 }
 
 void complete(Context& context, Waiter& w) {

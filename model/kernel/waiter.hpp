@@ -19,6 +19,9 @@ struct Waiter {
 };
 void init_waiter(Kernel& kernel, Waiter& w, NameId unique_name, NameId declared, LifetimeId home, Owner owner);
 
+// init_completion() of one that may have been used: nothing is complete, and nobody shoots it down any more.
+void set_up_again(Context& context, Waiter& w);
+
 void complete(Context& context, Waiter& w);
 void complete_all(Context& context, Waiter& w);  // also: dma_fence_signal()
 // Nothing is complete any more: not for who has yet to be let go either. A shot-down waiter stays shot down.

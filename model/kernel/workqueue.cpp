@@ -1,5 +1,7 @@
 #include "unplug/model/kernel/workqueue.hpp"
 
+#include <fmt/format.h>
+
 #include "unplug/model/kernel/work_steps.hpp"
 #include "unplug/model/kernel/work_word.hpp"
 #include "unplug/model/kernel/workqueue_struct.hpp"
@@ -10,7 +12,7 @@ namespace {
 using namespace work_word;
 using work_steps::Look;
 
-const Operation queue_op{.name = "queue_work", .sync = sim::Sync::release},
+const Operation init_op{.name = "INIT_WORK"}, queue_op{.name = "queue_work", .sync = sim::Sync::release},
     take_op{.name = "worker takes work", .sync = sim::Sync::acquire}, done_op{.name = "work finished", .sync = sim::Sync::release},
     cancel_op{.name = "cancel_work"}, cancel_sync_op{.name = "cancel_work_sync: steal pending"},
     cancel_wait_op{.name = "cancel_work_sync: wait for the running instance", .sync = sim::Sync::acquire},
@@ -110,6 +112,15 @@ void init_work(Kernel& kernel, Work& w, NameId unique_name, NameId declared, Lif
   w.on_system = false;
   kernel.works.push_back(&w);
   w.task = kernel.spawn(task_name, kernel.intern(role), worker, &w, true);
+}
+
+void set_up_again(Context& context, Work& w) {
+  context.write(init_op, w.object, w.home, [&](std::uint64_t& word) {
+    if ((word & pending) != 0)
+      context.kernel().report(ViolationClass::api_misuse, w.name,
+                              fmt::format("'{}' is set up while it is queued", context.kernel().text(w.name)));
+    word &= ~disable_mask;
+  });
 }
 
 bool queue_work(Context& context, Work& w) {

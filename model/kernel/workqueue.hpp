@@ -29,6 +29,10 @@ struct Work {
 // where it is until the execution has ended.
 void init_work(Kernel& kernel, Work& w, NameId unique_name, NameId declared, LifetimeId home, NameId task_name);
 
+// INIT_WORK() of one that may have been used: it can be queued again, however often it was disabled. Of one that is queued: api-misuse, as
+// CONFIG_DEBUG_OBJECTS_WORK says.
+void set_up_again(Context& context, Work& w);
+
 // schedule_work(): on the system's queue.
 bool queue_work(Context& context, Work& w);
 // Steals a pending instance; does not wait. Whether it was pending. All that cancel or disable spin for ever on an item that a draining

@@ -7,6 +7,7 @@
 #include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
+#include "unplug/scenarios/language/set_up.hpp"
 #include "unplug/scenarios/language/warnings.hpp"
 
 namespace unplug::scenarios {
@@ -93,11 +94,13 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   read_modules();
   read_run();
   read_final();
+  const std::size_t of_driver = function_names_.size();
   if (policy.steps != nullptr) compile_hooks(policy);
   plan();
   set_scopes();
   program_->entities = entities_.specs;
   if (reader_.out().errors() != errors) return nullptr;
+  find_what_is_set_up_again(*program_, of_driver);
   check_members(*program_, site_nodes_, reader_.out());
   if (reader_.out().errors() != errors) return nullptr;
   warn_about_steps(*program_, site_nodes_, reader_.out());

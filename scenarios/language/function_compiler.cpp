@@ -210,6 +210,7 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
   i.execute = verb.execute;
   i.flags = verb.flags;
   i.acts = verb.acts;
+  i.sets_up = verb.sets_up;
   i.error = verb.error;
   program().parts = static_cast<std::uint8_t>(program().parts | verb.parts);
   const Node at = operand ? operand : step;

@@ -40,7 +40,7 @@ template <> std::unique_ptr<ThingList> make_things<EntityKind::delayed_work>() {
 std::vector<Verb> delayed_work_verbs() {
   return {
       family.sets_up("INIT_DELAYED_WORK", {{"fn", KeyKind::function, true, "the work function"}}, "INIT_DELAYED_WORK, v6.18",
-                     "declares a delayed work item"),
+                     "declares a delayed work item", set_up_again<EntityKind::delayed_work>),
       family.on_thing("queue_delayed_work", arm<model::queue_delayed_work, model::queue_delayed_work>,
                       {delay, wq, was, at_most, {"else", KeyKind::otherwise, false, "where to go if it was pending or disabled"}},
                       "queue_delayed_work, v6.18", "a timer puts the item on a queue after the delay"),

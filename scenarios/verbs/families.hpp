@@ -69,11 +69,14 @@ struct VerbFamily {
     v.operand = OperandKind::declaration;
     return v;
   }
-  // The verb that declares one: a macro or a setup function that is covered by the memory it is in, and takes no step of its own.
-  [[nodiscard]] Verb sets_up(std::string_view name, std::vector<KeySpec> keys, std::string_view models, std::string_view summary) const {
-    Verb v = declares(
-        name, [](Frame&, const Instruction&, std::uint32_t next) { return next; }, std::move(keys), models, summary);
+  // The verb that declares one: a macro or a setup function that is covered by the memory it is in. It takes no step of its own but by
+  // `again` (set_up_again<kind>), where the thing may have been used before.
+  [[nodiscard]] Verb sets_up(std::string_view name, std::vector<KeySpec> keys, std::string_view models, std::string_view summary,
+                             Execute again = nullptr) const {
+    constexpr Execute no_step = [](Frame&, const Instruction&, std::uint32_t next) { return next; };
+    Verb v = declares(name, again != nullptr ? again : no_step, std::move(keys), models, summary);
     v.acts = false;
+    v.sets_up = again != nullptr;
     return v;
   }
 };

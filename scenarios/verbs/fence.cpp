@@ -113,7 +113,7 @@ std::vector<Verb> fence_verbs() {
       {{"owner", KeyKind::owner, true, "who signals it: driver, core, other driver, hardware or user"},
        {"lock", KeyKind::thing, false, "the spinlock that who signals it takes; without, one that nobody else takes, and no callbacks",
         EntityKind::spinlock}},
-      dma_fence_c, "declares a fence");
+      dma_fence_c, "declares a fence", set_up_again<EntityKind::fence>);
   return {
       init,
       anywhere(fences.on_thing("dma_fence_signal", do_signal, {}, dma_fence_c, "signals a fence, for ever, and runs its callbacks")),

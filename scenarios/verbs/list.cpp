@@ -194,7 +194,8 @@ std::vector<Verb> list_verbs() {
                               "looks up the first of a list");
   empty.acts = first.acts = false;
   return {
-      lists.sets_up("INIT_LIST_HEAD", {}, list_h, "declares a list; an entry of one is a member of memory, of type list_head"),
+      lists.sets_up("INIT_LIST_HEAD", {}, list_h, "declares a list; an entry of one is a member of memory, of type list_head",
+                    set_up_again<EntityKind::list>),
       on_list("list_add", on_entry<model::list_add>, list_h, "puts an entry at the beginning of a list"),
       on_list("list_add_tail", on_entry<model::list_add_tail>, list_h, "puts an entry at the end"),
       on_list("list_add_rcu", on_entry<model::list_add_rcu>, rculist_h, "the same on a list that is walked under RCU"),

@@ -66,7 +66,7 @@ std::vector<Verb> refcount_verbs() {
   constexpr std::string_view kref_h = "include/linux/kref.h, v6.18", refcount_h = "include/linux/refcount.h, v6.18",
                              percpu_c = "lib/percpu-refcount.c, v6.18";
   return {
-      krefs.sets_up("kref_init", {}, kref_h, "declares a reference count of 1"),
+      krefs.sets_up("kref_init", {}, kref_h, "declares a reference count of 1", set_up_again<EntityKind::kref>),
       krefs.on_thing("kref_get", on<kref, model::kref_get>, {}, kref_h, "takes a reference, for who has one; from 0 it is misuse"),
       krefs.on_thing("kref_get_unless_zero", try_on<kref, model::kref_get_unless_zero>, {got, none}, kref_h,
                      "takes a reference unless the last is gone"),
@@ -74,7 +74,8 @@ std::vector<Verb> refcount_verbs() {
                      {{"release", KeyKind::function, true, "what runs, here and now, if it was the last"},
                       {"to", KeyKind::to, false, "local that receives 1 if it was the last, else 0"}},
                      kref_h, "drops a reference; who drops the last runs the release function"),
-      krefs.sets_up("refcount_set", {{"value", KeyKind::number, true, "what it begins with"}}, refcount_h, "declares a refcount_t"),
+      krefs.sets_up("refcount_set", {{"value", KeyKind::number, true, "what it begins with"}}, refcount_h, "declares a refcount_t",
+                    set_up_again<EntityKind::kref>),
       krefs.on_thing("refcount_inc", on<kref, model::kref_get>, {}, refcount_h, "adds one; from 0 it is misuse"),
       krefs.on_thing("refcount_inc_not_zero", try_on<kref, model::kref_get_unless_zero>, {got, none}, refcount_h,
                      "adds one unless it is 0"),
@@ -87,7 +88,7 @@ std::vector<Verb> refcount_verbs() {
                           {{"release", KeyKind::function, true, "what runs when the last reference is put after the kill"},
                            {"flags", KeyKind::words, false, "PERCPU_REF_INIT_ATOMIC, PERCPU_REF_INIT_DEAD", EntityKind::none,
                             "PERCPU_REF_INIT_ATOMIC PERCPU_REF_INIT_DEAD"}},
-                          percpu_c, "declares a percpu_ref with one reference"),
+                          percpu_c, "declares a percpu_ref with one reference", set_up_again<EntityKind::percpu_ref>),
       percpu_refs.on_thing("percpu_ref_get", on<percpu, model::percpu_ref_get>, {}, percpu_c, "takes a reference, for who has one"),
       percpu_refs.on_thing("percpu_ref_tryget", try_on<percpu, model::percpu_ref_tryget>, {got, none}, percpu_c,
                            "takes a reference unless there are none left; killed or not"),

@@ -95,6 +95,12 @@ template <EntityKind kind, auto function> std::uint32_t on(Frame& f, const Instr
   }
   return next;
 }
+// Execute for a verb that declares a thing: sets it up again if it may have been used before.
+template <EntityKind kind> std::uint32_t set_up_again(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (!i.sets_up) return next;
+  if (auto* const t = thing<kind>(f, i)) model::set_up_again(f.context, *t);
+  return next;
+}
 // The same for a function that answers whether it did it: if not, the step's `else`.
 template <EntityKind kind, auto function> std::uint32_t try_on(Frame& f, const Instruction& i, std::uint32_t next) {
   auto* const t = thing<kind>(f, i);

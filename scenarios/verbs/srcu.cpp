@@ -45,7 +45,7 @@ std::vector<Verb> srcu_verbs() {
   constexpr VerbFamily family{srcu, "per-CPU counters, the _nmisafe and _fast readers, polling"};
   constexpr std::string_view tree = "kernel/rcu/srcutree.c, v6.18";
   return {
-      family.sets_up("init_srcu_struct", {}, tree, "declares a domain"),
+      family.sets_up("init_srcu_struct", {}, tree, "declares a domain", set_up_again<EntityKind::srcu>),
       quiet(family.on_thing("srcu_read_lock", on<srcu, model::srcu_read_lock>, {{"to", KeyKind::to, true, "local that receives the index"}},
                             tree, "begins a section of one domain: sleeping is allowed")),
       quiet(family.on_thing("srcu_read_unlock", do_unlock, {{"idx", KeyKind::local, true, "local that holds the index"}}, tree,

@@ -27,7 +27,7 @@ template <> std::unique_ptr<ThingList> make_things<EntityKind::tasklet>() { retu
 std::vector<Verb> tasklet_verbs() {
   return {
       family.sets_up("tasklet_setup", {{"fn", KeyKind::function, true, "its function, in softirq context"}}, softirq_c,
-                     "declares a tasklet"),
+                     "declares a tasklet", set_up_again<EntityKind::tasklet>),
       alias("tasklet_init", "tasklet_setup"),
       family.on_thing("tasklet_schedule", do_schedule, {{"at_most", KeyKind::at_most, false, "how often a task schedules it here"}},
                       softirq_c, "has it run; nothing if it is scheduled already"),

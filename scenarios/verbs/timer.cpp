@@ -54,7 +54,7 @@ template <> std::unique_ptr<ThingList> make_things<EntityKind::hrtimer>() { retu
 std::vector<Verb> timer_verbs() {
   return {
       timers.sets_up("timer_setup", {{"fn", KeyKind::function, true, "the timer's function, in softirq"}}, "timer_setup, v6.18",
-                     "declares a timer"),
+                     "declares a timer", set_up_again<EntityKind::timer>),
       timers.on_thing("mod_timer", do_mod_timer, {delay, was, at_most}, "mod_timer, v6.18",
                       "arms a timer, or moves it; ignored after a shutdown"),
       timers.on_thing("timer_delete", on<EntityKind::timer, model::timer_delete>, {was}, "timer_delete, v6.18",
@@ -70,7 +70,7 @@ std::vector<Verb> timer_verbs() {
       hrtimers.sets_up(
           "hrtimer_setup",
           {{"fn", KeyKind::function, true, "its function, in hard interrupt context; result 1 (HRTIMER_RESTART) queues it again"}},
-          "hrtimer_setup, v6.18", "declares an hrtimer"),
+          "hrtimer_setup, v6.18", "declares an hrtimer", set_up_again<EntityKind::hrtimer>),
       hrtimers.on_thing("hrtimer_start", do_start, {delay, at_most}, "hrtimer_start_range_ns, v6.18", "arms an hrtimer, or moves it"),
       hrtimers.on_thing("hrtimer_cancel", on<EntityKind::hrtimer, model::hrtimer_cancel>, {was}, "hrtimer_cancel, v6.18",
                         "waits for its function and takes it off, restarted or not"),

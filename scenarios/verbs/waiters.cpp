@@ -62,7 +62,7 @@ std::vector<Verb> waiter_verbs() {
       answer{"to", KeyKind::to, false, "local that receives 1 or 0"};
   Verb init = family.sets_up("init_completion",
                              {{"owner", KeyKind::owner, true, "who ends the wait: driver, core, other driver, hardware or user"}},
-                             completion_c, "declares a completion");
+                             completion_c, "declares a completion", set_up_again<EntityKind::completion>);
   Verb done =
       family.on_thing("completion_done", on<kind, model::completion_done>, {answer}, completion_c, "whether who waits now would go on");
   done.acts = false;

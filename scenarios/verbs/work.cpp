@@ -42,7 +42,8 @@ std::vector<Verb> work_verbs() {
                                  workqueue_c, "whether this is called from the item's function");
   current.acts = false;
   return {
-      family.sets_up("INIT_WORK", {{"fn", KeyKind::function, true, "the work function"}}, "INIT_WORK, v6.18", "declares a work item"),
+      family.sets_up("INIT_WORK", {{"fn", KeyKind::function, true, "the work function"}}, "INIT_WORK, v6.18", "declares a work item",
+                     set_up_again<EntityKind::work>),
       family.on_thing("queue_work", do_queue,
                       {{"wq", KeyKind::thing, false, "the queue; without, the system's (system_wq)", EntityKind::workqueue},
                        was,

@@ -256,7 +256,7 @@ TEST_CASE("usb_unbind_interface: a URB that is allocated meanwhile can't be subm
   CHECK(after == std::set<int>{enoent});
 }
 
-TEST_CASE("urb: one is allocated anew when the earlier one is gone; while that is in flight there is no room for another") {
+TEST_CASE("urb: one is allocated anew when the earlier one is gone, and while that is in flight there is no room for another") {
   Transfer t;
   bool kills = true;
   Lab lab([&](Lab& l) {

@@ -37,6 +37,20 @@ constexpr Made things[] = {
     // Filled anew each time.
     {R"({"kzalloc": "m", "fields": {"x": 3}}, {"load": "m.x", "to": "x"}, {"if": "x != 3", "do": [{"kfree": "m"}]})",
      R"({"store": "m.x", "value": 4}, {"kfree": "m"})", "", ""},
+    // Set up anew: what the earlier round has left is gone ("bug" frees the NULL pointer's memory twice).
+    {R"({"init_completion": "done", "owner": "driver"}, {"completion_done": "done", "to": "x"}, {"if": "x", "do": [{"call": "bug"}]})",
+     R"({"complete_all": "done"})", R"(, "bug": [{"kzalloc": "m"}, {"kfree": "m"}, {"kfree": "m"}])", ""},
+    {R"({"INIT_WORK": "work", "fn": "foo_work"}, {"schedule_work": "work", "to": "q"}, {"if": "q == 0", "do": [{"call": "bug"}]})",
+     R"({"disable_work_sync": "work"})", R"(, "foo_work": [], "bug": [{"kzalloc": "m"}, {"kfree": "m"}, {"kfree": "m"}])", ""},
+    {R"({"refcount_set": "users", "value": 2}, {"refcount_read": "users", "to": "n"}, {"if": "n != 2", "do": [{"call": "bug"}]})",
+     R"({"refcount_dec": "users"})", R"(, "bug": [{"kzalloc": "m"}, {"kfree": "m"}, {"kfree": "m"}])", ""},
+    {R"({"timer_setup": "timer", "fn": "foo_timer"}, {"mod_timer": "timer", "delay": "1ms"})", R"({"timer_shutdown_sync": "timer"})",
+     R"(, "foo_timer": [])", ""},
+    {R"({"init_srcu_struct": "srcu"}, {"srcu_read_lock": "srcu", "to": "idx"}, {"srcu_read_unlock": "srcu", "idx": "idx"})",
+     R"({"cleanup_srcu_struct": "srcu"})", "", ""},
+    {R"({"percpu_ref_init": "ref", "release": "foo_release"}, {"init_completion": "done", "owner": "driver"}, {"percpu_ref_get": "ref"})",
+     R"({"percpu_ref_put": "ref"}, {"percpu_ref_kill": "ref"}, {"wait_for_completion": "done"}, {"percpu_ref_exit": "ref"})",
+     R"(, "foo_release": [{"complete": "done"}])", ""},
     {R"({"misc_register": "bar"})", R"({"misc_deregister": "bar"})", "", ""},
     {R"({"kmem_cache_create": "cache"})", R"({"kmem_cache_destroy": "cache"})", "", ""},
     {R"({"debugfs_create_file": "state"})", R"({"debugfs_remove": "state"})", "", ""},
@@ -77,6 +91,25 @@ TEST_CASE("made again: an interrupt that reads through the earlier mapping is fo
   CHECK(shows(d, "use-after-unmap(bar0)@foo_irq"));
   d.ioctl = R"({"disable_irq": "irq"}, )" + d.ioctl + R"(, {"enable_irq": "irq"})";
   CHECK(!shows(d, "use-after-unmap(bar0)@foo_irq"));
+}
+
+TEST_CASE("made again: what probe() sets up is new, what another function sets up may be in use") {
+  ShortDriver d;
+  d.functions = R"(, "foo_work": [])";
+  const std::string set_up = R"({"INIT_WORK": "work", "fn": "foo_work"})";
+  d.ioctl = set_up + R"(, {"schedule_work": "work"})";
+  d.remove = R"({"cancel_work_sync": "work"})";
+  d.users = 2;  // the second call may find it queued
+  CHECK(shows(d, "api-misuse(work)@foo_ioctl"));
+  d.probe = set_up;
+  d.ioctl = R"({"schedule_work": "work"})";
+  CHECK(!shows(d, "api-misuse"));
+  // In probe(), but not once.
+  d.probe = R"({"devm_kzalloc": "priv", "fields": {"n": 0}}, {"label": "again"}, )" + set_up +
+            R"(, {"schedule_work": "work"}, {"load": "priv.n", "to": "n"}, {"store": "priv.n", "value": 1},
+              {"if": "n == 0", "do": [{"goto": "again"}]})";
+  d.users = 1;
+  CHECK(shows(d, "api-misuse(work)@foo_probe"));
 }
 
 TEST_CASE("made again: one declaration may stand at several places, another one with the same name not") {

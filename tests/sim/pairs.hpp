@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "explore.hpp"
 #include "support.hpp"
 #include "unplug/sim/lifetimes.hpp"
 
@@ -94,6 +95,34 @@ inline Pairs observed(const Trace& trace) {
       if (const Events ends = ended(l, since, size); !ends.empty())
         out.insert(pair_of(trace, Kind::blocked_use, l, TaskId{t}, none, ends.front()));
   }
+  return out;
+}
+
+// What all executions of a program together say.
+struct Union {
+  Pairs judged, observed;
+  std::size_t traces = 0, violating = 0;
+};
+
+inline Union over_all_schedules(Engine& engine, Program& program) {
+  Union all;
+  std::set<std::uint64_t> traces, violating;
+  every_schedule(engine, program, 100'000, [&](const Outcome&) {
+    const Pairs found = judged(engine.trace());
+    traces.insert(engine.trace().fingerprint);
+    if (!found.empty()) violating.insert(engine.trace().fingerprint);
+    all.judged.merge(Pairs(found));
+    all.observed.merge(observed(engine.trace()));
+  });
+  all.traces = traces.size();
+  all.violating = violating.size();
+  return all;
+}
+
+// The kinds of the faults found, for short programs in which that says enough.
+inline std::vector<LifetimeFault::Kind> kinds(const Pairs& pairs) {
+  std::vector<LifetimeFault::Kind> out;
+  for (const Pair& p : pairs) out.push_back(p.kind);
   return out;
 }
 

@@ -69,10 +69,10 @@ TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows w
        "rcu callback finished / "
        "irq_exit"},
       {"srcu callback", "synchronize_srcu: request / synchronize_srcu: scan the inactive index / synchronize_srcu: flip index / "
-                        "synchronize_srcu: scan the old index / synchronize_srcu: done / irq_enter / srcu callback invoked / mark / "
+                        "synchronize_srcu: scan the old index / synchronize_srcu: done / irq_enter / srcu callback runs / "
+                        "srcu callback invoked / mark / "
                         "srcu callback finished / srcu callback returned / irq_exit"},
-      {"softirq urb",
-       "interrupt raised / irq_enter / URB given back / interrupt taken / mark / completion handler finished / usb_free_urb / irq_exit"}};
+      {"softirq urb", "interrupt raised / irq_enter / URB given back / mark / completion handler finished / usb_free_urb / irq_exit"}};
   for (const auto& e : expected) {
     CAPTURE(e.first);
     CHECK(order_of(lab, e.first) == e.second);
@@ -172,10 +172,11 @@ TEST_CASE("percpu_ref 13: kill takes a reference for the switch first, confirms 
       percpu_ref_exit(c, ref);
     });
   });
-  const std::string kill =
-      "percpu_ref_kill: mark / percpu_ref_kill: begin switching / percpu_ref_kill: reference for the switch / call_rcu / "
-      "percpu_ref_put: atomic";
-  const std::string done = "call_rcu: grace period begins / call_rcu: grace period ends / percpu_ref switch: sum the counters / "
+  const std::string kill = "percpu_ref_kill: mark / percpu_ref_kill: begin switching / percpu_ref_kill: reference for the switch / "
+                           "debug_rcu_head_queue / call_rcu / "
+                           "percpu_ref_put: atomic";
+  const std::string done = "call_rcu: grace period begins / call_rcu: grace period ends / rcu callback invoked / "
+                           "percpu_ref switch: sum the counters / "
                            "percpu_ref switch: add the sum / confirm / percpu_ref switch: done / percpu_ref_put: atomic";
   const std::string last = " / rcu_read_lock / release / rcu_read_unlock";
   CHECK(orders_of(lab, "t") == std::set<std::string>{kill, kill + last});

@@ -1,0 +1,44 @@
+#include "unplug/scenarios/language/set_up.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace unplug::scenarios {
+namespace {
+
+// Whether a jump leads back over instruction `at`.
+bool in_loop(const Function& f, std::size_t at) {
+  for (std::size_t j = at; j < f.code.size(); ++j)
+    if (f.code[j].target <= at) return true;
+  return false;
+}
+
+}  // namespace
+
+void find_what_is_set_up_again(Program& program, std::size_t functions) {
+  std::map<std::pair<EntityKind, std::uint32_t>, unsigned> places;
+  const auto each = [&](auto&& visit) {
+    for (std::size_t f = 0; f < functions; ++f)
+      for (std::size_t at = 0; at < program.functions[f].code.size(); ++at)
+        if (Instruction& i = program.functions[f].code[at]; i.sets_up) visit(f, at, i);
+  };
+  each([&](std::size_t, std::size_t, const Instruction& i) {
+    if (i.operand.kind == Operand::Kind::entity) ++places[{i.operand.entity, i.operand.index}];
+  });
+  for (std::size_t f = functions; f < program.functions.size(); ++f)
+    for (Instruction& i : program.functions[f].code) i.sets_up = false;
+  each([&](std::size_t f, std::size_t at, Instruction& i) {
+    // What is reached through a pointer is in memory that is another one each time.
+    if (i.operand.kind != Operand::Kind::entity) {
+      i.sets_up = false;
+      return;
+    }
+    const Function& function = program.functions[f];
+    const ModuleSpec& module = program.modules[function.module];
+    const bool once = (f == module.probe || f == module.init) && !in_loop(function, at);
+    if (once && places[{i.operand.entity, i.operand.index}] == 1) i.sets_up = false;
+  });
+}
+
+}  // namespace unplug::scenarios

@@ -1,0 +1,81 @@
+#include "model/commute.hpp"
+#include "unplug/model/kernel/dma_fence.hpp"
+#include "unplug/model/kernel/kref.hpp"
+#include "unplug/model/kernel/list.hpp"
+#include "unplug/model/kernel/percpu_ref.hpp"
+#include "unplug/model/kernel/srcu_callback.hpp"
+#include "unplug/model/kernel/tasklet.hpp"
+
+namespace unplug::model::test {
+namespace {
+
+std::uint64_t set_up_again(Covered& covered) {
+  Waiter done;
+  DmaFence fence;
+  Spinlock lock;
+  FenceCallback callback;
+  Timer timer;
+  Work work;
+  Tasklet tasklet;
+  Kref kref;
+  List list;
+  Srcu srcu;
+  SrcuUsage usage;
+  PercpuRef ref;
+  Allocation own;
+  Lab lab([&](Lab& l) {
+    bystander(l, own);
+    l.init(done, "done");
+    l.init(lock, "lock");
+    init_dma_fence(l.kernel, fence, l.name("fence"), l.name("fence"), {}, Owner::driver, lock);
+    callback.function = Lab::Call<void>::run;
+    callback.argument = l.keep<void>(mark);
+    l.init(timer, "timer", mark);
+    l.init(work, "work", mark);
+    tasklet.function = Lab::Call<void>::run;
+    tasklet.argument = l.keep<void>(mark);
+    init_tasklet(l.kernel, tasklet, l.name("tasklet"), l.name("tasklet"), {}, l.name("softirq tasklet"));
+    init_kref(l.kernel, kref, l.name("kref"), l.name("kref"), {}, 2);
+    init_list(l.kernel, list, l.name("list"), l.name("list"), {});
+    l.init(srcu, "srcu");
+    init_srcu_usage(l.kernel, usage, srcu, l.name("srcu"));
+    ref.release = Lab::Call<void>::run;
+    ref.argument = l.keep<void>(mark);
+    init_percpu_ref(l.kernel, ref, l.rcu, l.name("ref"), l.name("ref"), {}, PercpuRefMode::percpu);
+    l.task("waits", [&](Context& c) {
+      complete_all(c, done);
+      set_up_again(c, done);
+      dma_fence_add_callback(c, fence, callback);
+      set_up_again(c, fence);
+      set_up_again(c, kref);
+      set_up_again(c, list);
+    });
+    l.task("runs", [&](Context& c) {
+      timer_shutdown(c, timer);
+      set_up_again(c, timer);
+      disable_work(c, work);
+      set_up_again(c, work);
+      tasklet_disable_nosync(c, tasklet);
+      set_up_again(c, tasklet);
+    });
+    l.task("ends", [&](Context& c) {
+      cleanup_srcu_struct(c, srcu);
+      set_up_again(c, srcu);
+      percpu_ref_exit(c, ref);
+      set_up_again(c, ref);
+    });
+    l.task("user", [&](Context& c) {
+      completion_done(c, done);
+      mod_timer(c, timer, 1);
+      queue_work(c, work);
+      tasklet_schedule(c, tasklet);
+      kref_read(c, kref);
+      static_cast<void>(list_empty(c, list));
+    });
+  });
+  return commute(lab, 150, 10, covered);
+}
+const CommutationLab set_up_lab{"things that are set up again", 500, set_up_again};
+
+}  // namespace
+}  // namespace unplug::model::test
