@@ -105,6 +105,7 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   if (reader_.out().errors() != errors) return nullptr;
   warn_about_steps(*program_, site_nodes_, reader_.out());
   warn_about_interrupts(*program_, site_nodes_, reader_.out());
+  warn_about_order(*program_, site_nodes_, reader_.out());
   warn_about_locks(*program_, site_nodes_, reader_.out());
   return program_;
 }

@@ -119,6 +119,60 @@ void warn_about_interrupts(const Program& p, const std::vector<Node>& nodes, Dia
   }
 }
 
+namespace {
+
+// The functions that may run from the moment that instruction `i` has made something known.
+std::set<std::uint32_t> entered_by(const Program& p, const Verb& v, const Instruction& i) {
+  std::set<std::uint32_t> entries;
+  if (v.operand != OperandKind::declaration || i.operand.kind != Operand::Kind::entity) return entries;
+  const EntitySpec& spec = p.of(v.entity)[i.operand.index];
+  switch (v.entity) {
+    case EntityKind::irq:
+      if ((spec.number(irq_key::flags) & irq_flag::no_autoen) == 0) entries = {spec.function, spec.function_of("thread_fn")};
+      break;
+    case EntityKind::attribute: entries = {spec.function}; break;
+    case EntityKind::chardev:
+      for (const FopsSpec& fops : p.fops)
+        if (fops.module == spec.module) entries.insert(fops.functions.begin(), fops.functions.end());
+      break;
+    default: break;
+  }
+  std::set<std::uint32_t> all;
+  for (const std::uint32_t f : entries)
+    if (f != none) all.merge(called_from(p, f));
+  return all;
+}
+
+bool uses(const Function& f, EntityKind kind, std::uint32_t index) {
+  const auto is_it = [&](const Operand& o) { return o.kind == Operand::Kind::entity && o.entity == kind && o.index == index; };
+  return std::ranges::any_of(f.code, [&](const Instruction& i) { return is_it(i.operand) || is_it(i.second); });
+}
+
+}  // namespace
+
+void warn_about_order(const Program& p, const std::vector<Node>& nodes, Diagnostics& out) {
+  for (const Function& f : p.functions) {
+    std::map<std::uint32_t, std::set<std::uint32_t>> known;  // by instruction: what may run from there on
+    for (std::uint32_t at = 0; at < f.code.size(); ++at) {
+      const Instruction& i = f.code[at];
+      const Verb* v = verb_of(p, i);
+      if (v == nullptr) continue;
+      if (auto entered = entered_by(p, *v, i); !entered.empty()) known.emplace(at, std::move(entered));
+      if (v->operand != OperandKind::declaration || v->acts || i.operand.kind != Operand::Kind::entity || !nodes[i.site]) continue;
+      for (const auto& [by, functions] : known) {
+        const auto user =
+            std::ranges::find_if(functions, [&](std::uint32_t g) { return uses(p.functions[g], v->entity, i.operand.index); });
+        if (user == functions.end()) continue;
+        nodes[i.site].warning(out,
+                              fmt::format("'{}' is set up after '{}': '{}' may use it before", i.operand.name, f.code[by].operand.name,
+                                          p.functions[*user].name),
+                              fmt::format("this step before {}", p.sites[f.code[by].site].verb));
+        break;
+      }
+    }
+  }
+}
+
 void warn_about_locks(const Program& p, const std::vector<Node>& nodes, Diagnostics& out) {
   std::set<std::uint32_t> called;
   for (const Function& f : p.functions)

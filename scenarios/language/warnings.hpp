@@ -1,5 +1,5 @@
-// What a file says that is most likely not meant: steps that nothing reaches, interrupts that nobody frees, locks kept, members that are
-// not there.
+// What a file says that is most likely not meant: steps that nothing reaches, interrupts that nobody frees or that come too early, locks
+// kept, members that are not there.
 #pragma once
 
 #include "unplug/scenarios/json/document.hpp"
@@ -12,6 +12,10 @@ void warn_about_steps(const Program& program, const std::vector<Node>& nodes, Di
 
 // Interrupts that are requested by the driver itself and freed by nothing that remove() calls.
 void warn_about_interrupts(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
+
+// What is set up after an interrupt, an attribute or a node whose functions use it: they may run by then, and steps that set up take none in
+// probe(), so no execution shows it.
+void warn_about_order(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
 
 // Members of memory by way of a local, where what the local points to has none of that name: an error if the text says what it is, else a
 // warning if no memory of the file has one.

@@ -38,8 +38,8 @@ TEST_CASE("validate says what is wrong with each broken file, and where") {
 }
 
 TEST_CASE("validate warns of what makes a verdict vacuous, and the file runs all the same") {
-  for (const std::string name :
-       {"missing_else", "missing_fence", "step_out_of_reach", "interrupt_never_freed", "lock_kept", "misspelt_member_of_stranger"}) {
+  for (const std::string name : {"missing_else", "missing_fence", "step_out_of_reach", "interrupt_never_freed", "set_up_too_late",
+                                 "lock_kept", "misspelt_member_of_stranger"}) {
     CAPTURE(name);
     const std::string path = "tests/warned/" + name + ".json";
     const Ran ran = run_unplug("validate " + path + " 2>&1");
