@@ -1,4 +1,5 @@
 // What is registered, mapped or created anew after it was given back: another one each time.
+#include "model/steps.hpp"
 #include "support.hpp"
 #include "unplug/model/kernel/debugfs.hpp"
 #include "unplug/model/kernel/dma.hpp"
@@ -206,25 +207,38 @@ TEST_CASE("made again: memory holds what it held at first, whatever was stored i
   CHECK(seen == std::set<std::uint64_t>{0});
 }
 
-TEST_CASE("made again: so does what dma_alloc_coherent() gives") {
-  Allocation data;
+TEST_CASE("made again: so does what dma_alloc_coherent() and kmem_cache_alloc() give, before anybody can reach it") {
+  Allocation data, object;
   DmaBuffer buffer;
+  KmemCache cache;
   std::set<std::uint64_t> seen;
   Lab lab([&](Lab& l) {
     l.init(data, "data", {"a"}, false);
+    l.init(object, "object", {"b"}, false);
     allow_again(l.kernel, data, l.name("data"));
+    allow_again(l.kernel, object, l.name("object"));
     init_dma_buffer(l.kernel, buffer, data, l.name("buffer"), l.name("buffer"), {});
+    init_kmem_cache(l.kernel, cache, l.name("cache"), l.name("cache"), {});
     l.task("driver", [&](Context& c) {
+      kmem_cache_create(c, cache);
       for (int i = 0; i < 2; ++i) {
         dma_alloc_coherent(c, buffer);
-        seen.insert(get(c, data));
+        kmem_cache_alloc(c, cache, object, Gfp::kernel);
+        seen.insert(get(c, data) + get(c, object));
         set(c, data, 7);
+        set(c, object, 8);
+        kmem_cache_free(c, cache, object);
         dma_free_coherent(c, buffer);
       }
     });
   });
   CHECK(every(lab).text().empty());
   CHECK(seen == std::set<std::uint64_t>{0});
+  const std::string dma = "dma_alloc_coherent / fill the memory: again / ", slab = "kmem_cache_alloc / fill the memory: again / ",
+                    map = "dma_alloc_coherent: map / ", use = "READ_ONCE / READ_ONCE / WRITE_ONCE / WRITE_ONCE / ",
+                    fill = "fill the memory / ", free = "kmem_cache_free / dma_free_coherent: unmap / dma_free_coherent";
+  CHECK(order_of(lab, "driver") ==
+        "kmem_cache_create / " + dma + map + slab + use + free + " / " + dma + fill + map + slab + fill + use + free);
 }
 
 TEST_CASE("made again: a finding names the life that was used, and a leak the one that nobody ended") {

@@ -1,4 +1,5 @@
 // timer_setup(), INIT_WORK() and their like on what has been used before: as new, whatever a shutdown, a disable or a complete_all() left.
+#include "model/steps.hpp"
 #include "support.hpp"
 #include "unplug/model/kernel/dma_fence.hpp"
 #include "unplug/model/kernel/kref.hpp"
@@ -72,6 +73,15 @@ TEST_CASE("set up again: a work that was disabled can be queued again, delayed o
   const Found f = every(lab);
   CHECK(f.text() == "api-misuse(work)@t");
   CHECK(f.details.begin()->second == "'work' is set up while it is queued");
+}
+
+TEST_CASE("set up again: INIT_DELAYED_WORK() sets up the work, then the timer") {
+  DelayedWork delayed;
+  Lab lab([&](Lab& l) {
+    l.init(delayed, "delayed", mark);
+    l.task("t", [&](Context& c) { set_up_again(c, delayed); });
+  });
+  CHECK(order_of(lab, "t") == "INIT_WORK / timer_setup");
 }
 
 TEST_CASE("set up again: a tasklet that was disabled runs again, one that is scheduled must not be") {

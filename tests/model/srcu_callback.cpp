@@ -172,6 +172,26 @@ TEST_CASE("call_srcu 15: a head that is still pending must not be queued again, 
   CHECK(every(lab, [&] { CHECK(runs == 2); }).text().empty());
 }
 
+TEST_CASE("cleanup_srcu_struct 3.2: it waits for a function that has begun, so that is not among what is still queued") {
+  Domain d;
+  SrcuCallback callback;
+  Waiter begun;
+  Lab lab([&](Lab& l) {
+    d.init(l, "srcu");
+    l.init(begun, "begun");
+    init(l, callback, "callback", [&](Context& c) {
+      complete(c, begun);
+      mark(c);
+    });
+    l.task("driver", [&](Context& c) {
+      call_srcu(c, d.srcu, callback);
+      wait_for_completion(c, begun);
+      must(cleanup_srcu_struct(c, d.srcu) || c.aborting());
+    });
+  });
+  CHECK(every(lab).text().empty());
+}
+
 TEST_CASE("call_srcu: its functions run with softirqs off, so grace periods of RCU wait for them") {
   Domain d;
   Allocation slot, data;
@@ -286,7 +306,7 @@ TEST_CASE("cleanup_srcu_struct 3.3: callbacks still queued, or a grace period th
       if (r.violation_class == ViolationClass::api_misuse) reasons.insert(r.detail);
     // A callback that runs as it flushes has returned when it goes on.
     const std::size_t flushed = find_event(lab, "remove", "cleanup_srcu_struct: flush");
-    if (find_event(lab, "callback", "srcu callback invoked") > flushed) return;
+    if (find_event(lab, "callback", "srcu callback runs") > flushed) return;
     CHECK((synchronizer || find_event(lab, "callback", "srcu callback returned") < flushed));
     ++waited;
   };
