@@ -125,17 +125,14 @@ namespace {
 std::set<std::uint32_t> entered_by(const Program& p, const Verb& v, const Instruction& i) {
   std::set<std::uint32_t> entries;
   if (v.operand != OperandKind::declaration || i.operand.kind != Operand::Kind::entity) return entries;
-  const EntitySpec& spec = p.of(v.entity)[i.operand.index];
-  switch (v.entity) {
-    case EntityKind::irq:
-      if ((spec.number(irq_key::flags) & irq_flag::no_autoen) == 0) entries = {spec.function, spec.function_of("thread_fn")};
-      break;
-    case EntityKind::attribute: entries = {spec.function}; break;
-    case EntityKind::chardev:
-      for (const FopsSpec& fops : p.fops)
-        if (fops.module == spec.module) entries.insert(fops.functions.begin(), fops.functions.end());
-      break;
-    default: break;
+  const EntityKind kind = i.operand.entity;
+  if (kind != EntityKind::irq && kind != EntityKind::attribute && kind != EntityKind::chardev) return entries;
+  const EntitySpec& spec = p.of(kind)[i.operand.index];
+  if (kind == EntityKind::chardev) {
+    for (const FopsSpec& fops : p.fops)
+      if (fops.module == spec.module) entries.insert(fops.functions.begin(), fops.functions.end());
+  } else if (kind == EntityKind::attribute || (spec.number(irq_key::flags) & irq_flag::no_autoen) == 0) {
+    entries = {spec.function, spec.function_of("thread_fn")};
   }
   std::set<std::uint32_t> all;
   for (const std::uint32_t f : entries)
@@ -161,7 +158,7 @@ void warn_about_order(const Program& p, const std::vector<Node>& nodes, Diagnost
       if (v->operand != OperandKind::declaration || v->acts || i.operand.kind != Operand::Kind::entity || !nodes[i.site]) continue;
       for (const auto& [by, functions] : known) {
         const auto user =
-            std::ranges::find_if(functions, [&](std::uint32_t g) { return uses(p.functions[g], v->entity, i.operand.index); });
+            std::ranges::find_if(functions, [&](std::uint32_t g) { return uses(p.functions[g], i.operand.entity, i.operand.index); });
         if (user == functions.end()) continue;
         nodes[i.site].warning(out,
                               fmt::format("'{}' is set up after '{}': '{}' may use it before", i.operand.name, f.code[by].operand.name,
