@@ -70,7 +70,7 @@ void LifetimeJudge::judge_again(const Trace& trace, std::vector<LifetimeFault>& 
   std::vector<std::uint32_t> marks;
   for (const Boundary& b : again_) marks.push_back(b.event);
   std::ranges::sort(marks);
-  marks.erase(std::ranges::unique(marks).begin(), marks.end());
+  marks.erase(std::unique(marks.begin(), marks.end()), marks.end());
   const Order order(trace, marks);
   const auto event_of = [&](std::uint32_t mark) { return marks[mark]; };
 
