@@ -3,7 +3,7 @@
 namespace unplug::model {
 namespace {
 
-const Operation map_op{.name = "kobj_map", .sync = sim::Sync::release}, unmap_op{.name = "kobj_unmap"},
+const Operation init_op{.name = "cdev_init"}, map_op{.name = "kobj_map", .sync = sim::Sync::release}, unmap_op{.name = "kobj_unmap"},
     probe_op{.name = "kobj_lookup", .sync = sim::Sync::acquire};
 const Operation get_op{.name = "cdev: kobject_get_unless_zero", .sync = sim::Sync::both},
     put_op{.name = "cdev: kobject_put", .sync = sim::Sync::both};
@@ -123,6 +123,10 @@ void init_cdev(Kernel& kernel, DeviceNumber& device, Cdev& c, NameId unique_name
   device.map->cdevs.push_back(&c);
   c.number = device.map->cdevs.size();
   c.life = kernel.new_lifetime(unique_name, LifetimeKind::registration, declared, owner_life, false);
+}
+
+void set_up_again(Context& context, Cdev& c) {
+  context.write(init_op, c.kobj, c.home, [](std::uint64_t& word) { word = 1; });
 }
 
 void init_char_inode(Kernel& kernel, DeviceNumber& device, CharInode& inode, NameId unique_name) {

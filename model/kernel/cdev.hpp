@@ -55,6 +55,8 @@ struct Cdev {
 };
 // cdev_init(): one reference, which cdev_del() drops. `owner_life`: what has to delete it before it ends.
 void init_cdev(Kernel& kernel, DeviceNumber& device, Cdev& c, NameId unique_name, NameId declared, LifetimeId home, LifetimeId owner_life);
+// cdev_init() of one that may have been used: one reference.
+void set_up_again(Context& context, Cdev& c);
 
 // An inode of a device node: of devtmpfs, of mknod(1).
 struct CharInode {

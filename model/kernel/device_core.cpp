@@ -13,7 +13,7 @@ namespace {
 
 using namespace device_state;
 
-const Operation get_op{.name = "get_device"}, put_op{.name = "put_device", .sync = sim::Sync::both},
+const Operation init_op{.name = "device_initialize"}, get_op{.name = "get_device"}, put_op{.name = "put_device", .sync = sim::Sync::both},
     find_op{.name = "bus_find_device", .sync = sim::Sync::acquire}, dead_op{.name = "is the device dead"},
     add_op{.name = "device_add: on the bus", .sync = sim::Sync::release}, kill_op{.name = "device_del: kill_device"},
     off_bus_op{.name = "device_del: off the bus"};
@@ -57,6 +57,10 @@ void init_device_core(Kernel& kernel, Device& d, NameId unique_name, LifetimeId 
   d.refs = kernel.engine().new_object(kernel.engine().names().child(unique_name, refs, 1), added ? on_bus | pci_added | 1 : 1);
   d.home = home;
   d.lock.home = home;
+}
+
+void set_up_again(Context& context, Device& d) {
+  if (d.refs) context.write(init_op, d.refs, d.home, [](std::uint64_t& word) { word = 1; });
 }
 
 void get_device(Context& context, Device& d) {

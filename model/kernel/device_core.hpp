@@ -19,6 +19,8 @@ namespace unplug::model {
 // After init_device(): makes it a counted object in memory `home` (none: static), with one reference. `added`: device_add() has been there.
 // d.release is set after this; without one the memory is lost.
 void init_device_core(Kernel& kernel, Device& d, NameId unique_name, LifetimeId home, bool added);
+// device_initialize() of one that may have been used: one reference, on no bus.
+void set_up_again(Context& context, Device& d);
 
 // On a device that is there for ever they do nothing. From 0 on, and below it, is misuse.
 void get_device(Context& context, Device& d);

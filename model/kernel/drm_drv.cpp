@@ -3,7 +3,7 @@
 namespace unplug::model {
 namespace {
 
-const Operation load_op{.name = "drm_dev_enter: load unplugged", .marked = true},
+const Operation init_op{.name = "drm_dev_init"}, load_op{.name = "drm_dev_enter: load unplugged", .marked = true},
     store_op{.name = "drm_dev_unplug: store unplugged", .marked = true};
 
 const StaticName enter_function{"drm_dev_enter"}, unplug_function{"drm_dev_unplug"};
@@ -17,6 +17,10 @@ void init_drm_device(Kernel& kernel, DrmDevice& d, Srcu& unplug_srcu, NameId uni
   d.home = home;
   d.minors.clear();
   d.mapping = nullptr;
+}
+
+void set_up_again(Context& context, DrmDevice& d) {
+  context.write(init_op, d.unplugged, d.home, [](std::uint64_t& word) { word = 0; });
 }
 
 bool drm_dev_enter(Context& context, DrmDevice& d, std::uint64_t& index) {

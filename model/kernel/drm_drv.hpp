@@ -27,6 +27,9 @@ struct DrmDevice {
 // `unplug_srcu`: the domain that all devices share.
 void init_drm_device(Kernel& kernel, DrmDevice& d, Srcu& unplug_srcu, NameId unique_name, NameId declared, LifetimeId home);
 
+// drm_dev_init() of one that may have been used: it is not unplugged.
+void set_up_again(Context& context, DrmDevice& d);
+
 // false: unplugged, and no section has begun. Sections nest. `index`: for drm_dev_exit().
 bool drm_dev_enter(Context& context, DrmDevice& d, std::uint64_t& index);
 void drm_dev_exit(Context& context, Srcu& unplug_srcu, std::uint64_t index);

@@ -105,7 +105,7 @@ std::vector<Verb> cdev_verbs() {
       family.sets_up(
           "cdev_init",
           {fops_key, {"owner", KeyKind::words, false, "THIS_MODULE: cdev->owner, pinned by who opens", EntityKind::none, "THIS_MODULE"}},
-          char_dev, "a cdev in memory of the driver's"),
+          char_dev, "a cdev in memory of the driver's", set_up_again<EntityKind::cdev>),
       family.on_thing("cdev_set_parent", do_set_parent,
                       {{"parent", KeyKind::thing, true, "the struct device that stays as long as the cdev", EntityKind::device}}, char_dev,
                       "the cdev holds a reference on its parent from cdev_add() until the last file is closed"),

@@ -127,7 +127,7 @@ std::vector<Verb> device_verbs() {
       family.sets_up("device_initialize",
                      {{"release", KeyKind::function, false, "what frees it when the last reference is put"},
                       {"parent", KeyKind::thing, false, "the device above it, declared before", device}},
-                     core, "declares a struct device with one reference and a devres list of its own"),
+                     core, "declares a struct device with one reference and a devres list of its own", set_up_again<EntityKind::device>),
       add,
       family.on_thing("device_del", on_core<model::device_del>, {}, core,
                       "takes it off its bus, unbinds its driver and releases its devres; who holds a reference keeps it"),

@@ -44,7 +44,8 @@ std::vector<Verb> drm_verbs() {
                       drm_drv, "begins a section that drm_dev_unplug() waits for");
   enter.acts = false;
   return {
-      family.sets_up("drm_dev_init", {}, drm_drv, "a drm_device, static or in memory of the driver's"),
+      family.sets_up("drm_dev_init", {}, drm_drv, "a drm_device, static or in memory of the driver's",
+                     set_up_again<EntityKind::drm_device>),
       enter,
       exit,
       family.on_thing("drm_dev_unplug", on<kind, model::drm_dev_unplug>, {}, drm_drv,

@@ -1,7 +1,10 @@
 // timer_setup(), INIT_WORK() and their like on what has been used before: as new, whatever a shutdown, a disable or a complete_all() left.
 #include "model/steps.hpp"
 #include "support.hpp"
+#include "unplug/model/kernel/cdev.hpp"
+#include "unplug/model/kernel/device_core.hpp"
 #include "unplug/model/kernel/dma_fence.hpp"
+#include "unplug/model/kernel/drm_drv.hpp"
 #include "unplug/model/kernel/kref.hpp"
 #include "unplug/model/kernel/list.hpp"
 #include "unplug/model/kernel/percpu_ref.hpp"
@@ -163,6 +166,47 @@ TEST_CASE("set up again: counts and lists are what they were at first") {
     });
   });
   CHECK(every(lab).text().empty());
+}
+
+TEST_CASE("set up again: a device has one reference and is on no bus, a drm_device is there, a cdev has its own reference") {
+  Device device;
+  DrmDevice drm;
+  Srcu srcu;
+  CdevMap map;
+  DeviceNumber number;
+  Cdev cdev;
+  int released = 0, cdevs = 0;
+  Lab lab([&](Lab& l) {
+    released = cdevs = 0;
+    l.init(device, "device");
+    init_device_core(l.kernel, device, l.name("device"), {}, false);
+    device.release = [&](Context& c) {
+      mark(c);
+      ++released;
+    };
+    l.init(srcu, "drm_unplug_srcu");
+    init_drm_device(l.kernel, drm, srcu, l.name("drm"), l.name("drm"), {});
+    init_cdev_map(l.kernel, map);
+    init_device_number(l.kernel, map, number, l.name("number"));
+    init_cdev(l.kernel, number, cdev, l.name("cdev"), l.name("cdev"), {}, {});
+    cdev.parent = {nullptr, [](Context&, void* n) { ++*static_cast<int*>(n); }, &cdevs};
+    l.task("t", [&](Context& c) {
+      for (int i = 0; i < 2; ++i) {
+        if (i == 1) set_up_again(c, device);
+        if (i == 1) set_up_again(c, drm);
+        if (i == 1) set_up_again(c, cdev);
+        device_add(c, device);
+        device_unregister(c, device);
+        std::uint64_t index = 0;
+        must(drm_dev_enter(c, drm, index) || c.aborting());
+        drm_dev_exit(c, srcu, index);
+        drm_dev_unplug(c, drm);
+        must(cdev_add(c, cdev) == 0);
+        cdev_del(c, cdev);
+      }
+    });
+  });
+  CHECK(every(lab, [&] { CHECK((released == 2 && cdevs == 2)); }).text().empty());
 }
 
 TEST_CASE("set up again: a domain of SRCU and a percpu_ref have counters of their own once the earlier ones were freed") {

@@ -1,5 +1,8 @@
 #include "model/commute.hpp"
+#include "unplug/model/kernel/cdev.hpp"
+#include "unplug/model/kernel/device_core.hpp"
 #include "unplug/model/kernel/dma_fence.hpp"
+#include "unplug/model/kernel/drm_drv.hpp"
 #include "unplug/model/kernel/kref.hpp"
 #include "unplug/model/kernel/list.hpp"
 #include "unplug/model/kernel/percpu_ref.hpp"
@@ -22,6 +25,12 @@ std::uint64_t set_up_again(Covered& covered) {
   Srcu srcu;
   SrcuUsage usage;
   PercpuRef ref;
+  Device device;
+  DrmDevice drm;
+  Srcu drm_srcu;
+  CdevMap map;
+  DeviceNumber number;
+  Cdev cdev;
   Allocation own;
   Lab lab([&](Lab& l) {
     bystander(l, own);
@@ -42,6 +51,14 @@ std::uint64_t set_up_again(Covered& covered) {
     ref.release = Lab::Call<void>::run;
     ref.argument = l.keep<void>(mark);
     init_percpu_ref(l.kernel, ref, l.rcu, l.name("ref"), l.name("ref"), {}, PercpuRefMode::percpu);
+    l.init(device, "device");
+    init_device_core(l.kernel, device, l.name("device"), {}, false);
+    device.release = mark;
+    l.init(drm_srcu, "drm_unplug_srcu");
+    init_drm_device(l.kernel, drm, drm_srcu, l.name("drm"), l.name("drm"), {});
+    init_cdev_map(l.kernel, map);
+    init_device_number(l.kernel, map, number, l.name("number"));
+    init_cdev(l.kernel, number, cdev, l.name("cdev"), l.name("cdev"), {}, {});
     l.task("waits", [&](Context& c) {
       complete_all(c, done);
       set_up_again(c, done);
@@ -63,6 +80,12 @@ std::uint64_t set_up_again(Covered& covered) {
       set_up_again(c, srcu);
       percpu_ref_exit(c, ref);
       set_up_again(c, ref);
+    });
+    l.task("devices", [&](Context& c) {
+      put_device(c, device);
+      set_up_again(c, device);
+      set_up_again(c, drm);
+      set_up_again(c, cdev);
     });
     l.task("user", [&](Context& c) {
       completion_done(c, done);
