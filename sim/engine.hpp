@@ -66,7 +66,7 @@ struct Outcome {
   enum class Kind : std::uint8_t {
     completed,   // every task finished, daemons aside
     blocked,     // no task is enabled and tasks that are no daemons are still waiting
-    step_bound,  // a task took more steps than it may
+    step_bound,  // a task took more steps than it may, or gave up
     cut,         // the strategy ended it
     failed       // the program broke the engine's rules, or threw
   };
@@ -141,6 +141,9 @@ class Engine {
   void set_site(SiteId site, FrameId frame);
   // Ends the execution with Outcome::failed: the program broke a rule. Does not return normally into further steps.
   void fail(std::string message);
+  // Ends it as a bound on steps does, Outcome::step_bound: the program does what it can't follow. Others are not concerned. Does not return
+  // normally either.
+  void give_up(std::string message);
 
   // CPUs under `timed`; without effect for strategies that don't obey time. At least 1. For setup(): every execution starts with 4.
   void set_cpus(std::uint32_t cpus);

@@ -197,6 +197,11 @@ void Engine::fail(std::string message) {
   end_execution({Outcome::Kind::failed, current(), std::move(message)});
 }
 
+void Engine::give_up(std::string message) {
+  if (over_ || aborting_) return;
+  end_execution({Outcome::Kind::step_bound, current(), std::move(message)});
+}
+
 void Engine::set_cpus(std::uint32_t cpus) { cpu_free_.assign(std::max(cpus, 1U), 0); }
 
 void Engine::end_execution(Outcome outcome) {

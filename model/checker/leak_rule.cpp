@@ -1,22 +1,34 @@
+#include <algorithm>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "unplug/model/checker/checker.hpp"
+#include "unplug/sim/happens_before.hpp"
 
 namespace unplug::model {
 
 void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out) {
   if (unfinished(kernel, trace)) return;  // who sleeps may still release it
   const std::size_t n = trace.lifetimes.size();
-  std::vector<std::uint32_t> begun(n), ended(n);  // how often
+  std::vector<std::vector<std::uint32_t>> begins(n), ends(n);
   for (const std::uint32_t i : trace.boundaries) {
     const sim::Event& e = trace.events[i];
-    if (e.begins) ++begun[e.begins.index()];
-    if (e.ends) ++ended[e.ends.index()];
+    if (e.begins) begins[e.begins.index()].push_back(i);
+    if (e.ends) ends[e.ends.index()].push_back(i);
   }
+  // Some life of it has no end: there are too few, or all happen before it begins (another may have been ended twice).
+  const auto unended = [&](std::uint32_t l) {
+    if (begins[l].size() > ends[l].size()) return true;
+    return begins[l].size() > 1 && std::ranges::any_of(begins[l], [&](std::uint32_t b) {
+             const std::vector<bool> past = sim::past_of(trace, b);
+             return std::ranges::all_of(ends[l], [&](std::uint32_t e) { return past[e] == true; });
+           });
+  };
   const auto leaks = [&](std::uint32_t l) {
-    if (begun[l] <= ended[l]) return false;
     const LifetimeInfo& life = kernel.lifetime(LifetimeId{l});
-    return static_cast<bool>(life.owner) && ended[life.owner.index()] != 0 && life.kind != LifetimeKind::text;  // owns nothing
+    return static_cast<bool>(life.owner) && !ends[life.owner.index()].empty() && life.kind != LifetimeKind::text  // owns nothing
+           && unended(l);
   };
   // Of a region that is still mapped, the mapping tells.
   const auto mapped = [&](const LifetimeInfo& region) {

@@ -13,12 +13,12 @@ const Operation head_op{.name = "debug_rcu_head_queue"};
 
 }  // namespace
 
-std::uint64_t CallbackQueue::queue(Context& context, sim::Step s, const void* callback, NameId task_name, NameId object,
+std::uint64_t CallbackQueue::queue(Context& context, sim::Step s, const void* callback, ObjectId head, NameId task_name, NameId object,
                                    std::string_view function) {
   static constexpr std::string_view part = "head";
   auto known = std::ranges::find(heads, callback, &Head::callback);
   if (known == heads.end()) {
-    const ObjectId head = context.engine().new_object(context.engine().names().child(task_name, part, 1), 0);
+    if (!head) head = context.engine().new_object(context.engine().names().child(task_name, part, 1), 0);
     known = heads.insert(heads.end(), {callback, head, 0});
   }
   const auto number = static_cast<std::size_t>(known - heads.begin());

@@ -21,10 +21,11 @@ struct CallbackQueue {
     calls.reset(object);
     heads.clear();
   }
-  // Queues `callback`, which `task_name` is the name of: a step of its own marks the head (debug_rcu_head_queue()), then one that takes and
-  // gives what `s` says. The number of the call; 0: it is pending already, which is reported as misuse of `function` and ignored, or the
-  // execution is over.
-  std::uint64_t queue(Context& context, sim::Step s, const void* callback, NameId task_name, NameId object, std::string_view function);
+  // Queues `callback`, which `task_name` is the name of: a step on `head` marks it (debug_rcu_head_queue()), then one that takes and gives
+  // what `s` says. No head: it gets one. The number of the call; 0: it is pending already, which is reported as misuse of `function` and
+  // ignored, or the execution is over.
+  std::uint64_t queue(Context& context, sim::Step s, const void* callback, ObjectId head, NameId task_name, NameId object,
+                      std::string_view function);
   // Starts the task that runs call `number`. `callback` is its argument and has been filled in by now.
   void start(Context& context, void* callback, NameId task_name, std::uint64_t number, const StaticName& role, void (*run)(void*));
   // The task's step just before it calls the function (debug_rcu_head_unqueue()): from here on the head may be queued again.

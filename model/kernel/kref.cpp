@@ -30,7 +30,7 @@ void kref_init(Context& context, Kref& k) {
 }
 
 void set_up_again(Context& context, Kref& k) {
-  context.write(set_op, k.object, k.home, [&](std::uint64_t& word) { word = k.initial; });
+  context.write(k.initial == 1 ? init_op : set_op, k.object, k.home, [&](std::uint64_t& word) { word = k.initial; });
 }
 
 void kref_get(Context& context, Kref& k) {

@@ -59,7 +59,7 @@ namespace {
 void fill(Context& context, const Allocation& a) {
   for (const auto& [object, initial] : a.contents) {
     if (context.aborting()) return;
-    context.write(fill_op, object, a.life, [value = initial](std::uint64_t& word) { word = value; });
+    context.write(fill_op, object, {}, [value = initial](std::uint64_t& word) { word = value; });
   }
 }
 
@@ -80,7 +80,7 @@ void begin(Context& context, const Allocation& a) {
 }  // namespace
 
 void fill_again(Context& context, const Allocation& a) {
-  if (a.allocated && context.write(again_op, a.allocated, a.life, was_allocated)) fill(context, a);
+  if (a.allocated && context.write(again_op, a.allocated, {}, was_allocated)) fill(context, a);
 }
 
 void kzalloc(Context& context, Allocation& a, Gfp gfp) {

@@ -194,7 +194,8 @@ int proc_open(Context& context, ProcEntry& e, File& file) {
       word |= listed(place);
       return true;
     });
-    if (!added && !context.aborting()) context.engine().fail("more files of one proc entry are open at once than the model has places for");
+    if (!added && !context.aborting())
+      context.engine().give_up("more files of one proc entry are open at once than the model has places for");
   }
   if (context.aborting()) return enoent;
   unuse_pde(context, e);

@@ -177,8 +177,8 @@ void run_callback(void* argument) {
 
 void call(Context& context, Rcu& rcu, RcuCallback& callback, std::string_view function, bool lazy) {
   static const StaticName role{"rcu callback"};
-  const std::uint64_t number =
-      rcu.callbacks.queue(context, context.make(enqueue_op, callback.home), &callback, callback.task_name, rcu.name, function);
+  const std::uint64_t number = rcu.callbacks.queue(context, context.make(enqueue_op, callback.home), &callback, callback.head,
+                                                   callback.task_name, rcu.name, function);
   if (number == 0 || context.aborting()) return;
   callback.number = number;
   callback.rcu = &rcu;

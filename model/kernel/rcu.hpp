@@ -48,6 +48,7 @@ struct RcuCallback {
   Kernel* kernel = nullptr;
   std::uint64_t number = 0;
   bool lazy = false;
+  ObjectId head;  // word: 1 while it is pending; none: made when it is first queued
 };
 // `callback` must stay where it is until the execution has ended.
 void call_rcu(Context& context, Rcu& rcu, RcuCallback& callback);

@@ -86,7 +86,7 @@ void call_srcu(Context& context, Srcu& s, SrcuCallback& callback) {
   static const StaticName role{"srcu callback"};
   sim::Step step = context.make(enqueue_op, s.home);
   step.uses.add(s.counters).add(callback.home);
-  const std::uint64_t number = s.usage->callbacks.queue(context, step, &callback, callback.task_name, s.name, "call_srcu");
+  const std::uint64_t number = s.usage->callbacks.queue(context, step, &callback, callback.head, callback.task_name, s.name, "call_srcu");
   if (number == 0 || context.aborting()) return;
   callback.number = number;
   callback.srcu = &s;

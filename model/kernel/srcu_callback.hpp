@@ -32,6 +32,7 @@ struct SrcuCallback {
   Srcu* srcu = nullptr;
   Kernel* kernel = nullptr;
   std::uint64_t number = 0;
+  ObjectId head;  // as that of RcuCallback
 };
 // A struct rcu_head in somebody's memory, good for either kind.
 struct RcuHead {

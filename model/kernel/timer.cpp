@@ -11,7 +11,7 @@ const Operation setup_op{.name = "timer_setup"}, mod_op{.name = "mod_timer", .sy
     expire_op{.name = "timer expires", .sync = sim::Sync::acquire}, done_op{.name = "timer function finished", .sync = sim::Sync::release},
     delete_op{.name = "timer_delete"}, delete_sync_op{.name = "timer_delete_sync", .sync = sim::Sync::acquire},
     shutdown_op{.name = "timer_shutdown"}, shutdown_sync_op{.name = "timer_shutdown_sync", .sync = sim::Sync::acquire};
-const Operation start_op{.name = "hrtimer_start", .sync = sim::Sync::release},
+const Operation hr_setup_op{.name = "hrtimer_setup"}, start_op{.name = "hrtimer_start", .sync = sim::Sync::release},
     hr_expire_op{.name = "hrtimer expires", .sync = sim::Sync::acquire, .pause = true},
     hr_done_op{.name = "hrtimer function finished", .sync = sim::Sync::release}, try_cancel_op{.name = "hrtimer_try_to_cancel"},
     cancel_op{.name = "hrtimer_cancel", .sync = sim::Sync::acquire};
@@ -98,7 +98,7 @@ void init_timer(Kernel& kernel, Timer& t, NameId unique_name, NameId declared, L
 }
 
 void set_up_again(Context& context, Timer& t) {
-  context.write(setup_op, t.object, t.home, [&](std::uint64_t& word) {
+  context.write(t.hr_function != nullptr ? hr_setup_op : setup_op, t.object, t.home, [&](std::uint64_t& word) {
     if ((word & pending) != 0)
       context.kernel().report(ViolationClass::api_misuse, t.name,
                               fmt::format("'{}' is set up while it is armed", context.kernel().text(t.name)));

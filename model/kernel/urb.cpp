@@ -23,8 +23,8 @@ const Operation flush_op{.name = "usb_hcd_flush_endpoint: disable and unlink"},
 constexpr int eperm = -1, enoent = -2, ebusy = -16, eidrm = -43, econnreset = -104, eshutdown = -108, einprogress = -115;
 
 // The word: bit 0 queued, bit 1 the host controller is through with it, bit 2 its handler runs, bit 3 unlinked, bit 4 its endpoint is
-// disabled, from bit 8 urb->reject. In flight (urb->use_count) is queued or running, or both: submitted again.
-constexpr std::uint64_t queued = 1, over = 2, running = 4, unlinked = 8, disabled = 16, reject_unit = 0x100;
+// disabled. In flight (urb->use_count) is queued or running, or both: submitted again.
+constexpr std::uint64_t queued = 1, over = 2, running = 4, unlinked = 8, disabled = 16;
 
 sim::Step on_urb(Context& context, const Operation& operation, const Urb& u, LifetimeId home = {}) {
   sim::Step s = context.make(operation, home);
@@ -58,20 +58,21 @@ void drop_reference(Context& context, Urb::Memory& memory) {
   if (memory.references != 0 && --memory.references == 0) context.engine().ends(memory.life);
 }
 
-// Unlinks and rejects, and waits for the handler; `less` is taken from the word then.
-void stop(Context& context, Urb& u, const Operation& operation, const Operation& wait_operation, std::string_view what,
-          std::uint64_t less) {
-  LifetimeId memory;
+// Unlinks and rejects, and waits for the handler. `once`: no longer than that.
+void stop(Context& context, Urb& u, const Operation& operation, const Operation& wait_operation, std::string_view what, bool once) {
+  std::size_t which = 0;
   by_driver(context, operation, u, [&](std::uint64_t& word) {
-    memory = u.memory.back().life;
-    word += reject_unit;
+    which = u.memory.size() - 1;
+    ++u.memory[which].reject;
     unlink(u, word, enoent);
   });
   if (context.aborting()) return;
   sim::Step s = on_urb(context, wait_operation, u, u.home);
-  s.uses.add(memory);
+  s.uses.add(u.memory[which].life);
   s.guard = sim::Guard::equal(0, queued | running);
-  context.wait(s, {what, u.name, Owner::driver}, [&](std::uint64_t& word) { word -= less; });
+  context.wait(s, {what, u.name, Owner::driver}, [&](std::uint64_t&) {
+    if (once) --u.memory[which].reject;
+  });
 }
 
 // One round of __usb_hcd_giveback_urb(), from where the handler is to be called.
@@ -150,8 +151,8 @@ void usb_alloc_urb(Context& context, Urb& u, Gfp gfp) {
     return was;
   });
   if (in_flight)
-    context.engine().fail(fmt::format("URB '{}' is allocated while an earlier one is in flight: the model has one of that name",
-                                      context.kernel().text(u.name)));
+    context.engine().give_up(fmt::format("URB '{}' is allocated while an earlier one is in flight: the model has one of that name",
+                                         context.kernel().text(u.name)));
 }
 
 void usb_get_urb(Context& context, Urb& u) {
@@ -170,7 +171,7 @@ int usb_submit_urb(Context& context, Urb& u, Gfp gfp) {
                               fmt::format("usb_submit_urb('{}'): submitted while active", context.kernel().text(u.name)));
       return ebusy;
     }
-    if (word >= reject_unit) return eperm;
+    if (u.memory.back().reject != 0) return eperm;
     if ((word & disabled) != 0) return enoent;
     word |= queued;
     ++u.memory.back().references;
@@ -191,18 +192,18 @@ int usb_unlink_urb(Context& context, Urb& u) {
   });
 }
 
-void usb_kill_urb(Context& context, Urb& u) { stop(context, u, kill_op, kill_wait_op, "usb_kill_urb", reject_unit); }
+void usb_kill_urb(Context& context, Urb& u) { stop(context, u, kill_op, kill_wait_op, "usb_kill_urb", true); }
 
-void usb_poison_urb(Context& context, Urb& u) { stop(context, u, poison_op, poison_wait_op, "usb_poison_urb", 0); }
+void usb_poison_urb(Context& context, Urb& u) { stop(context, u, poison_op, poison_wait_op, "usb_poison_urb", false); }
 
 void usb_block_urb(Context& context, Urb& u) {
-  by_driver(context, block_op, u, [](std::uint64_t& word) { word += reject_unit; });
+  by_driver(context, block_op, u, [&](std::uint64_t&) { ++u.memory.back().reject; });
 }
 
 void usb_unpoison_urb(Context& context, Urb& u) {
-  by_driver(context, unpoison_op, u, [&](std::uint64_t& word) {
-    if (word >= reject_unit) {
-      word -= reject_unit;
+  by_driver(context, unpoison_op, u, [&](std::uint64_t&) {
+    if (u.memory.back().reject != 0) {
+      --u.memory.back().reject;
     } else {
       context.kernel().report(
           ViolationClass::api_misuse, u.name,

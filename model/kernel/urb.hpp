@@ -35,6 +35,7 @@ struct Urb {
   struct Memory {
     LifetimeId life;
     unsigned references = 0;
+    unsigned reject = 0;  // urb->reject
   };
   std::vector<Memory> memory;  // the last is what the driver's pointer leads to
   bool allocated = false;      // ever
@@ -51,7 +52,8 @@ void init_urb(Kernel& kernel, UsbInterface& i, Urb& u, NameId unique_name, NameI
               NameId task_name);
 
 // One reference, the driver's. Again: another one, while the host controller's reference may still keep the earlier one. One at a time is
-// in flight: else the execution fails.
+// in flight: else the execution is given up (Engine::give_up). Whatever is done by this name is done to the last one: who holds a reference
+// to the earlier one can't put it.
 void usb_alloc_urb(Context& context, Urb& u, Gfp gfp = Gfp::kernel);
 void usb_get_urb(Context& context, Urb& u);
 // Puts one; the last frees it. Also usb_put_urb().

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace unplug::scenarios {
@@ -23,20 +24,34 @@ void find_what_is_set_up_again(Program& program, std::size_t functions) {
       for (std::size_t at = 0; at < program.functions[f].code.size(); ++at)
         if (Instruction& i = program.functions[f].code[at]; i.sets_up) visit(f, at, i);
   };
+  // Memory of which each is another one: its members are never those that the declaration names.
+  const auto& allocations = program.of(EntityKind::allocation);
+  std::set<std::uint32_t> many;
+  for (const Function& f : program.functions)
+    for (const Instruction& i : f.code)
+      if (i.to != no_local && i.operand.kind == Operand::Kind::entity && i.operand.entity == EntityKind::allocation &&
+          i.operand.index < allocations.size())
+        many.insert(i.operand.index);
+  const auto in_many = [&](std::uint32_t allocation) {
+    for (; allocation != UINT32_MAX; allocation = allocations[allocation].allocation)
+      if (many.contains(allocation)) return true;
+    return false;
+  };
   each([&](std::size_t, std::size_t, const Instruction& i) {
     if (i.operand.kind == Operand::Kind::entity) ++places[{i.operand.entity, i.operand.index}];
   });
   for (std::size_t f = functions; f < program.functions.size(); ++f)
     for (Instruction& i : program.functions[f].code) i.sets_up = false;
   each([&](std::size_t f, std::size_t at, Instruction& i) {
-    // What is reached through a pointer is in memory that is another one each time.
-    if (i.operand.kind != Operand::Kind::entity) {
+    if (i.operand.kind != Operand::Kind::entity || in_many(program.of(i.operand.entity)[i.operand.index].allocation)) {
       i.sets_up = false;
       return;
     }
     const Function& function = program.functions[f];
     const ModuleSpec& module = program.modules[function.module];
-    const bool once = (f == module.probe || f == module.init) && !in_loop(function, at);
+    const Scope scope = program.of(i.operand.entity)[i.operand.index].scope;
+    const bool its_own = (f == module.probe && scope == Scope::binding) || (f == module.init && scope == Scope::module);
+    const bool once = its_own && !in_loop(function, at);
     if (once && places[{i.operand.entity, i.operand.index}] == 1) i.sets_up = false;
   });
 }

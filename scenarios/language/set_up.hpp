@@ -7,9 +7,9 @@
 
 namespace unplug::scenarios {
 
-// Leaves Instruction::sets_up to those declarations that may find their thing used before: not those in functions of policies, nor where
-// a thing is declared in one place that is reached once, from top to bottom of probe() or init() (what is static is said so, too).
-// `functions`: how many are the driver's; they come first.
+// Leaves Instruction::sets_up to those declarations that may find their thing used before. Not those in functions of policies, nor members
+// of memory that is another one each time ("to"), nor where a thing is declared in one place that is reached once in its life: from top to
+// bottom of probe() what a binding has for itself, of init() what is static. `functions`: how many are the driver's; they come first.
 void find_what_is_set_up_again(Program& program, std::size_t functions);
 
 }  // namespace unplug::scenarios

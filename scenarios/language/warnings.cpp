@@ -140,9 +140,12 @@ std::set<std::uint32_t> entered_by(const Program& p, const Verb& v, const Instru
   return all;
 }
 
-bool uses(const Function& f, EntityKind kind, std::uint32_t index) {
-  const auto is_it = [&](const Operand& o) { return o.kind == Operand::Kind::entity && o.entity == kind && o.index == index; };
-  return std::ranges::any_of(f.code, [&](const Instruction& i) { return is_it(i.operand) || is_it(i.second); });
+bool uses_thing(const Operand& o, const Operand& thing) {
+  return o.kind == Operand::Kind::entity && o.entity == thing.entity && o.index == thing.index;
+}
+
+bool uses(const Function& f, const Operand& thing) {
+  return std::ranges::any_of(f.code, [&](const Instruction& i) { return uses_thing(i.operand, thing) || uses_thing(i.second, thing); });
 }
 
 }  // namespace
@@ -155,10 +158,12 @@ void warn_about_order(const Program& p, const std::vector<Node>& nodes, Diagnost
       const Verb* v = verb_of(p, i);
       if (v == nullptr) continue;
       if (auto entered = entered_by(p, *v, i); !entered.empty()) known.emplace(at, std::move(entered));
-      if (v->operand != OperandKind::declaration || v->acts || i.operand.kind != Operand::Kind::entity || !nodes[i.site]) continue;
+      if (v->operand != OperandKind::declaration)  // freed, removed, deregistered, or disabled
+        std::erase_if(known, [&](const auto& k) { return uses_thing(i.operand, f.code[k.first].operand); });
+      if (v->operand != OperandKind::declaration || v->acts || i.sets_up || i.operand.kind != Operand::Kind::entity || !nodes[i.site])
+        continue;
       for (const auto& [by, functions] : known) {
-        const auto user =
-            std::ranges::find_if(functions, [&](std::uint32_t g) { return uses(p.functions[g], i.operand.entity, i.operand.index); });
+        const auto user = std::ranges::find_if(functions, [&](std::uint32_t g) { return uses(p.functions[g], i.operand); });
         if (user == functions.end()) continue;
         nodes[i.site].warning(out,
                               fmt::format("'{}' is set up after '{}': '{}' may use it before", i.operand.name, f.code[by].operand.name,

@@ -13,8 +13,8 @@ void warn_about_steps(const Program& program, const std::vector<Node>& nodes, Di
 // Interrupts that are requested by the driver itself and freed by nothing that remove() calls.
 void warn_about_interrupts(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
 
-// What is set up after an interrupt, an attribute or a node whose functions use it: they may run by then. Steps that set up take none in
-// probe(), so that no execution shows it.
+// What is set up after an interrupt, an attribute or a node whose functions use it, in the order of the text: they may run by then. Of
+// declarations that are no steps (set_up.hpp), so that no execution shows it.
 void warn_about_order(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
 
 // Members of memory by way of a local, where what the local points to has none of that name: an error if the text says what it is, else a

@@ -35,6 +35,7 @@ void lay_out(model::RcuHead& h, const ThingSetup& s) {
   h.rcu.task_name = s.task_name("rcu callback");
   h.srcu.task_name = s.task_name("srcu callback");
   h.rcu.home = h.srcu.home = s.home;
+  h.rcu.head = h.srcu.head = s.kernel.engine().new_object(s.unique, 0);
 }
 
 constexpr std::string_view leaves_out = "stalls, per-CPU lists, who else than rcu_barrier() flushes lazy callbacks";

@@ -274,6 +274,24 @@ TEST_CASE("made again: a finding names the life that was used, and a leak the on
   CHECK(found[1].created_by == 7);
 }
 
+TEST_CASE("made again: what is ended twice does not make up for another one that nobody ended") {
+  KmemCache cache;
+  Lab lab([&](Lab& l) {
+    const LifetimeId owner = l.kernel.new_lifetime(l.name("owner"), LifetimeKind::binding, l.name("owner"), {}, true);
+    init_kmem_cache(l.kernel, cache, l.name("cache"), l.name("cache"), owner);
+    l.task("driver", [&, owner](Context& c) {
+      kmem_cache_create(c, cache);
+      kmem_cache_destroy(c, cache);
+      kmem_cache_destroy(c, cache);
+      kmem_cache_create(c, cache);
+      sim::Step s = c.make(mark_op);
+      s.ends = owner;
+      c.engine().step(s);
+    });
+  });
+  CHECK(every(lab).text() == "double-free(cache)@driver, leak(cache)@driver");
+}
+
 TEST_CASE("made again: an exhaustive search sees a use of the earlier one, however the use and the making are ordered") {
   Region region;
   Mapping bar;

@@ -277,8 +277,32 @@ TEST_CASE("urb: one is allocated anew when the earlier one is gone, and while th
   const auto strategy = sim::make_strategy("random");
   strategy->begin(info);
   const sim::Outcome o = lab.engine.run(lab, *strategy, info);
-  CHECK(o.kind == sim::Outcome::Kind::failed);
+  CHECK(o.kind == sim::Outcome::Kind::step_bound);
   CHECK(o.message == "URB 'urb' is allocated while an earlier one is in flight: the model has one of that name");
+}
+
+TEST_CASE("urb: what a kill rejects is the URB that it was called for, not the one that is allocated meanwhile") {
+  Transfer t;
+  Waiter done;
+  Lab lab([&](Lab& l) {
+    t.answers = 0;
+    t.init(l);
+    l.init(done, "done");
+    l.task("driver", [&](Context& c) {
+      usb_alloc_urb(c, t.urb);
+      usb_get_urb(c, t.urb);
+      l.engine.spawn("killer", [&] {
+        Context k(l.kernel, ContextKind::process);
+        usb_kill_urb(k, t.urb);
+        complete(k, done);
+      });
+      usb_free_urb(c, t.urb);
+      usb_alloc_urb(c, t.urb);
+      wait_for_completion(c, done);
+      must(usb_submit_urb(c, t.urb) == 0 || c.aborting());
+    });
+  });
+  CHECK(every(lab).text().empty());
 }
 
 TEST_CASE("urb: references: each who takes one has to put it, and the last, the host controller's or the driver's, frees it once") {

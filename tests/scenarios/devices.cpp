@@ -32,10 +32,10 @@ std::string found_in(const std::string& text) {
 }  // namespace
 
 TEST_CASE("two devices of one module: what probe makes is each one's own, what is static is both's") {
-  meets(R"({"name": "t", "modules": {"foo": {"static": {"foo": {}}}}, "devices": {"foo0": {}, "foo1": {}},
+  meets(R"({"name": "t", "modules": {"foo": {"init": "foo_init", "static": {"foo": {}}}}, "devices": {"foo0": {}, "foo1": {}},
     "functions": {
+      "foo_init": [{"mutex_init": "foo.lock"}, {"INIT_LIST_HEAD": "foo.devices"}],
       "foo_probe": [
-        {"mutex_init": "foo.lock"}, {"INIT_LIST_HEAD": "foo.devices"},
         {"kzalloc": "priv", "fields": {"hits": 0}, "members": {"node": "list_head"}},
         {"mutex_lock": "foo.lock"}, {"list_add": "priv.node", "head": "foo.devices"}, {"mutex_unlock": "foo.lock"},
         {"device_create_file": "hits", "fn": "foo_hits"}],

@@ -112,6 +112,61 @@ TEST_CASE("made again: what probe() sets up is new, what another function sets u
   CHECK(shows(d, "api-misuse(work)@foo_probe"));
 }
 
+TEST_CASE("made again: what is part of memory that is another one each time is new each time") {
+  ShortDriver d;
+  d.ioctl = R"({"kzalloc": "m", "fields": {"x": 0}, "to": "p"}, {"init_completion": "m.done", "owner": "driver"},
+    {"INIT_WORK": "m.work", "fn": "foo_work"}, {"kref_init": "m.ref"}, {"mutex_init": "m.lock"}, {"complete": "p.done"},
+    {"wait_for_completion": "p.done"}, {"schedule_work": "p.work"}, {"cancel_work_sync": "p.work"}, {"kfree": "p"})";
+  d.functions = R"(, "foo_work": [])";
+  CHECK(shows(d).empty());
+}
+
+TEST_CASE("made again: what is static is set up again by the next probe(), not by init()") {
+  ShortDriver d;
+  d.functions = R"(, "foo_init": [], "bug": [{"kzalloc": "b"}, {"kfree": "b"}, {"kfree": "b"}])";
+  d.module = R"(, "static": {"foo": {}}, "init": "foo_init")";
+  const std::string set_up = R"({"init_completion": "foo.done", "owner": "driver"})";
+  const std::string look = R"({"completion_done": "foo.done", "to": "x"}, {"if": "x", "do": [{"call": "bug"}]})";
+  d.probe = set_up + ", " + look;
+  d.remove = R"({"complete_all": "foo.done"})";
+  d.removal = R"([["unbind", "bind", "unbind"]])";
+  CHECK(!shows(d, "double-free(b)"));
+  d.probe = look;
+  d.functions = R"(, "foo_init": [)" + set_up + R"(], "bug": [{"kzalloc": "b"}, {"kfree": "b"}, {"kfree": "b"}])";
+  CHECK(shows(d, "double-free(b)@bug"));
+}
+
+TEST_CASE("made again: a head that one kind of grace period has is given to no other") {
+  ShortDriver d;
+  d.probe = R"({"kzalloc": "m", "members": {"rcu": "rcu_head"}}, {"init_srcu_struct": "srcu"})";
+  d.ioctl = R"({"call_rcu": "m.rcu", "fn": "foo_rcu"}, {"rcu_barrier": null}, {"call_srcu": "srcu", "head": "m.rcu", "fn": "foo_rcu"})";
+  d.remove = R"({"rcu_barrier": null}, {"srcu_barrier": "srcu"}, {"kfree": "m"})";
+  d.functions = R"(, "foo_rcu": [])";
+  CHECK(!shows(d, "api-misuse"));
+  d.ioctl = R"({"call_rcu": "m.rcu", "fn": "foo_rcu"}, {"call_srcu": "srcu", "head": "m.rcu", "fn": "foo_rcu"})";
+  CHECK(shows(d, "api-misuse(srcu)@foo_ioctl"));
+}
+
+TEST_CASE("made again: there is no warning of what is set up once the interrupt is freed, nor where it is a step") {
+  ShortDriver d;
+  d.functions = R"(, "foo_irq": [{"complete": "c"}, {"return": "IRQ_HANDLED"}])";
+  const auto warnings = [&] {
+    Diagnostics out;
+    REQUIRE(parse_scenario(d.text(), "t", {}, out) != nullptr);
+    return out.render();
+  };
+  const std::string irq = R"({"request_irq": "irq", "fn": "foo_irq"}, )", free = R"({"free_irq": "irq"}, )",
+                    set_up = R"({"init_completion": "c", "owner": "driver"})";
+  d.probe = irq + free + set_up;
+  CHECK(warnings().find("set up after") == std::string::npos);
+  d.probe = irq + set_up + R"(, {"free_irq": "irq"})";
+  CHECK(warnings().find("'c' is set up after 'irq': 'foo_irq' may use it before") != std::string::npos);
+  d.probe = "";
+  d.ioctl = irq + set_up + R"(, {"free_irq": "irq"})";
+  d.remove = R"({"free_irq": "irq"})";
+  CHECK(warnings().find("set up after") == std::string::npos);
+}
+
 TEST_CASE("made again: one declaration may stand at several places, another one with the same name not") {
   ShortDriver d = each_time("", "");
   d.probe = R"({"request_irq": "irq", "fn": "foo_irq"})";

@@ -17,7 +17,7 @@ std::uint64_t set_up_again(Covered& covered) {
   DmaFence fence;
   Spinlock lock;
   FenceCallback callback;
-  Timer timer;
+  Timer timer, hrtimer;
   Work work;
   Tasklet tasklet;
   Kref kref;
@@ -40,6 +40,7 @@ std::uint64_t set_up_again(Covered& covered) {
     callback.function = Lab::Call<void>::run;
     callback.argument = l.keep<void>(mark);
     l.init(timer, "timer", mark);
+    l.init_hr(hrtimer, "hrtimer", [](Context& c) { return mark(c), false; });
     l.init(work, "work", mark);
     tasklet.function = Lab::Call<void>::run;
     tasklet.argument = l.keep<void>(mark);
@@ -70,6 +71,7 @@ std::uint64_t set_up_again(Covered& covered) {
     l.task("runs", [&](Context& c) {
       timer_shutdown(c, timer);
       set_up_again(c, timer);
+      set_up_again(c, hrtimer);
       disable_work(c, work);
       set_up_again(c, work);
       tasklet_disable_nosync(c, tasklet);
