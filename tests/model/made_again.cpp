@@ -254,9 +254,10 @@ TEST_CASE("made again: a finding names the life that was used, and a leak the on
       kzalloc(c, data);  // 2
       kfree(c, data);    // 3
       use(c, data.life);
+      kzalloc(c, data);
       kmem_cache_create(c, cache);
       kmem_cache_destroy(c, cache);
-      kmem_cache_create(c, cache);  // 7
+      kmem_cache_create(c, cache);  // 8
       sim::Step s = c.make(mark_op);
       s.ends = owner;
       c.engine().step(s);
@@ -271,7 +272,7 @@ TEST_CASE("made again: a finding names the life that was used, and a leak the on
   CHECK(found[0].created_by == 2);
   CHECK(found[0].ended_by == 3);
   CHECK(found[1].violation_class == ViolationClass::leak);
-  CHECK(found[1].created_by == 7);
+  CHECK(found[1].created_by == 8);
 }
 
 TEST_CASE("made again: what is ended twice does not make up for another one that nobody ended") {
