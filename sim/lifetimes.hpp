@@ -33,8 +33,8 @@ struct LifetimeFault {
 class LifetimeJudge {
  public:
   // Appends the faults of `trace` to `out`, in the order (lifetime, use, end). Traces of cut executions must not be given. Of several ends
-  // (or begins) that a use is at fault with, it is blamed on the first: those that no other of them happens before. Two ends are a fault
-  // whatever lies between.
+  // (or begins) that a use is at fault with, it is blamed on the first: those that no other of them happens before. Two ends without a
+  // begin between are a fault, each with each.
   void judge(const Trace& trace, std::vector<LifetimeFault>& out);
 
  private:

@@ -17,13 +17,12 @@ void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
     if (e.begins) begins[e.begins.index()].push_back(i);
     if (e.ends) ends[e.ends.index()].push_back(i);
   }
-  // Some life of it has no end: there are too few, or all happen before it begins (another may have been ended twice).
+  // Some life of it has no end: there are too few, or one was ended twice, and all ends happen before the last begin.
   const auto unended = [&](std::uint32_t l) {
     if (begins[l].size() > ends[l].size()) return true;
-    return begins[l].size() > 1 && std::ranges::any_of(begins[l], [&](std::uint32_t b) {
-             const std::vector<bool> past = sim::past_of(trace, b);
-             return std::ranges::all_of(ends[l], [&](std::uint32_t e) { return past[e] == true; });
-           });
+    if (begins[l].empty() || begins[l].back() < ends[l].back()) return false;
+    const std::vector<bool> past = sim::past_of(trace, begins[l].back());
+    return std::ranges::all_of(ends[l], [&](std::uint32_t e) -> bool { return past[e]; });
   };
   const auto leaks = [&](std::uint32_t l) {
     const LifetimeInfo& life = kernel.lifetime(LifetimeId{l});

@@ -5,8 +5,8 @@
 namespace unplug::model {
 namespace {
 
-const Operation init_op{.name = "kref_init"}, set_op{.name = "refcount_set"}, get_op{.name = "kref_get"},
-    unless_zero_op{.name = "kref_get_unless_zero"}, put_op{.name = "kref_put", .sync = sim::Sync::both}, read_op{.name = "kref_read"};
+const Operation set_op{.name = "refcount_set"}, get_op{.name = "kref_get"}, unless_zero_op{.name = "kref_get_unless_zero"},
+    put_op{.name = "kref_put", .sync = sim::Sync::both}, read_op{.name = "kref_read"};
 
 constexpr std::uint64_t saturated = 0xc0000000, sign = 0x80000000, most = 0x7fffffff;
 
@@ -26,11 +26,11 @@ void init_kref(Kernel& kernel, Kref& k, NameId unique_name, NameId declared, Lif
 }
 
 void kref_init(Context& context, Kref& k) {
-  context.write(init_op, k.object, k.home, [](std::uint64_t& word) { word = 1; });
+  context.write(set_op, k.object, k.home, [](std::uint64_t& word) { word = 1; });
 }
 
 void set_up_again(Context& context, Kref& k) {
-  context.write(k.initial == 1 ? init_op : set_op, k.object, k.home, [&](std::uint64_t& word) { word = k.initial; });
+  context.write(set_op, k.object, k.home, [&](std::uint64_t& word) { word = k.initial; });
 }
 
 void kref_get(Context& context, Kref& k) {

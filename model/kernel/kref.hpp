@@ -21,7 +21,7 @@ void init_kref(Kernel& kernel, Kref& k, NameId unique_name, NameId declared, Lif
 
 // Sets it to 1: nobody else may know the object yet.
 void kref_init(Context& context, Kref& k);
-// kref_init() or refcount_set(), by which it got its `initial` value.
+// kref_init(), which is refcount_set(), or that: its `initial` value again.
 void set_up_again(Context& context, Kref& k);
 // From 0: api-misuse.
 void kref_get(Context& context, Kref& k);

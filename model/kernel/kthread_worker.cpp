@@ -43,14 +43,6 @@ sim::Step under_lock(Context& context, const Operation& operation, const Kthread
   return s;
 }
 
-void thread(void* argument);
-
-void start(KthreadWorker& worker, NameId task_name) {
-  static const StaticName role{"kthread worker"};
-  worker.task = worker.kernel->spawn(task_name, worker.kernel->intern(role), thread, &worker, true);
-  worker.kernel->hold(worker.object, worker.task);
-}
-
 void thread(void* argument) {
   auto& worker = *static_cast<KthreadWorker*>(argument);
   Context context(*worker.kernel, ContextKind::process);
@@ -93,6 +85,12 @@ void thread(void* argument) {
     if (context.aborting()) return;
     context.finish();
   }
+}
+
+void start(KthreadWorker& worker, NameId task_name) {
+  static const StaticName role{"kthread worker"};
+  worker.task = worker.kernel->spawn(task_name, worker.kernel->intern(role), thread, &worker, true);
+  worker.kernel->hold(worker.object, worker.task);
 }
 
 // Takes it off whatever list it is on. Whether it was on one.

@@ -32,7 +32,6 @@ struct Numbered {
     std::erase(open, number);
     word = open.empty() ? next : open.front();
   }
-  [[nodiscard]] bool is_open(std::uint64_t number) const { return std::ranges::find(open, number) != open.end(); }
 };
 
 }  // namespace unplug::model

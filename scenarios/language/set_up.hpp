@@ -1,8 +1,6 @@
 // Where a declaration is a step.
 #pragma once
 
-#include <span>
-
 #include "unplug/scenarios/program.hpp"
 
 namespace unplug::scenarios {

@@ -29,7 +29,8 @@ void lay_out(model::Urb& u, const ThingSetup& s) {
   model::init_urb(s.kernel, s.binding.usb, u, s.unique, s.declared, s.home, s.binding.binding.life, s.task_name("URB"));
 }
 
-constexpr VerbFamily family{urb, "URBs that each request allocates, the transfer buffer, anchors, how many bytes came, errors of the "
+constexpr VerbFamily family{urb, "URBs that each request allocates, two of one name in flight (the execution is cut), the transfer buffer, "
+                                 "anchors, how many bytes came, errors of the "
                                  "device (pulling it out ends no transfer, "
                                  "disconnect does), soft_unbind, completion in hard interrupts"};
 constexpr std::string_view urb_c = "drivers/usb/core/urb.c, v6.18", hcd_c = "drivers/usb/core/hcd.c, v6.18";

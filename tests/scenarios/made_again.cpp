@@ -37,13 +37,16 @@ constexpr Made things[] = {
     // Filled anew each time.
     {R"({"kzalloc": "m", "fields": {"x": 3}}, {"load": "m.x", "to": "x"}, {"if": "x != 3", "do": [{"kfree": "m"}]})",
      R"({"store": "m.x", "value": 4}, {"kfree": "m"})", "", ""},
-    // Set up anew: what the earlier round has left is gone ("bug" frees the NULL pointer's memory twice).
+    // So is what is part of it.
+    {R"({"kzalloc": "m", "members": {"p": {"fields": {"y": 5}}}}, {"load": "m.p.y", "to": "y"}, {"if": "y != 5", "do": [{"kfree": "m"}]})",
+     R"({"store": "m.p.y", "value": 4}, {"kfree": "m"})", "", ""},
+    // Set up anew: what the earlier round has left is gone ("bug" shows as a double free).
     {R"({"init_completion": "done", "owner": "driver"}, {"completion_done": "done", "to": "x"}, {"if": "x", "do": [{"call": "bug"}]})",
-     R"({"complete_all": "done"})", R"(, "bug": [{"kzalloc": "m"}, {"kfree": "m"}, {"kfree": "m"}])", ""},
+     R"({"complete_all": "done"})", R"(, "bug": [{"kzalloc": "b"}, {"kfree": "b"}, {"kfree": "b"}])", ""},
     {R"({"INIT_WORK": "work", "fn": "foo_work"}, {"schedule_work": "work", "to": "q"}, {"if": "q == 0", "do": [{"call": "bug"}]})",
-     R"({"disable_work_sync": "work"})", R"(, "foo_work": [], "bug": [{"kzalloc": "m"}, {"kfree": "m"}, {"kfree": "m"}])", ""},
+     R"({"disable_work_sync": "work"})", R"(, "foo_work": [], "bug": [{"kzalloc": "b"}, {"kfree": "b"}, {"kfree": "b"}])", ""},
     {R"({"refcount_set": "users", "value": 2}, {"refcount_read": "users", "to": "n"}, {"if": "n != 2", "do": [{"call": "bug"}]})",
-     R"({"refcount_dec": "users"})", R"(, "bug": [{"kzalloc": "m"}, {"kfree": "m"}, {"kfree": "m"}])", ""},
+     R"({"refcount_dec": "users"})", R"(, "bug": [{"kzalloc": "b"}, {"kfree": "b"}, {"kfree": "b"}])", ""},
     {R"({"timer_setup": "timer", "fn": "foo_timer"}, {"mod_timer": "timer", "delay": "1ms"})", R"({"timer_shutdown_sync": "timer"})",
      R"(, "foo_timer": [])", ""},
     {R"({"init_srcu_struct": "srcu"}, {"srcu_read_lock": "srcu", "to": "idx"}, {"srcu_read_unlock": "srcu", "idx": "idx"})",
