@@ -3,15 +3,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <csignal>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 #include <fmt/format.h>
 
+#include "unplug/cli/progress.hpp"
 #include "unplug/reports/json.hpp"
 #include "unplug/reports/writer.hpp"
 #include "unplug/sim/semantics.hpp"
@@ -21,51 +20,8 @@
 namespace unplug::cli {
 namespace {
 
-// Progress belongs on a terminal, on stderr, and leaves no trace there.
-class Progress {
- public:
-  explicit Progress(bool quiet) : on_(!quiet && ::isatty(STDERR_FILENO) == 1) {}
-  ~Progress() { clear(); }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-  void file(const std::string& name) { file_ = name; }
-  void show(std::size_t cell, std::size_t cells, std::uint64_t done, std::uint64_t all) {
-    if (!on_) return;
-    const std::uint64_t percent = cells == 0 || all == 0 ? 100 : ((cell - 1) * 100 + done * 100 / all) / cells;
-    if (last_.exchange(percent) == percent) return;
-    fmt::print(stderr, "\r\033[K{}: {:>3} %  cell {} of {}", file_, percent, cell, cells);
-    std::fflush(stderr);
-  }
-  void clear() {
-    if (on_) fmt::print(stderr, "\r\033[K");
-  }
-
- private:
-  bool on_;
-  std::string file_;
-  std::atomic<std::uint64_t> last_{101};
-};
-
-// SIGINT and SIGTERM end a run at the next execution; what is finished by then is reported. A second one kills.
-std::atomic<bool> stop_asked{false};
-std::atomic<int> stop_signal{0};
-static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
-
-extern "C" void ask_to_stop(int signal) {
-  stop_signal = signal;
-  stop_asked = true;
-}
-
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = ask_to_stop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  for (const int signal : {SIGINT, SIGTERM}) {
-    struct sigaction old {};
-    // Who ignores it goes on ignoring it: nohup, jobs in the background.
-    if (::sigaction(signal, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
-  }
-}
+// A result is stored now and then while others are run, so that what is finished is there if the program is killed.
+constexpr auto stored_each = std::chrono::milliseconds(200);
 
 std::string quoted(const std::string& word) { return word.find_first_of(" '\"$*") == std::string::npos ? word : fmt::format("'{}'", word); }
 
@@ -89,7 +45,17 @@ std::string command_line(const Options& o, const std::string& verb) {
   if (o.executions_given) out += fmt::format(" --executions {}", o.executions);
   out += fmt::format(" --seed {}", o.seed);
   if (!o.grace_period.empty()) out += " --gp " + o.grace_period;
+  if (!o.limit.empty()) out += " --limit " + o.limit;
   return out;
+}
+
+// Whether the run ended in the middle of a cell.
+bool cut_short(const scenarios::Result& result) {
+  for (const scenarios::ScenarioResult& s : result.scenarios)
+    for (const scenarios::Cell& c : s.cells)
+      for (const std::string& b : c.evidence.bounds)
+        if (b.starts_with("interrupted after")) return true;
+  return false;
 }
 
 bool option_error(const std::string& option, const std::string& message, const std::string& expected, const std::string& nearest) {
@@ -119,33 +85,55 @@ bool read_load_options(const Options& o, scenarios::LoadOptions& load) {
 
 }  // namespace
 
-void add_options(CLI::App& verb, Options& o, const std::string& default_out) {
-  o.out = default_out;
-  verb.add_option("FILE", o.files, "scenario files")->required();
-  verb.add_option("--policy", o.policies, "only this policy: a name, or a policy file (repeatable)")->take_all()->expected(1);
-  verb.add_option("--form", o.forms, "only this form (repeatable)")->take_all()->expected(1);
-  verb.add_option("--without", o.without, "leave a part of each policy out: entry, resource, pin, work, irq, ... (repeatable)")
-      ->take_all()
-      ->expected(1);
-  verb.add_option("--strategy", o.strategies, "how choices are made (unplug list strategies; repeatable)")->take_all()->expected(1);
-  verb.add_option_function<std::uint64_t>(
-          "--executions",
-          [&o](std::uint64_t n) {
-            o.executions = n;
-            o.executions_given = true;
-          },
-          "executions of each cell (default 10000); of a search (dpor, bounded): stop after so many")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
-  verb.add_option("--seed", o.seed, "seed of the campaign");
-  verb.add_option("--jobs", o.jobs, "threads; the result does not depend on it (default: one per CPU)")->check(CLI::Range(0U, 1024U));
-  verb.add_option("--param", o.params, "NAME=VALUE: fix a parameter, or the way of removal: removal=rmmod (repeatable)")
-      ->take_all()
-      ->expected(1);
+CLI::Option* add_words(CLI::App& verb, const std::string& name, std::vector<std::string>& into, const std::string& what) {
+  return verb.add_option(name, into, what)->take_all()->expected(1)->allow_extra_args(false);
+}
+
+CLI::Option* add_number(CLI::App& verb, const std::string& name, std::function<void(std::uint64_t)> set, std::uint64_t least,
+                        std::uint64_t most, const std::string& what) {
+  const auto read = [name, set = std::move(set), least, most](const std::string& text) {
+    std::uint64_t n = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+    if (error != std::errc{} || end != text.data() + text.size() || n < least || n > most)
+      throw CLI::ValidationError(name, fmt::format("'{}' is no whole number from {} to {}", text, least, most));
+    set(n);
+  };
+  return verb.add_option_function<std::string>(name, read, what)->type_name("NUMBER");
+}
+
+void add_jobs(CLI::App& verb, unsigned& jobs) {
+  add_number(verb, "--jobs", [&jobs](std::uint64_t n) { jobs = static_cast<unsigned>(n); }, 0, 1024,
+             "threads; the result does not depend on it (default: one per CPU)");
+}
+
+void add_color(CLI::App& verb, std::string& color) {
+  verb.add_option("--color", color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
+}
+
+unsigned threads(unsigned jobs) { return jobs != 0 ? jobs : std::max(1U, std::thread::hardware_concurrency()); }
+
+void add_options(CLI::App& verb, Options& o, const std::string& folder) {
+  o.out = "unplug-out/" + folder;
+  verb.add_option("FILE", o.files, "scenario files, names of those that ship (unplug list scenarios), or - for standard input")->required();
+  add_words(verb, "--policy", o.policies, "only this policy: a name, or a policy file (repeatable)");
+  add_words(verb, "--form", o.forms, "only this form (repeatable)");
+  add_words(verb, "--without", o.without, "leave a part of each policy out: entry, resource, pin, work, irq, ... (repeatable)");
+  add_words(verb, "--strategy", o.strategies, "how choices are made (unplug list strategies; repeatable)");
+  const auto executions = [&o](std::uint64_t n) {
+    o.executions = n;
+    o.executions_given = true;
+  };
+  add_number(verb, "--executions", executions, 1, 1'000'000'000,
+             "executions of each cell (default 10000); of a search (dpor, bounded): stop after so many");
+  add_number(verb, "--seed", [&o](std::uint64_t n) { o.seed = n; }, 0, UINT64_MAX, "seed of the campaign");
+  add_jobs(verb, o.jobs);
+  verb.add_option("--limit", o.limit, "the most time that one cell may take: 90s, 10m; what it has seen by then counts, as bounded");
+  add_words(verb, "--param", o.params, "NAME=VALUE: fix a parameter, or the way of removal: removal=rmmod (repeatable)");
   verb.add_option("--gp", o.grace_period, "duration of every RCU grace period, for example 30ms");
-  verb.add_option("--out", o.out, "where files are written");
+  verb.add_option("--out", o.out, fmt::format("folder for what is written (default {})", o.out));
   verb.add_flag("--json", o.json, "print the result as one JSON document");
   verb.add_flag("--quiet", o.quiet, "no progress, no table");
-  verb.add_option("--color", o.color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
+  add_color(verb, o.color);
 }
 
 bool colour(const std::string& when) {
@@ -208,6 +196,15 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
   exit = bad_input;
   scenarios::LoadOptions load;
   if (!read_load_options(o, load) || !check_strategies(o.strategies)) return {};
+  const auto limit = parse_limit(o.limit);
+  if (!o.limit.empty() && !limit) {
+    option_error("--limit", fmt::format("'{}' is no time", o.limit), "a whole number of ms, s, m, h or d: \"10m\"", {});
+    return {};
+  }
+  if (o.out.empty()) {
+    option_error("--out", "no folder", "a folder to write to", {});
+    return {};
+  }
   // Everything is loaded before anything runs: on bad input nothing is written.
   scenarios::Diagnostics diagnostics;
   std::vector<std::unique_ptr<scenarios::Scenario>> loaded;
@@ -220,35 +217,52 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
   ran.result.tool_version = std::string(version);
   ran.result.engine_semantics = sim::engine_semantics;
   ran.result.command = command_line(o, verb);
-  Progress progress(o.quiet);
+  ran.output = std::make_unique<scenarios::Output>(o.out);
+  std::string error;
+  if (!ran.output->open(ran.result.command, error)) {
+    print_error(error);
+    return {};
+  }
+  scenarios::FailureStore failures(*ran.output, "failures");
+  ProgressLine progress(o.quiet);
   scenarios::RunOptions options;
   options.strategies = o.strategies.empty() ? strategies : o.strategies;
   options.strategies_given = !o.strategies.empty();
   options.executions = o.executions;
   if (o.executions_given) options.max_traces = o.executions;
   options.seed = o.seed;
-  options.jobs = o.jobs != 0 ? o.jobs : std::max(1U, std::thread::hardware_concurrency());
+  options.jobs = threads(o.jobs);
   options.command = "unplug";
-  options.failures = o.out + "/failures";
-  options.progress = [&](std::size_t cell, std::size_t cells, std::uint64_t done, std::uint64_t all) {
-    progress.show(cell, cells, done, all);
-  };
-  // Failure files of an earlier run would be taken for this one's.
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(options.failures, ignored))
-    if (entry.path().extension() == ".json") std::filesystem::remove(entry.path(), ignored);
-  options.stop = &stop_asked;
+  options.failures = &failures;
+  options.progress = [&](const scenarios::Progress& p) { progress.show(p); };
+  options.stop = stop_asked;
+  if (limit) options.limit = [&] { return time_is_up(*limit); };
+  options.limit_words = o.limit;
   catch_signals();
   std::size_t all = 0, done = 0;
+  for (const auto& s : loaded) all += scenarios::cell_count(*s, options);
+  auto stored = Clock::now();
+  options.finished = [&](const scenarios::ScenarioResult& so_far) {
+    if (Clock::now() - stored < stored_each) return;
+    scenarios::Result part = ran.result;
+    part.scenarios.push_back(so_far);
+    part.incomplete = fmt::format("still running, or killed: {} of {} cells were run", done + so_far.cells.size(), all);
+    ran.output->write("result.json", reports::write_json(part));
+    stored = Clock::now();
+  };
   for (const auto& s : loaded) {
-    all += scenarios::cell_count(*s, options);
-    if (stop_asked) continue;
-    progress.file(s->path);
+    if (stop_asked()) break;
+    progress.about(s->path);
     ran.result.scenarios.push_back(scenarios::run_scenario(*s, options, load, ran.problems));
     done += ran.result.scenarios.back().cells.size();
   }
-  ran.signal = stop_signal;
-  if (done != all) ran.result.incomplete = fmt::format("interrupted: {} of {} cells were run", done, all);
+  progress.clear();
+  ran.signal = caught_signal();
+  if (ran.signal != 0 && (done != all || cut_short(ran.result)))
+    ran.result.incomplete = fmt::format("interrupted: {} of {} cells were run{}", done, all, cut_short(ran.result) ? ", some not to their end" : "");
+  else if (done != all)
+    ran.result.incomplete = fmt::format("{} of {} cells were run", done, all);
+  ran.output->write("result.json", reports::write_json(ran.result));
   exit = as_expected;
   return ran;
 }
@@ -263,15 +277,18 @@ int show(const Options& o, const Ran& ran) {
 }
 
 int finish(const Ran& ran, int otherwise) {
+  const bool whole = ran.result.incomplete.empty();
+  if (whole && ran.problems.empty()) ran.output->complete();
   bool internal = false;
   for (const scenarios::RunProblem& p : ran.problems) {
     print_error(p.internal ? "internal error: " + p.message : p.message);
     internal = internal || p.internal;
   }
-  if (!ran.result.incomplete.empty()) print_error(ran.result.incomplete);
+  if (!ran.output->problem().empty()) print_error(ran.output->problem());
+  if (!whole) print_error(ran.result.incomplete);
   if (internal) return internal_error;
-  if (!ran.problems.empty()) return bad_input;
-  return ran.result.incomplete.empty() ? otherwise : interrupted + ran.signal;
+  if (!ran.problems.empty() || !ran.output->problem().empty()) return bad_input;
+  return whole ? otherwise : interrupted + ran.signal;
 }
 
 }  // namespace unplug::cli

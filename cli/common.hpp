@@ -27,12 +27,22 @@ struct Options {
   std::uint64_t executions = 10'000, seed = 1;
   bool executions_given = false;
   unsigned jobs = 0;  // 0: as many as there are CPUs
-  std::string grace_period, out, color = "auto";
+  std::string grace_period, out, limit, color = "auto";
   bool json = false, quiet = false;
 };
 
-// Adds the common options to a verb.
-void add_options(CLI::App& verb, Options& o, const std::string& default_out);
+// Adds the common options to a verb. Without --out it writes to unplug-out/`folder`.
+void add_options(CLI::App& verb, Options& o, const std::string& folder);
+// Options that take one value each time that they are given, and all their values.
+CLI::Option* add_words(CLI::App& verb, const std::string& name, std::vector<std::string>& into, const std::string& what);
+// One that takes a whole number from `least` to `most`; anything else is refused, with what was expected.
+CLI::Option* add_number(CLI::App& verb, const std::string& name, std::function<void(std::uint64_t)> set, std::uint64_t least,
+                        std::uint64_t most, const std::string& what);
+// --jobs, --color.
+void add_jobs(CLI::App& verb, unsigned& jobs);
+void add_color(CLI::App& verb, std::string& color);
+// As many threads as were asked for, or as there are CPUs.
+[[nodiscard]] unsigned threads(unsigned jobs);
 
 // Colour on stdout: --color, NO_COLOR, and whether it is a terminal.
 [[nodiscard]] bool colour(const std::string& when);
@@ -56,14 +66,16 @@ int unknown_word(const std::string& what, const std::string& word, const std::st
 // Whether all are strategies; complains about the first that is none.
 bool check_strategies(const std::vector<std::string>& names);
 
-// Loads and runs all files. On bad input prints why, writes nothing and returns an exit code through `exit`.
+// Loads and runs all files, and stores the result in the output folder. On bad input prints why, writes nothing and returns an exit code
+// through `exit`.
 struct Ran {
+  std::unique_ptr<scenarios::Output> output;
   scenarios::Result result;
   std::vector<scenarios::RunProblem> problems;
   int signal = 0;  // that interrupted it
 };
 std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& strategies, const std::string& verb, int& exit);
-// Prints the result as the options say, and problems; the exit code.
+// Prints the result as the options say, takes away what earlier runs have left, prints problems; the exit code.
 int show(const Options& o, const Ran& ran);
 // Prints problems; the exit code they call for, or `otherwise`.
 int finish(const Ran& ran, int otherwise);

@@ -4,7 +4,7 @@
 #include "unplug/cli/common.hpp"
 #include "unplug/reports/json.hpp"
 #include "unplug/reports/writer.hpp"
-#include "unplug/scenarios/run/failure_file.hpp"
+#include "unplug/sim/strategy.hpp"
 
 namespace unplug::cli {
 namespace {
@@ -22,20 +22,16 @@ bool unmet(const scenarios::Result& result) {
 void add_compare(CLI::App& app, int& exit) {
   auto o = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("compare", "every policy of each file, safety and latency, and the report");
-  add_options(*verb, *o, "out/report");
+  add_options(*verb, *o, "report");
   verb->callback([o, &exit] {
-    auto ran = run_files(*o, {"mix", "timed"}, "compare", exit);
+    auto ran = run_files(*o, {std::string(sim::automatic_strategy), "timed"}, "compare", exit);
     if (!ran) return;
-    std::string error;
-    const std::string page = o->out + "/index.html", data = o->out + "/result.json";
-    if (!scenarios::write_atomically(page, reports::find_writer("html")->write(ran->result, {}), error) ||
-        !scenarios::write_atomically(data, reports::write_json(ran->result), error))
-      ran->problems.push_back({false, error});
+    const bool written = ran->output->write("index.html", reports::find_writer("html")->write(ran->result, {}));
     if (o->json) {
       fmt::print("{}", reports::write_json(ran->result));
     } else if (!o->quiet) {
       fmt::print("{}", reports::find_writer("terminal")->write(ran->result, {width(), colour(o->color)}));
-      if (error.empty()) fmt::print("\nreport: {}\n", page);
+      if (written) fmt::print("\nreport: {}\n", ran->output->path("index.html"));
     }
     exit = finish(*ran, unmet(ran->result) ? not_as_expected : as_expected);
   });

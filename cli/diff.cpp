@@ -117,7 +117,7 @@ int of_forms(DiffOptions& o) {
 void add_diff(CLI::App& app, int& exit) {
   auto o = std::make_shared<DiffOptions>();
   CLI::App* verb = app.add_subcommand("diff", "two forms of one file, or two stored results: what is fixed, introduced, left");
-  add_options(*verb, *o, "out/diff");
+  add_options(*verb, *o, "diff");
   verb->get_option("FILE")->description("a scenario file with --forms or --listing, or two results")->expected(1, 2);
   verb->get_option("--executions")->description("traces, schedules with few preemptions and samples looked at (default 20000 each)");
   verb->remove_option(verb->get_option("--form"));  // --forms says which

@@ -6,7 +6,7 @@
 
 #include "unplug/cli/common.hpp"
 #include "unplug/scenarios/reference/templates.hpp"
-#include "unplug/scenarios/run/failure_file.hpp"
+#include "unplug/scenarios/run/output.hpp"
 
 namespace unplug::cli {
 namespace {

@@ -9,13 +9,13 @@ namespace unplug::cli {
 void add_prove(CLI::App& app, int& exit) {
   auto o = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("prove", "exhaustive exploration: one execution per trace, none twice (run --strategy dpor)");
-  add_options(*verb, *o, "out/prove");
+  add_options(*verb, *o, "prove");
   verb->get_option("--executions")->description("stop after so many traces: the evidence is bounded then (default: all)");
   verb->remove_option(verb->get_option("--strategy"));  // that is what the verb says
   auto preemptions = std::make_shared<int>(-1);
-  verb->add_option("--preemptions", *preemptions, "instead, every schedule with up to K preemptions (run --strategy 'bounded(K)')")
-      ->option_text("K")
-      ->check(CLI::Range(0, 9));
+  add_number(*verb, "--preemptions", [preemptions](std::uint64_t n) { *preemptions = static_cast<int>(n); }, 0, 9,
+             "instead, every schedule with up to K preemptions (run --strategy 'bounded(K)')")
+      ->option_text("K");
   verb->callback([o, preemptions, &exit] {
     o->strategies = {*preemptions < 0 ? std::string(sim::exhaustive_strategy) : fmt::format("bounded({})", *preemptions)};
     const auto ran = run_files(*o, {}, "prove", exit);

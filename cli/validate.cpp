@@ -53,7 +53,7 @@ void add_validate(CLI::App& app, int& exit) {
   CLI::App* verb = app.add_subcommand("validate", "errors and warnings, nothing run");
   verb->add_option("FILE", a->files, "scenario, policy or failure files")->required();
   verb->add_flag("--schema", a->schema, "only against the published schema (unplug schema), as editors do");
-  verb->add_option("--color", a->color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
+  add_color(*verb, a->color);
   verb->callback([a, &exit] {
     bool good = true;
     for (const std::string& file : a->files) {

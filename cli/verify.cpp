@@ -75,10 +75,10 @@ void add_verify(CLI::App& app, int& exit) {
   auto a = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand("verify", "determinism: executions twice in this process and twice in new ones, step by step");
   verb->add_option("FILE", a->files, "scenario files")->required();
-  verb->add_option("--strategy", a->strategies, "default: mix and timed (repeatable)")->take_all()->expected(1);
-  verb->add_option("--policy", a->policies, "only this policy (repeatable)")->take_all()->expected(1);
-  verb->add_option("--executions", a->executions, "of each cell")->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}));
-  verb->add_option("--seed", a->seed, "seed of the campaign");
+  add_words(*verb, "--strategy", a->strategies, "default: mix and timed (repeatable)");
+  add_words(*verb, "--policy", a->policies, "only this policy (repeatable)");
+  add_number(*verb, "--executions", [a](std::uint64_t n) { a->executions = n; }, 1, 1'000'000, "of each cell");
+  add_number(*verb, "--seed", [a](std::uint64_t n) { a->seed = n; }, 0, UINT64_MAX, "seed of the campaign");
   verb->add_flag("--quiet", a->quiet, "say only what differs");
   verb->add_flag("--print-digests", a->print_digests)->group("");
   verb->add_option("--print-steps", a->print_steps)->group("");

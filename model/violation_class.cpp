@@ -7,7 +7,8 @@ namespace {
 
 constexpr bool error = false, note = true;
 constexpr std::array table{
-#define UNPLUG_CLASS(identifier, name, severity, meaning) ViolationClassInfo{ViolationClass::identifier, name, severity, meaning},
+#define UNPLUG_CLASS(identifier, name, severity, fear, meaning)                                                                            \
+  ViolationClassInfo{ViolationClass::identifier, name, severity, Fear::fear, meaning},
 #include "unplug/model/violation_class.def"
 #undef UNPLUG_CLASS
 };
@@ -22,6 +23,11 @@ std::optional<ViolationClass> violation_class(std::string_view name) {
   for (const ViolationClassInfo& c : table)
     if (c.name == name) return c.id;
   return {};
+}
+
+std::size_t fear_rank(std::string_view name) {
+  const std::optional<ViolationClass> c = violation_class(name);
+  return c ? static_cast<std::size_t>(*c) : table.size();
 }
 
 }  // namespace unplug::model

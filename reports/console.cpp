@@ -37,6 +37,8 @@ void write_answers(Page& page, const ScenarioView& view) {
       if (!policies.empty()) page.entry_at(label, label_column, join(policies, ", "), style, 0);
     };
     entry("breaks", answer.broken, Style::bad);
+    entry("vacuous: nothing said", answer.vacuous, Style::warning);
+    entry("clean by refusal", answer.refused, Style::warning);
     entry("no failure, sampled", answer.sampled, Style::plain);
     entry("no failure, bounded", answer.bounded, Style::plain);
     entry("no failure, exhaustive", answer.exhaustive, Style::good);
@@ -46,7 +48,9 @@ void write_answers(Page& page, const ScenarioView& view) {
 std::vector<CellLine> verdict_cell(const Verdict& verdict) {
   if (verdict.standing != Standing::broken) {
     // Green is for what was proved. A sample proves nothing.
-    return {{clean_word(verdict.standing), verdict.standing == Standing::exhaustive ? Style::good : Style::plain}};
+    return {{clean_word(verdict), verdict.standing == Standing::vacuous || verdict.refused ? Style::warning
+                                  : verdict.standing == Standing::exhaustive               ? Style::good
+                                                                                           : Style::plain}};
   }
   std::vector<CellLine> lines;
   for (const ClassCount& count : verdict.classes)
@@ -73,11 +77,22 @@ std::vector<CellLine> below(const Verdict& verdict, const SaidOnce& once) {
   for (const std::string& phrase : operations_phrases(verdict.operations)) {
     lines.push_back({phrase, phrase.find("torn") != std::string::npos ? Style::warning : Style::plain});
   }
-  const auto unless_said = [&](const char* label, const std::vector<std::string>& list, const std::vector<std::string>& said) {
-    if (const std::vector<std::string> own = without(list, said); !own.empty()) lines.push_back({label + join(own, ", "), Style::warning});
+  const auto say = [&](const char* label, const std::vector<std::string>& list, const std::vector<std::string>& said, Style style) {
+    if (const std::vector<std::string> own = without(list, said); !own.empty()) lines.push_back({label + join(own, "; "), style});
   };
+  const auto unless_said = [&](const char* label, const std::vector<std::string>& list, const std::vector<std::string>& said) {
+    say(label, list, said, Style::warning);
+  };
+  const auto unless_plain = [&](const char* label, const std::vector<std::string>& list, const std::vector<std::string>& said) {
+    say(label, list, said, Style::plain);
+  };
+  if (verdict.refused)
+    lines.push_back({fmt::format("rmmod was refused in {} of {} executions", verdict.unload.refused, verdict.unload.attempted), Style::warning});
+  unless_said("vacuous: ", verdict.never, once.never);
+  unless_said("not judged: ", verdict.not_judged, once.not_judged);
   unless_said("never reached: ", verdict.never_reached, once.never_reached);
-  unless_said("never overlapped: ", verdict.never_overlapped, once.never_overlapped);
+  unless_plain("", verdict.accepted, once.accepted);
+  unless_plain("kept apart: ", verdict.kept_apart, once.kept_apart);
   return lines;
 }
 
@@ -121,8 +136,11 @@ void write_group(Page& page, const Group& group) {
   };
   of_all("", once.evidence, "; ", Style::plain);
   of_all("within ", once.bounds, "; ", Style::plain);
-  of_all("never reached: ", once.never_reached, ", ", Style::warning);
-  of_all("never overlapped: ", once.never_overlapped, ", ", Style::warning);
+  of_all("vacuous: ", once.never, "; ", Style::warning);
+  of_all("not judged: ", once.not_judged, "; ", Style::warning);
+  of_all("never reached: ", once.never_reached, "; ", Style::warning);
+  of_all("", once.accepted, "; ", Style::plain);
+  of_all("kept apart: ", once.kept_apart, "; ", Style::plain);
 }
 
 void write_sweeps(Page& page, const ScenarioView& view) {
@@ -244,17 +262,20 @@ void write_overview(Page& page, const std::vector<ScenarioView>& views) {
   Table table;
   table.columns = {{{"scenario"}, false, 14},
                    {{"breaks"}, false, 16},
+                   {{"vacuous, or clean by refusal"}, false, 12},
                    {{"no failure, sampled or bounded"}, false, 12},
                    {{"no failure, exhaustive"}, false, 12}};
   for (const ScenarioView& view : views) {
     for (Answer& answer : answers(view)) {
       answer.sampled.insert(answer.sampled.end(), answer.bounded.begin(), answer.bounded.end());
+      answer.vacuous.insert(answer.vacuous.end(), answer.refused.begin(), answer.refused.end());
       const std::string name = view.scenario->name + (answer.form.empty() ? "" : ", form " + answer.form);
       const auto cell = [](const std::vector<std::string>& policies, Style style) {
         return std::vector<CellLine>{{policies.empty() ? "-" : join(policies, ", "), policies.empty() ? Style::plain : style}};
       };
       table.rows.push_back({{{{name, Style::strong}},
                              cell(answer.broken, Style::bad),
+                             cell(answer.vacuous, Style::warning),
                              cell(answer.sampled, Style::plain),
                              cell(answer.exhaustive, Style::good)},
                             {}});

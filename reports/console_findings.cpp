@@ -16,21 +16,6 @@ namespace {
 constexpr std::size_t indent = 4;
 constexpr std::size_t label_column = 11;
 
-// The simplest of the places where each policy shows a signature.
-std::vector<const FindingView::Under*> by_policy(const FindingView& finding) {
-  std::vector<const FindingView::Under*> out;
-  for (const FindingView::Under& under : finding.under) {
-    const auto same =
-        std::find_if(out.begin(), out.end(), [&](const auto* other) { return other->verdict->policy == under.verdict->policy; });
-    if (same == out.end()) {
-      out.push_back(&under);
-    } else if (fewer_preemptions(*under.seen.finding, *(*same)->seen.finding)) {
-      *same = &under;
-    }
-  }
-  return out;
-}
-
 void write_place(Page& page, const char* label, const std::optional<scenarios::Place>& where, bool chain) {
   if (!where || place(*where).empty()) return;
   page.entry_at(label, label_column, place(*where), Style::plain, indent);
@@ -48,11 +33,11 @@ void write_finding(Page& page, const FindingView& finding, const ScenarioView& v
   write_place(page, "ended by", best.ended_by, whole);
   if (whole) write_place(page, "created by", best.created_by, true);
   if (!best.feasibility.empty()) page.entry_at("needs", label_column, best.feasibility, Style::plain, indent);
-  for (const FindingView::Under* under : by_policy(finding)) {
+  for (const FindingView::Under* under : simplest(finding)) {
     const scenarios::Finding& seen = *under->seen.finding;
-    std::string text = under->verdict->policy;
+    std::string text = under_title(*under);
     if (const std::string cost = preemptions(seen); !cost.empty()) text += ", " + cost;
-    if (const std::string where = where_shown(view, finding, under->verdict->policy); !where.empty()) text += " (" + where + ")";
+    if (const std::string where = where_shown(view, finding, under->group->form, under->verdict->policy); !where.empty()) text += " (" + where + ")";
     page.entry_at("under", label_column, text, Style::plain, indent);
     if (!seen.replay_command.empty()) page.command(seen.replay_command, indent + 2);
   }
@@ -74,7 +59,8 @@ void write_findings(Page& page, const ScenarioView& view, bool whole) {
   page.line("notes (weird, not wrong, unless the scenario forbids them)", Style::strong);
   for (const FindingView& note : view.notes) {
     std::vector<std::string> policies;
-    for (const FindingView::Under* under : by_policy(note)) policies.push_back(under->verdict->policy);
+    for (const FindingView::Under* under : simplest(note))
+      if (std::find(policies.begin(), policies.end(), under->verdict->policy) == policies.end()) policies.push_back(under->verdict->policy);
     std::string text = headline(*note.best);
     if (!note.best->message.empty()) text += ": " + note.best->message;
     page.entry("-", fmt::format("{} [{}]", text, join(policies, ", ")), Style::plain, 2);

@@ -24,7 +24,9 @@ template <> struct Fields<scenarios::Evidence> {
   static void each(auto& e, auto&& visit) {
     visit("kind", e.kind);
     visit("executions", e.executions);
+    visit("searched", e.searched);
     visit("distinct_traces", e.distinct_traces);
+    visit("new_at_the_end", e.new_at_the_end);
     visit("bounds", e.bounds);
   }
 };
@@ -59,6 +61,8 @@ template <> struct Fields<scenarios::Finding> {
     visit("offender", f.offender);
     visit("ended_by", f.ended_by);
     visit("created_by", f.created_by);
+    visit("serves", f.serves);
+    visit("also_at", f.also_at);
   }
 };
 
@@ -106,6 +110,21 @@ template <> struct Fields<scenarios::Expectation> {
   }
 };
 
+template <> struct Fields<scenarios::Never> {
+  static void each(auto& n, auto&& visit) {
+    visit("what", n.what);
+    visit("how", n.how);
+    visit("why", n.why);
+  }
+};
+
+template <> struct Fields<scenarios::KeptApart> {
+  static void each(auto& k, auto&& visit) {
+    visit("what", k.what);
+    visit("by", k.by);
+  }
+};
+
 // Expectations are one list here and two in JSON: {"met": [...], "unmet": [...]}.
 template <> struct Fields<scenarios::Cell> {
   static void each(auto& c, auto&& visit) {
@@ -117,6 +136,7 @@ template <> struct Fields<scenarios::Cell> {
     visit("executions", c.executions);
     visit("blocked", c.blocked);
     visit("failing", c.failing);
+    visit("verdict", c.verdict);
     visit("evidence", c.evidence);
     visit("violations", c.violations);
     visit("notes", c.notes);
@@ -128,9 +148,12 @@ template <> struct Fields<scenarios::Cell> {
     visit("operations", c.operations);
     visit("unload", c.unload);
     visit("final_states", c.final_states);
+    visit("stuck_states", c.stuck_states);
     visit("expectations", c.expectations);
     visit("never_reached", c.never_reached);
-    visit("never_overlapped", c.never_overlapped);
+    visit("never", c.never);
+    visit("kept_apart", c.kept_apart);
+    visit("not_judged", c.not_judged);
     visit("unreplayed_predictions", c.unreplayed_predictions);
   }
 };

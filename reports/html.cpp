@@ -85,9 +85,11 @@ Node overview_node(const std::vector<ScenarioView>& views) {
   for (std::size_t i = 0; i < views.size(); ++i) {
     for (Answer& answer : answers(views[i])) {
       answer.sampled.insert(answer.sampled.end(), answer.bounded.begin(), answer.bounded.end());
+      answer.vacuous.insert(answer.vacuous.end(), answer.refused.begin(), answer.refused.end());
       Node row;
       row.text("id", scenario_id(i)).text("name", views[i].scenario->name).text("form", answer.form);
       row.text("breaks", join(answer.broken, ", "))
+          .text("vacuous", join(answer.vacuous, ", "))
           .text("unbroken", join(answer.sampled, ", "))
           .text("exhaustive", join(answer.exhaustive, ", "));
       rows.push_back(row);

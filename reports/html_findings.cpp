@@ -17,20 +17,16 @@ void add_place(std::vector<Node>& places, const char* label, const std::optional
   places.push_back(Node().text("label", label).text("text", place(*where)).text("chain", call_chain(*where)));
 }
 
-// One line per policy: the simplest member's failure, and where else the signature stands.
+// One line per form and policy: the simplest member's failure, and where else the signature stands.
 std::vector<Node> under_nodes(const FindingView& finding, const ScenarioView& view) {
   std::vector<Node> out;
-  for (const std::string& policy : view.policies) {
-    const FindingView::Under* simplest = nullptr;
-    for (const FindingView::Under& under : finding.under) {
-      if (under.verdict->policy != policy) continue;
-      if (simplest == nullptr || fewer_preemptions(*under.seen.finding, *simplest->seen.finding)) simplest = &under;
-    }
-    if (simplest == nullptr) continue;
-    const scenarios::Finding& seen = *simplest->seen.finding;
-    const scenarios::Cell& cell = *simplest->seen.cell;
+  for (const FindingView::Under* under : simplest(finding)) {
+    const scenarios::Finding& seen = *under->seen.finding;
+    const scenarios::Cell& cell = *under->seen.cell;
     Node row;
-    row.text("policy", policy).text("cost", preemptions(seen)).text("where", where_shown(view, finding, policy));
+    row.text("policy", under_title(*under))
+        .text("cost", preemptions(seen))
+        .text("where", where_shown(view, finding, under->group->form, under->verdict->policy));
     row.text("count", fmt::format("{} of {} ({})", seen.count, counted(cell.executions, "execution"), cell.strategy));
     row.text("command", seen.replay_command);
     out.push_back(row);

@@ -36,9 +36,14 @@ std::vector<std::string> alarms(const Verdict& verdict, const SaidOnce& once) {
     out.push_back(
         fmt::format("{} did not replay: a bug of unplug, please report it", counted(verdict.unreplayed_predictions, "prediction")));
   }
-  if (const auto own = without(verdict.never_reached, once.never_reached); !own.empty()) out.push_back("never reached: " + join(own, ", "));
-  if (const auto own = without(verdict.never_overlapped, once.never_overlapped); !own.empty())
-    out.push_back("never overlapped: " + join(own, ", "));
+  if (verdict.refused)
+    out.push_back(fmt::format("rmmod was refused in {} of {} executions", verdict.unload.refused, verdict.unload.attempted));
+  const auto say = [&](const char* label, const std::vector<std::string>& list, const std::vector<std::string>& said) {
+    if (const auto own = without(list, said); !own.empty()) out.push_back(label + join(own, "; "));
+  };
+  say("vacuous: ", verdict.never, once.never);
+  say("not judged: ", verdict.not_judged, once.not_judged);
+  say("never reached: ", verdict.never_reached, once.never_reached);
   return out;
 }
 
@@ -62,9 +67,14 @@ Node verdict_node(const ScenarioView& view, const SaidOnce& once, const Verdict&
                           .text("link", link_to_class(view, verdict, count.violation_class, id)));
   }
   row.list("classes", classes);
-  const bool proved = verdict.standing == Standing::exhaustive;
-  row.text("proved", proved ? clean_word(verdict.standing) : "").text("clean", proved ? "" : clean_word(verdict.standing));
-  row.list("evidence", without(evidence_sentences(verdict, once.bounds), once.evidence));
+  const bool proved = verdict.standing == Standing::exhaustive && !verdict.refused;
+  const bool said = verdict.standing > Standing::vacuous && !verdict.refused;
+  row.text("proved", proved ? clean_word(verdict) : "").text("clean", proved || !said ? "" : clean_word(verdict));
+  row.text("unsaid", said || verdict.standing == Standing::broken ? "" : clean_word(verdict));
+  std::vector<std::string> evidence = without(evidence_sentences(verdict, once.bounds), once.evidence);
+  for (const auto& [list, common] : {std::pair{&verdict.accepted, &once.accepted}, std::pair{&verdict.kept_apart, &once.kept_apart}})
+    for (const std::string& fact : without(*list, *common)) evidence.push_back(list == &verdict.kept_apart ? "kept apart: " + fact : fact);
+  row.list("evidence", evidence);
   row.list("alarms", alarms(verdict, once));
   const std::vector<Node> waits = wait_items(verdict);
   row.list("waits", waits).text("no_waits", !waits.empty() ? "" : verdict.waits.empty() ? "-" : "nobody");
@@ -89,6 +99,8 @@ std::vector<Node> answer_nodes(const ScenarioView& view) {
       if (!policies.empty()) boxes.push_back(Node().text("kind", kind).text("label", label).list("policies", policies));
     };
     box("breaks", "Breaks", answer.broken);
+    box("vacuous", "Vacuous: nothing is said", answer.vacuous);
+    box("refused", "Clean by refusal", answer.refused);
     box("sampled", "No failure, sampled", answer.sampled);
     box("bounded", "No failure, bounded", answer.bounded);
     box("exhaustive", "No failure, exhaustive", answer.exhaustive);
@@ -109,8 +121,11 @@ std::vector<Node> table_nodes(const ScenarioView& view, const std::string& id) {
     };
     line("All within: ", once.bounds, "; ");
     line("All: ", once.evidence, "; ");
-    line("Never reached, under any policy: ", once.never_reached, ", ");
-    line("Never overlapped, under any policy: ", once.never_overlapped, ", ");
+    line("Vacuous, under all policies: ", once.never, "; ");
+    line("Not judged: ", once.not_judged, "; ");
+    line("Never reached, under any policy: ", once.never_reached, "; ");
+    line("", once.accepted, "; ");
+    line("Kept apart: ", once.kept_apart, "; ");
     Node table;
     const std::string title = group_title(group.form, group.member);
     table.text("heading", title.empty() ? "Policies side by side" : "Policies side by side: " + title);

@@ -23,6 +23,12 @@ template <> struct EnumNames<scenarios::Wait::Phase> {
       {{Phase::remove, "remove"}, {Phase::devres, "devres"}, {Phase::module_exit, "module_exit"}, {Phase::module_free, "module_free"}}};
 };
 
+template <> struct EnumNames<scenarios::CellVerdict> {
+  using Verdict = scenarios::CellVerdict;
+  static constexpr std::array<std::pair<Verdict, std::string_view>, 4> all{
+      {{Verdict::fails, "fails"}, {Verdict::vacuous, "vacuous"}, {Verdict::refused, "clean by refusal"}, {Verdict::clean, "clean"}}};
+};
+
 // The word for `value`.
 template <typename Enum> std::string_view enum_name(Enum value) {
   for (const auto& [enumerator, name] : EnumNames<Enum>::all) {

@@ -1,6 +1,7 @@
 #include "unplug/reports/phrases.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -34,7 +35,8 @@ std::string headline(const scenarios::Finding& finding) {
 
 std::string preemptions(const scenarios::Finding& finding) {
   if (!finding.preemptions) return {};
-  return *finding.preemptions == 0 ? "no preemption" : counted(*finding.preemptions, "preemption");
+  if (*finding.preemptions == 0) return "no preemption";
+  return counted(*finding.preemptions, "preemption") + (finding.fewest ? "" : " or fewer");
 }
 
 std::string place(const scenarios::Place& place) {
@@ -53,11 +55,13 @@ std::string call_chain(const scenarios::Place& place) {
   return place.call_chain.size() < 2 ? std::string() : join(place.call_chain, " < ");
 }
 
-std::string clean_word(Standing standing) {
-  switch (standing) {
-    case Standing::exhaustive: return "no failing trace";
-    case Standing::bounded: return "no failure in bounds";
-    case Standing::sampled: return "no failure found";
+std::string clean_word(const Verdict& verdict) {
+  const std::string refused = verdict.refused ? "clean by refusal: " : "";
+  switch (verdict.standing) {
+    case Standing::exhaustive: return refused + "no failing trace";
+    case Standing::bounded: return refused + "no failure in bounds";
+    case Standing::sampled: return refused + "no failure found";
+    case Standing::vacuous: return "vacuous";
     case Standing::broken: break;
   }
   return "";
@@ -67,12 +71,6 @@ std::vector<std::string> without(std::vector<std::string> list, const std::vecto
   std::erase_if(list,
                 [&](const std::string& item) { return std::find(said_before.begin(), said_before.end(), item) != said_before.end(); });
   return list;
-}
-
-// What a strategy counts as one execution.
-std::string_view unit_of(const std::string& strategy) {
-  if (strategy == sim::exhaustive_strategy) return "trace";
-  return sim::preemption_bound(strategy) ? "schedule" : "execution";
 }
 
 std::vector<std::string> evidence_sentences(const Verdict& verdict, const std::vector<std::string>& said_before) {
@@ -95,14 +93,19 @@ std::vector<std::string> evidence_sentences(const Verdict& verdict, const std::v
     switch (evidence.kind) {
       case Evidence::Kind::sampled:
         out = fmt::format("sampled {}{} ({})", counted(evidence.executions, "execution"), each, cell->strategy);
+        if (evidence.searched != 0) out += fmt::format(" beside the first {}", counted(evidence.searched, "trace"));
+        if (evidence.distinct_traces != 0)
+          out += fmt::format(", {}, {}", counted(evidence.distinct_traces, "distinct trace"),
+                             evidence.new_at_the_end == 0 ? "none new in the last tenth"
+                                                          : fmt::format("{} new in the last tenth", evidence.new_at_the_end));
         break;
       case Evidence::Kind::bounded:
         // The bounds say which strategy it was, if it was one of preemption.
         out = fmt::format("bounded{}: {}{}", sim::preemption_bound(cell->strategy) ? std::string{} : fmt::format(" ({})", cell->strategy),
-                          counted(evidence.executions, unit_of(cell->strategy)), each);
+                          counted(evidence.executions, sim::unit_of(cell->strategy)), each);
         break;
       case Evidence::Kind::exhaustive:
-        out = fmt::format("exhaustive ({}): all {}{}", cell->strategy, counted(evidence.executions, unit_of(cell->strategy)), each);
+        out = fmt::format("exhaustive ({}): all {}{}", cell->strategy, counted(evidence.executions, sim::unit_of(cell->strategy)), each);
         break;
     }
     if (!cell->violations.empty()) {
@@ -224,16 +227,21 @@ void intersect(std::optional<std::vector<std::string>>& common, const std::vecto
 }  // namespace
 
 SaidOnce said_once(const Group& group) {
-  std::optional<std::vector<std::string>> bounds, evidence, never_reached, never_overlapped;
-  for (const Verdict& verdict : group.verdicts) {
+  std::optional<std::vector<std::string>> bounds, evidence;
+  SaidOnce once;
+  for (const Verdict& verdict : group.verdicts)
     for (const scenarios::Cell* cell : verdict.cells) intersect(bounds, cell->evidence.bounds);
-    intersect(never_reached, verdict.never_reached);
-    intersect(never_overlapped, verdict.never_overlapped);
-  }
-  SaidOnce once{bounds.value_or(std::vector<std::string>{}),
-                {},
-                never_reached.value_or(std::vector<std::string>{}),
-                never_overlapped.value_or(std::vector<std::string>{})};
+  once.bounds = bounds.value_or(std::vector<std::string>{});
+  const auto common = [&](std::vector<std::string> Verdict::*list) {
+    std::optional<std::vector<std::string>> said;
+    for (const Verdict& verdict : group.verdicts) intersect(said, verdict.*list);
+    return said.value_or(std::vector<std::string>{});
+  };
+  once.never_reached = common(&Verdict::never_reached);
+  once.never = common(&Verdict::never);
+  once.accepted = common(&Verdict::accepted);
+  once.kept_apart = common(&Verdict::kept_apart);
+  once.not_judged = common(&Verdict::not_judged);
   if (group.verdicts.size() < 2) return once;
   for (const Verdict& verdict : group.verdicts) {
     std::vector<std::string> sentences = evidence_sentences(verdict, once.bounds);
@@ -244,15 +252,34 @@ SaidOnce said_once(const Group& group) {
   return once;
 }
 
-std::string where_shown(const ScenarioView& view, const FindingView& finding, const std::string& policy) {
+std::vector<const FindingView::Under*> simplest(const FindingView& finding) {
+  std::vector<const FindingView::Under*> out;
+  for (const FindingView::Under& under : finding.under) {
+    const auto same = std::find_if(out.begin(), out.end(), [&](const auto* other) {
+      return other->verdict->policy == under.verdict->policy && other->group->form == under.group->form;
+    });
+    if (same == out.end()) {
+      out.push_back(&under);
+    } else if (fewer_preemptions(*under.seen.finding, *(*same)->seen.finding)) {
+      *same = &under;
+    }
+  }
+  return out;
+}
+
+std::string under_title(const FindingView::Under& under) {
+  return under.verdict->policy + (under.group->form.empty() ? "" : ", form " + under.group->form);
+}
+
+std::string where_shown(const ScenarioView& view, const FindingView& finding, const std::string& form, const std::string& policy) {
   std::size_t ran = 0;
   for (const Group& group : view.groups) {
-    for (const Verdict& verdict : group.verdicts) ran += verdict.policy == policy ? 1 : 0;
+    for (const Verdict& verdict : group.verdicts) ran += group.form == form && verdict.policy == policy ? 1 : 0;
   }
   std::size_t shown = 0;
   std::string first;
   for (const FindingView::Under& under : finding.under) {
-    if (under.verdict->policy == policy && shown++ == 0) first = group_title(under.group->form, under.group->member);
+    if (under.group->form == form && under.verdict->policy == policy && shown++ == 0) first = under.group->member;
   }
   if (shown == ran) return {};
   return shown == 1 ? "only in " + first : fmt::format("in {} of {}: {}, ...", shown, ran, first);
@@ -262,12 +289,13 @@ std::vector<Answer> answers(const ScenarioView& view) {
   std::vector<Answer> out;
   for (const Group& group : view.groups) {
     if (std::none_of(out.begin(), out.end(), [&](const Answer& a) { return a.form == group.form; }))
-      out.push_back({group.form, {}, {}, {}, {}});
+      out.push_back({group.form, {}, {}, {}, {}, {}, {}});
   }
   for (Answer& answer : out) {
     for (const std::string& policy : view.policies) {
       std::size_t members = 0;
-      std::size_t broken = 0;
+      std::size_t broken = 0, vacuous = 0;
+      bool refused = false;
       Standing weakest = Standing::exhaustive;
       for (const Group& group : view.groups) {
         if (group.form != answer.form) continue;
@@ -275,15 +303,25 @@ std::vector<Answer> answers(const ScenarioView& view) {
           if (verdict.policy != policy) continue;
           ++members;
           if (verdict.standing == Standing::broken) ++broken;
+          if (verdict.standing == Standing::vacuous) ++vacuous;
+          refused = refused || verdict.refused;
           weakest = std::min(weakest, verdict.standing);
         }
       }
       if (members == 0) continue;
       // "breaks none" would say that nothing breaks.
       std::string name = policy == "none" ? "policy none" : policy;
-      if (broken != 0 && broken != members) name += fmt::format(" (in {} of {} members)", broken, members);
+      const std::size_t some = weakest == Standing::broken ? broken : weakest == Standing::vacuous ? vacuous : members;
+      if (some != members) name += fmt::format(" (in {} of {} members)", some, members);
+      if (refused && weakest > Standing::vacuous) {
+        static constexpr std::array<std::string_view, 3> evidence{"sampled", "bounded", "exhaustive"};
+        answer.refused.push_back(
+            fmt::format("{} ({})", name, evidence[static_cast<std::size_t>(weakest) - static_cast<std::size_t>(Standing::sampled)]));
+        continue;
+      }
       switch (weakest) {
         case Standing::broken: answer.broken.push_back(name); break;
+        case Standing::vacuous: answer.vacuous.push_back(name); break;
         case Standing::sampled: answer.sampled.push_back(name); break;
         case Standing::bounded: answer.bounded.push_back(name); break;
         case Standing::exhaustive: answer.exhaustive.push_back(name); break;

@@ -14,7 +14,7 @@ namespace unplug::reports {
 // "execute-after-free @ foo_ioctl (text of foo)".
 [[nodiscard]] std::string headline(const scenarios::Finding& finding);
 
-// "2 preemptions", "no preemption", or "" if not known.
+// "2 preemptions", "no preemption", "3 preemptions or fewer" where no search has shown that there are none with fewer, "" if not known.
 [[nodiscard]] std::string preemptions(const scenarios::Finding& finding);
 
 // "drivers/misc/foo.c:120 foo_ioctl: readl#2 [user.0]", the maintainer's place first.
@@ -24,8 +24,8 @@ namespace unplug::reports {
 [[nodiscard]] std::string call_chain(const scenarios::Place& place);
 
 // What a table says in the place of a verdict when nothing broke: "no failing trace" (exhaustive), "no failure in bounds", "no failure
-// found" (sampled).
-[[nodiscard]] std::string clean_word(Standing standing);
+// found" (sampled), "vacuous"; "clean by refusal: no failing trace" where that is because the module was not always let go.
+[[nodiscard]] std::string clean_word(const Verdict& verdict);
 
 // The weight behind a verdict, one sentence per strategy: "sampled 10000 executions (mix), none failed: rate < 3/10000; within: 2
 // preemptions", "exhaustive (dpor): all 812 traces, none failed". `timed` beside a strategy that searches: "times from 1000
@@ -65,8 +65,13 @@ struct WaitedFor {
 // "4", "1..6", "-" if not measured.
 [[nodiscard]] std::string grace_period_cell(const scenarios::Quantiles& count);
 
-// Where a policy shows a finding: "only in bars=3", "in 2 of 6: bars=3, ...", "" if wherever it ran: a reader asks for exceptions.
-[[nodiscard]] std::string where_shown(const ScenarioView& view, const FindingView& finding, const std::string& policy);
+// Where a form and policy show a finding: "only in bars=3", "in 2 of 6: bars=3, ...", "" if wherever they ran: a reader asks for exceptions.
+[[nodiscard]] std::string where_shown(const ScenarioView& view, const FindingView& finding, const std::string& form, const std::string& policy);
+
+// The simplest of the places where each form and policy shows a signature: the one whose failure file is kept.
+[[nodiscard]] std::vector<const FindingView::Under*> simplest(const FindingView& finding);
+// "none", "none, form buggy"
+[[nodiscard]] std::string under_title(const FindingView::Under& under);
 
 // "form fixed, bars=3", "" if the scenario has neither.
 [[nodiscard]] std::string group_title(const std::string& form, const std::string& member);
@@ -74,7 +79,7 @@ struct WaitedFor {
 // What is true of every row of a table and is said once, under or over it: bounds and steps never reached, and all sentences of evidence
 // but the first, which stands beside its verdict always.
 struct SaidOnce {
-  std::vector<std::string> bounds, evidence, never_reached, never_overlapped;
+  std::vector<std::string> bounds, evidence, never_reached, never, accepted, kept_apart, not_judged;
 };
 [[nodiscard]] SaidOnce said_once(const Group& group);
 
@@ -84,7 +89,9 @@ struct SaidOnce {
 // Policies of one form by what became of them, the strongest statement last.
 struct Answer {
   std::string form;
-  std::vector<std::string> broken;  // "rcu-revoke", or "rcu-revoke (in 2 of 3 members)"
+  std::vector<std::string> broken;   // "rcu-revoke", or "rcu-revoke (in 2 of 3 members)"
+  std::vector<std::string> vacuous;  // of which nothing is said
+  std::vector<std::string> refused;  // clean, because the module was not always let go: "fd-refcount (exhaustive)"
   std::vector<std::string> sampled, bounded, exhaustive;
 };
 

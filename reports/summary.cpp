@@ -1,11 +1,13 @@
 #include "unplug/reports/summary.hpp"
 
 #include <algorithm>
+#include <climits>
 #include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "unplug/model/violation_class.hpp"
 #include "unplug/reports/members.hpp"
 
 namespace unplug::reports {
@@ -33,7 +35,8 @@ void merge_findings(std::vector<Seen>& into, const std::vector<Finding>& list, c
 
 void sort_findings(std::vector<Seen>& list) {
   std::stable_sort(list.begin(), list.end(), [](const Seen& a, const Seen& b) {
-    return std::tie(a.finding->violation_class, a.finding->signature) < std::tie(b.finding->violation_class, b.finding->signature);
+    return std::pair(model::fear_rank(a.finding->violation_class), a.finding->signature) <
+           std::pair(model::fear_rank(b.finding->violation_class), b.finding->signature);
   });
 }
 
@@ -104,12 +107,28 @@ std::vector<std::string> in_all(const std::vector<const Cell*>& cells, std::vect
 // A clean policy stands where its best strategy stands: an exhaustive search isn't made weaker by samples beside it.
 Standing standing_of(const Verdict& verdict) {
   if (!verdict.violations.empty()) return Standing::broken;
+  if (!verdict.never.empty()) return Standing::vacuous;
   Standing best = Standing::sampled;
   for (const Cell* cell : verdict.cells) {
     if (cell->evidence.kind == Evidence::Kind::bounded) best = std::max(best, Standing::bounded);
     if (cell->evidence.kind == Evidence::Kind::exhaustive) best = Standing::exhaustive;
   }
   return best;
+}
+
+void add_once(std::vector<std::string>& list, std::string sentence) {
+  if (std::find(list.begin(), list.end(), sentence) == list.end()) list.push_back(std::move(sentence));
+}
+
+void say_never(Verdict& verdict) {
+  for (const Cell* cell : verdict.cells) {
+    for (const scenarios::Never& n : cell->never) {
+      const std::string sentence = n.what + " " + n.how;
+      n.why.empty() ? add_once(verdict.never, sentence) : add_once(verdict.accepted, sentence + " (accepted: " + n.why + ")");
+    }
+    for (const scenarios::KeptApart& k : cell->kept_apart) add_once(verdict.kept_apart, k.what + ": " + k.by);
+    for (const std::string& n : cell->not_judged) add_once(verdict.not_judged, n);
+  }
 }
 
 void complete(Verdict& verdict) {
@@ -137,8 +156,9 @@ void complete(Verdict& verdict) {
   }
   verdict.grace_periods = merge_grace_periods(verdict.cells);
   verdict.never_reached = in_all(verdict.cells, &Cell::never_reached);
-  verdict.never_overlapped = in_all(verdict.cells, &Cell::never_overlapped);
+  say_never(verdict);
   verdict.standing = standing_of(verdict);
+  verdict.refused = verdict.standing > Standing::vacuous && verdict.unload.refused != 0;
 }
 
 std::vector<FindingView> collect(const std::vector<Group>& groups, std::vector<Seen> Verdict::*list) {
@@ -154,7 +174,14 @@ std::vector<FindingView> collect(const std::vector<Group>& groups, std::vector<S
   }
   std::vector<FindingView> out;
   for (auto& [key, view] : by_signature) out.push_back(std::move(view));
-  std::stable_sort(out.begin(), out.end(), [](const FindingView& a, const FindingView& b) { return fewer_preemptions(*a.best, *b.best); });
+  // What is feared most first, then what is simplest to get.
+  const auto fear = [](const FindingView& v) {
+    const auto c = model::violation_class(v.best->violation_class);
+    return c ? static_cast<int>(model::info(*c).fear) : INT_MAX;
+  };
+  std::stable_sort(out.begin(), out.end(), [&](const FindingView& a, const FindingView& b) {
+    return fear(a) != fear(b) ? fear(a) < fear(b) : fewer_preemptions(*a.best, *b.best);
+  });
   for (std::size_t i = 0; i < out.size(); ++i) out[i].number = i + 1;
   return out;
 }
@@ -189,7 +216,7 @@ bool same_findings(const std::vector<Seen>& a, const std::vector<Seen>& b) {
 // Tables that differ in figures only are read as one: what grows with a parameter has a table of its own.
 bool says_the_same(const Group& a, const Group& b) {
   return std::equal(a.verdicts.begin(), a.verdicts.end(), b.verdicts.begin(), b.verdicts.end(), [](const Verdict& x, const Verdict& y) {
-    return x.policy == y.policy && x.standing == y.standing && same_findings(x.violations, y.violations) && same_findings(x.notes, y.notes);
+    return x.policy == y.policy && x.standing == y.standing && x.refused == y.refused && same_findings(x.violations, y.violations) && same_findings(x.notes, y.notes);
   });
 }
 

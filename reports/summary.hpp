@@ -15,7 +15,7 @@
 namespace unplug::reports {
 
 // What may be said about a policy. The order is that of how much is known; `broken` is first.
-enum class Standing { broken, sampled, bounded, exhaustive };
+enum class Standing { broken, vacuous, sampled, bounded, exhaustive };
 
 // One signature in one verdict, over the strategies that saw it.
 struct Seen {
@@ -41,7 +41,11 @@ struct Verdict {
   std::vector<scenarios::Wait> waits;                        // merged over the strategies, in the order removal meets them
   scenarios::Operations operations;                          // summed over the strategies; branches: the most any of them needed
   scenarios::Unload unload;                                  // summed
-  std::vector<std::string> never_reached, never_overlapped;  // by none of the strategies
+  bool refused = false;                                      // clean, and in some executions because the module was not let go
+  std::vector<std::string> never_reached;                    // by none of the strategies
+  std::vector<std::string> never;                            // what never happened, as sentences; nothing that the file accepts
+  std::vector<std::string> accepted;                         // the same with the file's reason
+  std::vector<std::string> kept_apart, not_judged;           // facts, as sentences
   std::uint64_t unreplayed_predictions = 0;
 };
 

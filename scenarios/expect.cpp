@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "unplug/model/kernel_functions.hpp"
+#include "unplug/scenarios/entries.hpp"
 #include "unplug/scenarios/language/check_keys.hpp"
 #include "unplug/scenarios/sections.hpp"
 #include "unplug/scenarios/world.hpp"
@@ -102,8 +103,19 @@ ExpectRow read_row(const Scenario& s, const LoadOptions& options, const std::vec
   }
   read_removals(s, options, n.find("removal"), row, out);
   row.must = patterns(n.find("must"), classes, out);
+  row.must_given = n.find("must").is(Node::Kind::array);
   row.may = patterns(n.find("may"), classes, out);
   row.forbid = patterns(n.find("forbid"), classes, out);
+  if (const Node in = n.find("in")) {
+    const std::vector<std::string> known{"each", "any"};
+    check_words(in, known, out, "no '{}'", "each (cell that the row speaks of), or any");
+    row.in_any = in.is(Node::Kind::string) && in.string() == "any";
+    if (!in.is(Node::Kind::string)) in.error(out, fmt::format("found {}", Node::kind_name(in.kind())), "\"each\" or \"any\"");
+    if (row.must.empty()) in.error(out, "\"in\" without \"must\"", "what must be found, in each cell or in any");
+  }
+  row.never = words(n.find("never"), out, "what never happens: \"foo_open with foo_remove\"");
+  if (const Node never = n.find("never"); never && !(n.find("why").is(Node::Kind::string) && !n.find("why").string().empty()))
+    never.error(out, "what never happens is accepted without a reason", "\"why\" beside it");
   // A row about parameters nobody has, or values that are never taken, would be met whatever happens.
   row.params = values_of_members(s, options, n.find("params"), out);
   if (const Node e = n.find("evidence")) {
@@ -174,7 +186,7 @@ void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Node n = list.at(i);
     if (!check_keys(n,
-                    {"form", "policy", "removal", "params", "must", "may", "forbid", "evidence", "executions", "blocked", "failing",
+                    {"form", "policy", "removal", "params", "must", "in", "may", "forbid", "never", "evidence", "executions", "blocked", "failing",
                      "states", "why"},
                     {}, "an expectation", out))
       continue;
@@ -232,8 +244,15 @@ void check_expected_words(const Scenario& s, Diagnostics& out) {
       });
     });
   };
+  std::vector<std::string> never;
+  for (const auto& program : s.programs)
+    for (std::string& w : never_words(*program))
+      if (std::ranges::find(never, w) == never.end()) never.push_back(std::move(w));
   for (std::size_t i = 0; i < list.size(); ++i) {
     if (!in_this_run(s.expect[i])) continue;
+    check_words(list.at(i).find("never"), never, out, "'{}' is nothing that could happen here",
+                "an entry of the driver (\"foo_ioctl\"), one with removal (\"foo_ioctl with foo_remove\"), a task or a step of it "
+                "(\"user/open#1\"), or the way of removal");
     for (const std::string_view key : pattern_lists) {
       const Node n = list.at(i).find(key);
       for (std::size_t k = 0; n && k < n.size(); ++k) {

@@ -124,6 +124,7 @@ struct Instruction {
   std::uint8_t flags = 0;                                  // verb-specific
   Flow flow = Flow::on;
   bool acts = false;     // driver code has begun to act once it has run
+  bool asks = false;     // of a task of user space: something that can be refused (Frame::answer)
   bool sets_up = false;  // of a declaration: the thing may have been used before, and is set up again
   int error = 0;         // what it answers where it fails for want of memory; 0: it doesn't
 };

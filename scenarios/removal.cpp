@@ -14,12 +14,12 @@ bool World::release_driver(model::Context& context, BindingInstance& b) {
 
 void World::removals_over(model::Context& context) {
   if (context.aborting()) return;
-  for (Interval& i : removals_)
+  for (Interval& i : record_.removals)
     if (i.task == engine_.current()) i.last = std::min(i.last, here());
 }
 
 void World::remover_entry(void* argument) {
-  static const model::Operation wait_op{.name = "administrator: time passes", .pause = true};
+  static const model::Operation wait_op{.name = "administrator: time passes", .pause = true, .outside = true};
   auto& w = *static_cast<World*>(argument);
   model::Context context(w.kernel_, model::ContextKind::process);
   w.on_cpu(context, TaskSpec::cpu_remove);
@@ -31,6 +31,7 @@ void World::remover_entry(void* argument) {
   bool first = true;
   for (const PlannedStage& stage : w.program_->stages) {
     if (!std::exchange(first, false) && w.program_->several() && !context.aborting()) w.await_probed(context, stage);
+    w.record_.at_leisure.emplace_back(w.engine_.current(), w.here());
     if (context.aborting() || !w.remove(context, stage)) return;
   }
   context.finish();
@@ -99,7 +100,11 @@ void World::leave_module(model::Context& context, const PlannedStage& stage) {
   }
   if (context.aborting()) return;
   kernel_.removal_phase = model::RemovalPhase::module_exit;
-  if (const std::uint32_t exit = program_->modules[b.device->spec->module].exit; exit != UINT32_MAX) call(context, exit, {.binding = &b});
+  if (const std::uint32_t exit = program_->modules[b.device->spec->module].exit; exit != UINT32_MAX) {
+    record_.removals.push_back(from_here());
+    call(context, exit, {.binding = &b});
+    removals_over(context);
+  }
   context.at(barrier_site);
   b.policy->exit_barrier().at_exit(context, rcu_);
   if (b.device->spec->real || context.aborting()) return;
@@ -125,9 +130,10 @@ bool World::unload(model::Context& context, const PlannedStage& stage) {
   if (context.aborting()) return false;
   kernel_.removal_phase = model::RemovalPhase::none;
   kernel_.removal.rmmod_refused = r != model::DeleteResult::gone;
+  if (kernel_.removal.rmmod_refused) record_.refusals.push_back({engine_.current(), here() - 1, here()});
   if (kernel_.removal.rmmod_refused) return false;  // nothing to load over a module that stays
   kernel_.removal.module_gone = engine_.local_time();
-  unloads_.push_back({engine_.current(), here() - 1, here()});
+  record_.unloads.push_back({engine_.current(), here() - 1, here()});
   return true;
 }
 

@@ -25,8 +25,10 @@ struct Quantiles {
 struct Evidence {
   enum class Kind { sampled, bounded, exhaustive };
   Kind kind = Kind::sampled;
-  std::uint64_t executions = 0;       // maximal traces, if exhaustive
+  std::uint64_t executions = 0;       // maximal traces, if exhaustive; what was drawn, if sampled
+  std::uint64_t searched = 0;         // sampled: traces that a search visited before it was given up, beside what was drawn
   std::uint64_t distinct_traces = 0;  // different fingerprints seen among them
+  std::uint64_t new_at_the_end = 0;   // of these: first seen in the last tenth of what was drawn
   std::vector<std::string> bounds;    // what bounded it: "interrupt 'irq' arrives at most 2 times", "2 preemptions", ...
 };
 
@@ -53,9 +55,11 @@ struct Finding {
   std::uint64_t lowest_index = 0;  // of the execution whose failure file is kept
   Place offender;
   std::optional<Place> ended_by, created_by;
+  std::string serves;       // function of the item that kernel code was busy with (a work item, a timer), where that is the offender
+  std::string also_at;      // of two steps that are each at fault with the other: the other's function
   std::string feasibility;  // "task 'user.0' stalled for at least 12 ms, in preemptible context"; may be empty
-  std::optional<unsigned> preemptions;
-  bool fewest = false;         // a bounded search has shown that none with fewer reaches it
+  std::optional<unsigned> preemptions;  // of the schedule that is shown, up to the violation
+  bool fewest = false;                  // a bounded search has shown that none with fewer reaches it
   std::string failure_file;    // path relative to the output directory; empty if none was written
   std::string replay_command;  // "unplug replay out/report/failures/....json"; empty if no file
 };
@@ -99,6 +103,27 @@ struct Expectation {
   std::string detail;  // what was found instead; empty if met
 };
 
+// What a cell's executions say of the driver under a policy.
+enum class CellVerdict {
+  fails,    // a violation
+  vacuous,  // none, and something that was to be judged never happened: nothing is said
+  refused,  // none, and in some executions because the module was not let go
+  clean     // none
+};
+
+// Something that was to be judged and never happened, in any execution of a cell.
+struct Never {
+  std::string what;  // as a file accepts it: "foo_ioctl", "user", "user/open#1", "unbind", "foo_ioctl with foo_remove"
+  std::string how;   // "was never entered"
+  std::string why;   // the reason for which the file accepts it; empty: it doesn't
+};
+
+// An entry that removal itself keeps from being under way meanwhile: a fact, no blemish.
+struct KeptApart {
+  std::string what;  // "foo_open with foo_remove"
+  std::string by;    // "misc_deregister() in foo_remove"
+};
+
 // One cell of a comparison: scenario x member x form x policy x strategy.
 struct Cell {
   std::string member;    // "bars=3, removal=unbind"; empty if the scenario has no parameters
@@ -109,23 +134,27 @@ struct Cell {
   std::uint64_t executions = 0;
   std::uint64_t blocked = 0;  // of these: ended with a task that waits for ever
   std::uint64_t failing = 0;  // of these: with a violation
+  CellVerdict verdict = CellVerdict::clean;
   Evidence evidence;
-  std::vector<Finding> violations, notes;                   // sorted by (class, signature)
+  std::vector<Finding> violations, notes;                   // what is feared most first, then by signature
   std::optional<Quantiles> remove_ns, unbind_ns, rmmod_ns;  // timed only
   Quantiles grace_periods;  // RCU grace periods that removal paid for in series, per execution (a count, not ns)
   std::vector<Wait> waits;  // in the order removal meets them
   Operations operations;
   Unload unload;
-  // Of threads and shared words: how many different final states were seen, and the conditions that some execution has to meet.
-  std::uint64_t final_states = 0;
+  // Of threads and shared words: how many different final states were seen, of executions in which every thread has ended and of those that
+  // end with one that waits for ever; and the conditions that some execution has to meet.
+  std::uint64_t final_states = 0, stuck_states = 0;
   struct Required {
     std::string text;
     bool seen = false;
   };
   std::vector<Required> required;
   std::vector<Expectation> expectations;
-  std::vector<std::string> never_reached;     // steps that no execution took: "foo_ioctl/readl#2"
-  std::vector<std::string> never_overlapped;  // entry and removal that no execution interleaved: "foo_ioctl with foo_remove"
+  std::vector<std::string> never_reached;    // steps that no execution took: "foo_ioctl/readl#2"
+  std::vector<Never> never;                  // what makes it vacuous, or would if the file did not accept it
+  std::vector<KeptApart> kept_apart;
+  std::vector<std::string> not_judged;       // uses of verbs of which the model leaves something out, and what that could hide
   std::uint64_t unreplayed_predictions = 0;   // predictions that failed to replay: a bug of ours, always shown
 };
 

@@ -34,6 +34,9 @@ struct ExpectRow {
   std::vector<std::string> forms, policies, removals;  // empty: all; removals by name: "unbind+rmmod"
   std::map<std::string, std::string> params;           // member must have these values (JSON text)
   std::vector<Pattern> must, may, forbid;
+  bool must_given = false;         // the row has the key: an empty list says that there is nothing, and that this means something
+  bool in_any = false;             // `must` in any cell that it speaks of, not in each
+  std::vector<std::string> never;  // what never happens, and is accepted: "foo_open with foo_remove"
   std::string evidence;  // "", "sampled", "bounded", "exhaustive"
   // How many of them there are, exactly.
   std::optional<std::uint64_t> executions, blocked, failing, states;

@@ -8,7 +8,7 @@ namespace unplug::scenarios {
 namespace {
 
 const model::Operation fork_op{.name = "fork: the child starts", .sync = sim::Sync::release},
-    child_op{.name = "fork: child", .sync = sim::Sync::acquire};
+    child_op{.name = "fork: child", .sync = sim::Sync::acquire, .outside = true};
 
 // Things of user space are in a path, whoever made them; of a driver that is bound again, the first binding's are meant.
 BindingInstance& owner(World& world, const Operand& what) { return world.owner(world.binding(0), what); }

@@ -19,7 +19,7 @@ class World;
 struct Origin {
   const Operand* opened = nullptr;         // what was opened: a device, an attribute, ...
   model::AddressSpace* mapping = nullptr;  // f_mapping; null: nothing of it can be mapped
-  std::uint32_t since = 0;                 // number of its interval in World::files_open(), plus one; 0: not open
+  std::uint32_t since = 0;                 // number of its interval in Record::files_open, plus one; 0: not open
 };
 
 struct OpenFile {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/checker/checker.hpp"
 #include "unplug/model/kernel/fault.hpp"
 #include "unplug/scenarios/policy_steps.hpp"
 
@@ -82,19 +83,32 @@ void World::run(Frame& frame, std::uint32_t from, std::uint32_t to) {
       pc = frame.fail(i, i.error);
       continue;
     }
-    pc = i.execute(frame, i, pc + 1);
+    pc = i.asks ? ask(frame, i, pc + 1) : i.execute(frame, i, pc + 1);
+    if (frame.aborting()) return;
+    if (i.site != no_site) sites_seen_[i.site] = true;
     if (i.acts && frame.function->driver && frame.file != nullptr) frame.file->acted = true;
   }
 }
 
+// What a task of user space asks for: when it likes, and with an answer.
+std::uint32_t World::ask(Frame& frame, const Instruction& i, std::uint32_t next) {
+  record_.at_leisure.emplace_back(engine_.current(), here());
+  const std::size_t number = record_.asked.size();
+  record_.asked.push_back({i.site});
+  frame.answer = 0;
+  const std::uint32_t to = i.execute(frame, i, next);
+  if (!frame.aborting()) record_.asked[number].answer = frame.answer < 0 ? Record::Asked::Answer::error : Record::Asked::Answer::success;
+  return to;
+}
+
 int World::enter(model::Context& context, const Callback& c, Caller what) {
-  const std::size_t number = calls_.size();
-  calls_.push_back({c.function, from_here()});
+  const std::size_t number = record_.calls.size();
+  record_.calls.push_back({c.function, from_here()});
   what.binding = c.binding;
   what.self = c.self;
   what.runs_for = c.binding->binding.life;
   const int answer = call(context, c.function, what);
-  if (!context.aborting()) calls_[number].when.last = here();
+  if (!context.aborting()) record_.calls[number].when.last = here();
   return answer;
 }
 
@@ -129,6 +143,7 @@ void World::user_entry(void* argument) {
     await_openable(context, w, t.spec->first_open);
   }
   if (context.aborting()) return;
+  w.record_.began[static_cast<std::size_t>(t.spec - w.program_->tasks.data())] = true;
   w.call(context, t.spec->function, {.binding = w.bindings_[0].get(), .task = &t});
   context.finish();
 }
@@ -144,6 +159,8 @@ void World::thread_entry(void* argument) {
   context.finish();
   t.ended = true;
 }
+
+bool World::has_final_state() const { return !model::unfinished(kernel_, engine_.trace()); }
 
 bool World::threads_ended() const {
   return std::ranges::all_of(tasks_, [](const TaskState& t) { return t.ended || t.spec->kind != TaskSpec::Kind::thread; });
@@ -171,7 +188,7 @@ void World::final_state(std::vector<std::uint64_t>& out) const {
 void World::hardware_entry(void* argument) {
   auto& t = *static_cast<TaskState*>(argument);
   World& w = *t.world;
-  static const model::Operation gap{.name = "hardware: time passes", .pause = true};
+  static const model::Operation gap{.name = "hardware: time passes", .pause = true, .outside = true};
   for (std::uint32_t n = 0; n < t.spec->times; ++n) {
     if (t.spec->start_spread != 0) {
       model::Context context(w.kernel_, model::ContextKind::process);
@@ -341,26 +358,35 @@ void World::report_null(model::Context& context, const Operand& o) {
   });
 }
 
+std::string World::function_served(const sim::Access& access, sim::NameId task) const {
+  const std::string object =
+      access.kind == sim::AccessKind::none ? std::string{} : kernel_.text(kernel_.declared(access.object, engine_.trace().objects[access.object.index()].name));
+  const std::string& who = kernel_.text(task);
+  for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {
+    const auto kind = static_cast<EntityKind>(k);
+    if (!has_function(kind)) continue;
+    for (const EntitySpec& e : program_->of(kind))
+      if (e.function != UINT32_MAX && (e.name == object || (who.size() > e.name.size() && who.ends_with(" " + e.name))))
+        return program_->functions[e.function].name;
+  }
+  return {};
+}
+
 void World::file_opened(Origin& origin) {
-  files_open_.push_back(from_here());
-  origin.since = static_cast<std::uint32_t>(files_open_.size());
+  record_.files_open.push_back(from_here());
+  origin.since = static_cast<std::uint32_t>(record_.files_open.size());
 }
 
 void World::file_closed(Origin& origin) {
-  if (origin.since != 0) files_open_[origin.since - 1].last = here();
+  if (origin.since != 0) record_.files_open[origin.since - 1].last = here();
   origin.since = 0;
 }
 
-void World::count_coverage(const sim::Trace& trace) {
-  const auto see = [&](sim::SiteId site) {
-    if (!site || site.index() >= site_numbers_.size()) return;
-    const std::uint32_t n = site_numbers_[site.index()];
-    if (n != UINT32_MAX) sites_seen_[n] = true;
-  };
-  for (const sim::Event& e : trace.events) see(e.site);
-  // Who waits there for ever got there.
-  for (const sim::TaskRecord& t : trace.tasks)
-    if (t.end == sim::TaskRecord::End::blocked) see(t.pending_site);
+void World::count_waiting(const sim::Trace& trace) {
+  for (const sim::TaskRecord& t : trace.tasks) {
+    if (t.end != sim::TaskRecord::End::blocked || !t.pending_site || t.pending_site.index() >= site_numbers_.size()) continue;
+    if (const std::uint32_t n = site_numbers_[t.pending_site.index()]; n != UINT32_MAX) sites_seen_[n] = true;
+  }
 }
 
 }  // namespace unplug::scenarios

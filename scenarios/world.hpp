@@ -24,6 +24,7 @@
 #include "unplug/model/policy.hpp"
 #include "unplug/scenarios/hardware.hpp"
 #include "unplug/scenarios/program.hpp"
+#include "unplug/scenarios/record.hpp"
 #include "unplug/scenarios/things.hpp"
 #include "unplug/scenarios/user.hpp"
 #include "unplug/sim/engine.hpp"
@@ -96,6 +97,7 @@ class Frame {
   std::array<Use, max_scopes> scopes{};
   std::uint32_t scope_count = 0;
   int result = 0;
+  int answer = 0;                    // of tasks of user space: what the operation at hand was answered; below 0: an error
   TaskState* task = nullptr;         // of tasks outside the driver
   model::PollTable* poll = nullptr;  // in ->poll
   model::Vma* vma = nullptr;         // in ->mmap and the operations of a mapping
@@ -112,12 +114,6 @@ class Frame {
 
  private:
   std::uint32_t loops_ = 0, seen_ = 0;  // jumps back since there were so many events
-};
-
-// A stretch of an execution: the steps of `task` among the events first .. last-1. Not ended yet: last is UINT32_MAX.
-struct Interval {
-  sim::TaskId task;
-  std::uint32_t first = 0, last = UINT32_MAX;
 };
 
 class World final : public sim::Program {
@@ -172,13 +168,17 @@ class World final : public sim::Program {
   bool release_driver(model::Context& context, BindingInstance& b);
   // The unbinds that the running task was in are over.
   void removals_over(model::Context& context);
-  // Whether all threads have run their course, and a condition on what they have left.
+  // Whether all threads have run their course; else what is asked of the final state is asked of the one that they are stuck in, unless a
+  // timeout would get them out of it.
   [[nodiscard]] bool threads_ended() const;
+  [[nodiscard]] bool has_final_state() const;
   [[nodiscard]] bool holds(const FinalCondition& condition) const;
   // The task that Program::tasks[i] is.
   [[nodiscard]] sim::TaskId task_id(std::uint32_t i) const { return tasks_[i].id; }
   // The observed words and locals, as a key.
   void final_state(std::vector<std::uint64_t>& out) const;
+  // The function of the thing (a work item, a timer) that an access is to, or that the task is there for; empty: of none.
+  [[nodiscard]] std::string function_served(const sim::Access& access, sim::NameId task) const;
   // The allocation behind a pointer; null for NULL.
   [[nodiscard]] model::Allocation* allocation(Handle handle);
   // Memory that the execution has made; null if the pointer is none to such.
@@ -233,21 +233,9 @@ class World final : public sim::Program {
 
   // --- For reports: which sites were taken, over all executions of this world.
   [[nodiscard]] const std::vector<bool>& sites_seen() const { return sites_seen_; }
-  void count_coverage(const sim::Trace& trace);
-  // For verbs whose steps all have places in the kernel: a step of the file was reached.
-  void reached(const Instruction& i) { sites_seen_[i.site] = true; }
-  // --- What the last execution went through, for whoever asks what met what.
-  struct Call {
-    std::uint32_t function;
-    Interval when;
-  };
-  // Calls of driver code by the kernel: file operations, work, handlers, callbacks.
-  [[nodiscard]] const std::vector<Call>& calls() const { return calls_; }
-  // From the call of remove() to the end of devres, each time.
-  [[nodiscard]] const std::vector<Interval>& removals() const { return removals_; }
-  [[nodiscard]] const std::vector<Interval>& files_open() const { return files_open_; }
-  // The step with which the module went, each time.
-  [[nodiscard]] const std::vector<Interval>& unloads() const { return unloads_; }
+  void count_waiting(const sim::Trace& trace);  // who waits somewhere for ever got there
+  // What the last execution went through.
+  [[nodiscard]] const Record& record() const { return record_; }
   // For verbs: a file descriptor of a task outside the driver has been opened, or closed.
   void file_opened(Origin& origin);
   void file_closed(Origin& origin);
@@ -259,6 +247,7 @@ class World final : public sim::Program {
   // Where the execution is: an interval begins, or ends, here.
   [[nodiscard]] std::uint32_t here() const { return static_cast<std::uint32_t>(engine_.trace().events.size()); }
   [[nodiscard]] Interval from_here() const { return {engine_.current(), here(), UINT32_MAX}; }
+  std::uint32_t ask(Frame& frame, const Instruction& i, std::uint32_t next);
   void setup_binding(BindingInstance& b);
   [[nodiscard]] bool belongs(const EntitySpec& e, const BindingInstance& b) const;
   // device_setup.cpp: what there is of each device.
@@ -313,8 +302,7 @@ class World final : public sim::Program {
   std::vector<std::uint32_t> site_numbers_;  // by SiteId: number in the program, or UINT32_MAX
   std::vector<sim::NameId> function_names_;
   std::vector<bool> sites_seen_;
-  std::vector<Call> calls_;
-  std::vector<Interval> removals_, files_open_, unloads_;
+  Record record_;
   std::deque<DeviceInstance> devices_;  // by number in Program::devices
   sim::ObjectId probed_;                // word: how many of them have been probed; where there are several
   model::DeviceLinks device_links_;

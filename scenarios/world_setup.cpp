@@ -85,10 +85,7 @@ void World::setup(sim::Engine&) {
   resize(allocations_, allocations.size() * bindings_.size());
   instance_count_ = 0;
   file_states_.clear();
-  calls_.clear();
-  removals_.clear();
-  files_open_.clear();
-  unloads_.clear();
+  record_.begin(program_->tasks.size());
   known_files_.clear();
   epoll_links_used_ = 0;
   for (auto& b : bindings_) setup_binding(*b);
@@ -181,7 +178,7 @@ void World::setup_binding(BindingInstance& b) {
   b.callbacks.clear();
   b.resources.resize(program_->of(EntityKind::mapping).size());
   b.binding.remove = [this, &b](model::Context& c) {
-    removals_.push_back(from_here());
+    record_.removals.push_back(from_here());
     static const model::StaticName usb_function{"usb_unbind_interface"};
     std::optional<model::Context::KernelFunction> usb;
     if (!program_->of(EntityKind::urb).empty()) {

@@ -55,6 +55,18 @@ class BoundedWalk final : public Strategy {
     ++points_.back().taken;
     return true;
   }
+  // As Dpor's: the share of each alternative of a choice is an equal one.
+  [[nodiscard]] std::uint64_t estimate(std::uint64_t visited) const {
+    constexpr unsigned precision = 62, least = 20;
+    std::uint64_t share = 0, weight = std::uint64_t{1} << precision;
+    for (std::size_t i = fixed_; i < points_.size() && weight != 0; ++i) {
+      weight /= points_[i].alternatives;
+      share += weight * points_[i].taken;
+    }
+    const std::uint64_t parts = share >> (precision - least);
+    if (parts == 0 || visited > UINT64_MAX >> least) return 0;
+    return std::max((visited << least) / parts, visited);
+  }
   [[nodiscard]] std::uint32_t spent() const { return spent_; }
   [[nodiscard]] bool withheld() const { return withheld_; }
   [[nodiscard]] bool was_cut() const { return was_cut_; }
@@ -102,11 +114,13 @@ std::string failure(const Outcome& outcome, const BoundedWalk& walk) {
 
 BoundedResult explore_bounded(Engine& engine, Program& program, const BoundedOptions& options,
                               const std::function<bool(const Outcome& outcome)>& visit) {
+  constexpr std::uint64_t told_each = 256;  // executions
   BoundedWalk walk(options.preemptions, options.prefix);
   BoundedResult result;
+  std::uint64_t executed = 0;
   const ExecutionInfo info{0, options.seed, &engine.names()};
   do {
-    if ((options.stop != nullptr && *options.stop) || result.executions == options.max_executions) {
+    if ((options.stop && options.stop()) || result.executions == options.max_executions) {
       result.kind = BoundedResult::Kind::stopped;
       return result;
     }
@@ -118,6 +132,7 @@ BoundedResult explore_bounded(Engine& engine, Program& program, const BoundedOpt
       return result;
     }
     result.withheld = walk.withheld();
+    if (options.tell && ++executed % told_each == 0) options.tell(result.executions, walk.estimate(result.executions));
     if (walk.spent() != options.preemptions) continue;  // visited when fewer were asked for
     ++result.executions;
     if (!visit(outcome)) {

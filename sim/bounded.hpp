@@ -5,7 +5,6 @@
 // and ends of tasks cost none, starting the task of an interrupt does. What it may say is "safe with at most k preemptions", never "safe".
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -19,7 +18,9 @@ struct BoundedOptions {
   std::uint32_t preemptions = 0;
   std::uint64_t seed = 0;                     // of the random streams: durations, phases
   std::uint64_t max_executions = UINT64_MAX;  // schedules, after which it stops
-  const std::atomic<bool>* stop = nullptr;    // once it is true, it stops
+  std::function<bool()> stop;                 // asked before each execution: once it answers true, the search stops
+  // Told now and then: how many schedules were visited, and an estimate of how many there are; 0: unknown.
+  std::function<void(std::uint64_t visited, std::uint64_t estimate)> tell;
   // Where a job starts: which alternative each of the first choices takes. See split_bounded().
   std::vector<std::uint32_t> prefix;
 };

@@ -26,11 +26,11 @@ class CampaignWorker {
 };
 
 // Runs executions 0 .. count-1 on `jobs` threads (0 counts as 1). `progress`, if given, is told now and then how many are done, from any
-// thread. `stop`, if given, is looked at now and then: once it is true no more are begun. Answers whether all were run: what a stopped
+// thread. `stop`, if given, is asked now and then, from any thread: once it answers true no more are begun. Answers whether all were run: what a stopped
 // campaign has gathered depends on when it was stopped. `block`: how many a worker takes at a time. An exception of a worker is rethrown
 // here after all threads have stopped.
 inline bool run_campaign(std::uint64_t count, unsigned jobs, const std::function<std::unique_ptr<CampaignWorker>()>& make,
-                         const std::function<void(std::uint64_t done)>& progress = {}, const std::atomic<bool>* stop = nullptr,
+                         const std::function<void(std::uint64_t done)>& progress = {}, const std::function<bool()>& stop = {},
                          std::uint64_t block = 64) {
   std::atomic<std::uint64_t> next{0}, done{0};
   std::mutex delivery;
@@ -39,7 +39,7 @@ inline bool run_campaign(std::uint64_t count, unsigned jobs, const std::function
     try {
       const std::unique_ptr<CampaignWorker> worker = make();
       for (;;) {
-        if (stop != nullptr && *stop) break;
+        if (stop && stop()) break;
         const std::uint64_t from = next.fetch_add(block);
         if (from >= count) break;
         const std::uint64_t to = from + block < count ? from + block : count;

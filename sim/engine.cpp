@@ -222,6 +222,7 @@ Engine::Object& Engine::grant(Task& task) {
   e.eligible = task.ready_at;
   e.waited = task.ready_at - task.pending_since;
   e.unblocked_by = task.unblocked_by;
+  e.modelled = s.timing != nullptr && s.timing->modelled();
 
   // The fingerprint: per object the alternation of writes and sets of reads, an event being (task, n-th step).
   const std::uint64_t event_hash = combine(task.name_hash, task.steps);

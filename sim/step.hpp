@@ -22,6 +22,7 @@ struct Operation {
   bool pause = false;   // a sleep or a yield: switching away after it is no preemption
   bool plain = false;   // an unmarked access to memory: takes part in data races
   bool marked = false;  // a marked one (READ_ONCE, WRITE_ONCE): races with plain ones only
+  bool outside = false;  // done by hardware or user space, which do it when they like: that it comes late is no stall
 };
 
 // When a step that waits may go on under virtual time: grace periods, polling. Consulted when the guard of the step holds, at `now`;
@@ -31,6 +32,8 @@ class Timing {
   virtual Time ready(Time now) = 0;
   // Whether writes to the step's object move that time while the guard holds (a timer that is armed anew): they consult it again then.
   [[nodiscard]] virtual bool moves() const { return false; }
+  // Whether that time is a figure of the model (how long a grace period takes), not of the program (when a timer expires).
+  [[nodiscard]] virtual bool modelled() const { return false; }
 
  protected:
   ~Timing() = default;

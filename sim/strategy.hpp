@@ -79,6 +79,10 @@ class Strategy {
 
 // The name of exhaustive exploration; see dpor/dpor.hpp.
 inline constexpr std::string_view exhaustive_strategy = "dpor";
+// That one as far as a budget goes, and executions that are drawn if it doesn't go far enough. Whoever runs campaigns makes it of others.
+inline constexpr std::string_view automatic_strategy = "auto";
+// What a strategy visits: "trace", "schedule", "execution".
+[[nodiscard]] std::string_view unit_of(std::string_view name);
 // The k of "bounded(k)", 2 for "bounded"; none if it is another name. See bounded.hpp.
 [[nodiscard]] std::optional<std::uint32_t> preemption_bound(std::string_view name);
 // Whether it is the name of a search.

@@ -29,6 +29,7 @@ struct Event {
   Time eligible = 0;    // when it could have been, by its own doing; the rest is a stall
   Duration waited = 0;  // virtual time between announcing the step and taking it, less what the task slept or computed
   TaskId unblocked_by;  // whose write made the guard hold; none if it held from the start
+  bool modelled = false;  // how long it waited is a figure of the model (Timing::modelled)
 };
 
 struct TaskRecord {

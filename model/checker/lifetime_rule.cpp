@@ -112,9 +112,41 @@ std::string detail_of(const Kernel& kernel, const sim::Trace& trace, LifetimeKin
   return {};
 }
 
+// A lifetime that is ended again and again is one mistake: of the ends that come after another one, the first is at fault. Of two that nothing
+// orders, which are at fault in both roles, it is the one of the later name that is shown at fault.
+std::vector<Fault> without_repetitions(const Kernel& kernel, const sim::Trace& trace, const std::vector<Fault>& faults) {
+  std::vector<Fault> out;
+  const auto twice = [](const Fault& f) { return f.kind == Fault::Kind::double_end; };
+  for (auto from = faults.begin(); from != faults.end();) {
+    const auto to = std::find_if(from, faults.end(), [&](const Fault& f) { return f.lifetime != from->lifetime; });
+    std::map<std::uint32_t, std::vector<bool>> pasts;  // of the ends at fault
+    for (auto f = from; f != to; ++f)
+      if (twice(*f) && !pasts.contains(f->use)) pasts.emplace(f->use, sim::past_of(trace, f->use));
+    const auto repeats = [&](std::uint32_t end) {
+      const auto past = pasts.find(end);
+      return past != pasts.end() &&
+             std::ranges::any_of(pasts, [&](const auto& other) { return other.first != end && past->second[other.first]; });
+    };
+    const auto name = [&](std::uint32_t e) -> const std::string& { return kernel.text(trace.tasks[trace.events[e].task.index()].name); };
+    for (auto f = from; f != to; ++f) {
+      if (twice(*f)) {
+        if (repeats(f->use) || repeats(f->end)) continue;
+        const bool mutual = std::any_of(from, to, [&](const Fault& g) { return twice(g) && g.use == f->end && g.end == f->use; });
+        if (mutual && name(f->use) < name(f->end)) continue;
+      }
+      out.push_back(*f);
+    }
+    from = to;
+  }
+  return out;
+}
+
 }  // namespace
 
-void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vector<Fault>& faults, std::vector<Violation>& out) {
+void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vector<Fault>& all, std::vector<Violation>& out) {
+  const bool twice = std::ranges::any_of(all, [](const Fault& f) { return f.kind == Fault::Kind::double_end; });
+  const std::vector<Fault> rest = twice ? without_repetitions(kernel, trace, all) : std::vector<Fault>{};
+  const std::vector<Fault>& faults = twice ? rest : all;
   // Faults come ordered by lifetime, then use. The first use of a task stands for its later ones, once per ending step.
   std::map<std::tuple<LifetimeId, TaskId, std::uint32_t, bool>, bool> seen, seen_reuse;
   // Of a transfer that has lost both its mapping and the memory behind it, the mapping is named.
@@ -149,6 +181,7 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
     done = true;
     Violation v{
         *c, life.declared, f.task, f.use, f.end, begin_of(kernel, trace, f.lifetime, f.end), detail_of(kernel, trace, life.kind, *c, f)};
+    v.unordered = f.kind == Fault::Kind::double_end && !sim::past_of(trace, f.use)[f.end] && !sim::past_of(trace, f.end)[f.use];
     if (f.kind == Fault::Kind::use_before_begin) {
       v.created_by = f.end;
       v.ended_by = Violation::no_event;

@@ -56,6 +56,7 @@ class RcuTiming final : public sim::Timing {
  public:
   RcuTiming(GracePeriodClock& clock, sim::Time begin) : clock_(clock), period_(clock.for_call(begin)), clear_since_(begin) {}
   sim::Time ready(sim::Time now) override;
+  [[nodiscard]] bool modelled() const override { return true; }
   // Readers that came after the call may still hold it up.
   [[nodiscard]] bool moves() const override { return true; }
 
@@ -71,6 +72,7 @@ class ExpeditedTiming final : public sim::Timing {
  public:
   explicit ExpeditedTiming(sim::Time begin) : begin_(begin) {}
   sim::Time ready(sim::Time now) override;
+  [[nodiscard]] bool modelled() const override { return true; }
 
  private:
   sim::Time begin_;
@@ -82,6 +84,7 @@ class SrcuTiming final : public sim::Timing {
   // `recent`: the last grace period of the domain ended less than 25 us before (exp_holdoff): this one is not expedited.
   SrcuTiming(const KernelConfig& config, sim::Time begin, bool recent) : jiffy_(config.jiffy()), begin_(begin), recent_(recent) {}
   sim::Time ready(sim::Time now) override;
+  [[nodiscard]] bool modelled() const override { return true; }
 
  private:
   sim::Duration jiffy_;

@@ -11,7 +11,7 @@ namespace {
 
 using namespace irq_word;
 
-const Operation arrive_op{.name = "interrupt arrives", .sync = sim::Sync::acquire, .pause = true},
+const Operation arrive_op{.name = "interrupt arrives", .sync = sim::Sync::acquire, .pause = true, .outside = true},
     arrive_here_op{.name = "interrupt arrives on the CPU of a task", .sync = sim::Sync::acquire},
     next_op{.name = "interrupt: next action of the line", .sync = sim::Sync::acquire},
     wake_op{.name = "interrupt: wake the thread", .sync = sim::Sync::release}, mask_op{.name = "device: masks its interrupt"},

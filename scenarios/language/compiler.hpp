@@ -362,6 +362,7 @@ class FunctionCompiler {
   std::vector<DescriptorSpec> descriptors_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> copies_;  // (from, to)
   std::uint32_t depth_ = 0, site_ = no_site, conditions_ = 0;
+  bool asks_ = false;  // the verb of the step being compiled
 };
 
 }  // namespace unplug::scenarios

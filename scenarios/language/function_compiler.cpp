@@ -156,6 +156,7 @@ void FunctionCompiler::step(Node n) {
     if (const auto l = reader().integer(line, 1, 10'000'000, "a line number of the driver's source"))
       s.source = fmt::format("{}:{}", source.substr(0, source.find('@')), *l);
   }
+  asks_ = verb->asks;
   site_ = static_cast<std::uint32_t>(program().sites.size());
   program().sites.push_back(std::move(s));
   file_.site_nodes_.push_back(where);
@@ -363,6 +364,7 @@ bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, st
 
 std::uint32_t FunctionCompiler::emit(Instruction i) {
   i.site = site_;
+  i.asks = code_ == CodeKind::task && asks_;
   function_.code.push_back(std::move(i));
   return here() - 1;
 }

@@ -89,6 +89,7 @@ struct Verb {
   Where place = Where::driver;
   bool sets_up = false;  // a declaration that takes a step where the thing may have been used before (set_up.hpp)
   bool acts = true;      // the operation has begun to act once it has run (a refusal after it is torn)
+  bool asks = false;     // of tasks of user space: asks for something that can be refused; what it was answered is told (Frame::answer)
   // Of a declaration: the key with which it is none, but works on a thing of another kind.
   std::string_view declares_unless = {};
   bool joins = false;                  // of a declaration: the thing may be declared by another such verb as well (memory regions)

@@ -5,16 +5,15 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/run/feasibility.hpp"
 #include "unplug/sim/strategies/replay.hpp"
 #include "unplug/sim/trial.hpp"
 
 namespace unplug::scenarios {
 namespace {
 
-std::string milliseconds(sim::Duration ns) {
-  return ns >= sim::millisecond ? fmt::format("{}.{:02} ms", ns / sim::millisecond, ns % sim::millisecond / 10'000)
-                                : fmt::format("{} us", (ns + 999) / 1000);
-}
+// A schedule is shown as it was where that says what its trace doesn't: latencies, and how few preemptions it needs.
+enum class Shown : std::uint8_t { canonical, as_it_was };
 
 class Describer {
  public:
@@ -45,6 +44,9 @@ class Describer {
     }
     p.operation = operation == nullptr ? std::string{} : std::string(operation->name);
     p.call_chain = kernel_.call_chain(frame);
+    // Whatever runs has a name: at least that of what it does.
+    if (p.function.empty() && !p.call_chain.empty()) p.function = p.call_chain.front();
+    if (p.function.empty()) p.function = p.operation.substr(0, p.operation.find(':'));
     return p;
   }
   const model::Kernel& kernel_;
@@ -58,17 +60,6 @@ std::string sentence(const Finding& f, const std::string& detail) {
   if (f.ended_by) return fmt::format("{} after '{}' {} ({})", who, f.ended_by->task, f.ended_by->operation, f.ended_by->function);
   if (!detail.empty()) return detail;
   return who;
-}
-
-// What makes it feasible: how long the offending task has to be held up just before its step.
-std::string feasibility(const sim::Trace& trace, const model::Violation& v, const model::Kernel& kernel) {
-  if (v.event == model::Violation::no_event || v.ended_by == model::Violation::no_event) return {};
-  const sim::Event& use = trace.events[v.event];
-  const sim::Event& end = trace.events[v.ended_by];
-  const std::string& task = kernel.text(trace.tasks[use.task.index()].name);
-  const sim::Time held_until = std::max(end.time, use.eligible);
-  if (use.task == end.task || held_until <= use.eligible) return "no task needs to be stalled";
-  return fmt::format("task '{}' stalled for at least {} before this step", task, milliseconds(held_until - use.eligible));
 }
 
 }  // namespace
@@ -113,19 +104,24 @@ struct Explainer::Impl {
     if (v.ended_by != model::Violation::no_event) f.ended_by = d.place(v.ended_by);
     if (v.created_by != model::Violation::no_event) f.created_by = d.place(v.created_by);
     f.message = sentence(f, v.detail);
-    f.feasibility = feasibility(t, v, world.kernel());
+    f.feasibility = feasibility(world, t, v);
+    f.serves = world.function_served(v.event == model::Violation::no_event ? t.tasks[v.task.index()].pending : t.events[v.event].access,
+                                     t.tasks[v.task.index()].name);
+    // Of two ends that nothing orders, each is the other's fault.
+    if (v.unordered && f.ended_by) f.also_at = f.ended_by->function;
     const std::uint64_t until = v.event == model::Violation::no_event ? UINT64_MAX : v.event;
     f.preemptions = static_cast<unsigned>(std::ranges::count_if(preemptions, [until](std::uint64_t p) { return p <= until; }));
     return f;
   }
 
   // Of the execution that has just ended.
-  std::optional<Explanation> explain_last(std::uint64_t execution, const std::string& signature) {
+  std::optional<Explanation> explain_last(std::uint64_t execution, const std::string& signature, Shown how) {
     const model::Violation* v = find(signature);
     if (v == nullptr) return {};
     const sim::Trace& t = engine.trace();
-    // Latencies exist only in the schedule that was timed; everything else is shown in canonical order.
-    const bool as_it_was = v->violation_class == model::ViolationClass::slow_remove;
+    // Latencies exist only in the schedule that was timed.
+    const bool timed = v->violation_class == model::ViolationClass::slow_remove;
+    const bool as_it_was = timed || how == Shown::as_it_was;
     const bool pair = v->event != model::Violation::no_event && v->ended_by != model::Violation::no_event && v->event != v->ended_by &&
                       v->violation_class != model::ViolationClass::data_race;
     // The step after which it was cut has to come last: the bound ends the execution there.
@@ -136,17 +132,17 @@ struct Explainer::Impl {
                                    : pair    ? sim::canonical_schedule(t, engine.names(), v->ended_by, v->event)
                                              : sim::canonical_schedule(t, engine.names());
     const std::uint64_t fingerprint = t.fingerprint;
-    sim::ScheduleReplay replay(schedule, as_it_was);
+    sim::ScheduleReplay replay(schedule, timed);
     sim::Recorder recorder(replay);
     run(recorder, 0, execution);
     const model::Violation* again = find(signature);
     if (replay.diverged() || again == nullptr || engine.trace().fingerprint != fingerprint) return {};
     Explanation e;
-    e.finding = describe(*again, signature, as_it_was, recorder.preemptions());
+    e.finding = describe(*again, signature, timed, recorder.preemptions());
     e.decisions = recorder.decisions();
     e.fingerprint = fingerprint;
     e.steps = engine.trace().events.size();
-    e.timed = as_it_was;
+    e.timed = timed;
     return e;
   }
 
@@ -166,24 +162,26 @@ std::optional<Explanation> Explainer::explain(const std::string& strategy_name, 
   sim::run_trials(impl_->engine, impl_->world, *strategy, seed);
   const std::uint64_t execution = sim::execution_seed(seed, index);
   impl_->run(*strategy, index, execution);
-  return impl_->explain_last(execution, signature);
+  return impl_->explain_last(execution, signature, Shown::canonical);
 }
 
-std::optional<Explanation> Explainer::explain(const NamedSchedule& schedule, std::uint64_t execution_seed, const std::string& signature) {
+std::optional<Explanation> Explainer::explain(const NamedSchedule& schedule, std::uint64_t execution_seed, const std::string& signature,
+                                              bool as_it_is) {
   sim::Schedule labels;
   for (const auto& [task, choice] : schedule) labels.push_back({impl_->engine.names().intern(task), choice});
   sim::ScheduleReplay replay(std::move(labels));
   impl_->run(replay, 0, execution_seed);
   if (replay.diverged()) return {};
-  return impl_->explain_last(execution_seed, signature);
+  return impl_->explain_last(execution_seed, signature, as_it_is ? Shown::as_it_was : Shown::canonical);
 }
 
-Explainer::Replay Explainer::replay(const std::vector<sim::Decision>& decisions, bool timed, const std::string& signature, bool lenient) {
+Explainer::Replay Explainer::replay(const std::vector<sim::Decision>& decisions, std::uint64_t execution_seed, bool timed,
+                                    const std::string& signature, bool lenient) {
   sim::DecisionReplay strict(decisions, timed);
   sim::LenientReplay loose(decisions, timed);
   sim::Recorder recorder(lenient ? static_cast<sim::Strategy&>(loose) : strict);
   Replay r;
-  r.outcome = impl_->run(recorder, 0, 0);
+  r.outcome = impl_->run(recorder, 0, execution_seed);
   if (lenient) {
     r.replaced = loose.replaced();
   } else {

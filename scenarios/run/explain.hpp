@@ -32,10 +32,11 @@ class Explainer {
   // the replay doesn't show it: a bug of ours, which callers count.
   std::optional<Explanation> explain(const std::string& strategy, std::uint64_t seed, std::uint64_t index, const std::string& signature);
 
-  // The same for a trace that `schedule` leads to, task names as text.
-  std::optional<Explanation> explain(const NamedSchedule& schedule, std::uint64_t execution_seed, const std::string& signature);
+  // The same for a trace that `schedule` leads to, task names as text. `as_it_is`: this schedule is the one to show, not the canonical one.
+  std::optional<Explanation> explain(const NamedSchedule& schedule, std::uint64_t execution_seed, const std::string& signature,
+                                     bool as_it_is);
 
-  // Replays recorded decisions. What happened is in the result.
+  // Replays recorded decisions, with the durations that were drawn then. What happened is in the result.
   struct Replay {
     sim::Outcome outcome;
     std::optional<sim::Divergence> divergence;
@@ -46,7 +47,8 @@ class Explainer {
     std::optional<Finding> finding;       // the one asked for, if it is among them
     std::vector<std::string> last_steps;  // the run, a line a step
   };
-  Replay replay(const std::vector<sim::Decision>& decisions, bool timed, const std::string& signature, bool lenient = false);
+  Replay replay(const std::vector<sim::Decision>& decisions, std::uint64_t execution_seed, bool timed, const std::string& signature,
+                bool lenient = false);
 
  private:
   struct Impl;

@@ -1,10 +1,6 @@
 #include "unplug/scenarios/run/failure_file.hpp"
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -257,29 +253,6 @@ std::string file_name(const Finding& f, const std::string& variant) {
   return fmt::format("{}-{}.json", slug, text_hash(f.signature + "|" + variant).substr(0, 8));
 }
 
-bool write_atomically(const std::string& path, const std::string& text, std::string& error) {
-  std::error_code ec;
-  const std::filesystem::path target(path);
-  if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), ec);
-  if (ec) {
-    error = fmt::format("cannot make directory '{}': {}", target.parent_path().string(), ec.message());
-    return false;
-  }
-  const std::string temporary = path + ".part";
-  {
-    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-    out << text;
-    out.flush();
-    if (!out) {
-      error = fmt::format("cannot write '{}': {}", temporary, std::strerror(errno));
-      return false;
-    }
-  }
-  std::filesystem::rename(temporary, target, ec);
-  if (ec) error = fmt::format("cannot rename '{}': {}", temporary, ec.message());
-  return !ec;
-}
-
 std::optional<ReplayResult> replay_failure(const FailureFile& f, Diagnostics& out, bool lenient) {
   LoadOptions options;
   for (const auto& [k, v] : f.params) options.params.emplace_back(k, v);
@@ -298,7 +271,7 @@ std::optional<ReplayResult> replay_failure(const FailureFile& f, Diagnostics& ou
   }
   Explainer explainer(scenario->program(0, 0, 0), f.policy.spec);
   ReplayResult r;
-  r.run = explainer.replay(f.decisions, f.timed, f.signature, lenient);
+  r.run = explainer.replay(f.decisions, sim::execution_seed(f.seed, f.index), f.timed, f.signature, lenient);
   r.same_fingerprint = r.run.fingerprint == f.fingerprint;
   if (r.run.outcome.kind == sim::Outcome::Kind::failed) {
     r.kind = ReplayResult::Kind::failed;

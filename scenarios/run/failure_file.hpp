@@ -39,9 +39,6 @@ std::optional<FailureFile> read_failure(const Document& document, Diagnostics& o
 
 // "use-after-unmap-bar0-nova_ioctl-3f2a9c1e.json"
 [[nodiscard]] std::string file_name(const Finding& finding, const std::string& variant);
-// Writes `text` to a temporary file beside `path` and renames it. False if that failed; `error` says why.
-bool write_atomically(const std::string& path, const std::string& text, std::string& error);
-
 struct ReplayResult {
   enum class Kind { reproduced, diverged, without_violation, failed } kind = Kind::failed;
   Explainer::Replay run;

@@ -38,16 +38,27 @@ bool Meetings::before(std::uint32_t a, std::uint32_t b) {
 }
 
 bool Meetings::overlap(const Interval& a, const Interval& b) {
-  if (!any_linearisation_) return a.first < b.last && b.first < a.last;
   const Ends x = ends(a), y = ends(b);
   if (x.first == no_event || y.first == no_event) return false;
   const bool a_first = a.last != UINT32_MAX && before(x.last, y.first), b_first = b.last != UINT32_MAX && before(y.last, x.first);
   return !a_first && !b_first;
 }
 
+std::optional<bool> Meetings::comes_first(const Interval& a, const Interval& b) {
+  const Ends x = ends(a), y = ends(b);
+  if (x.first == no_event || y.first == no_event) return {};
+  return before(x.last, y.first);
+}
+
+std::uint32_t Meetings::kept_apart_by(const Interval& earlier, const Interval& later) {
+  const std::uint32_t last = ends(earlier).last, until = ends(later).first;
+  for (std::uint32_t e = last; e <= until; ++e)
+    if (trace_->events[e].task == later.task && before(last, e)) return e;
+  return no_event;
+}
+
 sim::TaskId Meetings::waited_for(std::uint32_t e) {
   const sim::Event& wait = trace_->events[e];
-  if (!any_linearisation_) return wait.unblocked_by;
   if (wait.guard.trivial()) return {};
   std::uint32_t previous = no_event;
   for (std::uint32_t i = e; i-- > 0 && previous == no_event;)

@@ -1,25 +1,28 @@
-// What met what in an execution: stretches of different tasks that overlapped, and waits that had to wait.
+// What met what in an execution: stretches of different tasks that overlapped, waits that had to wait, and what keeps two stretches apart.
 //
-// Sampling asks what was executed. Exhaustive exploration visits one linearisation of each trace, which one is nobody's business: there two
-// stretches overlap if they do in some linearisation, and a wait had to wait if some write it needed is not among what its task knew
-// before.
+// Which linearisation of a trace was visited is nobody's business: two stretches overlap if they do in some linearisation of it, and a wait
+// had to wait if some write it needed is not among what its task knew before.
 #pragma once
 
 #include <optional>
 #include <vector>
 
-#include "unplug/scenarios/world.hpp"
+#include "unplug/scenarios/record.hpp"
 #include "unplug/sim/happens_before.hpp"
 
 namespace unplug::scenarios {
 
 class Meetings {
  public:
-  explicit Meetings(bool any_linearisation) : any_linearisation_(any_linearisation) {}
+  static constexpr std::uint32_t no_event = UINT32_MAX;
   // Takes the trace that is asked about, which must stay as it is.
   void begin(const sim::Trace& trace);
-  // Whether two stretches overlap. One without steps overlaps nothing if any linearisation counts.
+  // Whether two stretches overlap. One without steps overlaps nothing.
   [[nodiscard]] bool overlap(const Interval& a, const Interval& b);
+  // Of two stretches of different tasks that don't: whether `a` comes first; none if one of them has no steps.
+  [[nodiscard]] std::optional<bool> comes_first(const Interval& a, const Interval& b);
+  // Of two of which `earlier` comes first: the first step of the other's task that comes after its end.
+  [[nodiscard]] std::uint32_t kept_apart_by(const Interval& earlier, const Interval& later);
   // Who made the guard of event `e` hold, if it did not hold when its task came there; none if there was nothing to wait for.
   [[nodiscard]] sim::TaskId waited_for(std::uint32_t e);
 
@@ -27,12 +30,10 @@ class Meetings {
   struct Ends {
     std::uint32_t first, last;  // events of the stretch; none: no_event
   };
-  static constexpr std::uint32_t no_event = UINT32_MAX;
   [[nodiscard]] Ends ends(const Interval& i) const;
   [[nodiscard]] bool before(std::uint32_t a, std::uint32_t b);  // happens before, or is
   void need_clocks();
 
-  bool any_linearisation_;
   const sim::Trace* trace_ = nullptr;
   bool have_clocks_ = false;
   sim::VectorClocks clocks_;

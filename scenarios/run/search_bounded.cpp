@@ -15,9 +15,9 @@ using Prefixes = std::vector<std::vector<std::uint32_t>>;
 
 constexpr std::size_t wanted_jobs = 256;
 
-sim::BoundedResult explore(SearchBench& bench, const sim::BoundedOptions& options, const SearchProgress& progress) {
+sim::BoundedResult explore(SearchBench& bench, const sim::BoundedOptions& options) {
   sim::BoundedResult r = sim::explore_bounded(bench.engine, bench.world, options, [&](const sim::Outcome& o) {
-    bench.take(options.preemptions, o, progress);
+    bench.gatherer.add(options.preemptions, bench.engine.trace(), o);
     return true;
   });
   if (r.kind == Kind::failed) throw std::runtime_error(r.message);
@@ -33,7 +33,8 @@ class PrefixWorker final : public sim::CampaignWorker {
   void run(std::uint64_t index) override {
     sim::BoundedOptions o = options_;
     o.prefix = prefixes_[index];
-    withheld_[index] = explore(bench_, o, {}).withheld ? 1 : 0;
+    o.tell = {};
+    withheld_[index] = explore(bench_, o).withheld ? 1 : 0;
   }
   void deliver() override { into_.merge(bench_.gatherer.finish()); }
 
@@ -52,25 +53,26 @@ std::string up_to(std::uint32_t preemptions) {
 }  // namespace
 
 Searched search_bounded(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, std::uint32_t preemptions,
-                        const RunOptions& options, Tally& into, const SearchProgress& progress) {
+                        const SearchOptions& options, Tally& into) {
   Searched out;
   sim::BoundedOptions o;
   o.seed = sim::execution_seed(options.seed, 0);
   o.stop = options.stop;
-  const auto stopped = [&] { return options.stop != nullptr && *options.stop; };
+  o.tell = options.progress;
+  const auto stopped = [&] { return options.stop && options.stop(); };
   SearchBench bench(program, policy, Gatherer::How::bounded);
-  std::uint64_t left = options.max_traces.value_or(UINT64_MAX);
+  std::uint64_t left = options.most.value_or(UINT64_MAX);
   for (o.preemptions = 0;; ++o.preemptions) {
     bool withheld = false;
     // A limit means the first schedules in the order of one thread.
-    if (options.jobs <= 1 || options.max_traces) {
+    if (options.jobs <= 1 || options.most) {
       o.max_executions = left;
-      const sim::BoundedResult r = explore(bench, o, progress);
+      const sim::BoundedResult r = explore(bench, o);
       left -= r.executions;
       withheld = r.withheld;
-      out.stopped = stopped();
+      out.stopped = r.kind == Kind::stopped && left != 0;
       if (r.kind == Kind::stopped && !out.stopped)
-        out.why = fmt::format("the first {} schedules with {}", *options.max_traces, up_to(o.preemptions));
+        out.why = fmt::format("the first {} schedules with {}", *options.most, up_to(o.preemptions));
     } else {
       Prefixes prefixes;
       const std::string failed = sim::split_bounded(bench.engine, bench.world, o, wanted_jobs, prefixes);

@@ -1,5 +1,6 @@
 #include "unplug/scenarios/run/search.hpp"
 
+#include <atomic>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -12,9 +13,9 @@ namespace {
 
 using Kind = sim::Dpor::Result::Kind;
 
-sim::Dpor::Result explore(SearchBench& bench, const sim::DporOptions& options, const SearchProgress& progress) {
+sim::Dpor::Result explore(SearchBench& bench, const sim::DporOptions& options) {
   sim::Dpor::Result r = sim::Dpor::explore(bench.engine, bench.world, options, [&](const sim::Outcome& o) {
-    bench.take(0, o, progress);
+    bench.gatherer.add(0, bench.engine.trace(), o);
     return true;
   });
   if (r.kind == Kind::failed) throw std::runtime_error(r.message);
@@ -54,14 +55,16 @@ std::vector<sim::Move> moves(const NamedMoves& list, sim::NameTable& names) {
 class JobWorker final : public sim::CampaignWorker {
  public:
   JobWorker(std::shared_ptr<const Program> program, const model::PolicySpec& policy, const std::vector<NamedJob>& jobs,
-            const sim::DporOptions& options, Tally& into)
-      : bench_(std::move(program), policy, Gatherer::How::exhaustive), jobs_(jobs), options_(options), into_(into) {}
+            const sim::DporOptions& options, std::function<void(std::uint64_t)> count, Tally& into)
+      : bench_(std::move(program), policy, Gatherer::How::exhaustive), jobs_(jobs), options_(options), count_(std::move(count)),
+        into_(into) {}
   void run(std::uint64_t index) override {
     sim::DporOptions o = options_;
     o.mode = sim::DporOptions::Mode::source;
     o.prefix = moves(jobs_[index].prefix, bench_.engine.names());
     o.sleep = moves(jobs_[index].sleep, bench_.engine.names());
-    explore(bench_, o, {});
+    o.tell = {};
+    count_(explore(bench_, o).executions);
   }
   void deliver() override { into_.merge(bench_.gatherer.finish()); }
 
@@ -69,6 +72,7 @@ class JobWorker final : public sim::CampaignWorker {
   SearchBench bench_;
   const std::vector<NamedJob>& jobs_;
   const sim::DporOptions& options_;
+  std::function<void(std::uint64_t)> count_;  // told how many a job has visited
   Tally& into_;
 };
 
@@ -77,34 +81,28 @@ constexpr std::size_t wanted_jobs = 256, deepest_split = 60;
 
 }  // namespace
 
-Searched search_traces(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, const RunOptions& options,
-                       Tally& into, const SearchProgress& progress) {
+Searched search_traces(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, const SearchOptions& options,
+                       Tally& into) {
   sim::DporOptions o;
   o.seed = sim::execution_seed(options.seed, 0);
   o.stop = options.stop;
-  if (options.max_traces) o.max_executions = *options.max_traces;
+  o.tell = options.progress;
+  if (options.most) o.max_executions = *options.most;
   Searched out;
-  const auto ended = [&](Kind kind) {
-    out.complete = kind == Kind::complete;
-    out.stopped = options.stop != nullptr && *options.stop;
-    if (!out.complete && !out.stopped) out.why = fmt::format("the first {} traces", o.max_executions);
-  };
   // A limit means the first traces in the order of one thread.
-  if (options.jobs <= 1 || options.max_traces) {
-    {
+  if (options.jobs <= 1 || options.most) {
+    for (const auto mode : {sim::DporOptions::Mode::optimal, sim::DporOptions::Mode::source}) {
+      o.mode = mode;
       SearchBench bench(program, policy, Gatherer::How::exhaustive);
-      const sim::Dpor::Result r = explore(bench, o, progress);
-      if (r.kind != Kind::memory) {
-        into.merge(bench.gatherer.finish());
-        ended(r.kind);
-        return out;
-      }
+      if (options.keep_fingerprints) bench.gatherer.keep_fingerprints();
+      const sim::Dpor::Result r = explore(bench, o);
+      if (r.kind == Kind::memory && mode == sim::DporOptions::Mode::optimal) continue;
+      into.merge(bench.gatherer.finish());
+      out.complete = r.kind == Kind::complete;
+      out.stopped = !out.complete && r.executions != o.max_executions;
+      if (!out.complete && !out.stopped) out.why = fmt::format("the first {} traces", o.max_executions);
+      break;
     }
-    o.mode = sim::DporOptions::Mode::source;
-    SearchBench bench(program, policy, Gatherer::How::exhaustive);
-    const sim::Dpor::Result r = explore(bench, o, progress);
-    into.merge(bench.gatherer.finish());
-    ended(r.kind);
     return out;
   }
   std::vector<NamedJob> jobs;
@@ -114,9 +112,17 @@ Searched search_traces(const std::shared_ptr<const Program>& program, const mode
     if (!split.message.empty()) throw std::runtime_error(split.message);
     for (const sim::DporJob& j : split.jobs) jobs.push_back({named(j.prefix, bench.engine.names()), named(j.sleep, bench.engine.names())});
   }
+  std::atomic<std::uint64_t> visited{0}, done{0};
+  const auto count = [&](std::uint64_t executions) {
+    visited += executions;
+    ++done;
+    // What is left is like what was seen, a job like another.
+    if (options.progress) options.progress(visited, visited * jobs.size() / done);
+  };
   const bool whole = sim::run_campaign(
-      jobs.size(), options.jobs, [&] { return std::make_unique<JobWorker>(program, policy, jobs, o, into); }, {}, options.stop, 1);
-  ended(whole && !(options.stop != nullptr && *options.stop) ? Kind::complete : Kind::stopped);
+      jobs.size(), options.jobs, [&] { return std::make_unique<JobWorker>(program, policy, jobs, o, count, into); }, {}, options.stop, 1);
+  out.stopped = !whole || (options.stop && options.stop());
+  out.complete = !out.stopped;
   return out;
 }
 

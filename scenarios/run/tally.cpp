@@ -14,23 +14,28 @@ void unite(std::vector<bool>& into, const std::vector<bool>& from) {
   for (std::size_t i = 0; i < from.size(); ++i) into[i] = into[i] || from[i];
 }
 
-void keep_one_of_each(std::vector<std::uint64_t>& values) {
-  std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
+// Of each fingerprint the first execution that had it.
+void keep_first_of_each(std::vector<std::pair<std::uint64_t, std::uint64_t>>& list) {
+  std::sort(list.begin(), list.end());
+  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
+  list.erase(std::unique(list.begin(), list.end(), same), list.end());
 }
 
 }  // namespace
 
 void Tally::Count::add(const Count& o) {
+  // What a search has found is shown rather than what was drawn: it is the least of its kind.
+  const bool found = !schedule.empty(), found_there = !o.schedule.empty();
+  const bool shown_there = count == 0 || (found != found_there
+                                              ? found_there
+                                              : std::tie(o.lowest, o.steps, o.fingerprint) < std::tie(lowest, steps, fingerprint));
   count += o.count;
   note = o.note;
-  shown_with = std::min(shown_with, o.shown_with);
-  if (std::tie(o.lowest, o.steps, o.fingerprint) < std::tie(lowest, steps, fingerprint)) {
-    lowest = o.lowest;
-    steps = o.steps;
-    fingerprint = o.fingerprint;
-    schedule = o.schedule;
-  }
+  if (!shown_there) return;
+  lowest = o.lowest;
+  steps = o.steps;
+  fingerprint = o.fingerprint;
+  schedule = o.schedule;
 }
 
 void Tally::merge(const Tally& o) {
@@ -44,7 +49,7 @@ void Tally::merge(const Tally& o) {
   }
   for (const auto& [key, c] : o.signatures) signatures[key].add(c);
   fingerprints.insert(fingerprints.end(), o.fingerprints.begin(), o.fingerprints.end());
-  keep_one_of_each(fingerprints);
+  keep_first_of_each(fingerprints);
   remove_ns.merge(o.remove_ns);
   unbind_ns.merge(o.unbind_ns);
   rmmod_ns.merge(o.rmmod_ns);
@@ -72,57 +77,24 @@ void Tally::merge(const Tally& o) {
   entry_branches.insert(o.entry_branches.begin(), o.entry_branches.end());
   torn_branches.insert(o.torn_branches.begin(), o.torn_branches.end());
   unite(sites_seen, o.sites_seen);
-  unite(entered, o.entered);
-  unite(overlapped, o.overlapped);
+  unite(began, o.began);
+  removal_began = removal_began || o.removal_began;
+  entries.resize(std::max(entries.size(), o.entries.size()));
+  for (std::size_t i = 0; i < o.entries.size(); ++i) {
+    entries[i].entered = entries[i].entered || o.entries[i].entered;
+    entries[i].overlapped = entries[i].overlapped || o.entries[i].overlapped;
+    entries[i].apart_otherwise = entries[i].apart_otherwise || o.entries[i].apart_otherwise;
+    entries[i].kept_apart.insert(o.entries[i].kept_apart.begin(), o.entries[i].kept_apart.end());
+  }
+  asked.resize(std::max(asked.size(), o.asked.size()));
+  for (std::size_t i = 0; i < o.asked.size(); ++i) {
+    asked[i].tried = asked[i].tried || o.asked[i].tried;
+    asked[i].succeeded = asked[i].succeeded || o.asked[i].succeeded;
+    asked[i].unanswered = asked[i].unanswered || o.asked[i].unanswered;
+  }
   final_states.insert(o.final_states.begin(), o.final_states.end());
+  stuck_states.insert(o.stuck_states.begin(), o.stuck_states.end());
   unite(required, o.required);
-}
-
-namespace {
-
-// Conditions on the final state that must not hold. They are shown at the last step of the thread they speak of first.
-void judge_final_state(World& world, const sim::Trace& trace, std::vector<model::Violation>& out) {
-  const FinalState& final = world.program().final_state;
-  if (final.forbid.empty() || !world.threads_ended()) return;
-  for (const FinalCondition& c : final.forbid) {
-    if (!world.holds(c)) continue;
-    model::Violation v;
-    v.violation_class = model::ViolationClass::assertion_failed;
-    v.object = world.kernel().intern(c.text);
-    v.detail = fmt::format("the final state has {}", c.text);
-    const sim::TaskId task = world.task_id(c.task);
-    for (std::uint32_t i = 0; i < trace.events.size(); ++i)
-      if (trace.events[i].task == task) v.event = i;
-    v.task = task;
-    out.push_back(std::move(v));
-  }
-}
-
-}  // namespace
-
-bool judge(World& world, model::Checker& checker, const sim::Trace& trace, const sim::Outcome& outcome, bool timed,
-           std::vector<model::Violation>& out) {
-  using Kind = sim::Outcome::Kind;
-  if (outcome.kind == Kind::step_bound) {
-    const std::size_t before = out.size();
-    model::Checker::judge_bound(world.kernel(), trace, outcome.task, out);
-    return out.size() != before;
-  }
-  if (outcome.kind != Kind::completed && outcome.kind != Kind::blocked) return false;
-  checker.judge(world.kernel(), trace, out);
-  judge_final_state(world, trace, out);
-  const model::RemovalRecord& r = world.kernel().removal;
-  const auto bound = world.program().remove_bound;
-  if (!timed || !bound || r.unbind_done == model::RemovalRecord::no_time || r.unbind_done - r.unplug <= *bound) return true;
-  for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
-    const sim::LifetimeId ended = trace.events[i].ends;
-    if (!ended || world.kernel().lifetime(ended).kind != model::LifetimeKind::binding) continue;
-    out.push_back({model::ViolationClass::slow_remove, world.kernel().lifetime(ended).declared, trace.events[i].task, i,
-                   model::Violation::no_event, model::Violation::no_event,
-                   fmt::format("unbind took {} ns, the bound is {} ns", r.unbind_done - r.unplug, *bound)});
-    break;
-  }
-  return true;
 }
 
 void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outcome& outcome) {
@@ -131,7 +103,7 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   if (outcome.kind == Kind::failed) throw std::runtime_error(outcome.message);
   ++tally_.executions;
   if (outcome.kind == Kind::blocked) ++tally_.blocked;
-  world_.count_coverage(trace);
+  world_.count_waiting(trace);
   if (!judge(world_, checker_, trace, outcome, timed_, violations_)) {
     ++tally_.cut;
     if (std::tie(index, outcome.message) < std::tie(tally_.cut_index, tally_.cut_message)) {
@@ -140,36 +112,11 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
     }
     return;
   }
-  if (std::ranges::any_of(violations_, [](const model::Violation& v) { return !model::info(v.violation_class).note; })) ++tally_.failing;
-  seen_.clear();
-  for (const model::Violation& v : violations_) {
-    const bool predicted = v.ended_by != model::Violation::no_event && v.event != model::Violation::no_event && v.event < v.ended_by;
-    seen_.emplace_back(signature_of(trace, v), predicted);
-  }
-  std::sort(seen_.begin(), seen_.end());
-  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
-  seen_.erase(std::unique(seen_.begin(), seen_.end(), same), seen_.end());  // of each, the one that shows itself comes first
-  for (const auto& [s, predicted] : seen_) {
-    Tally::Count& c = counts_[s];
-    if (bounded_ && !predicted) c.shown_with = std::min(c.shown_with, index);
-    ++c.count;
-    c.note = model::info(s.violation_class).note;
-    if (!searched_) {
-      c.lowest = std::min(c.lowest, index);
-      continue;
-    }
-    const std::uint64_t steps = trace.events.size();
-    if (std::tie(index, steps, trace.fingerprint) >= std::tie(c.lowest, c.steps, c.fingerprint)) continue;
-    c.lowest = index;
-    c.steps = steps;
-    c.fingerprint = trace.fingerprint;
-    c.schedule.clear();
-    for (const sim::Event& e : trace.events) c.schedule.emplace_back(world_.kernel().text(trace.tasks[e.task.index()].name), e.choice);
-  }
-  if (!once_) {
-    tally_.fingerprints.push_back(trace.fingerprint);
+  add_signatures(index, trace);
+  if (keeps_fingerprints_) {
+    tally_.fingerprints.emplace_back(trace.fingerprint, index);
     if (tally_.fingerprints.size() >= many_fingerprints_) {
-      keep_one_of_each(tally_.fingerprints);
+      keep_first_of_each(tally_.fingerprints);
       many_fingerprints_ = std::max(many_fingerprints_, 2 * tally_.fingerprints.size());
     }
   }
@@ -186,7 +133,8 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   if (r.rmmod != no_time) ++tally_.unload.attempted;
   if (r.rmmod_refused) ++tally_.unload.refused;
   meetings_.begin(trace);
-  add_meetings();
+  add_meetings(trace);
+  add_asked();
   const model::OperationCounts& o = k.operations;
   tally_.operations.started += o.started;
   tally_.operations.completed += o.completed;
@@ -199,29 +147,105 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   add_final_state();
 }
 
+// A bounded search speaks of the schedules that it visits, not of others of their traces, which may need more preemptions.
+void Gatherer::add_signatures(std::uint64_t index, const sim::Trace& trace) {
+  if (bounded_) std::erase_if(violations_, [](const model::Violation& v) { return !shows_itself(v); });
+  if (std::ranges::any_of(violations_, [](const model::Violation& v) { return !model::info(v.violation_class).note; })) ++tally_.failing;
+  seen_.clear();
+  for (const model::Violation& v : violations_) seen_.push_back(signature_of(trace, v));
+  std::sort(seen_.begin(), seen_.end());
+  seen_.erase(std::unique(seen_.begin(), seen_.end()), seen_.end());
+  for (const Signature& s : seen_) {
+    Tally::Count& c = counts_[s];
+    ++c.count;
+    c.note = model::info(s.violation_class).note;
+    if (!searched_) {
+      c.lowest = std::min(c.lowest, index);
+      continue;
+    }
+    const std::uint64_t steps = trace.events.size();
+    if (std::tie(index, steps, trace.fingerprint) >= std::tie(c.lowest, c.steps, c.fingerprint)) continue;
+    c.lowest = index;
+    c.steps = steps;
+    c.fingerprint = trace.fingerprint;
+    c.schedule.clear();
+    for (const sim::Event& e : trace.events) c.schedule.emplace_back(world_.kernel().text(trace.tasks[e.task.index()].name), e.choice);
+  }
+}
+
 void Gatherer::add_final_state() {
   const FinalState& final = world_.program().final_state;
-  if (final.observed.empty() || !world_.threads_ended()) return;
+  if (final.observed.empty() || !world_.has_final_state()) return;
   world_.final_state(final_);
-  tally_.final_states.insert(final_);
+  (world_.threads_ended() ? tally_.final_states : tally_.stuck_states).insert(final_);
   tally_.required.resize(final.require.size(), false);
   for (std::size_t i = 0; i < final.require.size(); ++i)
     if (!tally_.required[i]) tally_.required[i] = world_.holds(final.require[i]);
 }
 
-void Gatherer::add_meetings() {
+void Gatherer::add_asked() {
+  const Record& r = world_.record();
+  tally_.began.resize(r.began.size(), false);
+  for (std::size_t i = 0; i < r.began.size(); ++i)
+    if (r.began[i]) tally_.began[i] = true;
+  tally_.asked.resize(world_.program().sites.size());
+  for (const Record::Asked& a : r.asked) {
+    Tally::Asked& of = tally_.asked[a.site];
+    of.tried = true;
+    of.succeeded = of.succeeded || a.answer == Record::Asked::Answer::success;
+    of.unanswered = of.unanswered || a.answer == Record::Asked::Answer::none;
+  }
+}
+
+void Gatherer::add_meetings(const sim::Trace& trace) {
+  const Record& r = world_.record();
   const auto meets_any = [&](const Interval& i, const std::vector<Interval>& others) {
     return std::ranges::any_of(others, [&](const Interval& o) { return meetings_.overlap(i, o); });
   };
-  if (std::ranges::any_of(world_.unloads(), [&](const Interval& i) { return meets_any(i, world_.files_open()); }))
-    ++tally_.unload.done_while_open;
-  const std::size_t functions = world_.program().functions.size();
-  tally_.entered.resize(functions, false);
-  tally_.overlapped.resize(functions, false);
-  for (const World::Call& c : world_.calls()) {
-    tally_.entered[c.function] = true;
-    if (!tally_.overlapped[c.function]) tally_.overlapped[c.function] = meets_any(c.when, world_.removals());
+  if (std::ranges::any_of(r.unloads, [&](const Interval& i) { return meets_any(i, r.files_open); })) ++tally_.unload.done_while_open;
+  tally_.removal_began = tally_.removal_began || !r.removals.empty();
+  tally_.entries.resize(world_.program().functions.size());
+  for (const Record::Call& c : r.calls) {
+    Tally::Entry& entry = tally_.entries[c.function];
+    entry.entered = true;
+    if (entry.overlapped) continue;
+    entry.overlapped = meets_any(c.when, r.removals);
+    if (entry.overlapped || timed_) continue;
+    for (const Interval& removal : r.removals) add_apart(entry, c.when, removal, trace);
+    if (meets_any(c.when, r.refusals)) entry.kept_apart.insert("rmmod is refused meanwhile");
   }
+}
+
+// What kept an entry and a removal apart in this execution. Of all traces, what orders them in each keeps them apart; in a sample they may
+// just not have met, and only a wait that had to wait tells.
+void Gatherer::add_apart(Tally::Entry& entry, const Interval& call, const Interval& removal, const sim::Trace& trace) {
+  if (call.task == removal.task) return;
+  const std::optional<bool> call_first = meetings_.comes_first(call, removal);
+  if (!call_first) return;
+  const std::uint32_t by = *call_first ? meetings_.kept_apart_by(call, removal) : meetings_.kept_apart_by(removal, call);
+  if (by == Meetings::no_event) return;
+  const sim::Event& e = trace.events[by];
+  if (!once_) {
+    if (!meetings_.waited_for(by)) return;
+  } else if (*call_first) {
+    // The removal begins where who removes begins to act: what orders the two before that is none of it.
+    std::uint32_t began = removal.first;
+    for (const auto& [task, position] : world_.record().at_leisure)
+      if (task == removal.task && position <= removal.first) began = position;
+    if (by < began) {
+      entry.apart_otherwise = true;
+      return;
+    }
+  }
+  if (e.operation->outside) {  // the workload waits, and need not
+    entry.apart_otherwise = true;
+    return;
+  }
+  const model::Kernel& k = world_.kernel();
+  const model::Site* const site = e.site ? &k.site(e.site) : nullptr;
+  entry.kept_apart.insert(site == nullptr ? std::string(e.operation->name)
+                          : site->driver  ? fmt::format("{}() in {}", site->verb, site->function)
+                                          : fmt::format("{} in {}()", e.operation->name, site->function));
 }
 
 void Gatherer::add_waits(const sim::Trace& trace) {
@@ -247,7 +271,7 @@ void Gatherer::add_waits(const sim::Trace& trace) {
       continue;
     }
     const sim::Event& e = trace.events[w.event];
-    const sim::TaskId by = meetings_.waited_for(w.event);
+    const sim::TaskId by = timed_ ? e.unblocked_by : meetings_.waited_for(w.event);
     if (by) c.waited_for.insert(k.text(trace.tasks[by.index()].role));
     if (by || (timed_ && e.waited != 0)) ++c.blocked;
     if (timed_) c.ns.add(e.waited);

@@ -2,15 +2,17 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "unplug/scenarios/result.hpp"
+#include "unplug/scenarios/run/judge.hpp"
 #include "unplug/scenarios/run/meetings.hpp"
 #include "unplug/scenarios/run/signature.hpp"
-#include "unplug/scenarios/world.hpp"
 #include "unplug/sim/histogram.hpp"
 
 namespace unplug::scenarios {
@@ -20,15 +22,12 @@ using NamedSchedule = std::vector<std::pair<std::string, std::uint32_t>>;
 
 struct Tally {
   struct Count {
-    std::uint64_t count = 0, lowest = UINT64_MAX;  // lowest: index of an execution
+    std::uint64_t count = 0, lowest = UINT64_MAX;  // lowest: index of an execution; of a bounded search, its preemptions
     bool note = false;
-    // Of a bounded search: the fewest preemptions of an execution in which it can be seen, end before use. (What a trace tells of its other
-    // executions may need more than that trace.)
-    std::uint64_t shown_with = UINT64_MAX;
     // A search has no numbers to find an execution by. The one that is kept has the lowest index, then the fewest steps, then the least
     // fingerprint.
     std::uint64_t steps = UINT64_MAX, fingerprint = UINT64_MAX;
-    NamedSchedule schedule;
+    NamedSchedule schedule;  // empty: an execution that was drawn
     void add(const Count& other);
   };
   struct WaitCount {
@@ -39,21 +38,35 @@ struct Tally {
   };
   // Phase, place in the order removal meets it (see order), what, function, owner.
   using WaitKey = std::tuple<model::RemovalPhase, std::string, std::string, std::string>;
+  // Of an entry of the driver: whether any execution entered it, and whether it was ever under way while the driver was removed. If not,
+  // what kept the two apart, where that was removal itself; and whether in some execution it was something else.
+  struct Entry {
+    bool entered = false, overlapped = false, apart_otherwise = false;
+    std::set<std::string> kept_apart;
+  };
+  // Of what a task of user space asks for, by number of the site.
+  struct Asked {
+    bool tried = false, succeeded = false, unanswered = false;
+  };
 
   std::uint64_t executions = 0, blocked = 0, failing = 0, cut = 0;
   std::string cut_message;  // of the lowest cut execution
   std::uint64_t cut_index = UINT64_MAX;
-  std::map<std::string, Count> signatures;  // by text
-  std::vector<std::uint64_t> fingerprints;
+  std::map<std::string, Count> signatures;                               // by text
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> fingerprints;     // sorted; each with the index of the first execution that had it
   sim::Histogram remove_ns, unbind_ns, rmmod_ns, grace_periods;
   std::map<WaitKey, WaitCount> waits;
   std::map<WaitKey, std::uint32_t> wait_order;  // least position among the waits of an execution
   model::OperationCounts operations;
   Unload unload;
   std::set<std::string> entry_branches, torn_branches;
-  std::vector<bool> sites_seen, entered, overlapped;  // by number of the site, the function
-  std::set<std::vector<std::uint64_t>> final_states;  // of the observed words and locals, where every thread has ended
-  std::vector<bool> required;                         // conditions on the final state that have been seen to hold
+  std::vector<bool> sites_seen;  // by number of the site
+  std::vector<Entry> entries;    // by number of the function
+  std::vector<Asked> asked;      // by number of the site
+  std::vector<bool> began;       // by number of the task
+  bool removal_began = false;
+  std::set<std::vector<std::uint64_t>> final_states, stuck_states;  // of the observed words and locals, where every thread has ended or not
+  std::vector<bool> required;                                       // conditions on the final state that have been seen to hold
 
   void merge(const Tally& other);
 };
@@ -64,7 +77,9 @@ class Gatherer {
   enum class How : std::uint8_t { sampled, timed, bounded, exhaustive };
   Gatherer(World& world, How how)
       : world_(world), timed_(how == How::timed), bounded_(how == How::bounded), once_(how == How::exhaustive),
-        searched_(once_ || bounded_), meetings_(searched_) {}
+        searched_(once_ || bounded_), keeps_fingerprints_(!once_) {}
+  // Whether traces are told apart. An exhaustive search visits each once, and needs it only if others come beside them.
+  void keep_fingerprints() { keeps_fingerprints_ = true; }
   // Adds the execution that has just ended. `index`: its number when they are drawn, its preemptions in a bounded search, 0 in an
   // exhaustive one. Throws std::runtime_error with a message if the engine failed.
   void add(std::uint64_t index, const sim::Trace& trace, const sim::Outcome& outcome);
@@ -74,25 +89,23 @@ class Gatherer {
   [[nodiscard]] const std::vector<model::Violation>& violations() const { return violations_; }
 
  private:
+  void add_signatures(std::uint64_t index, const sim::Trace& trace);
   void add_waits(const sim::Trace& trace);
-  void add_meetings();
+  void add_meetings(const sim::Trace& trace);
+  void add_apart(Tally::Entry& entry, const Interval& call, const Interval& removal, const sim::Trace& trace);
+  void add_asked();
   void add_final_state();
   World& world_;
-  bool timed_, bounded_, once_, searched_;  // once_: each trace is visited once
+  bool timed_, bounded_, once_, searched_, keeps_fingerprints_;  // once_: each trace is visited once
   Meetings meetings_;
   model::Checker checker_;
   std::vector<model::Violation> violations_;
   std::vector<std::uint64_t> final_;
-  std::vector<std::pair<Signature, bool>> seen_;  // true: only told of another execution of the trace
+  std::vector<Signature> seen_;
   std::map<Signature, Tally::Count> counts_;
   std::map<std::pair<bool, sim::SiteId>, std::uint64_t> refusals_;
   Tally tally_;
   std::size_t many_fingerprints_ = 1U << 20U;  // above, those that are there twice are dropped
 };
-
-// Everything that is wrong with the execution that has just ended in `world`: the checker's violations, and slow-remove if `timed`. false:
-// it was cut, and there is nothing to say about it.
-bool judge(World& world, model::Checker& checker, const sim::Trace& trace, const sim::Outcome& outcome, bool timed,
-           std::vector<model::Violation>& out);
 
 }  // namespace unplug::scenarios

@@ -26,7 +26,6 @@ std::uint32_t do_get_drvdata(Frame& f, const Instruction& i, std::uint32_t next)
 
 // A device of the file that has a driver is probed when it has been added.
 std::uint32_t do_add(Frame& f, const Instruction& i, std::uint32_t next) {
-  f.world.reached(i);
   const std::uint32_t to = try_on<device, model::device_add>(f, i, next);
   if (i.operand.scope == Scope::world && to == next && !f.aborting()) f.world.attach(f.context, f.world.device(i.operand.index));
   return to;
@@ -40,23 +39,21 @@ void compile_add(FunctionCompiler& c, const Verb& verb, Node step, Node operand)
 
 // What they do has places of its own in the driver core: that they were reached shows in no step of theirs.
 template <auto function> std::uint32_t on_core(Frame& f, const Instruction& i, std::uint32_t next) {
-  f.world.reached(i);
   on<device, function>(f, i, next);
   f.world.removals_over(f.context);
   return next;
 }
 
 std::uint32_t do_release_driver(Frame& f, const Instruction& i, std::uint32_t next) {
-  f.world.reached(i);
   return f.world.release_driver(f.context, *f.binding) ? next : otherwise(f, i, next);
 }
 
 // Whatever is bound to it; the device by number in Program::devices.
 std::uint32_t do_unbind_store(Frame& f, const Instruction& i, std::uint32_t next) {
-  f.world.reached(i);
   model::Device& d = f.world.device(i.number).device;
   const bool bound = model::device_release_driver_internal(f.context, d, nullptr, model::parent_to_lock(d));
   f.world.removals_over(f.context);
+  f.answer = bound ? 0 : -19;
   return bound || f.aborting() ? next : otherwise(f, i, next);
 }
 
@@ -116,6 +113,7 @@ std::vector<Verb> device_verbs() {
   Verb store = custom("unbind_store", "DEVICE", Where::task, do_unbind_store, compile_unbind_store,
                       {{"else", KeyKind::custom, false, "where to go if nothing is bound to it"}},
                       "user space unbinds a device, whatever the administrator of \"removal\" does meanwhile; null: the only one");
+  store.asks = true;
   store.models = "drivers/base/bus.c, v6.18";
   store.leaves_out = "the look at dev->driver without the lock";
   Verb add = family.on_thing(

@@ -12,6 +12,7 @@ constexpr auto kind = EntityKind::mapping;
 
 // Of a mapping, from the verbs that declare it: its region is claimed by a step of its own; it is a BAR.
 constexpr std::uint8_t claimed_apart = 1, is_bar = 2;
+constexpr int ebusy = -16;
 
 bool has(const Frame& f, const Instruction& i, std::uint8_t flag) {
   return (f.world.program().of(kind)[i.operand.index].flags & flag) != 0;
@@ -20,7 +21,7 @@ bool has(const Frame& f, const Instruction& i, std::uint8_t flag) {
 model::Mapping& mapping(Frame& f, const Instruction& i) { return owner(f, i.operand).things.get<kind>(i.operand.index); }
 
 std::uint32_t busy(Frame& f, const Instruction& i, std::uint32_t next) {
-  f.result = -16;  // -EBUSY
+  f.result = ebusy;
   return otherwise(f, i, next);
 }
 
@@ -80,8 +81,11 @@ std::uint32_t do_iounmap(Frame& f, const Instruction& i, std::uint32_t next) {
 
 // Of a task outside the driver: another driver.
 std::uint32_t do_claim(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (f.task != nullptr)
-    return model::request_mem_region(f.context, owner(f, i.operand).device->other_claims[i.operand.index]) ? next : otherwise(f, i, next);
+  if (f.task != nullptr) {
+    const bool got = model::request_mem_region(f.context, owner(f, i.operand).device->other_claims[i.operand.index]);
+    f.answer = got ? 0 : ebusy;
+    return got ? next : otherwise(f, i, next);
+  }
   return model::request_mem_region(f.context, mapping(f, i)) ? next : busy(f, i, next);
 }
 
@@ -171,6 +175,7 @@ std::vector<Verb> mmio_verbs() {
   claim.joins = true;
   claim.flags = claimed_apart;
   claim.place = Where::anywhere;
+  claim.asks = true;
   Verb bar = maps("pci_iomap", do_ioremap, "lib/pci_iomap.c, v6.18", "maps a BAR, which pci_request_regions() claims");
   bar.joins = true;
   bar.flags = claimed_apart | is_bar;

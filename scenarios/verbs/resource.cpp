@@ -16,7 +16,6 @@ namespace {
 constexpr auto kind = EntityKind::mapping;
 
 std::uint32_t do_drop(Frame& f, const Instruction& i, std::uint32_t next) {
-  f.world.reached(i);  // the steps are the policy's
   BindingInstance& b = owner(f, i.operand);
   if (b.resources[i.operand.index].guarded) run_hook(f.world, f.context, b, Hook::drop, i.operand.index, nullptr);
   return next;

@@ -11,6 +11,7 @@ constexpr auto kind = EntityKind::attribute;
 
 std::uint32_t do_access(Frame& f, const Instruction& i, std::uint32_t next) {
   const int r = model::sysfs_access(f.context, *thing<kind>(f, i));
+  f.answer = r;
   set_local(f, i, static_cast<std::uint64_t>(static_cast<std::int64_t>(r)));
   return r >= 0 ? next : otherwise(f, i, next);
 }
@@ -44,6 +45,7 @@ std::vector<Verb> sysfs_verbs() {
       "sysfs_read", do_access, {{"to", KeyKind::to, false, "local that receives what it answers"}, other}, "kernfs_seq_start, v6.18",
       "user space opens, reads or writes, and closes an attribute: its function runs; -ENODEV if it is being removed");
   read.place = Where::task;
+  read.asks = true;
   Verb notify =
       family.on_thing("sysfs_notify", do_notify, {}, "fs/sysfs/file.c, v6.18", "who polls a descriptor of the attribute is woken");
   notify.compile = compile_notify;

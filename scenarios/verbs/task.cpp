@@ -19,6 +19,7 @@ std::uint32_t open_as(Frame& f, const Instruction& i, const Operand& what, model
   OpenFile* const own = shared ? nullptr : &f.task->files[i.to];
   model::File& file = shared ? s->descriptor.file : own->file;
   Origin& origin = shared ? s->origin : own->origin;
+  f.answer = ebadf;
   if (file.open && !shared) return next;  // the descriptor is in use: the program under test would have another number
   const DescriptorSpec& spec = shared ? f.world.program().shared_descriptors[i.to - first_shared_descriptor] : f.task->spec->files[i.to];
   f.world.init_file(file, spec.counted, spec.epoll);
@@ -31,6 +32,7 @@ std::uint32_t open_as(Frame& f, const Instruction& i, const Operand& what, model
     r = open_path(f.context, f.world, what, file, origin);
   }
   if (f.aborting()) return next;
+  f.answer = r;
   if (r != 0) return otherwise(f, i, next);
   f.world.file_opened(origin);
   if (shared) model::fd_install(f.context, s->descriptor);
@@ -44,6 +46,7 @@ std::uint32_t do_open(Frame& f, const Instruction& i, std::uint32_t next) {
 
 std::uint32_t do_reopen(Frame& f, const Instruction& i, std::uint32_t next) {
   UsedFile used(f.context, *f.task, i.other);
+  f.answer = ebadf;
   if (!used || f.aborting()) return otherwise(f, i, next);
   const Operand& what = *used.origin().opened;
   model::CharInode* const inode = used.file().inode;
@@ -58,6 +61,7 @@ template <class Operate> std::uint32_t on_file(Frame& f, const Instruction& i, s
   const int r = used ? operate(used.file()) : ebadf;
   if (used) used.done();
   if (f.aborting()) return next;
+  f.answer = r;
   set_local(f, i, signed_word(r));
   return r >= 0 ? next : otherwise(f, i, next);
 }
@@ -78,10 +82,12 @@ std::uint32_t do_close(Frame& f, const Instruction& i, std::uint32_t next) {
   if (i.other >= first_shared_descriptor) {
     SharedFile& s = f.world.shared_file(i.other - first_shared_descriptor);
     const int r = model::close_fd(f.context, s.descriptor);
+    f.answer = r;
     if (r == 0 && !f.aborting()) f.world.file_closed(s.origin);
     return next;
   }
   OpenFile& own = f.task->files[i.other];
+  f.answer = own.file.open ? 0 : ebadf;
   model::vfs_close(f.context, own.file);
   if (!f.aborting()) f.world.file_closed(own.origin);
   return next;
@@ -92,9 +98,11 @@ std::uint32_t do_dup(Frame& f, const Instruction& i, std::uint32_t next) {
   SharedFile* const shared = i.to >= first_shared_descriptor ? &f.world.shared_file(i.to - first_shared_descriptor) : nullptr;
   model::File& to = shared != nullptr ? shared->descriptor.file : f.task->files[i.to].file;
   Origin& origin = shared != nullptr ? shared->origin : f.task->files[i.to].origin;
+  f.answer = ebadf;
   if (to.open && shared == nullptr) return next;
   UsedFile used(f.context, *f.task, i.other);
   if (!used || f.aborting()) return otherwise(f, i, next);
+  f.answer = 0;
   model::get_file(f.context, used.file(), to);
   origin = used.origin();
   if (!f.aborting()) f.world.file_opened(origin);
@@ -109,7 +117,7 @@ std::uint32_t do_fork(Frame& f, const Instruction& i, std::uint32_t next) {
 }
 
 std::uint32_t do_await(Frame& f, const Instruction& i, std::uint32_t next) {
-  static const model::Operation op{.name = "wait for another thread's descriptor", .sync = sim::Sync::acquire};
+  static const model::Operation op{.name = "wait for another thread's descriptor", .sync = sim::Sync::acquire, .outside = true};
   sim::Step s = f.context.make(op);
   s.access = {f.world.shared_file(i.other - first_shared_descriptor).descriptor.slot, sim::AccessKind::read};
   s.guard = sim::Guard::equal(1);
@@ -120,7 +128,7 @@ std::uint32_t do_await(Frame& f, const Instruction& i, std::uint32_t next) {
 
 // A task that closes only after something that removal does: a wait of user space, which nobody need end.
 template <bool returned> std::uint32_t do_await_function(Frame& f, const Instruction& i, std::uint32_t next) {
-  static const model::Operation op{.name = returned ? "wait for a return" : "wait for a call"};
+  static const model::Operation op{.name = returned ? "wait for a return" : "wait for a call", .outside = true};
   sim::Step s = f.context.make(op);
   const std::uint32_t watched = f.world.program().functions[i.function].watched;
   s.access = {returned ? f.world.returns_of(watched) : f.world.calls_of(watched), sim::AccessKind::read};
@@ -222,6 +230,7 @@ void compile_await(FunctionCompiler& c, const Verb& verb, Node, Node operand) {
 Verb verb(std::string_view name, std::string_view takes, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys,
           std::string_view models, std::string_view summary) {
   Verb v = custom(name, takes, Where::task, execute, compile, std::move(keys), summary);
+  v.asks = !name.starts_with("await_") && name != "fork";
   v.models = models;
   v.leaves_out = "file positions, signals, messages that carry descriptors, io_uring, exit(): descriptors stay open";
   return v;

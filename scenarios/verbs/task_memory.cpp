@@ -8,12 +8,14 @@ namespace {
 
 std::uint32_t do_mmap(Frame& f, const Instruction& i, std::uint32_t next) {
   model::Vma& vma = f.task->mappings[i.to];
+  f.answer = -1;
   if (vma.file.open) return next;  // the program under test would have another address
   UsedFile used(f.context, *f.task, i.other);
   if (f.aborting()) return next;
   const bool can = used && used.origin().mapping != nullptr;
   const int r = can ? model::vfs_mmap(f.context, used.file(), *used.origin().mapping, vma) : -1;
   used.done();
+  f.answer = r;
   return r == 0 || f.aborting() ? next : otherwise(f, i, next);
 }
 
@@ -26,13 +28,15 @@ std::uint32_t do_access(Frame& f, const Instruction& i, std::uint32_t next) {
   const model::UserAccess a = model::user_access(f.context, f.task->mappings[i.other]);
   if (f.aborting()) return next;
   set_local(f, i, static_cast<std::uint64_t>(a));
-  return a == model::UserAccess::ok || a == model::UserAccess::dummy ? next : otherwise(f, i, next);
+  f.answer = a == model::UserAccess::ok || a == model::UserAccess::dummy ? 0 : -1;
+  return f.answer == 0 ? next : otherwise(f, i, next);
 }
 
 model::EpollItem& item(Frame& f, const Instruction& i) { return f.task->epoll_items[i.to * f.task->files.size() + i.other]; }
 
 std::uint32_t do_epoll_add(Frame& f, const Instruction& i, std::uint32_t next) {
   model::File& file = f.task->files[i.other].file;
+  f.answer = file.open ? 0 : -1;
   if (!file.open) return otherwise(f, i, next);
   model::epoll_add(f.context, item(f, i), file);
   return next;
@@ -40,6 +44,7 @@ std::uint32_t do_epoll_add(Frame& f, const Instruction& i, std::uint32_t next) {
 
 std::uint32_t do_epoll_del(Frame& f, const Instruction& i, std::uint32_t next) {
   model::File& file = f.task->files[i.other].file;
+  f.answer = file.open ? 0 : -1;
   if (!file.open) return otherwise(f, i, next);
   model::epoll_del(f.context, item(f, i), file);
   return next;
@@ -95,6 +100,7 @@ void compile_epoll_wait(FunctionCompiler& c, const Verb& verb, Node step, Node o
 Verb verb(std::string_view name, Execute execute, decltype(Verb::compile) compile, std::vector<KeySpec> keys, std::string_view models,
           std::string_view leaves_out, std::string_view summary) {
   Verb v = custom(name, {}, Where::task, execute, compile, std::move(keys), summary);
+  v.asks = true;
   v.models = models;
   v.leaves_out = leaves_out;
   return v;

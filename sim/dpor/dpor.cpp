@@ -5,6 +5,11 @@
 #include <fmt/format.h>
 
 namespace unplug::sim {
+namespace {
+
+constexpr std::uint64_t told_each = 256;  // executions
+
+}  // namespace
 
 // The search: a stack of nodes, one per step of the execution at hand, and the strategy that follows it and extends it.
 class Dpor::Walk final : public Strategy {
@@ -30,6 +35,22 @@ class Dpor::Walk final : public Strategy {
   std::uint32_t choose(const ChoicePoint& /*point*/, std::uint32_t /*bound*/) override { return choice_; }
   [[nodiscard]] std::string describe() const override { return "dpor"; }
 
+  // How many executions there are if what is left is like what was seen, after `visited` of them; 0: unknown. The estimator of Knuth (1975),
+  // over the branches that are known by now: each of a node's stands for an equal share of what lies below the node.
+  [[nodiscard]] std::uint64_t estimate(std::uint64_t visited) const {
+    constexpr unsigned precision = 62, least = 20;  // shares in units of 2^-62; below 2^-20 they say nothing
+    std::uint64_t share = 0, weight = std::uint64_t{1} << precision;
+    for (std::size_t d = 0; d < depth_ && weight != 0; ++d) {
+      std::uint64_t all = nodes_[d].explored;
+      for (WakeupTrees::Index b = nodes_[d].branches; b != WakeupTrees::none; b = trees_.next(b)) ++all;
+      weight /= std::max<std::uint64_t>(all, 1);
+      share += weight * nodes_[d].explored;
+    }
+    const std::uint64_t parts = share >> (precision - least);
+    if (parts == 0 || visited > UINT64_MAX >> least) return 0;
+    return std::max((visited << least) / parts, visited);
+  }
+
   // Whether the last execution was cut because everything that could follow had been seen.
   [[nodiscard]] bool redundant() const { return redundant_; }
   // Not empty: the program did not do again what it did before.
@@ -52,6 +73,7 @@ class Dpor::Walk final : public Strategy {
     while (depth_ > 0) {
       Node& n = nodes_[depth_ - 1];
       n.sleep.push_back(trees_.move(n.branches));
+      ++n.explored;
       trees_.pop(n.branches);
       while (n.branches != WakeupTrees::none && asleep(n, trees_.move(n.branches).label)) trees_.pop(n.branches);
       if (n.branches != WakeupTrees::none) {
@@ -68,6 +90,7 @@ class Dpor::Walk final : public Strategy {
   struct Node {
     std::vector<Move> sleep;
     std::vector<Label> tried;                         // mode source
+    std::uint32_t explored = 0;                       // branches that are done with
     WakeupTrees::Index branches = WakeupTrees::none;  // the first is being explored
   };
 
@@ -94,6 +117,7 @@ class Dpor::Walk final : public Strategy {
     Node& n = nodes_[depth_];
     n.tried.clear();
     n.sleep.clear();
+    n.explored = 0;
     if (depth_ == 0) {
       n.sleep = root_.sleep;
     } else {
@@ -167,7 +191,7 @@ Dpor::Result Dpor::explore(Engine& engine, Program& program, const DporOptions& 
   Result result;
   ExecutionInfo info{0, options.seed, &engine.names()};
   do {
-    if ((options.stop != nullptr && *options.stop) || result.executions == options.max_executions) {
+    if ((options.stop && options.stop()) || result.executions == options.max_executions) {
       result.kind = Result::Kind::stopped;
       return result;
     }
@@ -196,6 +220,7 @@ Dpor::Result Dpor::explore(Engine& engine, Program& program, const DporOptions& 
       result.kind = Result::Kind::memory;
       return result;
     }
+    if (options.tell && info.index % told_each == 0) options.tell(result.executions, walk.estimate(result.executions));
   } while (walk.backtrack());
   return result;
 }

@@ -11,7 +11,6 @@
 // The model must be of finite executions, and a pure function of the choices: the same moves lead to the same state.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -32,7 +31,9 @@ struct DporOptions {
   // A task that has taken so many steps in a row while others could is left for one of them where the choice is free: who polls what they
   // are to write would otherwise run into its bound first, and never be seen to meet them.
   std::uint32_t fair_after = 1000;
-  const std::atomic<bool>* stop = nullptr;  // once it is true, it stops
+  std::function<bool()> stop;  // asked before each execution: once it answers true, the search stops
+  // Told now and then: how many executions were visited, and an estimate of how many there are in all; 0: unknown.
+  std::function<void(std::uint64_t visited, std::uint64_t estimate)> tell;
 };
 
 class Dpor {

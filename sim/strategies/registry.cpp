@@ -14,6 +14,11 @@ struct Entry {
 
 // One line a strategy.
 constexpr std::array entries{
+    Entry{{automatic_strategy, "every trace, if they are few enough (ten times --executions); else mix, and what was seen until then counts", ""},
+          0,
+          0,
+          0,
+          nullptr},
     Entry{{"timed", "discrete-event simulation: the earliest task first; the only one that shows latencies", ""}, 0, 0, 0, make_timed},
     Entry{{"mix", "random, pct(3), pos and surw in rotation", ""}, 0, 0, 0, make_mix},
     Entry{{"random", "uniform random walk over the enabled tasks", ""}, 0, 0, 0, make_random},
@@ -53,6 +58,11 @@ bool known_strategy(std::string_view name) { return parse(name).entry != nullptr
 bool searches(std::string_view name) {
   const Named n = parse(name);
   return n.entry != nullptr && n.entry->make == nullptr;
+}
+
+std::string_view unit_of(std::string_view name) {
+  if (name == exhaustive_strategy) return "trace";
+  return preemption_bound(name) ? "schedule" : "execution";
 }
 
 std::optional<std::uint32_t> preemption_bound(std::string_view name) {
