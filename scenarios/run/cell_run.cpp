@@ -68,7 +68,7 @@ void CellRun::search(Gathered& g, std::optional<std::uint64_t> budget) const {
   o.seed = options_.seed;
   o.jobs = jobs_;
   o.most = budget ? budget : options_.max_traces;
-  o.keep_fingerprints = budget.has_value();
+  o.may_give_up = budget.has_value();
   o.stop = g.stop;
   if (g.told)
     o.progress = [&](std::uint64_t visited, std::uint64_t all) {

@@ -75,8 +75,9 @@ void find_never(const Program& p, const Tally& t, Cell& c) {
   for (const auto& [function, how] : entries) {
     const Tally::Entry& e = at(t.entries, function);
     if (!e.entered || e.overlapped) continue;
-    if (!e.apart_otherwise && !e.kept_apart.empty()) {
-      c.kept_apart.push_back({with_removal(p, function), fmt::format("{}", fmt::join(e.kept_apart, ", "))});
+    if (e.kept_apart()) {
+      const auto& by = e.waited_for.empty() ? e.waits : e.waited_for;
+      c.kept_apart.push_back({with_removal(p, function), fmt::format("{}", fmt::join(by, ", "))});
     } else {
       c.never.push_back({with_removal(p, function), "never overlapped", {}});
     }

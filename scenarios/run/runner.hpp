@@ -43,7 +43,7 @@ struct RunOptions {
 };
 
 // `auto` visits as many traces as this before it gives up and draws instead: traces are cheap.
-[[nodiscard]] constexpr std::uint64_t search_budget(const RunOptions& o) { return 10 * o.executions; }
+[[nodiscard]] constexpr std::uint64_t search_budget(const RunOptions& o) { return 5 * o.executions; }
 
 // A message for the user if something could not be done (the engine at fault); the result is incomplete then.
 struct RunProblem {

@@ -94,13 +94,21 @@ Searched search_traces(const std::shared_ptr<const Program>& program, const mode
     for (const auto mode : {sim::DporOptions::Mode::optimal, sim::DporOptions::Mode::source}) {
       o.mode = mode;
       SearchBench bench(program, policy, Gatherer::How::exhaustive);
-      if (options.keep_fingerprints) bench.gatherer.keep_fingerprints();
+      bool hopeless = false;
+      if (options.may_give_up) {
+        bench.gatherer.keep_fingerprints();
+        o.tell = [&](std::uint64_t visited, std::uint64_t all) {
+          hopeless = hopeless || (visited >= o.max_executions / 10 && all / 100 > o.max_executions);
+          if (options.progress) options.progress(visited, all);
+        };
+        o.stop = [&] { return hopeless || (options.stop && options.stop()); };
+      }
       const sim::Dpor::Result r = explore(bench, o);
       if (r.kind == Kind::memory && mode == sim::DporOptions::Mode::optimal) continue;
       into.merge(bench.gatherer.finish());
       out.complete = r.kind == Kind::complete;
-      out.stopped = !out.complete && r.executions != o.max_executions;
-      if (!out.complete && !out.stopped) out.why = fmt::format("the first {} traces", o.max_executions);
+      out.stopped = !out.complete && !hopeless && r.executions != o.max_executions;
+      if (!out.complete && !out.stopped) out.why = fmt::format("the first {} traces", r.executions);
       break;
     }
     return out;

@@ -83,8 +83,10 @@ void Tally::merge(const Tally& o) {
   for (std::size_t i = 0; i < o.entries.size(); ++i) {
     entries[i].entered = entries[i].entered || o.entries[i].entered;
     entries[i].overlapped = entries[i].overlapped || o.entries[i].overlapped;
-    entries[i].apart_otherwise = entries[i].apart_otherwise || o.entries[i].apart_otherwise;
-    entries[i].kept_apart.insert(o.entries[i].kept_apart.begin(), o.entries[i].kept_apart.end());
+    entries[i].first_otherwise = entries[i].first_otherwise || o.entries[i].first_otherwise;
+    entries[i].second_otherwise = entries[i].second_otherwise || o.entries[i].second_otherwise;
+    entries[i].waited_for.insert(o.entries[i].waited_for.begin(), o.entries[i].waited_for.end());
+    entries[i].waits.insert(o.entries[i].waits.begin(), o.entries[i].waits.end());
   }
   asked.resize(std::max(asked.size(), o.asked.size()));
   for (std::size_t i = 0; i < o.asked.size(); ++i) {
@@ -212,7 +214,7 @@ void Gatherer::add_meetings(const sim::Trace& trace) {
     entry.overlapped = meets_any(c.when, r.removals);
     if (entry.overlapped || timed_) continue;
     for (const Interval& removal : r.removals) add_apart(entry, c.when, removal, trace);
-    if (meets_any(c.when, r.refusals)) entry.kept_apart.insert("rmmod is refused meanwhile");
+    if (meets_any(c.when, r.refusals)) entry.waited_for.insert("rmmod is refused meanwhile");
   }
 }
 
@@ -225,6 +227,7 @@ void Gatherer::add_apart(Tally::Entry& entry, const Interval& call, const Interv
   const std::uint32_t by = *call_first ? meetings_.kept_apart_by(call, removal) : meetings_.kept_apart_by(removal, call);
   if (by == Meetings::no_event) return;
   const sim::Event& e = trace.events[by];
+  bool& otherwise = *call_first ? entry.first_otherwise : entry.second_otherwise;
   if (!once_) {
     if (!meetings_.waited_for(by)) return;
   } else if (*call_first) {
@@ -233,19 +236,22 @@ void Gatherer::add_apart(Tally::Entry& entry, const Interval& call, const Interv
     for (const auto& [task, position] : world_.record().at_leisure)
       if (task == removal.task && position <= removal.first) began = position;
     if (by < began) {
-      entry.apart_otherwise = true;
+      otherwise = true;
       return;
     }
   }
   if (e.operation->outside) {  // the workload waits, and need not
-    entry.apart_otherwise = true;
+    otherwise = true;
     return;
   }
   const model::Kernel& k = world_.kernel();
   const model::Site* const site = e.site ? &k.site(e.site) : nullptr;
-  entry.kept_apart.insert(site == nullptr ? std::string(e.operation->name)
-                          : site->driver  ? fmt::format("{}() in {}", site->verb, site->function)
-                                          : fmt::format("{} in {}()", e.operation->name, site->function));
+  std::string_view what = e.operation->name;
+  if (site != nullptr && what.starts_with(site->function + ": ")) what.remove_prefix(site->function.size() + 2);
+  (*call_first ? entry.waited_for : entry.waits)
+      .insert(site == nullptr ? std::string(what)
+              : site->driver  ? fmt::format("{}() in {}", site->verb, site->function)
+                              : fmt::format("{} in {}()", what, site->function));
 }
 
 void Gatherer::add_waits(const sim::Trace& trace) {

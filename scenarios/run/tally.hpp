@@ -39,10 +39,15 @@ struct Tally {
   // Phase, place in the order removal meets it (see order), what, function, owner.
   using WaitKey = std::tuple<model::RemovalPhase, std::string, std::string, std::string>;
   // Of an entry of the driver: whether any execution entered it, and whether it was ever under way while the driver was removed. If not,
-  // what kept the two apart, where that was removal itself; and whether in some execution it was something else.
+  // what had removal wait until it was over, and what had it wait until removal was; and whether in some execution it came first, or
+  // second, for another reason.
   struct Entry {
-    bool entered = false, overlapped = false, apart_otherwise = false;
-    std::set<std::string> kept_apart;
+    bool entered = false, overlapped = false, first_otherwise = false, second_otherwise = false;
+    std::set<std::string> waited_for, waits;
+    // Whether it is removal that keeps the two apart.
+    [[nodiscard]] bool kept_apart() const {
+      return !waited_for.empty() || (!first_otherwise && !second_otherwise && !waits.empty());
+    }
   };
   // Of what a task of user space asks for, by number of the site.
   struct Asked {
