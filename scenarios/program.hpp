@@ -32,7 +32,8 @@ using Execute = std::uint32_t (*)(Frame& frame, const Instruction& instruction, 
 enum class Scope : std::uint8_t {
   binding,  // of the binding that the code runs for: what probe() makes, once for each device
   device,   // of a device that is named, as its first binding made it: how tasks outside the driver say it
-  module,   // of a module, once for each time that it is loaded: static variables, and what its init() makes
+  module,   // of a module, once for each time that it is loaded: static variables
+  table,    // whose it is depends on whom the code runs for: Program::whose
   world     // the file's "shared", and devices by name
 };
 
@@ -54,7 +55,7 @@ struct Operand {
   std::string name{};            // member: the last component; else as written, for messages
   std::uint32_t count = 0;       // element
   Scope scope = Scope::binding;  // entity
-  std::uint32_t owner = 0;       // the device or the module, by number in Program
+  std::uint32_t owner = 0;       // the device, the module or the table, by number in Program
 };
 
 // A constant, or what a local holds.
@@ -62,6 +63,8 @@ struct Term {
   enum class Kind : std::uint8_t { constant, local, pointer, file } kind = Kind::constant;  // file: of the operation, as a pointer
   std::uint64_t constant = 0;                                                               // pointer: number of the declared memory
   std::uint32_t local = 0;
+  Scope scope = Scope::binding;  // pointer: whose memory, as in an operand
+  std::uint32_t owner = 0;
 };
 
 // Where a value comes from: a term, or two of them.
@@ -358,6 +361,7 @@ struct Program {
     std::uint32_t device = 0, load = 0;
   };
   std::vector<Bound> bindings{1};  // each time that a driver is bound to a device; those from the start come first, as in `devices`
+  std::vector<std::vector<std::uint32_t>> whose;  // by device that code runs for: whose thing a name means in it (Scope::table)
   std::vector<FopsSpec> fops{1};   // the first is the first module's own
   std::vector<VmOpsSpec> vm_ops;
   std::uint32_t replacement_fops = UINT32_MAX;  // what replace_fops puts into files

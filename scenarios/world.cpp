@@ -267,6 +267,11 @@ BindingInstance& World::elsewhere(BindingInstance& b, const Operand& o) {
     case Scope::binding: return b;
     case Scope::device: return *devices_[o.owner].first;
     case Scope::module: return *homes_[current_load(b, o.owner)];
+    case Scope::table: {
+      const std::uint32_t d = program_->whose[o.owner][b.device->number];
+      if (d == b.device->number) return b;
+      return program_->devices[d].real ? *devices_[d].first : *homes_[current_load(b, program_->devices[d].module)];
+    }
     case Scope::world: return *bindings_[0];
   }
   return b;
@@ -278,9 +283,8 @@ std::uint32_t World::current_load(const BindingInstance& b, std::uint32_t module
 
 model::Module& World::module_for(const BindingInstance& b, std::uint32_t module) { return modules_[current_load(b, module)]; }
 
-Handle World::declared_for(BindingInstance& b, std::uint32_t index) {
-  const EntitySpec& spec = program_->of(EntityKind::allocation)[index];
-  return declared_allocation(owner(b, {.scope = spec.scope, .owner = spec.module}), index);
+Handle World::declared_for(BindingInstance& b, const Term& pointer) {
+  return declared_allocation(owner(b, {.scope = pointer.scope, .owner = pointer.owner}), static_cast<std::uint32_t>(pointer.constant));
 }
 
 model::Allocation* World::allocation(Handle handle) {

@@ -185,7 +185,7 @@ class World final : public sim::Program {
   [[nodiscard]] Instance* instance(Handle handle);
   static Handle declared_allocation(const BindingInstance& b, std::uint32_t index) { return b.first_allocation + index + 1; }
   // The same for code that runs for `b`: it may be the module's, or shared.
-  [[nodiscard]] Handle declared_for(BindingInstance& b, std::uint32_t index);
+  [[nodiscard]] Handle declared_for(BindingInstance& b, const Term& pointer);
   // Lays out one more piece of the declared memory, for an allocation to begin.
   Instance& new_instance(BindingInstance& b, std::uint32_t allocation);
   // What a policy in steps keeps for an open file: made when it is opened.

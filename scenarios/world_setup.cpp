@@ -139,7 +139,8 @@ void World::setup_files(BindingInstance& b) {
 bool World::belongs(const EntitySpec& e, const BindingInstance& b) const {
   switch (e.scope) {
     case Scope::binding:
-    case Scope::device: return true;
+    case Scope::device:
+    case Scope::table: return true;
     case Scope::module: return b.home == &b && program_->loads[b.load].module == e.module;
     case Scope::world: return b.number == 0;
   }

@@ -24,6 +24,14 @@ void misuse(Context& context, const List& l, std::string_view function, const Li
   k.report(ViolationClass::api_misuse, l.name, fmt::format("{}('{}') on '{}': {}", function, k.text(e.name), k.text(l.name), what));
 }
 
+bool on_another(const List& l, const ListEntry& e) { return e.on != nullptr && e.on != &l && e.next != &e; }
+
+void give_up(Context& context, const List& l, std::string_view function, const ListEntry& e) {
+  const Kernel& k = context.kernel();
+  context.engine().give_up(
+      fmt::format("{}('{}') on '{}', which is on '{}'", function, k.text(e.name), k.text(l.name), k.text(e.on->name)));
+}
+
 template <class Effect> void change(Context& context, List& l, const Operation& operation, LifetimeId home, Neighbours n, Effect&& effect) {
   sim::Step s = context.make(operation, home);
   s.uses.add(n.prev->home).add(n.next->home);
@@ -47,6 +55,7 @@ void add(Context& context, List& l, ListEntry& e, const Operation& operation, bo
     } else if (e.next != nullptr && e.next != &poison && e.next->prev == &e && e.next != &e) {
       misuse(context, l, "list_add", e, "it is on a list already");
     }
+    e.on = &l;
     e.prev = n.prev;
     e.next = n.next;
     n.prev->next = n.next->prev = &e;
@@ -60,17 +69,21 @@ void del(Context& context, List& l, ListEntry& e, Del how) {
   const std::string_view function = functions[static_cast<std::size_t>(how)];
   sim::Step load = context.make(del_load_op, e.home);
   load.access = {l.object, sim::AccessKind::read};
+  bool elsewhere = false;
   const Neighbours n = context.engine().step(load, [&](std::uint64_t&) {
     // The checks of __list_del_entry_valid() before it touches the neighbours.
     if (e.next == nullptr) {
       misuse(context, l, function, e, "it was never on a list");
     } else if (e.next == &poison || e.prev == &poison) {
       misuse(context, l, function, e, "it is deleted already");
+    } else if (on_another(l, e)) {
+      elsewhere = true;
     } else {
       return Neighbours{e.prev, e.next};
     }
     return Neighbours{nullptr, nullptr};
   });
+  if (elsewhere) give_up(context, l, function, e);
   if (n.next == nullptr || context.aborting()) return;
   const Operation& operation = how == Del::plain ? del_op : how == Del::init ? del_init_op : del_rcu_op;
   change(context, l, operation, e.home, n, [&] {
@@ -90,14 +103,18 @@ ListEntry* next(Context& context, const List& l, const ListEntry* from, const Op
   const ListEntry& at = from == nullptr ? l.head : *from;
   sim::Step s = context.make(operation, at.home);
   s.access = {l.object, sim::AccessKind::read};
-  return context.engine().step(s, [&](std::uint64_t&) -> ListEntry* {
+  bool elsewhere = false;
+  ListEntry* const found = context.engine().step(s, [&](std::uint64_t&) -> ListEntry* {
     if (at.next == &l.head) return nullptr;
     if (at.next == nullptr || at.next == &poison || at.next == &at) {
       misuse(context, l, operation.name, at, at.next == &at ? "it is on a list of its own, the walk never ends" : "it is on no list");
       return nullptr;
     }
-    return at.next;
+    elsewhere = from != nullptr && on_another(l, *from);
+    return elsewhere ? nullptr : at.next;
   });
+  if (elsewhere) give_up(context, l, operation.name, at);
+  return found;
 }
 
 }  // namespace
@@ -106,6 +123,7 @@ void init_list_entry(ListEntry& e, NameId declared, LifetimeId home, bool initia
   e.name = declared;
   e.home = home;
   e.next = e.prev = initialised ? &e : nullptr;
+  e.on = nullptr;
 }
 
 void init_list(Kernel& kernel, List& l, NameId unique_name, NameId declared, LifetimeId home) {

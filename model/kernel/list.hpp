@@ -12,12 +12,15 @@
 
 namespace unplug::model {
 
+struct List;
+
 struct ListEntry {
   NameId name;
   LifetimeId home;              // memory it lives in; none: static
   std::uint64_t container = 0;  // which object that is, as whoever made the entry numbers them: for who finds it on a list
   // Touched in steps on the list's object only. `next` null: never initialised (zeroes).
   ListEntry *next = nullptr, *prev = nullptr;
+  const List* on = nullptr;  // that it was put on last
 };
 // An entry that is on no list: zeroes, or as INIT_LIST_HEAD() leaves it.
 void init_list_entry(ListEntry& e, NameId declared, LifetimeId home, bool initialised = false);
@@ -37,7 +40,9 @@ void list_add_tail(Context& context, List& l, ListEntry& e);
 // For a list that readers walk under RCU: publishes the entry.
 void list_add_rcu(Context& context, List& l, ListEntry& e);
 void list_add_tail_rcu(Context& context, List& l, ListEntry& e);
-// Of one that is on no list: api-misuse, and nothing changes; but list_del_init() may be repeated.
+// Of one that is on no list: api-misuse, and nothing changes; but list_del_init() may be repeated. Of one that is on another list than `l`:
+// the execution is given up (Engine::give_up); so it is where a walk goes on from such a one. In C nothing names the list, so this is a
+// mistake of who does: two lists are two objects here, and steps on one of them are not ordered with those on the other.
 void list_del(Context& context, List& l, ListEntry& e);
 void list_del_init(Context& context, List& l, ListEntry& e);
 void list_del_rcu(Context& context, List& l, ListEntry& e);

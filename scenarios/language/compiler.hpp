@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "unplug/scenarios/json/document.hpp"
+#include "unplug/scenarios/language/homes.hpp"
 #include "unplug/scenarios/language/verb.hpp"
 #include "unplug/scenarios/policy_file.hpp"
 #include "unplug/scenarios/program.hpp"
@@ -117,16 +118,23 @@ class FileCompiler {
   void read_kernel();
   void read_modules();
   void read_module(std::uint32_t number);
-  // Devices, loadings, bindings and stages by number; which thing is whose: plan.cpp.
+  // Devices, loadings, bindings and stages by number: plan.cpp.
   void make_devices();
   void plan();
   void plan_stage(const RemovalStage& stage, std::vector<std::uint32_t>& current, std::vector<std::uint32_t>& loads);
-  // The devices that a module drives; not real: what stands for it alone.
-  [[nodiscard]] std::vector<std::uint32_t> devices_of(std::uint32_t module, bool real) const;
+  // Whose thing each name means: names.cpp.
+  void find_homes();
   void find_scopes();
   void set_scopes();
-  // The functions that init() leads to: what they make is the module's, not a binding's.
-  void find_module_functions();
+  // Devices that a driver is bound to once at most.
+  [[nodiscard]] DeviceSet once() const;
+  // What code that runs for `devices` means by a thing of `homes`; none: that isn't clear.
+  struct Whose {
+    Scope scope = Scope::binding;
+    std::uint32_t owner = 0;
+  };
+  std::optional<Whose> whose(const DeviceSet& homes, const DeviceSet& devices, const DeviceSet& once);
+  void of_which(Node at, const std::string& name, const DeviceSet& homes) const;
   // Of a name in a task: the device, or the module, before the slash is taken off.
   std::optional<std::uint32_t> take_owner(std::string& text) const;
   // The same; without one, whose thing it must be. false: that isn't clear, which has been reported.
@@ -194,9 +202,10 @@ class FileCompiler {
   std::shared_ptr<Program> program_;
   Roster roster_;
   std::uint32_t module_ = 0;                     // whose declarations are being read,
-  bool makes_for_module_ = false;                // and whether they are in a function that init() leads to
+  std::uint32_t maker_ = UINT32_MAX;             // and by number the function that they stand in
+  std::vector<Maker> makers_;
+  Homes homes_;                                  // where there are several devices
   std::vector<std::uint32_t> function_modules_;  // by number among function_names_
-  std::set<std::string> module_functions_;       // those that init() leads to
   std::vector<std::uint32_t> real_devices_;      // by number in the roster: number in the program
   std::map<std::string, std::uint32_t> function_numbers_;
   std::vector<std::string> function_names_;

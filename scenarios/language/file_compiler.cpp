@@ -63,19 +63,18 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   make_devices();
   read_kernel();
   list_functions(document_.root().find("functions"));
-  find_module_functions();
   list_tables();
   declare_shared();
   declare_static();
   calls_.resize(function_names_.size());
   for (const std::string& name : function_names_) {
     module_ = function_modules_[function_numbers_[name]];
-    makes_for_module_ = module_functions_.contains(name);
+    maker_ = function_numbers_[name];
     declare(function_nodes_[name]);
     find_parameters(function_nodes_[name]);
   }
   module_ = 0;
-  makes_for_module_ = false;
+  maker_ = UINT32_MAX;
   const Node run = document_.root().find("run");
   for (const std::string_view section : {"tasks", "threads"})
     if (const Node tasks = run.is(Node::Kind::object) ? run.find(section) : Node{}; tasks.is(Node::Kind::object))
@@ -92,10 +91,12 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   }
   check_calls();
   read_modules();
+  find_homes();
   read_run();
   read_final();
   const std::size_t of_driver = function_names_.size();
   if (policy.steps != nullptr) compile_hooks(policy);
+  find_homes();
   plan();
   set_scopes();
   program_->entities = entities_.specs;
@@ -241,12 +242,16 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
     if (verb.joins && before->second.kind == verb.entity && other != nullptr && other->name != verb.name && other->joins) {
       EntitySpec& spec = entities_.specs[static_cast<std::size_t>(verb.entity)][before->second.index];
       spec.flags |= verb.flags;
+      makers_.push_back({verb.entity, before->second.index, maker_});
       declare_keys(verb, step, spec, before->second.index);
       return;
     }
     const bool same_step = before->second.at.line == operand.position().line && before->second.at.column == operand.position().column;
     // One thing that is made at several places: in probe() and in resume(), in each open().
-    if (!same_step && before->second.step && same_declaration(before->second.step, step)) return;
+    if (!same_step && before->second.step && same_declaration(before->second.step, step)) {
+      makers_.push_back({verb.entity, before->second.index, maker_});
+      return;
+    }
     operand.error(out, fmt::format("'{}' is declared twice", *text),
                   same_step ? "a name with the loop variable in it, such as \"bar$i\""
                             : "another name, or the same verb with the same keys",
@@ -284,13 +289,13 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   declare_common(verb, step, spec);
   spec.flags = verb.flags;
   spec.module = module_;
-  if (makes_for_module_) spec.scope = Scope::module;
   if (module_ != 0 && !step.find("fops") && std::ranges::any_of(verb.keys, [](const KeySpec& k) { return k.kind == KeyKind::fops; }))
     spec.numbers.emplace_back("fops", program_->modules[module_].fops);
   spec.of_policy = source_ != &document_;
   auto& list = entities_.specs[static_cast<std::size_t>(verb.entity)];
   const auto index = static_cast<std::uint32_t>(list.size());
   entities_.by_name[*text] = {verb.entity, index, operand.position(), verb.name, Scope::binding, step};
+  makers_.push_back({verb.entity, index, maker_});
   if (verb.entity == EntityKind::mapping) entities_.registers.emplace_back();
   declare_keys(verb, step, spec, index);
   list.push_back(std::move(spec));

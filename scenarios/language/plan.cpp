@@ -1,4 +1,4 @@
-// Devices, loadings, bindings and stages of removal by number, and whose each declared thing is.
+// Devices, loadings, bindings and stages of removal by number.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -45,96 +45,6 @@ void FileCompiler::make_devices() {
       entities_.by_name[d.name] = {EntityKind::device, static_cast<std::uint32_t>(p.devices.size()), d.node.position(), {}, Scope::world};
     p.devices.push_back(std::move(spec));
   }
-}
-
-void FileCompiler::find_module_functions() {
-  std::vector<std::string> open;
-  for (const Roster::Module& m : roster_.modules)
-    if (m.has_init && m.node.find("init").is(Node::Kind::string)) open.emplace_back(m.node.find("init").string());
-  const auto look = [&](const auto& self, Node n) -> void {
-    if (n.is(Node::Kind::array))
-      for (std::size_t i = 0; i < n.size(); ++i) self(self, n.at(i));
-    if (!n.is(Node::Kind::object)) return;
-    if (const Node call = n.find("call"); call.is(Node::Kind::string)) open.emplace_back(call.string());
-    for (const std::string_view block : {"do", "else"}) self(self, n.find(block));
-  };
-  while (!open.empty()) {
-    const std::string name = open.back();
-    open.pop_back();
-    if (module_functions_.insert(name).second && function_nodes_.contains(name)) look(look, function_nodes_[name]);
-  }
-}
-
-// What is embedded in memory is whose the memory is.
-void FileCompiler::find_scopes() {
-  auto& allocations = entities_.specs[static_cast<std::size_t>(EntityKind::allocation)];
-  for (std::vector<EntitySpec>& list : entities_.specs)
-    for (EntitySpec& e : list)
-      if (e.allocation != UINT32_MAX) {
-        e.scope = allocations[e.allocation].scope;
-        e.module = allocations[e.allocation].module;
-      }
-}
-
-void FileCompiler::set_scopes() {
-  const auto set = [&](Operand& o) {
-    if (o.kind == Operand::Kind::element) o.scope = Scope::world;
-    if (o.kind != Operand::Kind::entity || o.entity == EntityKind::none || o.scope != Scope::binding) return;
-    const auto& list = entities_.specs[static_cast<std::size_t>(o.entity == EntityKind::field ? EntityKind::allocation : o.entity)];
-    if (o.index >= list.size()) return;
-    o.scope = list[o.index].scope;
-    o.owner = list[o.index].module;
-  };
-  for (Function& f : program_->functions)
-    for (Instruction& i : f.code) {
-      set(i.operand);
-      set(i.second);
-    }
-  for (TaskSpec& t : program_->tasks) set(t.first_open);
-  for (std::vector<EntitySpec>& list : entities_.specs)
-    for (EntitySpec& e : list)
-      for (auto& [key, o] : e.things) set(o);
-}
-
-std::optional<std::uint32_t> FileCompiler::take_owner(std::string& text) const {
-  const std::size_t slash = text.find('/');
-  if (slash == std::string::npos || slash == 0) return {};
-  const auto named = std::ranges::find(program_->devices, text.substr(0, slash), &DeviceSpec::name);
-  if (named == program_->devices.end()) return {};
-  text.erase(0, slash + 1);
-  return static_cast<std::uint32_t>(named - program_->devices.begin());
-}
-
-bool FileCompiler::owner_of(std::string& text, EntityKind kind, Node at, Operand& into) const {
-  const Program& p = *program_;
-  if (!p.several()) return true;
-  if (const auto device = take_owner(text)) {
-    into.scope = Scope::device;
-    into.owner = *device;
-    return true;
-  }
-  const auto found = entities_.by_name.find(text);
-  if (found == entities_.by_name.end() || found->second.kind != kind || found->second.scope == Scope::world) return true;
-  const EntitySpec& spec = entities_.specs[static_cast<std::size_t>(kind)][found->second.index];
-  const std::vector<std::uint32_t> devices = devices_of(spec.module, spec.scope == Scope::binding);
-  if (devices.size() == 1) {
-    into.scope = Scope::device;
-    into.owner = devices.front();
-    return true;
-  }
-  std::vector<std::string> choices;
-  for (const DeviceSpec& d : p.devices)
-    if (d.real && !d.name.empty() && (devices.empty() || d.module == spec.module)) choices.push_back(d.name + "/" + text);
-  if (choices.empty()) return true;  // devices without names: that has been reported
-  at.error(reader_.out(), fmt::format("'{}' of which device?", text), fmt::format("one of: {}", fmt::join(choices, ", ")));
-  return false;
-}
-
-std::vector<std::uint32_t> FileCompiler::devices_of(std::uint32_t module, bool real) const {
-  std::vector<std::uint32_t> out;
-  for (std::uint32_t i = 0; i < program_->devices.size(); ++i)
-    if (program_->devices[i].real == real && program_->devices[i].module == module) out.push_back(i);
-  return out;
 }
 
 void FileCompiler::plan() {
@@ -205,9 +115,15 @@ void FileCompiler::plan_stage(const RemovalStage& stage, std::vector<std::uint32
       const auto& attributes = entities_.specs[static_cast<std::size_t>(EntityKind::attribute)];
       const auto found = std::ranges::find(attributes, target.attribute, &EntitySpec::name);
       out.attribute = static_cast<std::uint32_t>(found - attributes.begin());
-      if (found == attributes.end())
+      if (found == attributes.end()) {
         no_such_thing(entities_, reader_.out(), stage_of(document_.root().find("run").find("removal"), stage.target), target.attribute,
                       EntityKind::attribute);
+      } else if (const auto whose = p.several() ? meant(homes_.of(EntityKind::attribute, out.attribute), device, once()) : device) {
+        out.binding = current[*whose];
+      } else {
+        of_which(stage_of(document_.root().find("run").find("removal"), stage.target), target.attribute,
+                 homes_.of(EntityKind::attribute, out.attribute));
+      }
     }
   }
   p.stages.push_back(std::move(out));

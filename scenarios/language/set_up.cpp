@@ -49,8 +49,7 @@ void find_what_is_set_up_again(Program& program, std::size_t functions) {
     }
     const Function& function = program.functions[f];
     const ModuleSpec& module = program.modules[function.module];
-    const Scope scope = program.of(i.operand.entity)[i.operand.index].scope;
-    const bool its_own = (f == module.probe && scope == Scope::binding) || (f == module.init && scope == Scope::module);
+    const bool its_own = (f == module.probe || f == module.init) && i.operand.scope == Scope::binding;
     const bool once = its_own && !in_loop(function, at);
     if (once && places[{i.operand.entity, i.operand.index}] == 1) i.sets_up = false;
   });

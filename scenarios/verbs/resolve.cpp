@@ -83,7 +83,7 @@ std::uint64_t value(const Frame& f, const Term& t) {
     case Term::Kind::constant: return t.constant;
     case Term::Kind::local: return f.locals[t.local];
     case Term::Kind::file: return f.file != nullptr ? f.world.file_handle(*f.file) : 0;
-    case Term::Kind::pointer: return f.world.declared_for(*f.binding, static_cast<std::uint32_t>(t.constant));
+    case Term::Kind::pointer: return f.world.declared_for(*f.binding, t);
   }
   return 0;
 }
