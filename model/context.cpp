@@ -103,8 +103,10 @@ Context::Call::~Call() {
   Kernel& k = context_.kernel_;
   for (HeldLock& h : context_.held) {
     const bool before = std::ranges::find(held_, h.object) != held_.end();
-    if (before || h.map || h.told) continue;
-    k.report(ViolationClass::leak, h.name, fmt::format("{} returns with lock '{}' held", what_, k.text(h.name)));
+    if (before || h.told || (h.map && !h.section)) continue;
+    k.report(ViolationClass::leak, h.name,
+             h.map ? fmt::format("{} returns in an SRCU read-side section of '{}'", what_, k.text(h.name))
+                   : fmt::format("{} returns with lock '{}' held", what_, k.text(h.name)));
     h.told = true;
   }
 }
@@ -131,8 +133,10 @@ bool Context::lock_release(ObjectId object) {
 void Context::finish() {
   if (aborting()) return;
   for (HeldLock& h : held) {
-    if (h.map || h.told) continue;
-    kernel_.report(ViolationClass::leak, h.name, fmt::format("lock '{}' is still held", kernel_.text(h.name)));
+    if (h.told || (h.map && !h.section)) continue;
+    kernel_.report(ViolationClass::leak, h.name,
+                   h.map ? fmt::format("an SRCU read-side section of '{}' is still open", kernel_.text(h.name))
+                         : fmt::format("lock '{}' is still held", kernel_.text(h.name)));
     h.told = true;
   }
   static const StaticName irqs{"local_irq_disable"}, softirqs{"local_bh_disable"};

@@ -32,6 +32,7 @@ void Kernel::reset() {
   reports_.clear();
   lock_orders_.clear();
   promises_.clear();
+  counts_.clear();
   refusals_.clear();
   removal = {};
   removal_phase = RemovalPhase::none;
@@ -42,6 +43,7 @@ void Kernel::reset() {
   static const StaticName faults_name{"faults"};
   faults = config_.faults == 0 ? ObjectId{} : engine_.new_object(intern(faults_name), config_.faults);
   works.clear();
+  modules.clear();
   engine_.set_cpus(config_.cpus);
   engine_.set_default_cost(config_.step_cost);
 }

@@ -25,6 +25,7 @@ using sim::ObjectId;
 using sim::SiteId;
 using sim::TaskId;
 
+struct Module;
 struct Rcu;
 struct Work;
 
@@ -109,7 +110,7 @@ struct RemovalWait {
 enum class LockUse : std::uint8_t { exclusive, shared, wait };
 
 // A lock that a task holds; or a map, which is what lockdep calls the running of something that others can wait for: a work function, a
-// timer, an attribute's operation, an SRCU read-side section. Only locks are leaks at the end.
+// timer, an attribute's operation, an SRCU read-side section. Left behind, locks and sections are leaks.
 struct HeldLock {
   ObjectId object;
   NameId name;
@@ -117,6 +118,7 @@ struct HeldLock {
   bool map = false;
   bool unchecked = false;  // lockdep_set_novalidate_class(): no order of it is kept
   bool told = false;       // reported as held where it should have been let go
+  bool section = false;    // a map that the task itself opens and has to close: an SRCU read-side section
 };
 
 // One lock taken, or waited for, under another: what lockdep makes its graph of.
@@ -208,6 +210,16 @@ class Kernel {
   };
   void note_promise(const Promise& promise) { promises_.push_back(promise); }
   [[nodiscard]] const std::vector<Promise>& promises() const { return promises_; }
+  // Something that is counted up and has to be down again once `owner` has ended: how many are left by the final word. For init functions.
+  struct Count {
+    ObjectId object;
+    NameId name;
+    LifetimeId owner;
+    std::uint64_t (*left)(std::uint64_t word);
+    std::string_view taken;  // "enabled"
+  };
+  void note_count(const Count& count) { counts_.push_back(count); }
+  [[nodiscard]] const std::vector<Count>& counts() const { return counts_; }
   void count_refusal(bool torn, SiteId site);
   [[nodiscard]] const std::map<std::pair<bool, SiteId>, std::uint64_t>& refusals() const { return refusals_; }
 
@@ -218,6 +230,7 @@ class Kernel {
   std::vector<RemovalWait> removal_waits;
   OperationCounts operations;
   ObjectId faults;           // word: faults left to inject (kernel/fault.hpp); none if the configuration has none
+  std::vector<Module*> modules;  // every one, in that order: for what asks who is held
   std::vector<Work*> works;  // every work item, in the order in which they were made: for what waits for a queue that all share
 
  private:
@@ -245,6 +258,7 @@ class Kernel {
   std::vector<Report> reports_;
   std::vector<LockOrder> lock_orders_;
   std::vector<Promise> promises_;
+  std::vector<Count> counts_;
   std::map<std::pair<bool, SiteId>, std::uint64_t> refusals_;
 };
 

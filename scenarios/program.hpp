@@ -362,6 +362,7 @@ struct Program {
   };
   std::vector<Bound> bindings{1};  // each time that a driver is bound to a device; those from the start come first, as in `devices`
   std::vector<std::vector<std::uint32_t>> whose;  // by device that code runs for: whose thing a name means in it (Scope::table)
+  std::vector<bool> puts_modules{false};  // by device: whether its removal, or the module's exit(), may drop references on modules
   std::vector<FopsSpec> fops{1};   // the first is the first module's own
   std::vector<VmOpsSpec> vm_ops;
   std::uint32_t replacement_fops = UINT32_MAX;  // what replace_fops puts into files

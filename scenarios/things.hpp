@@ -121,6 +121,8 @@ class ThingTable {
   template <EntityKind kind> [[nodiscard]] std::deque<typename ThingOf<kind>::Type>& all() const {
     return static_cast<Things<kind>&>(*lists[static_cast<std::size_t>(kind)]).list;
   }
+  // Whether there is a list of the kind at all, if an empty one.
+  [[nodiscard]] bool has(EntityKind kind) const { return lists[static_cast<std::size_t>(kind)] != nullptr; }
   [[nodiscard]] ThingList& of(EntityKind kind) {
     std::unique_ptr<ThingList>& l = lists[static_cast<std::size_t>(kind)];
     if (l == nullptr) l = make_things(kind);

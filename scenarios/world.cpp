@@ -61,6 +61,7 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
     context.write(call_op, calls_of(f.watched), {}, [](std::uint64_t& word) { ++word; });
   }
   run(frame, 0, end_of_function);
+  if (context.aborting() && f.driver) left_.push_back({frame.self, frame.locals});
   if (*frame.ended) return frame.result;
   frame.leave_scopes(0);
   if (caller.locals != nullptr) *caller.locals = frame.locals;

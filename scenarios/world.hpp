@@ -234,6 +234,13 @@ class World final : public sim::Program {
   // --- For reports: which sites were taken, over all executions of this world.
   [[nodiscard]] const std::vector<bool>& sites_seen() const { return sites_seen_; }
   void count_waiting(const sim::Trace& trace);  // who waits somewhere for ever got there
+  // Memory that was made on the way for a binding, or a module, that is over; that was not freed, and that nothing leads to any more:
+  // neither a word of memory that is still there, nor a list, a table of ids or a chain in it, nor a local of who is still in a function,
+  // nor an open file. Of memory that leads to other memory only the first.
+  [[nodiscard]] std::vector<sim::LifetimeId> lost_memory(const sim::Trace& trace);
+  [[nodiscard]] bool any_file_open();
+  // Whether the removal of what `binding` binds drops references on `module`.
+  [[nodiscard]] bool may_put(sim::LifetimeId binding, const model::Module& module) const;
   // What the last execution went through.
   [[nodiscard]] const Record& record() const { return record_; }
   // For verbs: a file descriptor of a task outside the driver has been opened, or closed.
@@ -248,6 +255,9 @@ class World final : public sim::Program {
   [[nodiscard]] std::uint32_t here() const { return static_cast<std::uint32_t>(engine_.trace().events.size()); }
   [[nodiscard]] Interval from_here() const { return {engine_.current(), here(), UINT32_MAX}; }
   std::uint32_t ask(Frame& frame, const Instruction& i, std::uint32_t next);
+  class Reach;  // world_leaks.cpp
+  // Every file that user space has, once for each descriptor and mapping.
+  template <class Visit> void each_file(Visit&& visit);
   void setup_binding(BindingInstance& b);
   [[nodiscard]] bool belongs(const EntitySpec& e, const BindingInstance& b) const;
   // device_setup.cpp: what there is of each device.
@@ -333,7 +343,24 @@ class World final : public sim::Program {
   model::CdevMap cdev_map_;
   model::Srcu drm_unplug_srcu_;
   std::vector<std::uint32_t> limits_;  // by task and number of the instruction
+  // Functions that somebody was still in at the end.
+  struct Left {
+    Handle self;
+    std::array<std::uint64_t, max_locals> locals;
+  };
+  std::vector<Left> left_;
 };
+
+template <class Visit> void World::each_file(Visit&& visit) {
+  const auto one = [&](const model::File& f) {
+    if (f.open) visit(f);
+  };
+  for (const TaskState& t : tasks_) {
+    for (const OpenFile& f : t.files) one(f.file);
+    for (const model::Vma& v : t.mappings) one(v.file);
+  }
+  for (const SharedFile& f : shared_files_) one(f.descriptor.file);
+}
 
 template <EntityKind kind> typename ThingOf<kind>::Type* ThingSetup::referred(std::string_view key) const {
   const Operand* const o = spec.thing(key);

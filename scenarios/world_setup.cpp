@@ -85,6 +85,7 @@ void World::setup(sim::Engine&) {
   resize(allocations_, allocations.size() * bindings_.size());
   instance_count_ = 0;
   file_states_.clear();
+  left_.clear();
   record_.begin(program_->tasks.size());
   known_files_.clear();
   epoll_links_used_ = 0;
@@ -284,8 +285,8 @@ void World::lay_out(Instance& made, sim::NameId name) {
   } else if (Instance* const parent = instance(made.parent)) {
     model::init_embedded(made.memory, parent->memory.life, declared);
   } else {
-    // It may outlive its binding, as what an open file refers to does; not its module.
-    model::init_allocation(kernel_, made.memory, name, declared, memory.of_policy ? sim::LifetimeId{} : made.binding->module->text, false);
+    // It may outlive its binding, as what an open file refers to does: lost_memory() tells whether it does so in vain.
+    model::init_allocation(kernel_, made.memory, name, declared, {}, false);
   }
   for (const FieldSpec& f : memory.fields) model::add_field(kernel_, made.memory, kernel_.intern(f.name), f.initial);
   for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {

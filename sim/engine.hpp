@@ -132,6 +132,7 @@ class Engine {
   [[nodiscard]] bool aborting() const { return aborting_; }
   [[nodiscard]] TaskId current() const { return running_ != nullptr ? running_->self : TaskId{}; }
   [[nodiscard]] NameId current_name() const;
+  [[nodiscard]] NameId current_role() const { return running_ != nullptr ? running_->spec.role : NameId{}; }
   [[nodiscard]] Time now() const { return now_; }
   // Stacks made so far. Executions reuse them.
   [[nodiscard]] std::size_t stacks() const { return fibers_.created(); }

@@ -5,6 +5,7 @@
 // Adding a rule: a file in checker/ and a line in checker.cpp.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,11 @@ void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vec
 void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 // What an ended owner created and nobody released.
 void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
+// What was counted up and not down again by an owner that has ended, and references on modules; rmmod that is refused for ever. Judged of
+// an execution that has come to rest, and without files that are still open: nobody is left then who could give anything back, but the
+// removal of what is still bound. `may_put`: whether that, of a binding, drops references on a module.
+using MayPut = std::function<bool(LifetimeId binding, const Module& module)>;
+void count_rule(const Kernel& kernel, const sim::Trace& trace, const MayPut& may_put, std::vector<Violation>& out);
 // Work promised, and neither done nor taken back.
 void lost_work_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 // Plain accesses unordered by synchronisation.
@@ -64,6 +70,8 @@ void lock_cycle_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<
 
 // Whether the wait that `task` is blocked in can only be ended by user space or hardware, directly or through what it waits for.
 [[nodiscard]] bool ends_outside(const Kernel& kernel, const sim::Trace& trace, TaskId task);
+// Whether every task has run its course, or waits for something to do.
+[[nodiscard]] bool at_rest(const Kernel& kernel, const sim::Trace& trace);
 // Whether a task waits at the end whose timeout would end that: the execution goes on from there in another one (wait_limits.hpp).
 [[nodiscard]] bool unfinished(const Kernel& kernel, const sim::Trace& trace);
 

@@ -80,6 +80,15 @@ struct Root {
 
 }  // namespace
 
+bool at_rest(const Kernel& kernel, const sim::Trace& trace) {
+  for (std::uint32_t i = 0; i < trace.tasks.size(); ++i) {
+    if (!is_blocked(trace, TaskId{i})) continue;
+    const WaitInfo* wait = kernel.waiting(TaskId{i});
+    if (wait == nullptr || !wait->idle) return false;
+  }
+  return true;
+}
+
 bool unfinished(const Kernel& kernel, const sim::Trace& trace) {
   for (std::uint32_t i = 0; i < trace.tasks.size(); ++i) {
     const WaitInfo* wait = is_blocked(trace, TaskId{i}) ? kernel.waiting(TaskId{i}) : nullptr;

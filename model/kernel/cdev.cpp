@@ -135,13 +135,13 @@ void init_char_inode(Kernel& kernel, DeviceNumber& device, CharInode& inode, Nam
 }
 
 bool cdev_get(Context& context, Cdev& c) {
-  if (!try_module_get(context, c.owner) || context.aborting()) return false;
+  if (!try_module_get(context, c.owner, true) || context.aborting()) return false;
   const bool got = context.write(get_op, c.kobj, c.home, [](std::uint64_t& word) {
     if (word == 0) return false;
     ++word;
     return true;
   });
-  if (!got && !context.aborting()) module_put(context, c.owner);
+  if (!got && !context.aborting()) module_put(context, c.owner, true);
   return got;
 }
 
@@ -155,7 +155,7 @@ void cdev_put(Context& context, Cdev& c) {
     return --word == 0;
   });
   if (last && !context.aborting()) release(context, c);
-  if (!context.aborting()) module_put(context, owner);
+  if (!context.aborting()) module_put(context, owner, true);
 }
 
 int cdev_add(Context& context, Cdev& c) {

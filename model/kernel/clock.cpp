@@ -12,7 +12,7 @@ const Operation look_op{.name = "register access: is it on"}, prepare_op{.name =
     suspend_op{.name = "runtime suspend"}, pm_disable_op{.name = "pm_runtime_disable"};
 
 constexpr std::uint64_t enabled_mask = 0xffff, prepared_unit = 0x10000, prepared_mask = 0xffff * prepared_unit;
-constexpr std::uint64_t usage_mask = 0xffff, active = 0x10000, asked = 0x20000, disabled = 0x40000;
+constexpr std::uint64_t usage_mask = 0xffff, active = 0x10000, asked = 0x20000, disabled = 0x40000, dropped = 0x80000;
 
 void misuse(Context& context, NameId object, std::string_view function, std::string_view what) {
   context.kernel().report(ViolationClass::api_misuse, object, fmt::format("{}('{}') {}", function, context.kernel().text(object), what));
@@ -56,10 +56,16 @@ void look_at_gate(Context& context, const Gate& gate, std::string_view access, N
   });
 }
 
-void init_clock(Kernel& kernel, Clock& c, NameId unique_name, NameId declared) {
+void init_clock(Kernel& kernel, Clock& c, NameId unique_name, NameId declared, LifetimeId owner) {
   c.object = kernel.engine().new_object(unique_name, 0);
   c.name = declared;
   c.gate = {c.object, enabled_mask, declared, "with its clock gated:"};
+  if (!owner) return;
+  kernel.note_count({c.object, declared, owner, [](std::uint64_t word) { return word & enabled_mask; }, "enabled"});
+  // Who enables prepares as well, and it is one mistake.
+  kernel.note_count({c.object, declared, owner,
+                     [](std::uint64_t word) { return (word & enabled_mask) != 0 ? 0 : (word & prepared_mask) / prepared_unit; },
+                     "prepared"});
 }
 
 void clk_prepare(Context& context, Clock& c) {
@@ -111,12 +117,19 @@ void clk_disable_unprepare(Context& context, Clock& c) {
   if (!context.aborting()) clk_unprepare(context, c);
 }
 
-void init_runtime_pm(Kernel& kernel, RuntimePm& p, NameId unique_name, NameId declared, NameId task_name) {
+void init_runtime_pm(Kernel& kernel, RuntimePm& p, NameId unique_name, NameId declared, NameId task_name, LifetimeId owner) {
   static const StaticName role{"pm_wq"};
   p.object = kernel.engine().new_object(unique_name, 0);
   p.name = declared;
   p.gate = {p.object, active, declared, "while it is runtime-suspended:"};
   p.kernel = &kernel;
+  if (owner)
+    kernel.note_count({p.object, declared, owner,
+                       [](std::uint64_t word) {
+                         const std::uint64_t first = (word & dropped) != 0 ? 1 : 0, usage = word & usage_mask;
+                         return usage > first ? usage - first : 0;
+                       },
+                       "in use: a usage count is never dropped"});
   kernel.spawn(task_name, kernel.intern(role), worker, &p, true);
 }
 
@@ -146,7 +159,11 @@ void pm_runtime_get_noresume(Context& context, RuntimePm& p) {
 
 void pm_runtime_put_noidle(Context& context, RuntimePm& p) {
   context.write(put_noidle_op, p.object, {}, [](std::uint64_t& word) {
-    if ((word & usage_mask) != 0) --word;
+    if ((word & usage_mask) != 0) {
+      --word;
+    } else {
+      word |= dropped;
+    }
   });
 }
 

@@ -28,7 +28,8 @@ struct Clock {
   NameId name;
   Gate gate;
 };
-void init_clock(Kernel& kernel, Clock& c, NameId unique_name, NameId declared);
+// `owner`: once it has ended, a clock that is still prepared or enabled is a leak.
+void init_clock(Kernel& kernel, Clock& c, NameId unique_name, NameId declared, LifetimeId owner = {});
 // May sleep.
 void clk_prepare(Context& context, Clock& c);
 // Of a clock that isn't prepared: api-misuse, and refused.
@@ -40,13 +41,16 @@ bool clk_prepare_enable(Context& context, Clock& c);
 void clk_disable_unprepare(Context& context, Clock& c);
 
 struct RuntimePm {
-  ObjectId object;  // word: bits 0..15 usage count, bit 16 active, bit 17 a suspend is asked for, bit 18 disabled
+  ObjectId object;  // word: bits 0..15 usage count, bit 16 active, bit 17 a suspend is asked for, bit 18 disabled,
+                    // bit 19 the bus's own reference was dropped
   NameId name;
   Gate gate;
   Kernel* kernel = nullptr;
 };
-// Enabled and suspended; makes the worker, called `task_name`, that suspends.
-void init_runtime_pm(Kernel& kernel, RuntimePm& p, NameId unique_name, NameId declared, NameId task_name);
+// Enabled and suspended; makes the worker, called `task_name`, that suspends. `owner`: once it has ended, a usage count above what it was at
+// first is a leak. It is 0 at first; or 1, of a bus that holds a reference for the driver to drop in probe and to take again in remove: that
+// is told by the first pm_runtime_put_noidle() of a count of 0.
+void init_runtime_pm(Kernel& kernel, RuntimePm& p, NameId unique_name, NameId declared, NameId task_name, LifetimeId owner = {});
 // Counts, and resumes before it returns; may sleep. false: disabled, nothing is resumed, but it counts (-EACCES).
 bool pm_runtime_get_sync(Context& context, RuntimePm& p);
 // The same, and where it fails it does not count.

@@ -193,9 +193,9 @@ bool replace_f_op(Context& context, File& file) {
   return true;
 }
 
-bool fops_get(Context& context, const FileOperations& ops) { return try_module_get(context, ops.owner); }
+bool fops_get(Context& context, const FileOperations& ops) { return try_module_get(context, ops.owner, true); }
 
-void fops_put(Context& context, const FileOperations& ops) { module_put(context, ops.owner); }
+void fops_put(Context& context, const FileOperations& ops) { module_put(context, ops.owner, true); }
 
 const FileOperations& load_f_op(Context& context, const File& file) {
   if (!file.f_op) return *file.ops;

@@ -48,10 +48,12 @@ void begin_text(Context& context, Module& m, const Operation& operation, std::ui
   context.engine().step(s, [&](std::uint64_t& word) {
     word = state;
     m.source_list.clear();
+    m.references.taken.clear();
   });
 }
 
-DeleteResult would_block(Context& context, const Module& m, const std::string& why) {
+DeleteResult would_block(Context& context, Module& m, const std::string& why) {
+  m.refused = static_cast<std::uint32_t>(context.engine().trace().events.size()) - 1;
   context.kernel().report(ViolationClass::module_pinned, m.name,
                           fmt::format("delete_module('{}') answers -EWOULDBLOCK: {}", context.kernel().text(m.name), why));
   return DeleteResult::would_block;
@@ -68,6 +70,9 @@ void init_module(Kernel& kernel, Module& m, NameId unique_name, NameId declared,
   m.traced = true;
   m.target_list.clear();
   m.source_list.clear();
+  m.references.taken.clear();
+  m.refused = UINT32_MAX;
+  kernel.modules.push_back(&m);
 }
 
 void init_dependency(Module& m, Module& target) {
@@ -109,11 +114,12 @@ bool ref_module(Context& context, Module& m, Module& target) {
   return there;
 }
 
-bool try_module_get(Context& context, Module* m) {
+bool try_module_get(Context& context, Module* m, bool for_file) {
   if (m == nullptr) return true;
-  return context.write(get_op, m->object, {}, [](std::uint64_t& word) {
+  return context.write(get_op, m->object, {}, [&](std::uint64_t& word) {
     if ((word & (going | unformed)) != 0 || (word & count_mask) == 0) return false;
     ++word;
+    m->references.take(context, for_file);
     return true;
   });
 }
@@ -123,12 +129,16 @@ void module_get(Context& context, Module* m) {
   context.write(blind_get_op, m->object, {}, [&](std::uint64_t& word) {
     if ((word & (going | unformed)) != 0) misuse(context, *m, "__module_get", "of a module that is going");
     ++word;
+    m->references.take(context);
   });
 }
 
-void module_put(Context& context, Module* m) {
+void module_put(Context& context, Module* m, bool of_file) {
   if (m == nullptr) return;
-  context.write(put_op, m->object, {}, [&](std::uint64_t& word) { put(context, *m, word); });
+  context.write(put_op, m->object, {}, [&](std::uint64_t& word) {
+    put(context, *m, word);
+    m->references.give_back(of_file);
+  });
 }
 
 void module_put_and_kthread_exit(Context& context, Module* m) {
@@ -146,7 +156,7 @@ DeleteResult try_stop_module(Context& context, Module& m, Unload unload) {
       return would_block(context, m, fmt::format("module '{}' depends on it", context.kernel().text(m.source_list.front()->name)));
     if ((word & (going | coming)) != 0 || (!m.has_exit && !forced)) return DeleteResult::busy;
     if ((word & count_mask) != 1 && !forced)
-      return would_block(context, m, fmt::format("{} reference(s) are held by open files", (word & count_mask) - 1));
+      return would_block(context, m, fmt::format("it is held by {}", holders_of(context.kernel(), m.references)));
     word = going | ((word & count_mask) - 1);
     return DeleteResult::gone;
   });

@@ -19,6 +19,7 @@
 #include "unplug/model/kernel/locks.hpp"
 #include "unplug/model/kernel/memory.hpp"
 #include "unplug/model/kernel/rcu.hpp"
+#include "unplug/model/references.hpp"
 
 namespace unplug::model {
 
@@ -31,6 +32,8 @@ struct Module {
   bool traced = true;  // ftrace knows functions of it: any that are left after init(), were not inlined and are not notrace, as __exit is
   std::vector<Module*> target_list;  // modules it depends on; touched by the task that loads or unloads it
   std::vector<Module*> source_list;  // modules that depend on it; touched in steps on `object` only
+  References references;             // besides those of dependants
+  std::uint32_t refused = UINT32_MAX;  // the step that was the last to refuse unloading it
 };
 // `loaded`: alive from the start (built in, or loaded before the execution begins); else load_module() or do_init_module() begins it.
 // `dependants`: of those that are alive from the start too, how many use its symbols; init_dependency() then says which.
@@ -49,11 +52,11 @@ template <class Init> int do_init_module(Context& context, Module& m, Rcu& rcu, 
 // Resolving a symbol of `target`, while `m` is being loaded: pins `target` until `m` is freed. false: it is not LIVE.
 bool ref_module(Context& context, Module& m, Module& target);
 
-// false: unloading. A null module is always there and pins nothing.
-bool try_module_get(Context& context, Module* m);
+// false: unloading. A null module is always there and pins nothing. `for_file`: it is an open file's, which user space can close.
+bool try_module_get(Context& context, Module* m, bool for_file = false);
 // __module_get(): takes a reference without asking, for who has one. Of a module that is going or gone it is misuse, and keeps nothing.
 void module_get(Context& context, Module* m);
-void module_put(Context& context, Module* m);
+void module_put(Context& context, Module* m, bool of_file = false);
 // For a thread in the text of `m`: drops its reference and never returns there. The caller takes no further step in it.
 void module_put_and_kthread_exit(Context& context, Module* m);
 

@@ -69,7 +69,7 @@ std::uint64_t srcu_read_lock(Context& context, Srcu& s) {
   context.engine().step(counting(context, s, lock_op, index), [&](std::uint64_t& word) {
     ++word;
     context.kernel().hold(s.count[index], me);
-    context.lock_hold({s.index, s.name, LockUse::shared, true});
+    context.lock_hold({.object = s.index, .name = s.name, .use = LockUse::shared, .map = true, .section = true});
   });
   return index;
 }

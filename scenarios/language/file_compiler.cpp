@@ -102,6 +102,7 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   program_->entities = entities_.specs;
   if (reader_.out().errors() != errors) return nullptr;
   find_what_is_set_up_again(*program_, of_driver);
+  find_who_puts_modules(*program_);
   check_members(*program_, site_nodes_, reader_.out());
   if (reader_.out().errors() != errors) return nullptr;
   warn_about_steps(*program_, site_nodes_, reader_.out());

@@ -55,4 +55,34 @@ void find_what_is_set_up_again(Program& program, std::size_t functions) {
   });
 }
 
+void find_who_puts_modules(Program& program) {
+  const auto verb = [&](const Instruction& i) {
+    return i.site == no_site ? std::string_view{} : std::string_view(program.sites[i.site].verb);
+  };
+  std::set<std::uint32_t> actions;
+  for (const Function& f : program.functions)
+    for (const Instruction& i : f.code)
+      if (i.function != UINT32_MAX && verb(i).starts_with("devm_")) actions.insert(i.function);
+  const auto puts = [&](const std::vector<std::uint32_t>& from) {
+    std::set<std::uint32_t> seen;
+    std::vector<std::uint32_t> open(from);
+    open.insert(open.end(), actions.begin(), actions.end());
+    while (!open.empty()) {
+      const std::uint32_t f = open.back();
+      open.pop_back();
+      if (f >= program.functions.size() || !seen.insert(f).second) continue;
+      for (const Instruction& i : program.functions[f].code) {
+        if (verb(i).starts_with("module_put")) return true;
+        open.push_back(i.function);
+      }
+    }
+    return false;
+  };
+  program.puts_modules.clear();
+  for (const DeviceSpec& d : program.devices) {
+    const ModuleSpec& m = program.modules[d.module];
+    program.puts_modules.push_back(d.real ? puts({m.remove, m.post_unbind}) : puts({m.exit}));
+  }
+}
+
 }  // namespace unplug::scenarios

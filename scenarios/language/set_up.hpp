@@ -10,4 +10,7 @@ namespace unplug::scenarios {
 // bottom of probe() what a binding has for itself, of init() what is static. `functions`: how many are the driver's; they come first.
 void find_what_is_set_up_again(Program& program, std::size_t functions);
 
+// Fills Program::puts_modules: which removals lead to a module_put(), by calls, by callbacks that they name, or by what devres calls.
+void find_who_puts_modules(Program& program);
+
 }  // namespace unplug::scenarios

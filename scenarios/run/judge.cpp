@@ -38,6 +38,20 @@ void judge_time(World& world, const sim::Trace& trace, std::vector<model::Violat
   }
 }
 
+// What nobody is left to give back.
+void judge_left(World& world, const sim::Trace& trace, std::vector<model::Violation>& out) {
+  const model::Kernel& k = world.kernel();
+  for (const sim::LifetimeId l : world.lost_memory(trace)) {
+    const std::uint32_t made = model::begin_of(k, trace, l, model::Violation::no_event);
+    const model::NameId name = k.lifetime(l).declared;
+    out.push_back({model::ViolationClass::leak, name, trace.events[made].task, made, model::Violation::no_event, made,
+                   fmt::format("'{}' is never freed, and nothing leads to it any more", k.text(name))});
+  }
+  if (!world.any_file_open())
+    model::count_rule(
+        k, trace, [&](model::LifetimeId binding, const model::Module& m) { return world.may_put(binding, m); }, out);
+}
+
 }  // namespace
 
 bool judge(World& world, model::Checker& checker, const sim::Trace& trace, const sim::Outcome& outcome, bool timed,
@@ -51,6 +65,7 @@ bool judge(World& world, model::Checker& checker, const sim::Trace& trace, const
   if (outcome.kind != Kind::completed && outcome.kind != Kind::blocked) return false;
   checker.judge(world.kernel(), trace, out);
   judge_final_state(world, trace, out);
+  if (model::at_rest(world.kernel(), trace)) judge_left(world, trace, out);
   if (timed) judge_time(world, trace, out);
   return true;
 }

@@ -37,6 +37,8 @@ template <auto function> std::uint32_t on_module(Frame& f, const Instruction& i,
   return next;
 }
 
+void put(model::Context& context, model::Module* m) { model::module_put(context, m); }
+
 constexpr VerbFamily family{kind, "minors, sysfs attributes; the re-open hole: cdev_init() has it"};
 
 Verb registers(std::string_view name, NodeOf of, std::string_view models) {
@@ -109,7 +111,7 @@ std::vector<Verb> chardev_verbs() {
       get,
       module("__module_get", on_module<model::module_get>, "__module_get, v6.18",
              "takes a reference without asking whether the module is going"),
-      module("module_put", on_module<model::module_put>, "module_put, v6.18", "drops one"),
+      module("module_put", on_module<put>, "module_put, v6.18", "drops one"),
   };
 }
 

@@ -25,8 +25,9 @@ std::uint32_t do_devm_enable(Frame& f, const Instruction& i, std::uint32_t next)
 }  // namespace
 
 template <> std::unique_ptr<ThingList> make_things<kind>() {
-  return things<kind>(
-      [](model::RuntimePm& p, const ThingSetup& s) { model::init_runtime_pm(s.kernel, p, s.unique, s.declared, s.task_name("pm_wq")); });
+  return things<kind>([](model::RuntimePm& p, const ThingSetup& s) {
+    model::init_runtime_pm(s.kernel, p, s.unique, s.declared, s.task_name("pm_wq"), s.binding.binding.life);
+  });
 }
 
 std::vector<Verb> runtime_pm_verbs() {
