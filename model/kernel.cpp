@@ -33,6 +33,7 @@ void Kernel::reset() {
   lock_orders_.clear();
   promises_.clear();
   counts_.clear();
+  owed_.clear();
   refusals_.clear();
   removal = {};
   removal_phase = RemovalPhase::none;

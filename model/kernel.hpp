@@ -27,6 +27,7 @@ using sim::TaskId;
 
 struct Module;
 struct Rcu;
+struct References;
 struct Work;
 
 // A place in driver or kernel text, as signatures and reports name it.
@@ -220,6 +221,15 @@ class Kernel {
   };
   void note_count(const Count& count) { counts_.push_back(count); }
   [[nodiscard]] const std::vector<Count>& counts() const { return counts_; }
+  // References that have to be given back by the time that `owner` has ended.
+  struct Owed {
+    const References* references;
+    NameId name;
+    LifetimeId owner;
+    std::string_view by;  // "put_device"
+  };
+  void note_references(const Owed& owed) { owed_.push_back(owed); }
+  [[nodiscard]] const std::vector<Owed>& owed() const { return owed_; }
   void count_refusal(bool torn, SiteId site);
   [[nodiscard]] const std::map<std::pair<bool, SiteId>, std::uint64_t>& refusals() const { return refusals_; }
 
@@ -259,6 +269,7 @@ class Kernel {
   std::vector<LockOrder> lock_orders_;
   std::vector<Promise> promises_;
   std::vector<Count> counts_;
+  std::vector<Owed> owed_;
   std::map<std::pair<bool, SiteId>, std::uint64_t> refusals_;
 };
 

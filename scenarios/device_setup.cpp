@@ -179,7 +179,7 @@ void World::setup_hardware(DeviceInstance& d) {
     made.effect = nullptr;
     model::init_register(made, h.presence, unique(d, program_->of(EntityKind::mapping)[r.mapping].name + "." + r.name), r.initial);
   }
-  if (pulled || unplugged || added) {
+  if (pulled || unplugged || added || d.spec->counted) {
     model::init_device_core(kernel_, d.device, name, {}, !added);
     d.device.release = [](model::Context&) {};  // of the bus's, which is not looked at
   }

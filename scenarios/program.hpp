@@ -343,6 +343,7 @@ struct DeviceSpec {
   std::uint32_t module = 0;  // whose driver binds to it
   bool real = true;          // false: it stands for the module alone
   bool added = false;        // by a driver (device_add); else it is there from the start
+  bool counted = false;      // a driver takes references on it
   std::uint32_t parent = UINT32_MAX;
   std::vector<std::uint32_t> suppliers{};
 };

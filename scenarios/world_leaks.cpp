@@ -44,7 +44,7 @@ class World::Reach {
     for (const auto& b : w_.bindings_) {
       for (std::size_t i = 0; i < w_.program_->of(EntityKind::allocation).size(); ++i)
         if (const model::Allocation& a = w_.allocations_[b->first_allocation + i]; alive(a.life)) words_of(a);
-      things(b->things);
+      things(b->things, alive(b->binding.life));
       if (alive(b->binding.life))
         for (const Callback& c : b->callbacks) visit(c.self);
     }
@@ -103,15 +103,16 @@ class World::Reach {
     static const std::deque<typename ThingOf<kind>::Type> none;
     return w_.program_->of(kind).empty() || !t.has(kind) ? none : t.all<kind>();
   }
-  // Containers of pointers: lists, tables of ids, chains of notifiers.
-  void things(const ThingTable& t) {
+  // Containers of pointers: lists, tables of ids, chains of notifiers. `there`: whether those are that are in no memory.
+  void things(const ThingTable& t, bool there = true) {
+    const auto is_there = [&](sim::LifetimeId home) { return home ? alive(home) : there; };
     for (const model::List& l : list_of<EntityKind::list>(t))
-      if (alive(l.head.home)) walk(l);
+      if (is_there(l.head.home)) walk(l);
     for (const model::IdTable& ids : list_of<EntityKind::id_table>(t))
       for (const model::Allocation* a : ids.entries)
-        if (a != nullptr && alive(ids.home)) visit(w_.handle_of(a));
+        if (a != nullptr && is_there(ids.home)) visit(w_.handle_of(a));
     each_chain(t, [&](const model::NotifierChain& chain) {
-      for (const model::NotifierBlock* nb = alive(chain.home) ? chain.head : nullptr; nb != nullptr; nb = nb->next)
+      for (const model::NotifierBlock* nb = is_there(chain.home) ? chain.head : nullptr; nb != nullptr; nb = nb->next)
         if (nb->argument != nullptr) visit(static_cast<const Callback*>(nb->argument)->self);
     });
   }

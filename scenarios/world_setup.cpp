@@ -210,6 +210,9 @@ void World::setup_binding(BindingInstance& b) {
   set_up_policy_state(*this, b);
   for (const std::uint32_t a : module.dev_groups) b.binding.dev_groups.push_back(&b.things.get<EntityKind::attribute>(a));
   setup_attribute_files(b);
+  const bool last =
+      std::ranges::none_of(bindings_, [&](const auto& later) { return later->number > b.number && later->device == b.device; });
+  if (b.device->spec->counted && last) kernel_.note_references({&device.references, device.name, b.binding.life, "put_device"});
   b.policy->init(kernel_, rcu_, unique(b, "policy"), b.resources);
   if (module.post_unbind != UINT32_MAX)
     b.binding.post_unbind = [&b, f = module.post_unbind](model::Context& c) { b.world->call(c, f, {.binding = &b}); };

@@ -58,6 +58,13 @@ void count_rule(const Kernel& kernel, const sim::Trace& trace, const MayPut& may
     out.push_back({ViolationClass::leak, c.name, trace.events[by].task, by, Violation::no_event, by,
                    fmt::format("'{}' stays {}{}", kernel.text(c.name), c.taken, left == 1 ? "" : fmt::format(" ({} times)", left))});
   }
+  for (const Kernel::Owed& o : kernel.owed()) {
+    if (o.references->taken.empty() || !ended(trace, o.owner)) continue;
+    const Reference& r = o.references->taken.front();
+    out.push_back({ViolationClass::leak, o.name, r.task, r.event, Violation::no_event, r.event,
+                   fmt::format("a reference on '{}', taken in {}, is never given back: no {}", kernel.text(o.name),
+                               kernel.site(r.site).function, o.by)});
+  }
   for (const Module* m : kernel.modules)
     if (!m->references.taken.empty() && !ended(trace, m->text) && !may_be_put(kernel, trace, *m, may_put))
       judge_module(kernel, trace, *m, out);

@@ -164,6 +164,7 @@ void init_device(Kernel& kernel, Device& d, NameId unique_name, NameId declared)
   d.parent = nullptr;
   d.need_parent_lock = false;
   d.children.clear();
+  d.references.taken.clear();
   d.links = nullptr;
   d.notify = nullptr;
   d.drvdata = d.refs = {};

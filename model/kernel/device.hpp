@@ -17,6 +17,7 @@
 #include "unplug/model/kernel/devres.hpp"
 #include "unplug/model/kernel/locks.hpp"
 #include "unplug/model/kernel/module.hpp"
+#include "unplug/model/references.hpp"
 
 namespace unplug::model {
 
@@ -41,6 +42,7 @@ struct Device {
   std::function<void(Context&, BusEvent)> notify;  // the bus's notifier chain; may be empty
   ObjectId drvdata;                                // dev_set_drvdata(); none: nobody's
   ObjectId refs;                                   // device_core.hpp; none: a device that is there for ever
+  References references;                           // that code of modules has taken on it
   std::vector<SysfsAttribute*> attributes;         // its own: device_del() takes them away before it unbinds
   Devres* devres = nullptr;                        // its own, besides those of its bindings: of a device without a driver
   std::function<void(Context&)> release;           // of the struct device

@@ -59,6 +59,12 @@ void init_device_core(Kernel& kernel, Device& d, NameId unique_name, LifetimeId 
   d.lock.home = home;
 }
 
+void init_device_owner(Kernel& kernel, Device& d, LifetimeId owner) {
+  kernel.note_count(
+      {d.refs, d.name, owner, [](std::uint64_t word) -> std::uint64_t { return (word & on_bus) != 0 ? 1 : 0; }, "registered"});
+  if (!d.home || kernel.lifetime(d.home).kind != LifetimeKind::memory) kernel.note_references({&d.references, d.name, owner, "put_device"});
+}
+
 void set_up_again(Context& context, Device& d) {
   if (d.refs) context.write(init_op, d.refs, d.home, [](std::uint64_t& word) { word = 1; });
 }
@@ -70,6 +76,7 @@ void get_device(Context& context, Device& d) {
       misuse(context, d, "get_device", "addition on 0");
     } else {
       ++word;
+      if (context.text()) d.references.take(context);
     }
   });
 }
@@ -81,6 +88,7 @@ void put_device(Context& context, Device& d) {
       misuse(context, d, "put_device", "underflow");
       return false;
     }
+    if (context.text()) d.references.give_back();
     return (--word & count_mask) == 0;
   });
   if (last && !context.aborting()) device_release(context, d);

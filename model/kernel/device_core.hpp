@@ -19,6 +19,9 @@ namespace unplug::model {
 // After init_device(): makes it a counted object in memory `home` (none: static), with one reference. `added`: device_add() has been there.
 // d.release is set after this; without one the memory is lost.
 void init_device_core(Kernel& kernel, Device& d, NameId unique_name, LifetimeId home, bool added);
+// After it: once `owner` has ended, a device that is still registered is a leak, and so is a reference that code of a module has taken with
+// get_device() and not given back, unless the device is in memory of its own, which is one then.
+void init_device_owner(Kernel& kernel, Device& d, LifetimeId owner);
 // device_initialize() of one that may have been used: one reference, on no bus.
 void set_up_again(Context& context, Device& d);
 

@@ -37,6 +37,13 @@ void compile_add(FunctionCompiler& c, const Verb& verb, Node step, Node operand)
   if (added.kind == Operand::Kind::entity && added.scope == Scope::world) c.program().devices[added.index].added = true;
 }
 
+// References that a driver takes on a device of the file are counted.
+void compile_count(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
+  c.generic(verb, step, operand);
+  const Operand& counted = c.at(c.here() - 1).operand;
+  if (counted.kind == Operand::Kind::entity && counted.scope == Scope::world) c.program().devices[counted.index].counted = true;
+}
+
 // What they do has places of its own in the driver core: that they were reached shows in no step of theirs.
 template <auto function> std::uint32_t on_core(Frame& f, const Instruction& i, std::uint32_t next) {
   on<device, function>(f, i, next);
@@ -68,6 +75,7 @@ void compile_unbind_store(FunctionCompiler& c, const Verb& verb, Node step, Node
 void lay_out(model::Device& d, const ThingSetup& s) {
   model::init_device(s.kernel, d, s.unique, s.declared);
   model::init_device_core(s.kernel, d, s.unique, s.home, false);
+  model::init_device_owner(s.kernel, d, s.binding.binding.life);
   d.devres = &s.world.new_devres();
   model::init_devres(s.kernel, *d.devres, s.part("devres"), s.declared, s.home);
   if (const Operand* o = s.spec.thing("parent")) {
@@ -121,6 +129,10 @@ std::vector<Verb> device_verbs() {
       {{"to", KeyKind::to, false, "local that receives 1 or 0"}, {"else", KeyKind::otherwise, false, "where to go if it fails"}}, core,
       "registers it, and takes a reference on its parent; a device of the file's \"devices\" is then probed");
   add.compile = compile_add;
+  Verb take = family.on_thing("get_device", on<device, model::get_device>, {}, core, "takes a reference, for who has one"),
+       put = family.on_thing("put_device", on<device, model::put_device>, {}, core,
+                             "drops a reference; who drops the last runs the release function");
+  take.compile = put.compile = compile_count;
   return {
       family.sets_up("device_initialize",
                      {{"release", KeyKind::function, false, "what frees it when the last reference is put"},
@@ -131,9 +143,8 @@ std::vector<Verb> device_verbs() {
                       "takes it off its bus, unbinds its driver and releases its devres; who holds a reference keeps it"),
       family.on_thing("device_unregister", on_core<model::device_unregister>, {}, core,
                       "device_del and the drop of one reference; waits for nobody who holds another"),
-      family.on_thing("get_device", on<device, model::get_device>, {}, core, "takes a reference, for who has one"),
-      family.on_thing("put_device", on<device, model::put_device>, {}, core,
-                      "drops a reference; who drops the last runs the release function"),
+      take,
+      put,
       family.on_thing("devres_release_all", do_release_all, {}, "drivers/base/devres.c, v6.18",
                       "releases what is on its list, last first: what the core does when a driver is unbound from it"),
       drvdata("dev_set_drvdata", do_set_drvdata, {"value", KeyKind::value, true, "a pointer to memory, or NULL"},
