@@ -19,6 +19,14 @@ sim::Step Context::make(const Operation& operation, LifetimeId home) {
   return s;
 }
 
+std::uint32_t Context::choose_end(const sim::Step& s, const WaitInfo& info) {
+  const TaskId me = engine().current();
+  if (!aborting()) kernel_.set_waiting(me, &info);
+  const std::uint32_t chosen = engine().choose(s);
+  if (!aborting()) kernel_.set_waiting(me, nullptr);
+  return chosen;
+}
+
 void Context::sleep(const Operation& operation, sim::Duration duration) {
   sim::Step s = make(operation);
   leave_cpu(operation.name);

@@ -63,6 +63,8 @@ class Context {
       return result;
     }
   }
+  // A data choice between the ends of a wait: what comes first, where that can't be a guard. Under `timed` it waits for it.
+  std::uint32_t choose_end(const sim::Step& s, const WaitInfo& info);
   // Sleeps for `duration` of virtual time; a step without access.
   void sleep(const Operation& operation, sim::Duration duration);
   // Computes for `duration`, holding a CPU.

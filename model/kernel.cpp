@@ -45,6 +45,7 @@ void Kernel::reset() {
   faults = config_.faults == 0 ? ObjectId{} : engine_.new_object(intern(faults_name), config_.faults);
   works.clear();
   modules.clear();
+  polling.clear();
   engine_.set_cpus(config_.cpus);
   engine_.set_default_cost(config_.step_cost);
 }

@@ -79,8 +79,23 @@ struct WaitInfo {
   bool returns = false;  // idle, but on a stack that leads back into the code that sleeps: that has to be there still
   bool sleeps = true;
   bool expires = false;               // its timeout ends it: who still waits at the end has been chosen not to get there (wait_limits.hpp)
+  bool polls = false;                 // by looking again and again: for ever, that is a livelock
   bool interruptible = false;         // a signal from user space ends it, whoever holds what it waits for
   std::uint64_t before = UINT64_MAX;  // only holders with a lower number are waited for: readers that came before the grace period
+};
+
+// Something that a task has looked at in a loop, and waits for a change of (kernel/polling.hpp).
+struct Look {
+  ObjectId object;
+  std::uint64_t seen = 0;
+  std::uint32_t event = UINT32_MAX;  // the step that did
+};
+// A task that does.
+struct Polling {
+  static constexpr std::size_t any = SIZE_MAX;
+  TaskId task;
+  std::vector<Look> looks;
+  std::size_t awaited = any;  // number of the look that it waits for; any: it has yet to say
 };
 
 // Something a primitive saw on the spot: misuse, sleeping where it mustn't. The step that shows it is the one whose effect reports it, else
@@ -240,6 +255,7 @@ class Kernel {
   std::vector<RemovalWait> removal_waits;
   OperationCounts operations;
   ObjectId faults;           // word: faults left to inject (kernel/fault.hpp); none if the configuration has none
+  std::vector<Polling> polling;  // who does so this moment
   std::vector<Module*> modules;  // every one, in that order: for what asks who is held
   std::vector<Work*> works;  // every work item, in the order in which they were made: for what waits for a queue that all share
 

@@ -11,8 +11,7 @@
 namespace unplug::scenarios {
 namespace {
 
-const model::Operation call_op{.name = "call"}, return_op{.name = "return"}, loop_op{.name = "a loop without a step"};
-constexpr std::uint32_t free_loops = 100;
+const model::Operation call_op{.name = "call"}, return_op{.name = "return"};
 
 }  // namespace
 
@@ -29,16 +28,6 @@ std::uint32_t Frame::fail(const Instruction& i, int error) {
   if (i.target == no_target) return end_of_function;
   leave_scopes(i.depth);
   return i.target;
-}
-
-void Frame::looped() {
-  const std::uint32_t events = world.here();
-  if (events != seen_) {
-    seen_ = events;
-    loops_ = 0;
-  } else if (++loops_ == free_loops) {
-    context.engine().step(context.make(loop_op));
-  }
 }
 
 int World::call(model::Context& context, std::uint32_t number, const Caller& caller) {

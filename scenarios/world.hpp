@@ -109,11 +109,28 @@ class Frame {
   void leave_scopes(std::uint32_t depth);
   // Where to go on if `i` fails for want of memory: its `else`, or out of the function with the error.
   std::uint32_t fail(const Instruction& i, int error);
-  // After each jump back. A loop that takes no step would never end; every now and then it is made to take one, so that it meets the bound.
-  void looped();
+  // After each jump back, to the instruction `to`. A loop that has gone round once and changed nothing waits here for what it has looked at
+  // (model/kernel/polling.hpp). One that takes no step would never end; every now and then it is made to take one, so that it meets the
+  // bound.
+  void looped(std::uint32_t to);
 
  private:
+  // The task as it was after a jump, as far as its next round depends on it.
+  struct Turn {
+    std::uint32_t to = 0, event = 0;  // where it led, and how many events there were
+    sim::Time at = 0;
+    std::array<std::uint64_t, max_locals> locals{};
+    std::vector<sim::ObjectId> held;
+    unsigned off = 0;  // what is off: interrupts, softirqs, preemption, RCU sections
+    std::uint32_t scopes = 0;
+    int result = 0;
+    [[nodiscard]] bool same(const Turn& o) const {
+      return to == o.to && locals == o.locals && held == o.held && off == o.off && scopes == o.scopes && result == o.result;
+    }
+  };
+  [[nodiscard]] Turn turn(std::uint32_t to) const;
   std::uint32_t loops_ = 0, seen_ = 0;  // jumps back since there were so many events
+  std::vector<Turn> turns_;             // the last of each loop
 };
 
 class World final : public sim::Program {
@@ -239,6 +256,9 @@ class World final : public sim::Program {
   // nor an open file. Of memory that leads to other memory only the first.
   [[nodiscard]] std::vector<sim::LifetimeId> lost_memory(const sim::Trace& trace);
   [[nodiscard]] bool any_file_open();
+  // Before an execution is judged: who could end the waiting of those that poll. Whoever wrote what they look at may do so again, if he is
+  // still there, or has a file open whose operations did.
+  void resolve_polling(const sim::Trace& trace);
   // Whether the removal of what `binding` binds drops references on `module`.
   [[nodiscard]] bool may_put(sim::LifetimeId binding, const model::Module& module) const;
   // What the last execution went through.

@@ -43,7 +43,7 @@ void Engine::refuse_step(const Step& s) {
                    fmt::format("task '{}' took {} steps, at '{}': does it loop on a value that nothing changes any more?",
                                names_.text(t.spec.name), t.steps, s.operation->name)});
   } else {
-    const char* what = s.timeout != nullptr                       ? "has a timeout, and is no data choice or awaits nothing that exists"
+    const char* what = s.awaited != nullptr                       ? "awaits something, and is no data choice or it does not exist"
                        : s.access.kind == AccessKind::none        ? "has a guard but no access"
                        : s.access.object.index() >= object_count_ ? "accesses an object that does not exist"
                                                                   : "is a data choice and accesses an object";
@@ -54,8 +54,8 @@ void Engine::refuse_step(const Step& s) {
 
 bool Engine::well_formed(const Step& s) const {
   return s.access.kind == AccessKind::none
-             ? s.guard.trivial() && (s.timeout == nullptr || (s.alternatives > 1 && s.timeout->object.index() < object_count_))
-             : s.access.object.index() < object_count_ && s.alternatives <= 1 && s.timeout == nullptr;
+             ? s.guard.trivial() && (s.awaited == nullptr || (s.alternatives > 1 && exists(*s.awaited)))
+             : s.access.object.index() < object_count_ && s.alternatives <= 1 && s.awaited == nullptr;
 }
 
 void Engine::await_change(Task& task, Object& o) {
@@ -73,8 +73,12 @@ void Engine::announce(Task& task, const Step& s) {
       disable(task);
       return;
     }
-  } else if (s.timeout != nullptr) [[unlikely]] {
-    await_change(task, objects_[s.timeout->object.index()]);
+  } else if (s.awaited != nullptr) [[unlikely]] {
+    for (const Await& a : s.awaited->any) await_change(task, objects_[a.object.index()]);
+    if (!may_go_on(s)) {
+      disable(task);
+      return;
+    }
   }
   ready_from(task, task.free_at);
   enabled_.put(view_of(task));
@@ -84,10 +88,25 @@ void Engine::announce(Task& task, const Step& s) {
 void Engine::ready_from(Task& task, Time at) {
   const Step& s = *task.pending;
   task.ready_at = s.timing == nullptr ? at : s.timing->ready(at);
-  if (s.timeout != nullptr && !comes_true(*s.timeout)) task.ready_at = std::max(task.ready_at, s.timeout->until);
+  if (s.awaited != nullptr && s.awaited->until != Awaited::never && told(*s.awaited) == s.awaited->any.size())
+    task.ready_at = std::max(task.ready_at, s.awaited->until);
 }
 
-bool Engine::comes_true(const Timeout& t) const { return t.guard.holds(objects_[t.object.index()].word); }
+std::uint32_t Engine::told(const Awaited& a) const {
+  const auto holds = [&](const Await& x) { return x.guard.holds(objects_[x.object.index()].word); };
+  return static_cast<std::uint32_t>(std::ranges::find_if(a.any, holds) - a.any.begin());
+}
+
+bool Engine::exists(const Awaited& a) const {
+  return !a.any.empty() && std::ranges::all_of(a.any, [&](const Await& x) { return x.object.index() < object_count_; });
+}
+
+// Who obeys time makes no choice before there is something to tell.
+bool Engine::may_go_on(const Step& s) const {
+  if (s.awaited != nullptr) [[unlikely]]
+    return !obeys_time_ || s.awaited->until != Awaited::never || told(*s.awaited) != s.awaited->any.size();
+  return s.guard.trivial() || s.guard.holds(objects_[s.access.object.index()].word);
+}
 
 TaskView Engine::view_of(const Task& task) const {
   const Access& access = task.pending->access;
@@ -101,17 +120,16 @@ void Engine::disable(const Task& task) {
 
 void Engine::wake(const Object& o, Duration sleep) {
   if (aborting_) return;  // an effect that was left by fail(); the steps of tasks that were unwound before are gone
-  const std::uint64_t word = o.word;
   const TaskId writer = running_->self;
   const Time done = running_->free_at - sleep;  // its sleep comes after its write
   // All in one go: a contended lock lets many in and shuts them out again.
   woken_.clear();
   bool fewer = false;
   for (Task* const t : o.waiters) {
-    const bool holds = t->pending->guard.holds(word);
+    const bool holds = may_go_on(*t->pending);
     if (holds == enabled_.has(t->self)) {
       const Step& s = *t->pending;
-      if (!holds || (s.timeout == nullptr && (s.timing == nullptr || !s.timing->moves()))) continue;
+      if (!holds || (s.awaited == nullptr && (s.timing == nullptr || !s.timing->moves()))) continue;
       ready_from(*t, std::max(t->free_at, done));
       enabled_.put(view_of(*t));
     } else if (holds) {
@@ -181,7 +199,7 @@ Engine::Task* Engine::consult(TaskId last) {
   t.granted_choice = 0;
   if (const std::uint32_t bound = t.pending->alternatives; bound > 1) {
     ChoicePoint point{next, t.spec.name, t.choices, t.pending->operation};
-    if (t.pending->timeout != nullptr) point.told = comes_true(*t.pending->timeout) ? 0 : 1;
+    if (t.pending->awaited != nullptr) point.told = told(*t.pending->awaited);
     t.granted_choice = strategy_->choose(point, bound);
     if (t.granted_choice >= bound) return cut();
     ++t.choices;
@@ -239,10 +257,11 @@ Engine::Object& Engine::grant(Task& task) {
     if (!s.guard.trivial()) o.waiters.erase(std::ranges::lower_bound(o.waiters, task.self, {}, &Task::self));
   } else {
     o.word = 0;
-    if (s.timeout != nullptr) [[unlikely]] {
-      std::vector<Task*>& waiters = objects_[s.timeout->object.index()].waiters;
-      waiters.erase(std::ranges::lower_bound(waiters, task.self, {}, &Task::self));
-    }
+    if (s.awaited != nullptr) [[unlikely]]
+      for (const Await& a : s.awaited->any) {
+        std::vector<Task*>& waiters = objects_[a.object.index()].waiters;
+        waiters.erase(std::ranges::lower_bound(waiters, task.self, {}, &Task::self));
+      }
   }
   if (s.alternatives > 1) task.choice_hash = combine(task.choice_hash, combine(task.steps, task.granted_choice));
   ++task.steps;

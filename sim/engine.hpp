@@ -132,6 +132,9 @@ class Engine {
   [[nodiscard]] bool aborting() const { return aborting_; }
   [[nodiscard]] TaskId current() const { return running_ != nullptr ? running_->self : TaskId{}; }
   [[nodiscard]] NameId current_name() const;
+  // Of an object, between its steps: for who knows that nobody but him can have written it since, and for what is said of it.
+  [[nodiscard]] std::uint64_t word(ObjectId object) const { return objects_[object.index()].word; }
+  [[nodiscard]] NameId name(ObjectId object) const { return objects_[object.index()].name; }
   [[nodiscard]] NameId current_role() const { return running_ != nullptr ? running_->spec.role : NameId{}; }
   [[nodiscard]] Time now() const { return now_; }
   // Stacks made so far. Executions reuse them.
@@ -179,7 +182,7 @@ class Engine {
     std::uint64_t word = 0;
     std::uint64_t order_hash = 0, reads_hash = 0;
     NameId name;
-    std::vector<Task*> waiters;  // tasks whose pending step has a guard or a timeout on this object, enabled or not, sorted by id
+    std::vector<Task*> waiters;  // tasks whose pending step has a guard on this object, or awaits it, enabled or not, sorted by id
   };
 
   static void task_entry(void* argument);
@@ -220,7 +223,11 @@ class Engine {
   void mark_boundary();
   void wake(const Object& written, Duration sleep);
   [[gnu::always_inline]] inline void ready_from(Task& task, Time at);
-  [[nodiscard]] bool comes_true(const Timeout& t) const;
+  // The alternative that holds now: the number of the first, or how many there are.
+  [[nodiscard]] std::uint32_t told(const Awaited& a) const;
+  [[nodiscard]] bool exists(const Awaited& a) const;
+  // Whether the pending step of the task can be taken, as far as words go.
+  [[nodiscard]] bool may_go_on(const Step& s) const;
   [[nodiscard, gnu::always_inline]] inline TaskView view_of(const Task& task) const;
   void disable(const Task& task);
   void queue_for_cpus();

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 
 #include "unplug/sim/access.hpp"
@@ -15,6 +16,15 @@ namespace unplug::sim {
 // What an operation does to the synchronisation clock, which serves data races alone.
 enum class Sync : std::uint8_t { none, acquire, release, both };
 
+// What it means that a loop takes the step again and again, for telling a loop that only looks from one that gets somewhere. A step without
+// access changes nothing, and a read neither.
+enum class Repeat : std::uint8_t {
+  plain,     // a write changes something
+  looks,     // a write that leaves the word as it was has changed nothing
+  brackets,  // it changes nothing together with its counterpart: taking a lock and letting go of it
+  ends_wait  // of a data choice: how a wait ends; others fall as somebody outside has it
+};
+
 // One kind of step, in static storage: every primitive lists its own.
 struct Operation {
   std::string_view name;  // "synchronize_srcu: flip index"
@@ -23,6 +33,7 @@ struct Operation {
   bool plain = false;   // an unmarked access to memory: takes part in data races
   bool marked = false;  // a marked one (READ_ONCE, WRITE_ONCE): races with plain ones only
   bool outside = false;  // done by hardware or user space, which do it when they like: that it comes late is no stall
+  Repeat repeat = Repeat::plain;
 };
 
 // When a step that waits may go on under virtual time: grace periods, polling. Consulted when the guard of the step holds, at `now`;
@@ -65,12 +76,19 @@ class Witnesses {
   std::uint32_t size_ = 0;
 };
 
-// Of a data choice between what a wait is for (0) and its time being up (1): the choice has no access and falls either way, but under
-// virtual time it is made when the guard holds or the time has come, whichever is first, and falls so.
-struct Timeout {
+// Something that a wait may be for.
+struct Await {
   ObjectId object;
   Guard guard{};  // over the word of `object`
-  Time until = 0;
+};
+
+// Of a data choice between the ends of a wait: alternative k is that any[k] comes true, the one after the last that the time is up. The
+// choice has no access and falls any way, but under virtual time it is made when one of them holds or the time has come, whichever is
+// first, and falls so.
+struct Awaited {
+  static constexpr Time never = UINT64_MAX;
+  std::span<const Await> any;  // at least one, of different objects; valid until the step has been taken
+  Time until = never;
 };
 
 struct Step {
@@ -84,7 +102,7 @@ struct Step {
   Duration cost = 0;               // CPU time the step takes; holds a CPU under `timed`
   Duration sleep = 0;              // after it, the task is not eligible for this long
   Timing* timing = nullptr;
-  const Timeout* timeout = nullptr;  // of a data choice; valid until the step has been taken
+  const Awaited* awaited = nullptr;  // of a data choice; valid until the step has been taken
 };
 
 }  // namespace unplug::sim

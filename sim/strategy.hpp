@@ -46,7 +46,7 @@ struct ChoicePoint {
   NameId name;                // of the task
   std::uint64_t ordinal = 0;  // n-th data choice of this task, from 0
   const Operation* operation = nullptr;
-  // The way that a choice with a timeout falls by what holds now (see Timeout): for who obeys time, and nobody else.
+  // The way that a choice between the ends of a wait falls by what holds now (see Awaited): for who obeys time, and nobody else.
   std::optional<std::uint32_t> told{};
 };
 

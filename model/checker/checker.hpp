@@ -50,7 +50,7 @@ class Checker {
 // comes after it is the same accident.
 void lifetime_rule(const Kernel& kernel, const sim::Trace& trace, const std::vector<sim::LifetimeFault>& faults,
                    std::vector<Violation>& out);
-// Tasks that wait for ever: deadlock, hung-remove, unbounded-remove.
+// Tasks that wait for ever: deadlock (or livelock, of those that poll), hung-remove, unbounded-remove.
 void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 // What an ended owner created and nobody released.
 void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);

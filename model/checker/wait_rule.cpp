@@ -157,8 +157,8 @@ void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
     const Root root = find_root(*graph, kernel, trace, t);
     if (root.kind == Root::Kind::time) continue;
     const bool removing = t == kernel.remover && kernel.removal_phase != RemovalPhase::none;
-    Violation v{ViolationClass::deadlock,     wait->object, t, Violation::no_event, Violation::no_event, Violation::no_event,
-                describe(kernel, trace, root)};
+    const ViolationClass for_ever = wait->polls ? ViolationClass::livelock : ViolationClass::deadlock;
+    Violation v{for_ever, wait->object, t, Violation::no_event, Violation::no_event, Violation::no_event, describe(kernel, trace, root)};
     if (root.kind == Root::Kind::outside) {
       if (!removing) continue;  // a wait that hardware or user space may end is never a deadlock
       v.violation_class = ViolationClass::unbounded_remove;

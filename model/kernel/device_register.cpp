@@ -1,5 +1,7 @@
 #include "unplug/model/kernel/device_register.hpp"
 
+#include <utility>
+
 namespace unplug::model {
 namespace {
 
@@ -19,6 +21,7 @@ void bus(void* argument) {
                  [&](std::uint64_t& word) {
                    w = device.posted.front();
                    device.posted.erase(device.posted.begin());
+                   if (w.where->value != w.value) word += change_unit;
                    w.where->value = w.value;
                    word -= posted_unit;
                    if (w.where->effect != nullptr) word |= delivering;
@@ -60,7 +63,8 @@ void write_register(Context& context, const Mapping& m, DeviceRegister& r, std::
 
 void lose_state(Presence& device, std::uint64_t& word) {
   device.posted.clear();
-  for (DeviceRegister* r : device.registers) r->value = r->initial;
+  for (DeviceRegister* r : device.registers)
+    if (std::exchange(r->value, r->initial) != r->initial) word += change_unit;
   word &= ~(posted_mask | bus_master);
 }
 

@@ -30,9 +30,9 @@ struct Module {
   LifetimeId data;  // static variables; none: as long as the text
   bool has_exit = true;
   bool traced = true;  // ftrace knows functions of it: any that are left after init(), were not inlined and are not notrace, as __exit is
-  std::vector<Module*> target_list;  // modules it depends on; touched by the task that loads or unloads it
-  std::vector<Module*> source_list;  // modules that depend on it; touched in steps on `object` only
-  References references;             // besides those of dependants
+  std::vector<Module*> target_list;    // modules it depends on; touched by the task that loads or unloads it
+  std::vector<Module*> source_list;    // modules that depend on it; touched in steps on `object` only
+  References references;               // besides those of dependants
   std::uint32_t refused = UINT32_MAX;  // the step that was the last to refuse unloading it
 };
 // `loaded`: alive from the start (built in, or loaded before the execution begins); else load_module() or do_init_module() begins it.

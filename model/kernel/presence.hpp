@@ -30,7 +30,8 @@ inline constexpr std::uint64_t there = 1,
                                no_power = 2,                    // D3cold, or in reset
     bus_master = 4,                                             // PCI_COMMAND_MASTER
     delivering = 8,                                             // the device acts on a write
-    posted_unit = 0x10000, posted_mask = 0xffff * posted_unit;  // writes on their way
+    posted_unit = 0x10000, posted_mask = 0xffff * posted_unit,  // writes on their way
+    change_unit = std::uint64_t{1} << 32U;                      // how often a register has changed its value: for who polls one
 // Whether the device answers register accesses.
 [[nodiscard]] constexpr bool answers(std::uint64_t word) { return (word & (there | no_power)) == there; }
 }  // namespace presence_word

@@ -13,9 +13,9 @@ namespace {
 // the state for those who share it. What preceded a grace period reaches later readers by the index, and by the counters those who
 // loaded the index before the flip and counted in after the scan. (So a reader is also taken to know what readers did that left before
 // it came.)
-const Operation load_index_op{.name = "srcu_read_lock: load index", .sync = sim::Sync::acquire},
-    lock_op{.name = "srcu_read_lock: count in", .sync = sim::Sync::acquire},
-    unlock_op{.name = "srcu_read_unlock", .sync = sim::Sync::release};
+const Operation load_index_op{.name = "srcu_read_lock: load index", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+    lock_op{.name = "srcu_read_lock: count in", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+    unlock_op{.name = "srcu_read_unlock", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets};
 const Operation request_op{.name = "synchronize_srcu: request", .sync = sim::Sync::both},
     running_op{.name = "synchronize_srcu: wait for the running grace period", .sync = sim::Sync::both},
     next_op{.name = "synchronize_srcu: wait for the next grace period", .sync = sim::Sync::acquire},

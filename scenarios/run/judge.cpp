@@ -63,6 +63,7 @@ bool judge(World& world, model::Checker& checker, const sim::Trace& trace, const
     return out.size() != before;
   }
   if (outcome.kind != Kind::completed && outcome.kind != Kind::blocked) return false;
+  world.resolve_polling(trace);
   checker.judge(world.kernel(), trace, out);
   judge_final_state(world, trace, out);
   if (model::at_rest(world.kernel(), trace)) judge_left(world, trace, out);

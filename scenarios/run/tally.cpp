@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/kernel/polling.hpp"
+
 namespace unplug::scenarios {
 namespace {
 
@@ -103,6 +105,7 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   using Kind = sim::Outcome::Kind;
   violations_.clear();
   if (outcome.kind == Kind::failed) throw std::runtime_error(outcome.message);
+  if (model::contradicted(world_.kernel(), trace)) return;  // another one is like it
   ++tally_.executions;
   if (outcome.kind == Kind::blocked) ++tally_.blocked;
   world_.count_waiting(trace);

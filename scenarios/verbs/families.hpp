@@ -121,6 +121,7 @@ std::vector<Verb> device_verbs();
 std::vector<Verb> drm_verbs();
 std::vector<Verb> debugfs_verbs();
 std::vector<Verb> poll_verbs();
+std::vector<Verb> polling_verbs();
 std::vector<Verb> flow_verbs();
 std::vector<Verb> task_verbs();
 std::vector<Verb> thread_verbs();

@@ -52,7 +52,7 @@ std::uint32_t do_branch(Frame& f, const Instruction& i, std::uint32_t next) {  /
 std::uint32_t do_goto_if(Frame& f, const Instruction& i, std::uint32_t next) {
   if (i.condition.local != no_local && !holds(f, i.condition)) return next;
   f.leave_scopes(i.depth);
-  if (i.target < next) f.looped();
+  if (i.target < next) f.looped(i.target);
   return i.target;
 }
 
@@ -107,6 +107,15 @@ std::uint32_t do_sleep(Frame& f, const Instruction& i, std::uint32_t next) {
   f.context.sleep(op, drawn_duration(f, i));
   return next;
 }
+
+std::uint32_t do_resched(Frame& f, const Instruction&, std::uint32_t next) {
+  static const model::Operation op{.name = "cond_resched", .pause = true};
+  f.context.might_sleep("cond_resched");
+  f.context.engine().step(f.context.make(op));
+  return next;
+}
+
+std::uint32_t do_nothing(Frame&, const Instruction&, std::uint32_t next) { return next; }
 
 std::uint32_t do_delay(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::Operation op{.name = "udelay"};
@@ -321,6 +330,12 @@ Verb time(std::string_view name, Execute execute, std::string_view models, std::
   return v;
 }
 
+Verb yields(std::string_view name, Execute execute, std::string_view models, std::string_view summary) {
+  Verb v = time(name, execute, models, summary);
+  v.operand = OperandKind::none;
+  return v;
+}
+
 }  // namespace
 
 std::vector<Verb> flow_verbs() {
@@ -359,6 +374,8 @@ std::vector<Verb> flow_verbs() {
       flow("maybe", "WORD", do_maybe, compile_maybe, {body}, "a choice: the steps happen or they don't"),
       time("msleep", do_sleep, "kernel/time/timer.c, v6.18", "sleeps for a time or within a range"),
       time("usleep_range", do_sleep, "kernel/time/timer.c, v6.18", "sleeps for a time within a range"),
+      yields("cond_resched", do_resched, "kernel/sched/core.c, v6.18", "lets others run, where that is allowed"),
+      yields("cpu_relax", do_nothing, "arch/x86/include/asm/vdso/processor.h, v6.18", "a pause of a busy loop; not a step"),
       time("udelay", do_delay, "include/linux/delay.h, v6.18", "computes for a time, holding a CPU"),
   };
 }

@@ -187,20 +187,21 @@ TEST_CASE("a timeout of what is no data choice, or that awaits what does not exi
   Lambda p([&](Engine& eng) {
     const ObjectId x = eng.new_object(eng.own_name("x"));
     eng.spawn("t", [&, x] {
-      const Timeout timeout{form == 0 ? ObjectId{7} : x, {}, 5};
+      const Await await{form == 0 ? ObjectId{7} : x, {}};
+      const Awaited ends{{&await, 1}, 5};
       Step s{.operation = &nothing, .alternatives = form == 1 ? 1U : 2U};
       if (form == 2) {
         s.alternatives = 1;
         s.access = {x, AccessKind::read};
       }
-      s.timeout = &timeout;
+      s.awaited = &ends;
       eng.step(s);
     });
   });
   for (form = 0; form < 3; ++form) {
     const Outcome o = run(e, p, "random");
     CHECK(o.kind == Outcome::Kind::failed);
-    CHECK(o.message == "step 'nothing' has a timeout, and is no data choice or awaits nothing that exists");
+    CHECK(o.message == "step 'nothing' awaits something, and is no data choice or it does not exist");
   }
   form = 3;
   CHECK(run(e, p, "random").kind == Outcome::Kind::completed);
