@@ -119,7 +119,7 @@ void World::setup_nodes(DeviceInstance& d) {
     static constexpr std::string_view number = "number", node = "node";
     model::init_device_number(kernel_, cdev_map_, d.device_numbers[i], engine_.names().child(n, number, 1));
     model::init_device_node(kernel_, d.device_numbers[i], d.device_nodes[i], engine_.names().child(n, node, 1),
-                            kernel_.intern(cdevs[i].name));
+                            kernel_.intern(cdevs[i].name), (cdevs[i].flags & cdev_flag::has_node) == 0);
   }
   for (std::size_t i = 0; i < d.address_spaces.size(); ++i) {
     static constexpr std::string_view mapping = "i_mapping";

@@ -118,7 +118,8 @@ struct Instruction {
   std::uint32_t depth = 0;                                 // number of `use` scopes open at the target
   std::uint32_t function = UINT32_MAX;                     // a function by number
   std::uint32_t site = no_site;                            // number in Program::sites; none: takes no step
-  std::uint32_t limit = UINT32_MAX;                        // at_most
+  std::uint32_t limit = UINT32_MAX;                        // at_most,
+  std::uint64_t refused = 0;                               // and what it answers beyond
   std::uint32_t number = 0;                                // of this instruction among those with a limit
   sim::Duration duration = 0, spread = 0;                  // a time between duration and duration + spread
   std::vector<std::uint64_t> values;                       // what a register read may return
@@ -199,6 +200,11 @@ struct EntitySpec {
     return otherwise;
   }
 };
+
+// EntitySpec::flags of a cdev: a step of the file makes its node; else somebody has done so by hand.
+namespace cdev_flag {
+inline constexpr std::uint8_t has_node = 1;
+}
 
 // What the declaration of an interrupt says that concerns its line.
 namespace irq_key {

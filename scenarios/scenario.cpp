@@ -1,13 +1,14 @@
 #include "unplug/scenarios/scenario.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/language/form_messages.hpp"
+#include "unplug/scenarios/language/warnings.hpp"
 #include "unplug/scenarios/sections.hpp"
 
 namespace unplug::scenarios {
@@ -15,12 +16,6 @@ namespace {
 
 // Far above any driver, and low enough that what is compiled stays a small multiple of the file, and messages come at once.
 constexpr std::size_t max_scenario_values = 100'000;
-
-// The same mistake in several variants is said once.
-void merge(Diagnostics& into, const Diagnostics& from, std::set<std::string>& said) {
-  for (const Diagnostic& d : from.all())
-    if (said.insert(fmt::format("{}:{}:{}:{}", d.at ? d.at->line : 0, d.at ? d.at->column : 0, d.message, d.expected)).second) into.add(d);
-}
 
 std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOptions& options, Diagnostics& out) {
   const std::size_t errors = out.errors();
@@ -60,15 +55,19 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
     return nullptr;
   }
 
-  std::set<std::string> said;
+  FormMessages messages(s->forms);
+  Reached reached;
   std::size_t work = 0;
   // Under "none" alone, the driver does it all by itself.
   const bool fences = std::ranges::any_of(s->policies, [](const PolicyFile& p) { return !p.does_nothing(); });
   const bool refuses = std::ranges::any_of(s->policies, &PolicyFile::can_refuse);
   for (const Member& m : s->members) {
     for (const std::string& form : s->forms) {
-      if (out.full()) return nullptr;
-      const Variant variant{m.parameters, form, m.removal, &work, &s->all_forms};
+      if (messages.full()) {
+        messages.say(root, out);
+        return nullptr;
+      }
+      const Variant variant{m.parameters, form, m.removal, &work, &reached, &s->all_forms};
       std::shared_ptr<const Program> of_mechanisms;
       for (const PolicyFile& policy : s->policies) {
         if (policy.steps == nullptr && of_mechanisms != nullptr) {
@@ -94,12 +93,14 @@ std::unique_ptr<Scenario> build(std::unique_ptr<Document> document, const LoadOp
         }
         s->programs.push_back(program);
         if (policy.steps == nullptr) of_mechanisms = program;
-        merge(out, found, said);
+        messages.add(form, found);
         if (!program) break;  // the others would say the same
       }
     }
   }
+  messages.say(root, out);
   if (out.errors() != errors) return nullptr;
+  warn_about_steps(reached, out);
   check_guarded(*s, out);
   check_expected_words(*s, out);
   if (out.errors() != errors) return nullptr;

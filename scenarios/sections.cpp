@@ -20,31 +20,48 @@ void want(Node object, std::string_view key, Node::Kind kind, Diagnostics& out) 
 }
 
 // The forms that steps name, in the order in which they do; those that a list of forms leaves out are mistakes.
-void collect_forms(Node n, std::vector<std::string>& forms, const std::vector<std::string>* listed, Diagnostics& out) {
-  if (n.is(Node::Kind::array)) {
-    for (std::size_t i = 0; i < n.size(); ++i) collect_forms(n.at(i), forms, listed, out);
-  } else if (n.is(Node::Kind::object)) {
-    for (std::size_t i = 0; i < n.size(); ++i) {
-      const Node v = n.at(i);
-      if (n.key(i) != "form") {
-        collect_forms(v, forms, listed, out);
-        continue;
-      }
-      const auto add = [&](Node f) {
-        if (forms.size() > most_variants || !f.is(Node::Kind::string) || std::ranges::find(forms, f.string()) != forms.end()) return;
-        if (listed == nullptr) {
-          forms.emplace_back(f.string());
-        } else {
-          f.error(out, fmt::format("'{}' is none of this file's forms", f.string()), fmt::format("one of: {}", join(*listed)),
-                  nearest_word(f.string(), *listed));
-        }
-      };
-      if (v.is(Node::Kind::string)) add(v);
-      if (v.is(Node::Kind::array))
-        for (std::size_t k = 0; k < v.size(); ++k) add(v.at(k));
+class Forms {
+ public:
+  Forms(std::vector<std::string>& forms, const std::vector<std::string>* listed, Diagnostics& out)
+      : forms_(forms), listed_(listed), out_(out) {}
+
+  void steps(Node list) {
+    for (std::size_t i = 0; list.is(Node::Kind::array) && i < list.size(); ++i) {
+      const Node step = list.at(i);
+      if (!step.is(Node::Kind::object)) continue;
+      each_word(step.find("form"), [&](Node f) { add(f); });
+      for (const std::string_view block : {"do", "else"}) steps(step.find(block));
     }
   }
-}
+  // Of what speaks of forms, and makes none.
+  void mention(Node form) {
+    each_word(form, [&](Node f) {
+      if (std::ranges::find(forms_, f.string()) != forms_.end()) return;
+      f.error(out_, fmt::format("no form '{}'", f.string()),
+              forms_.empty() ? "no \"form\" here: no step of this file has one" : fmt::format("one of: {}", join(forms_)),
+              nearest_word(f.string(), forms_));
+    });
+  }
+
+ private:
+  template <class Visit> static void each_word(Node n, Visit&& visit) {
+    if (n.is(Node::Kind::string)) visit(n);
+    for (std::size_t k = 0; n.is(Node::Kind::array) && k < n.size(); ++k)
+      if (n.at(k).is(Node::Kind::string)) visit(n.at(k));
+  }
+  void add(Node f) {
+    if (forms_.size() > most_variants || std::ranges::find(forms_, f.string()) != forms_.end()) return;
+    if (listed_ == nullptr) {
+      forms_.emplace_back(f.string());
+    } else {
+      f.error(out_, fmt::format("'{}' is none of this file's forms", f.string()), fmt::format("one of: {}", join(*listed_)),
+              nearest_word(f.string(), *listed_));
+    }
+  }
+  std::vector<std::string>& forms_;
+  const std::vector<std::string>* listed_;
+  Diagnostics& out_;
+};
 
 bool scalar(Node n) { return n.is(Node::Kind::string) || n.is(Node::Kind::integer) || n.is(Node::Kind::boolean) || n.is(Node::Kind::null); }
 
@@ -179,8 +196,22 @@ void read_forms(Scenario& s, const LoadOptions& options, Diagnostics& out) {
   const Node list = s.document->root().find("forms");
   std::vector<std::string> forms = words(list, out, "an array of forms");
   const std::vector<std::string> listed = forms;
-  for (const char* section : {"functions", "run", "final"})
-    collect_forms(s.document->root().find(section), forms, list ? &listed : nullptr, out);
+  const Node root = s.document->root(), functions = root.find("functions"), run = root.find("run");
+  Forms named(forms, list ? &listed : nullptr, out);
+  for (std::size_t i = 0; functions.is(Node::Kind::object) && i < functions.size(); ++i) named.steps(functions.at(i));
+  for (const char* section : {"tasks", "threads"}) {
+    const Node tasks = run.is(Node::Kind::object) ? run.find(section) : Node{};
+    for (std::size_t i = 0; tasks.is(Node::Kind::object) && i < tasks.size(); ++i) {
+      named.steps(tasks.at(i));
+      if (tasks.at(i).is(Node::Kind::object)) named.steps(tasks.at(i).find("do"));
+    }
+  }
+  const Node final = root.find("final");
+  for (const char* section : {"forbid", "require"}) {
+    const Node conditions = final.is(Node::Kind::object) ? final.find(section) : Node{};
+    for (std::size_t i = 0; conditions.is(Node::Kind::array) && i < conditions.size(); ++i)
+      if (conditions.at(i).is(Node::Kind::object)) named.mention(conditions.at(i).find("form"));
+  }
   for (const std::string& f : options.forms) {
     if (std::ranges::find(forms, f) == forms.end())
       option_error(out, "--form", fmt::format("no form '{}' in {}", f, s.path), forms.empty() ? "this file has no forms" : join(forms),

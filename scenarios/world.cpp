@@ -51,7 +51,9 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
   }
   run(frame, 0, end_of_function);
   if (context.aborting() && f.driver) left_.push_back({frame.self, frame.locals});
-  if (*frame.ended) return frame.result;
+  const int result = static_cast<int>(frame.result);
+  if (caller.value != nullptr) *caller.value = static_cast<std::uint64_t>(frame.result);
+  if (*frame.ended) return result;
   frame.leave_scopes(0);
   if (caller.locals != nullptr) *caller.locals = frame.locals;
   if (f.driver && !context.aborting()) {
@@ -61,7 +63,7 @@ int World::call(model::Context& context, std::uint32_t number, const Caller& cal
     if (f.watched != UINT32_MAX) s.access = {returns_of(f.watched), sim::AccessKind::write};
     engine_.step(s, [](std::uint64_t& word) { ++word; });
   }
-  return frame.result;
+  return result;
 }
 
 void World::run(Frame& frame, std::uint32_t from, std::uint32_t to) {
@@ -73,11 +75,23 @@ void World::run(Frame& frame, std::uint32_t from, std::uint32_t to) {
       pc = frame.fail(i, i.error);
       continue;
     }
+    if (!within_limit(i)) {
+      pc = refuse(frame, i, pc + 1);
+      continue;
+    }
     pc = i.asks ? ask(frame, i, pc + 1) : i.execute(frame, i, pc + 1);
     if (frame.aborting()) return;
     if (i.site != no_site) sites_seen_[i.site] = true;
     if (i.acts && frame.function->driver && frame.file != nullptr) frame.file->acted = true;
   }
+}
+
+// A step that has acted as often as it may ("at_most").
+std::uint32_t World::refuse(Frame& frame, const Instruction& i, std::uint32_t next) {
+  if (i.to != no_local) frame.locals[i.to] = i.refused;
+  if (i.target == no_target) return next;
+  frame.leave_scopes(i.depth);
+  return i.target;
 }
 
 // What a task of user space asks for: when it likes, and with an answer.
@@ -353,8 +367,9 @@ void World::report_null(model::Context& context, const Operand& o) {
 }
 
 std::string World::function_served(const sim::Access& access, sim::NameId task) const {
-  const std::string object =
-      access.kind == sim::AccessKind::none ? std::string{} : kernel_.text(kernel_.declared(access.object, engine_.trace().objects[access.object.index()].name));
+  const std::string object = access.kind == sim::AccessKind::none
+                                 ? std::string{}
+                                 : kernel_.text(kernel_.declared(access.object, engine_.trace().objects[access.object.index()].name));
   const std::string& who = kernel_.text(task);
   for (std::size_t k = first_listed_kind; k < entity_kinds; ++k) {
     const auto kind = static_cast<EntityKind>(k);

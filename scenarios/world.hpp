@@ -96,7 +96,7 @@ class Frame {
   };
   std::array<Use, max_scopes> scopes{};
   std::uint32_t scope_count = 0;
-  int result = 0;
+  std::int64_t result = 0;  // an error, a number, or a pointer
   int answer = 0;                    // of tasks of user space: what the operation at hand was answered; below 0: an error
   TaskState* task = nullptr;         // of tasks outside the driver
   model::PollTable* poll = nullptr;  // in ->poll
@@ -123,7 +123,7 @@ class Frame {
     std::vector<sim::ObjectId> held;
     unsigned off = 0;  // what is off: interrupts, softirqs, preemption, RCU sections
     std::uint32_t scopes = 0;
-    int result = 0;
+    std::int64_t result = 0;
     [[nodiscard]] bool same(const Turn& o) const {
       return to == o.to && locals == o.locals && held == o.held && off == o.off && scopes == o.scopes && result == o.result;
     }
@@ -172,6 +172,7 @@ class World final : public sim::Program {
     std::span<const std::pair<std::uint32_t, std::uint64_t>> arguments{};  // (local, value)
     std::array<std::uint64_t, max_locals>* locals = nullptr;               // receives what they are at the end
     int result = 0;                                                        // of a function that doesn't say
+    std::uint64_t* value = nullptr;                                        // receives the result whole: it may be a pointer
     bool* ended = nullptr;                                                 // Frame::ended of who calls it, if it is driver code that does
   };
   // Runs function `number` to its end and answers its result.
@@ -229,8 +230,6 @@ class World final : public sim::Program {
   [[nodiscard]] model::File* known_file(Handle handle);
   // A name in binding `b`.
   sim::NameId unique(const BindingInstance& b, const std::string& name);
-  // Counts one more execution of an instruction with a limit by the running task; false: it has had its number.
-  bool within_limit(const Instruction& i);
   // The pointer that was followed is NULL, or points to something without such a member.
   void report_null(model::Context& context, const Operand& o);
   // The pointer to memory; the inverse of allocation().
@@ -275,6 +274,9 @@ class World final : public sim::Program {
   [[nodiscard]] std::uint32_t here() const { return static_cast<std::uint32_t>(engine_.trace().events.size()); }
   [[nodiscard]] Interval from_here() const { return {engine_.current(), here(), UINT32_MAX}; }
   std::uint32_t ask(Frame& frame, const Instruction& i, std::uint32_t next);
+  // Counts one more execution of an instruction with a limit by the running task; false: it has had its number.
+  bool within_limit(const Instruction& i);
+  static std::uint32_t refuse(Frame& frame, const Instruction& i, std::uint32_t next);
   class Reach;  // world_leaks.cpp
   // Every file that user space has, once for each descriptor and mapping.
   template <class Visit> void each_file(Visit&& visit);

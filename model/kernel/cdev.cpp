@@ -191,11 +191,19 @@ void cdev_del(Context& context, Cdev& c) {
   if (last && !context.aborting()) release(context, c);
 }
 
-void init_device_node(Kernel& kernel, DeviceNumber& device, DeviceNode& node, NameId unique_name, NameId declared) {
+void init_device_node(Kernel& kernel, DeviceNumber& device, DeviceNode& node, NameId unique_name, NameId declared, bool by_hand) {
   static constexpr std::string_view inode = "inode";
-  node.there = kernel.engine().new_object(unique_name, 0);
+  node.there = by_hand ? ObjectId{} : kernel.engine().new_object(unique_name, 0);
   node.name = declared;
   init_char_inode(kernel, device, node.inode, kernel.engine().names().child(unique_name, inode, 1));
+}
+
+void device_create(Context& context, DeviceNode& node) {
+  context.write(node_op, node.there, {}, [](std::uint64_t& word) { word = 1; });
+}
+
+void device_destroy(Context& context, DeviceNode& node) {
+  context.write(node_gone_op, node.there, {}, [](std::uint64_t& word) { word = 0; });
 }
 
 int cdev_device_add(Context& context, Cdev& c, DeviceNode& node, std::span<SysfsAttribute* const> attributes) {
@@ -207,12 +215,12 @@ int cdev_device_add(Context& context, Cdev& c, DeviceNode& node, std::span<Sysfs
     cdev_del(context, c);
     return result;
   }
-  context.write(node_op, node.there, {}, [](std::uint64_t& word) { word = 1; });
+  device_create(context, node);
   return 0;
 }
 
 void cdev_device_del(Context& context, Cdev& c, DeviceNode& node, std::span<SysfsAttribute* const> attributes) {
-  context.write(node_gone_op, node.there, {}, [](std::uint64_t& word) { word = 0; });
+  device_destroy(context, node);
   if (!context.aborting()) sysfs_remove_group(context, attributes);
   if (!context.aborting()) cdev_del(context, c);
 }
@@ -225,7 +233,7 @@ int chrdev_open(Context& context, CharInode& inode, File& file) {
 }
 
 int open_node(Context& context, DeviceNode& node, File& file) {
-  if (context.read(path_op, node.there, {}) == 0) {
+  if (node.there && context.read(path_op, node.there, {}) == 0) {
     if (!context.aborting()) context.kernel().operations.count_open(enoent, true);
     return enoent;
   }
@@ -235,7 +243,7 @@ int open_node(Context& context, DeviceNode& node, File& file) {
 
 void await_node(Context& context, DeviceNode& node) {
   sim::Step s = context.make(await_op);
-  s.access = {node.there, sim::AccessKind::read};
+  s.access = {node.there ? node.there : node.inode.device->probe, sim::AccessKind::read};
   s.guard = sim::Guard::not_equal(0);
   context.wait(s, {.what = "device node", .object = node.name, .owner = Owner::user, .idle = true, .sleeps = false}, [](std::uint64_t&) {});
 }

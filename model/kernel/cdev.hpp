@@ -72,13 +72,17 @@ void cdev_put(Context& context, Cdev& c);
 int cdev_add(Context& context, Cdev& c);
 void cdev_del(Context& context, Cdev& c);
 
-// The node that device_add() makes in devtmpfs; what a path leads to.
+// The node that device_add() makes in devtmpfs; what a path leads to. Or one that somebody has made by hand, mknod(1): it is there all the
+// time, and leads to the number.
 struct DeviceNode {
-  ObjectId there;  // word: 1 while a path leads to it
+  ObjectId there;  // word: 1 while a path leads to it; none: it was made by hand
   NameId name;
   CharInode inode;
 };
-void init_device_node(Kernel& kernel, DeviceNumber& device, DeviceNode& node, NameId unique_name, NameId declared);
+void init_device_node(Kernel& kernel, DeviceNumber& device, DeviceNode& node, NameId unique_name, NameId declared, bool by_hand = false);
+// device_create(), as far as the node goes: it appears; device_destroy(): it goes, and waits for nobody.
+void device_create(Context& context, DeviceNode& node);
+void device_destroy(Context& context, DeviceNode& node);
 // cdev_add(), then device_add(): the attributes, then the node.
 int cdev_device_add(Context& context, Cdev& c, DeviceNode& node, std::span<SysfsAttribute* const> attributes);
 // device_del(): the node goes, the attributes are removed (and waited for); then cdev_del().
@@ -88,7 +92,7 @@ void cdev_device_del(Context& context, Cdev& c, DeviceNode& node, std::span<Sysf
 int chrdev_open(Context& context, CharInode& inode, File& file);
 // Opens by path. -ENOENT: no node.
 int open_node(Context& context, DeviceNode& node, File& file);
-// Waits until the node is there: udev has made it. The wait is idle.
+// Waits until the node is there: udev has made it; of one made by hand, until there is something under its number. The wait is idle.
 void await_node(Context& context, DeviceNode& node);
 
 }  // namespace unplug::model

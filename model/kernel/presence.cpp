@@ -10,6 +10,7 @@ const Operation remove_op{.name = "surprise removal", .sync = sim::Sync::release
 
 void init_presence(Kernel& kernel, Presence& p, NameId unique_name, NameId declared) {
   p = {kernel.engine().new_object(unique_name, presence_word::there), declared};
+  kernel.declare_object(p.object, declared);
 }
 
 void surprise_removal(Context& context, Presence& p) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,12 +31,16 @@ namespace unplug::scenarios {
 // The values of one member's parameters, by name.
 using Parameters = std::map<std::string, Node>;
 
+// By node: the step, and whether some way leads to it.
+using Reached = std::map<std::uint32_t, std::pair<Node, bool>>;
+
 // What is fixed for one compilation.
 struct Variant {
   Parameters parameters;
   std::string form;  // empty: the file has no forms
   std::vector<RemovalStage> removal;
   std::size_t* work = nullptr;                      // steps and words compiled so far, of all variants
+  Reached* reached = nullptr;                       // steps that some schedule can reach, of all variants
   const std::vector<std::string>* forms = nullptr;  // all that the file has
 };
 
@@ -86,12 +91,16 @@ struct Entities {
     std::vector<std::uint64_t> values;  // that reading it may return
     std::uint32_t contents = 0;         // its number in Program::hardware, plus one; 0: it has none
   };
-  std::vector<std::map<std::string, Register>> registers;  // by mapping
-  std::vector<Node> refusals_without_path;                 // `use` steps without an else
-  std::vector<std::string> defaults_taken;                 // rule 4: what the file leaves open
+  std::vector<std::map<std::string, Register>> registers;    // by mapping
+  std::vector<Node> refusals_without_path;                   // `use` steps without an else
+  std::vector<std::string> defaults_taken;                   // rule 4: what the file leaves open
+  std::map<std::string, std::vector<std::string>> in_forms;  // names that steps of other forms declare: which
   // Words of steps that were reported as wrong. What such a step would have made is missing elsewhere; that is not said again.
   std::set<std::string, std::less<>> lost;
 };
+
+// "form 'old'", "forms 'old' and 'new'"
+[[nodiscard]] std::string forms_text(std::span<const std::string> forms);
 
 // "one that INIT_WORK declares"
 [[nodiscard]] std::string declared_by(EntityKind kind);
@@ -140,6 +149,9 @@ class FileCompiler {
   // The same; without one, whose thing it must be. false: that isn't clear, which has been reported.
   bool owner_of(std::string& text, EntityKind kind, Node at, Operand& into) const;
   void list_functions(Node functions);
+  // The functions that something leads to in a form (empty: in any), and those that only other forms than this one lead to: live.cpp.
+  [[nodiscard]] std::set<std::string> led_to(const std::string& form) const;
+  [[nodiscard]] std::set<std::string> of_other_forms() const;
   void declare(Node steps);
   void declare_step(Node step);
   void declare_one(const Verb& verb, Node step, Node operand);
@@ -185,6 +197,8 @@ class FileCompiler {
   std::optional<FinalTerm> final_term(const std::string& word, Node at);
   void declare_shared();
   void declare_shared_thing(const std::string& name, Node n);
+  // The pointer that a name at `at` stands for, when all shared memory is known. None, and reported, if there is no such memory.
+  [[nodiscard]] std::optional<std::uint64_t> shared_pointer(Node at) const;
   [[nodiscard]] bool in_form(Node step) const;
   void lose(Node step);
   // One more step or word; false, with a message the first time, if there are too many.
@@ -201,8 +215,8 @@ class FileCompiler {
   Entities entities_;
   std::shared_ptr<Program> program_;
   Roster roster_;
-  std::uint32_t module_ = 0;                     // whose declarations are being read,
-  std::uint32_t maker_ = UINT32_MAX;             // and by number the function that they stand in
+  std::uint32_t module_ = 0;          // whose declarations are being read,
+  std::uint32_t maker_ = UINT32_MAX;  // and by number the function that they stand in
   std::vector<Maker> makers_;
   Homes homes_;                                  // where there are several devices
   std::vector<std::uint32_t> function_modules_;  // by number among function_names_
@@ -220,6 +234,12 @@ class FileCompiler {
     Node at;
   };
   std::vector<Reference> references_;
+  struct FirstPointer {  // a field of shared memory that points to other shared memory from the start
+    std::string memory;
+    std::uint32_t field;
+    Node to;
+  };
+  std::vector<FirstPointer> first_pointers_;
   std::vector<Node> site_nodes_;                      // beside Program::sites: the steps
   std::vector<std::map<std::uint32_t, Node>> calls_;  // by function: whom it calls, where it first does
   void resolve_references();
@@ -341,6 +361,7 @@ class FunctionCompiler {
   // Of a step that could not be understood: what is inside it is looked at all the same.
   void abandon(Node n);
   void arguments(Node n, std::uint32_t index);
+  std::optional<std::uint64_t> read_refused(Node n);
   bool read_key(const Verb& verb, const KeySpec& key, Node value, std::uint32_t index);
   void finish();
 

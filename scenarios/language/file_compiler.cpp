@@ -85,9 +85,10 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   program_->entities = entities_.specs;
   read_tables();
   program_->functions.resize(function_names_.size());
+  const std::set<std::string> elsewhere = of_other_forms();
   for (const std::string& name : function_names_) {
     FunctionCompiler f(*this, name, CodeKind::driver);
-    f.run(function_nodes_[name], function_numbers_[name]);
+    f.run(elsewhere.contains(name) ? Node{} : function_nodes_[name], function_numbers_[name]);
   }
   check_calls();
   read_modules();
@@ -105,10 +106,11 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   find_who_puts_modules(*program_);
   check_members(*program_, site_nodes_, reader_.out());
   if (reader_.out().errors() != errors) return nullptr;
-  warn_about_steps(*program_, site_nodes_, reader_.out());
+  if (variant_.reached != nullptr) find_reached(*program_, site_nodes_, *variant_.reached);
   warn_about_interrupts(*program_, site_nodes_, reader_.out());
   warn_about_order(*program_, site_nodes_, reader_.out());
   warn_about_locks(*program_, site_nodes_, reader_.out());
+  warn_about_loops(*program_, site_nodes_, reader_.out());
   return program_;
 }
 
@@ -201,6 +203,13 @@ void FileCompiler::declare(Node steps) {
 void FileCompiler::declare_step(Node step) {
   if (!step.is(Node::Kind::object)) return;
   if (!in_form(step)) {
+    for (std::size_t i = 0; i < step.size(); ++i)
+      if (const Verb* verb = find_verb(step.key(i)); verb != nullptr && verb->operand == OperandKind::declaration)
+        if (const Node name = step.at(i); name.is(Node::Kind::string)) {
+          auto& forms = entities_.in_forms[std::string(name.string())];
+          for (const std::string& f : variant_.forms == nullptr ? std::vector<std::string>{} : *variant_.forms)
+            if (scenarios::in_form(step, f) && std::ranges::find(forms, f) == forms.end()) forms.push_back(f);
+        }
     if (variant_.forms != nullptr && !names_form(step, *variant_.forms)) lose(step);  // a form that nobody has, which was said
     return;
   }

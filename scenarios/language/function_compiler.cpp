@@ -5,6 +5,7 @@
 
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
+#include "unplug/scenarios/language/results.hpp"
 #include "unplug/scenarios/language/shape.hpp"
 #include "unplug/scenarios/world.hpp"
 
@@ -213,6 +214,7 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
   i.acts = verb.acts;
   i.sets_up = verb.sets_up;
   i.error = verb.error;
+  i.refused = static_cast<std::uint64_t>(std::int64_t{verb.refused});
   program().parts = static_cast<std::uint8_t>(program().parts | verb.parts);
   const Node at = operand ? operand : step;
   switch (verb.operand) {
@@ -311,6 +313,17 @@ void FunctionCompiler::arguments(Node n, std::uint32_t index) {
   }
 }
 
+std::optional<std::uint64_t> FunctionCompiler::read_refused(Node n) {
+  const Node v = reader().value(n);
+  if (v.is(Node::Kind::integer)) return static_cast<std::uint64_t>(v.integer());
+  const auto text = reader().text(n, "an integer, or an error such as \"-EBUSY\"");
+  if (!text) return {};
+  if (const auto e = error_named(*text)) return e;
+  n.error(out(), fmt::format("no error '{}'", *text), fmt::format("an integer, or one of {}", fmt::join(error_names(), ", ")),
+          nearest_word(*text, error_names()));
+  return {};
+}
+
 bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, std::uint32_t index) {
   switch (key.kind) {
     case KeyKind::to: at(index).to = local(v, true); break;
@@ -331,6 +344,7 @@ bool FunctionCompiler::read_key(const Verb& verb, const KeySpec& key, Node v, st
         at(index).number = program().limits++;
       }
       break;
+    case KeyKind::refused: at(index).refused = read_refused(v).value_or(0); break;
     case KeyKind::duration:
       if (const auto d = reader().duration_range(v)) {
         at(index).duration = d->first;

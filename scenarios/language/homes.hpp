@@ -30,7 +30,8 @@ struct Homes {
 };
 
 // `things`: the declared ones, by kind. What a policy declares is everybody's.
-[[nodiscard]] Homes find_homes(const Program& program, const std::vector<std::vector<EntitySpec>>& things, const std::vector<Maker>& makers);
+[[nodiscard]] Homes find_homes(const Program& program, const std::vector<std::vector<EntitySpec>>& things,
+                               const std::vector<Maker>& makers);
 
 // Whose thing code means that runs for `device`; none: that can't be known. `once`: devices that are bound once at most.
 [[nodiscard]] std::optional<std::uint32_t> meant(const DeviceSet& homes, std::uint32_t device, const DeviceSet& once);

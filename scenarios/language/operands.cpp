@@ -21,6 +21,14 @@ std::string declared_by(EntityKind kind) {
   return fmt::format("one that {} declares", list);
 }
 
+std::string forms_text(std::span<const std::string> forms) {
+  if (forms.size() == 1) return fmt::format("form '{}'", forms.front());
+  std::string out = "forms ";
+  for (std::size_t i = 0; i < forms.size(); ++i)
+    out += fmt::format("{}'{}'", i == 0 ? "" : i + 1 == forms.size() ? " and " : ", ", forms[i]);
+  return out;
+}
+
 void no_such_thing(const Entities& entities, Diagnostics& out, Node at, const std::string& text, EntityKind kind, std::string_view by_local,
                    std::string_view rest) {
   if (const auto found = entities.by_name.find(text); found != entities.by_name.end()) {
@@ -28,6 +36,7 @@ void no_such_thing(const Entities& entities, Diagnostics& out, Node at, const st
     return;
   }
   if (entities.lost.contains(text)) return;
+  const auto other = entities.in_forms.find(text);
   std::vector<std::string> names, candidates;
   for (const auto& [k, e] : entities.by_name) {
     if (e.kind != kind) continue;
@@ -37,9 +46,10 @@ void no_such_thing(const Entities& entities, Diagnostics& out, Node at, const st
       candidates.push_back(std::string(by_local) + k.substr(dot));
   }
   at.error(out, fmt::format("no {} '{}'", name(kind), text),
-           declared_by(kind) + (names.empty()       ? "; nothing in this file does"
-                                : names.size() <= 8 ? fmt::format(": {}", join(names))
-                                                    : ""),
+           declared_by(kind) + (other != entities.in_forms.end() ? fmt::format("; a step of {} does", forms_text(other->second))
+                                : names.empty()                  ? "; nothing in this file does"
+                                : names.size() <= 8              ? fmt::format(": {}", join(names))
+                                                                 : ""),
            nearest_word(text + std::string(rest), candidates));
 }
 

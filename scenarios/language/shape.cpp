@@ -119,6 +119,7 @@ Shape key_shape(const KeySpec& key) {
     }
     case KeyKind::owner: return {"OWNER", {}, owners(), "driver"};
     case KeyKind::at_most: return {"COUNT", {}, integer_from(1), 1};
+    case KeyKind::refused: return {"ERROR or INTEGER", {}, either({text(), {{"type", "integer"}}}), "-EBUSY"};
     case KeyKind::duration: return {"DURATION", {}, duration(), "10ms"};
     case KeyKind::members: return {"{NAME: KIND}", {}, {{"type", "object"}}, {{"rcu", "rcu_head"}}};
     case KeyKind::number: return {"INTEGER", {}, integer_from(0), 0};

@@ -40,6 +40,9 @@ void FileCompiler::declare_shared() {
     const Node v = reader_.value(shared.at(i));
     if (v.is(Node::Kind::object) && v.find("fields")) declare_shared_thing(std::string(shared.key(i)), v);
   }
+  auto& memory = entities_.specs[static_cast<std::size_t>(EntityKind::allocation)];
+  for (const FirstPointer& p : first_pointers_)
+    if (const auto to = shared_pointer(p.to)) memory[entities_.by_name[p.memory].index].fields[p.field].initial = *to;
   for (std::size_t i = 0; i < shared.size(); ++i) {
     const std::string name(shared.key(i));
     const Node v = reader_.value(shared.at(i));
@@ -58,19 +61,10 @@ void FileCompiler::declare_shared() {
     } else if (v.is(Node::Kind::object) && v.find("points_to")) {
       entities_.lost.insert(name);  // until it is there
       if (!check_keys(v, {"points_to"}, {}, "a pointer", reader_.out())) continue;
-      const auto to = reader_.text(v.find("points_to"), "the name of shared memory");
-      const auto found = to ? entities_.by_name.find(*to) : entities_.by_name.end();
-      if (to && (found == entities_.by_name.end() || found->second.kind != EntityKind::allocation)) {
-        std::vector<std::string> names;
-        for (const auto& [k, e] : entities_.by_name)
-          if (e.kind == EntityKind::allocation) names.push_back(k);
-        v.find("points_to")
-            .error(reader_.out(), fmt::format("no shared memory '{}'", *to), "one with \"fields\"", nearest_word(*to, names));
-        continue;
-      }
+      const auto to = shared_pointer(v.find("points_to"));
       if (!to) continue;
       entities_.lost.erase(name);
-      add(name, found->second.index + 1);  // the pointer to declared memory of the first binding
+      add(name, *to);
     } else if (v.is(Node::Kind::string) || (v.is(Node::Kind::object) && v.find("kind"))) {
       declare_shared_thing(name, v);
     } else if (!(v.is(Node::Kind::object) && v.find("fields"))) {
@@ -78,6 +72,19 @@ void FileCompiler::declare_shared() {
       shared.at(i).error(reader_.out(), fmt::format("'{}' is nothing that can be shared", name), std::string(forms));
     }
   }
+}
+
+std::optional<std::uint64_t> FileCompiler::shared_pointer(Node at) const {
+  const auto to = reader_.text(at, "the name of shared memory");
+  if (!to) return {};
+  const auto found = entities_.by_name.find(*to);
+  if (found != entities_.by_name.end() && found->second.kind == EntityKind::allocation)
+    return found->second.index + 1;  // the pointer to declared memory of the first binding
+  std::vector<std::string> names;
+  for (const auto& [k, e] : entities_.by_name)
+    if (e.kind == EntityKind::allocation) names.push_back(k);
+  at.error(reader_.out(), fmt::format("no shared memory '{}'", *to), "one with \"fields\"", nearest_word(*to, names));
+  return {};
 }
 
 void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
@@ -100,8 +107,17 @@ void FileCompiler::declare_shared_thing(const std::string& name, Node n) {
       fields.error(out, fmt::format("found {}", Node::kind_name(fields.kind())), "an object: field names and first values");
       return;
     }
-    for (std::size_t i = 0; i < fields.size(); ++i)
-      spec.fields.push_back({std::string(fields.key(i)), word(reader_.value(fields.at(i))).value_or(0)});
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      const Node value = reader_.value(fields.at(i));
+      spec.fields.push_back({std::string(fields.key(i)), word(value).value_or(0)});
+      if (word(value)) continue;
+      if (value.is(Node::Kind::string)) {
+        first_pointers_.push_back({name, static_cast<std::uint32_t>(i), fields.at(i)});
+      } else {
+        fields.at(i).error(out, fmt::format("found {}", Node::kind_name(value.kind())),
+                           "the first value of a word: an integer, null, or the name of shared memory");
+      }
+    }
     spec.from_start = true;
     enter(EntityKind::allocation);
     return;

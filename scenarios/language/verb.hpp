@@ -44,6 +44,7 @@ enum class KeyKind : std::uint8_t {
   registers,  // object: names and the values a read may return
   owner,      // who can end a wait
   at_most,    // positive integer
+  refused,    // what the step answers beyond that: an error by its name, or an integer
   number,     // integer from 0: Instruction::amount, or EntitySpec::numbers of a declaration
   words,      // a word or words out of KeySpec::choices, as bits: likewise
   thing,      // a declared thing of KeySpec::entity: Instruction::second, or EntitySpec::things
@@ -96,6 +97,7 @@ struct Verb {
   std::uint8_t flags = 0;              // handed to the instruction
   LockEffect lock = LockEffect::none;  // a lock that is refused ("else") is not taken
   std::uint8_t parts = 0;              // what the World needs for it
+  int refused = 0;                     // what it answers beyond its "at_most"
   int error = 0;                       // a call that may fail for want of memory, and what it answers then
   std::string_view models;             // kernel function and version
   std::string_view leaves_out;

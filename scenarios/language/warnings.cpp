@@ -83,20 +83,23 @@ void join(Held& into, const Held& from, bool& changed) {
 
 }  // namespace
 
-void warn_about_steps(const Program& p, const std::vector<Node>& nodes, Diagnostics& out) {
-  std::map<std::uint32_t, bool> reached;  // by node
-  std::map<std::uint32_t, Node> node_of;
+void find_reached(const Program& p, const std::vector<Node>& nodes, Reached& into) {
   for (const Function& f : p.functions) {
     const std::vector<bool> seen = reachable(f);
     for (std::uint32_t i = 0; i < f.code.size(); ++i) {
       const std::uint32_t site = f.code[i].site;
       if (site == no_site || !nodes[site] || f.code[i].flow == Flow::jump) continue;
-      reached[nodes[site].id()] = reached[nodes[site].id()] || seen[i];
-      node_of[nodes[site].id()] = nodes[site];
+      auto& [node, is] = into[nodes[site].id()];
+      node = nodes[site];
+      is = is || seen[i];
     }
   }
-  for (const auto& [id, is] : reached)
-    if (!is) node_of[id].warning(out, "no schedule can reach this step", "a way to it: the steps before it always leave, or go elsewhere");
+}
+
+void warn_about_steps(const Reached& reached, Diagnostics& out) {
+  for (const auto& [id, step] : reached)
+    if (!step.second)
+      step.first.warning(out, "no schedule can reach this step", "a way to it: the steps before it always leave, or go elsewhere");
 }
 
 void warn_about_interrupts(const Program& p, const std::vector<Node>& nodes, Diagnostics& out) {

@@ -3,12 +3,15 @@
 #pragma once
 
 #include "unplug/scenarios/json/document.hpp"
+#include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/program.hpp"
 
 namespace unplug::scenarios {
 
-// `nodes`: the steps of Program::sites. A step that stands for several instructions (a repeat) is reached if one of them is.
-void warn_about_steps(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
+// `nodes`: the steps of Program::sites. A step that stands for several instructions (a repeat) is reached if one of them is, and if it is in
+// some form.
+void find_reached(const Program& program, const std::vector<Node>& nodes, Reached& into);
+void warn_about_steps(const Reached& reached, Diagnostics& out);
 
 // Interrupts that are requested by the driver itself and freed by nothing that remove() calls.
 void warn_about_interrupts(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
@@ -24,5 +27,9 @@ void check_members(const Program& program, const std::vector<Node>& nodes, Diagn
 // Locks that a function takes and on some path returns with, as far as its own steps tell: functions that others call, and hooks
 // of policies (enter, exit), may do so on purpose.
 void warn_about_locks(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
+
+// Loops that change something each time round and that nothing bounds, as far as their own steps tell: neither a wait, nor a count, nor a
+// list or a table that gets shorter. An exhaustive search visits an execution for each number of rounds: it doesn't end.
+void warn_about_loops(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
 
 }  // namespace unplug::scenarios

@@ -180,7 +180,7 @@ void Gatherer::add_signatures(std::uint64_t index, const sim::Trace& trace) {
 
 void Gatherer::add_final_state() {
   const FinalState& final = world_.program().final_state;
-  if (final.observed.empty() || !world_.has_final_state()) return;
+  if ((final.observed.empty() && final.require.empty()) || !world_.has_final_state()) return;
   world_.final_state(final_);
   (world_.threads_ended() ? tally_.final_states : tally_.stuck_states).insert(final_);
   tally_.required.resize(final.require.size(), false);

@@ -51,12 +51,32 @@ std::uint32_t do_device_del(Frame& f, const Instruction& i, std::uint32_t next) 
   return next;
 }
 
+template <auto function> std::uint32_t on_node(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (const model::Cdev* const c = thing<kind>(f, i)) function(f.context, node_of(f, *c));
+  return next;
+}
+
+// A step of the file makes the node of this cdev.
+void has_node(FunctionCompiler& c, const Operand& cdev) {
+  for (EntitySpec& e : c.entities().specs[static_cast<std::size_t>(kind)])
+    if (cdev.kind == Operand::Kind::member ? e.member == cdev.name : &e == &c.entities().specs[static_cast<std::size_t>(kind)][cdev.index])
+      e.flags |= cdev_flag::has_node;
+}
+
+void compile_create(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
+  c.generic(verb, step, operand);
+  if (const Operand o = c.at(c.here() - 1).operand; o.kind != Operand::Kind::none) has_node(c, o);
+}
+
 void compile_device_add(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
   const Node device = step.find("dev");
   if (!device) return c.generic(verb, step, operand);
   Instruction i;
   i.execute = do_device_add;
-  if (const auto o = c.entity(operand, kind)) i.operand = *o;
+  if (const auto o = c.entity(operand, kind)) {
+    i.operand = *o;
+    has_node(c, *o);
+  }
   if (const auto d = c.entity(device, EntityKind::device)) i.second = *d;
   const std::uint32_t index = c.emit(std::move(i));
   if (const Node other = step.find("else")) c.otherwise(index, other);
@@ -99,6 +119,10 @@ std::vector<Verb> cdev_verbs() {
   Verb del = family.on_thing("cdev_device_del", do_deregister_device, {}, char_dev, "removes the node, and the number; waits for nobody");
   del.operand = OperandKind::custom;
   del.compile = compile_device_del;
+  Verb create = family.on_thing("device_create", on_node<model::device_create>, {}, "drivers/base/core.c, v6.18",
+                                "the node of a cdev appears: what its path leads to, as long as it is there");
+  create.leaves_out = "the struct device that it makes, its class and attributes";
+  create.compile = compile_create;
   return {
       add,
       del,
@@ -109,7 +133,11 @@ std::vector<Verb> cdev_verbs() {
       family.on_thing("cdev_set_parent", do_set_parent,
                       {{"parent", KeyKind::thing, true, "the struct device that stays as long as the cdev", EntityKind::device}}, char_dev,
                       "the cdev holds a reference on its parent from cdev_add() until the last file is closed"),
-      family.on_thing("cdev_add", do_add, {other}, char_dev, "makes the number known; the node is somebody else's"),
+      family.on_thing("cdev_add", do_add, {other}, char_dev,
+                      "makes the number known; where no step makes the node (device_create), somebody has done so by hand"),
+      create,
+      family.on_thing("device_destroy", on_node<model::device_destroy>, {}, "drivers/base/core.c, v6.18",
+                      "the node goes; waits for nobody"),
       family.on_thing("cdev_del", on<kind, model::cdev_del>, {}, char_dev,
                       "takes the number away and drops the cdev: open files keep it, and may be opened again"),
   };

@@ -10,7 +10,6 @@ using Arm = bool (*)(model::Context&, model::DelayedWork&, sim::Duration);
 using ArmOn = bool (*)(model::Context&, model::Workqueue&, model::DelayedWork&, sim::Duration);
 
 template <Arm on_system, ArmOn on_queue> std::uint32_t arm(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (!f.world.within_limit(i)) return next;
   model::DelayedWork* const w = thing<EntityKind::delayed_work>(f, i);
   model::Workqueue* const q = i.second.kind == Operand::Kind::none ? f.world.keventd() : thing<EntityKind::workqueue>(f, i.second);
   if (w == nullptr || (q == nullptr && i.second.kind != Operand::Kind::none)) return next;

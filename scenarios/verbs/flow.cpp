@@ -58,7 +58,7 @@ std::uint32_t do_goto_if(Frame& f, const Instruction& i, std::uint32_t next) {
 
 std::uint32_t do_return_if(Frame& f, const Instruction& i, std::uint32_t next) {
   if (i.condition.local != no_local && !holds(f, i.condition)) return next;
-  f.result = static_cast<int>(static_cast<std::int64_t>(value(f, i)));
+  f.result = static_cast<std::int64_t>(value(f, i));
   return end_of_function;
 }
 
@@ -70,18 +70,20 @@ std::uint32_t do_jump(Frame& f, const Instruction& i, std::uint32_t) {
 std::uint32_t do_call(Frame& f, const Instruction& i, std::uint32_t next) {
   std::vector<std::pair<std::uint32_t, std::uint64_t>> arguments;
   for (const auto& [to, from] : i.arguments) arguments.emplace_back(to, value(f, from));
-  const int r = f.world.call(f.context, i.function,
-                             {.binding = f.binding,
-                              .file = f.file,
-                              .task = f.task,
-                              .poll = f.poll,
-                              .vma = f.vma,
-                              .self = f.self,
-                              .runs_for = f.context.binding(),
-                              .arguments = arguments,
-                              .ended = f.ended});
+  std::uint64_t returned = 0;
+  f.world.call(f.context, i.function,
+               {.binding = f.binding,
+                .file = f.file,
+                .task = f.task,
+                .poll = f.poll,
+                .vma = f.vma,
+                .self = f.self,
+                .runs_for = f.context.binding(),
+                .arguments = arguments,
+                .value = &returned,
+                .ended = f.ended});
   if (*f.ended) return end_of_function;
-  set_local(f, i, static_cast<std::uint64_t>(static_cast<std::int64_t>(r)));
+  set_local(f, i, returned);
   return next;
 }
 

@@ -27,8 +27,8 @@ std::uint32_t do_set_state(Frame& f, const Instruction& i, std::uint32_t next) {
 std::uint32_t do_exit(Frame& f, const Instruction& i, std::uint32_t next) {
   model::Kthread* const t = thing<EntityKind::kthread>(f, i);
   if (t == nullptr) return next;
-  f.result = static_cast<int>(static_cast<std::int64_t>(value(f, i)));
-  model::kthread_exit(f.context, *t, f.result);
+  f.result = static_cast<std::int64_t>(value(f, i));
+  model::kthread_exit(f.context, *t, static_cast<int>(f.result));
   *f.ended = true;
   return end_of_function;
 }

@@ -16,7 +16,6 @@ std::uint32_t do_run(Frame& f, const Instruction& i, std::uint32_t next) {
 }
 
 std::uint32_t do_queue(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (!f.world.within_limit(i)) return next;
   model::KthreadWork* const w = thing<EntityKind::kthread_work>(f, i);
   if (w == nullptr) return next;
   const bool queued = model::kthread_queue_work(f.context, *w->worker, *w);
@@ -27,7 +26,6 @@ std::uint32_t do_queue(Frame& f, const Instruction& i, std::uint32_t next) {
 using Arm = bool (*)(model::Context&, model::KthreadWorker&, model::KthreadDelayedWork&, sim::Duration);
 
 template <Arm function> std::uint32_t arm(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (!f.world.within_limit(i)) return next;
   if (model::KthreadDelayedWork* const w = thing<EntityKind::kthread_delayed_work>(f, i))
     set_local(f, i, function(f.context, *w->work.worker, *w, drawn_duration(f, i)) ? 1 : 0);
   return next;

@@ -27,6 +27,11 @@ constexpr std::array may_fail{MayFail{"kmem_cache_create", enomem},
                               MayFail{"usb_alloc_urb", enomem},
                               MayFail{"cdev_device_add", enomem}};
 
+// Beyond their "at_most", calls answer 0: nothing was queued, no timer was armed before. These an error.
+constexpr std::array refuse{MayFail{"usb_submit_urb", -16}};  // -EBUSY
+constexpr KeySpec refused{"refused", KeyKind::refused, false,
+                          "what it answers once it has done so: an error (\"-ENODEV\") or a number; then it is its \"else\" that goes on"};
+
 struct Family {
   std::string_view word;
   std::vector<Verb> (*verbs)();
@@ -52,6 +57,11 @@ std::vector<Verb> make_table() {
       v.family = family.word;
       all.push_back(std::move(v));
     }
+  }
+  for (const MayFail& m : refuse) std::ranges::find(all, m.verb, &Verb::name)->refused = m.error;
+  for (Verb& v : all) {
+    const bool bounded = std::ranges::find(v.keys, KeyKind::at_most, &KeySpec::kind) != v.keys.end();
+    if (bounded && std::ranges::find(v.keys, KeyKind::to, &KeySpec::kind) != v.keys.end()) v.keys.push_back(refused);
   }
   for (const MayFail& m : may_fail) std::ranges::find(all, m.verb, &Verb::name)->error = m.error;
   // An alias is its target under an old name.

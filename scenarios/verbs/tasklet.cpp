@@ -6,10 +6,6 @@
 namespace unplug::scenarios {
 namespace {
 
-std::uint32_t do_schedule(Frame& f, const Instruction& i, std::uint32_t next) {
-  return f.world.within_limit(i) ? on<EntityKind::tasklet, model::tasklet_schedule>(f, i, next) : next;
-}
-
 constexpr VerbFamily family{EntityKind::tasklet,
                             "priorities, lists per CPU, tasklet_disable_in_atomic(), softirqs spinning on one that is disabled"};
 constexpr std::string_view softirq_c = "kernel/softirq.c, v6.18";
@@ -29,8 +25,9 @@ std::vector<Verb> tasklet_verbs() {
       family.sets_up("tasklet_setup", {{"fn", KeyKind::function, true, "its function, in softirq context"}}, softirq_c,
                      "declares a tasklet", set_up_again<EntityKind::tasklet>),
       alias("tasklet_init", "tasklet_setup"),
-      family.on_thing("tasklet_schedule", do_schedule, {{"at_most", KeyKind::at_most, false, "how often a task schedules it here"}},
-                      softirq_c, "has it run; nothing if it is scheduled already"),
+      family.on_thing("tasklet_schedule", on<EntityKind::tasklet, model::tasklet_schedule>,
+                      {{"at_most", KeyKind::at_most, false, "how often a task schedules it here"}}, softirq_c,
+                      "has it run; nothing if it is scheduled already"),
       family.on_thing("tasklet_disable", on<EntityKind::tasklet, model::tasklet_disable>, {}, softirq_c,
                       "keeps it from running, scheduled or not, and waits for it to end; nests"),
       family.on_thing("tasklet_disable_nosync", on<EntityKind::tasklet, model::tasklet_disable_nosync>, {}, softirq_c,

@@ -7,13 +7,11 @@ namespace unplug::scenarios {
 namespace {
 
 std::uint32_t do_mod_timer(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (!f.world.within_limit(i)) return next;
   if (model::Timer* t = thing<EntityKind::timer>(f, i)) set_local(f, i, model::mod_timer(f.context, *t, drawn_duration(f, i)) ? 1 : 0);
   return next;
 }
 
 std::uint32_t do_start(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (!f.world.within_limit(i)) return next;
   if (model::Timer* t = thing<EntityKind::hrtimer>(f, i)) model::hrtimer_start(f.context, *t, drawn_duration(f, i));
   return next;
 }

@@ -15,7 +15,7 @@ std::uint32_t do_alloc(Frame& f, const Instruction& i, std::uint32_t next) {
 }
 
 std::uint32_t do_submit(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::Urb* const u = f.world.within_limit(i) ? thing<urb>(f, i) : nullptr;
+  model::Urb* const u = thing<urb>(f, i);
   if (u == nullptr) return next;
   const int error = model::usb_submit_urb(f.context, *u, static_cast<model::Gfp>(i.amount));
   set_local(f, i, static_cast<std::uint64_t>(std::int64_t{error}));

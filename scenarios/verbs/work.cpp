@@ -7,7 +7,6 @@ namespace unplug::scenarios {
 namespace {
 
 std::uint32_t do_queue(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (!f.world.within_limit(i)) return next;
   model::Work* const w = thing<EntityKind::work>(f, i);
   model::Workqueue* const q = i.second.kind == Operand::Kind::none ? f.world.keventd() : thing<EntityKind::workqueue>(f, i.second);
   if (w == nullptr || (q == nullptr && i.second.kind != Operand::Kind::none)) return next;
