@@ -12,8 +12,10 @@ void add_calibrate(CLI::App& app, int& exit) {
   auto o = std::make_shared<Options>();
   o->executions = scenarios::calibration::CalibrateOptions{}.executions;
   CLI::App* verb = app.add_subcommand("calibrate", "the model beside a measured kernel: what it predicts, and what was measured");
-  add_number(*verb, "--executions", [o](std::uint64_t n) { o->executions = n; }, 1, 1'000'000, "executions of each row (default 2000)");
-  add_number(*verb, "--seed", [o](std::uint64_t n) { o->seed = n; }, 0, UINT64_MAX, "seed of the campaign");
+  add_number(
+      *verb, "--executions", [o](std::uint64_t n) { o->executions = n; }, 1, 1'000'000, "executions of each row (default 2000)");
+  add_number(
+      *verb, "--seed", [o](std::uint64_t n) { o->seed = n; }, 0, UINT64_MAX, "seed of the campaign");
   add_jobs(*verb, o->jobs);
   verb->add_flag("--json", o->json, "print the result as one JSON document");
   verb->add_flag("--quiet", o->quiet, "no table");

@@ -102,8 +102,9 @@ CLI::Option* add_number(CLI::App& verb, const std::string& name, std::function<v
 }
 
 void add_jobs(CLI::App& verb, unsigned& jobs) {
-  add_number(verb, "--jobs", [&jobs](std::uint64_t n) { jobs = static_cast<unsigned>(n); }, 0, 1024,
-             "threads; the result does not depend on it (default: one per CPU)");
+  add_number(
+      verb, "--jobs", [&jobs](std::uint64_t n) { jobs = static_cast<unsigned>(n); }, 0, 1024,
+      "threads; the result does not depend on it (default: one per CPU)");
 }
 
 void add_color(CLI::App& verb, std::string& color) {
@@ -125,7 +126,8 @@ void add_options(CLI::App& verb, Options& o, const std::string& folder) {
   };
   add_number(verb, "--executions", executions, 1, 1'000'000'000,
              "executions of each cell (default 10000); of a search (dpor, bounded): stop after so many");
-  add_number(verb, "--seed", [&o](std::uint64_t n) { o.seed = n; }, 0, UINT64_MAX, "seed of the campaign");
+  add_number(
+      verb, "--seed", [&o](std::uint64_t n) { o.seed = n; }, 0, UINT64_MAX, "seed of the campaign");
   add_jobs(verb, o.jobs);
   verb.add_option("--limit", o.limit, "the most time that one cell may take: 90s, 10m; what it has seen by then counts, as bounded");
   add_words(verb, "--param", o.params, "NAME=VALUE: fix a parameter, or the way of removal: removal=rmmod (repeatable)");
@@ -259,7 +261,8 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
   progress.clear();
   ran.signal = caught_signal();
   if (ran.signal != 0 && (done != all || cut_short(ran.result)))
-    ran.result.incomplete = fmt::format("interrupted: {} of {} cells were run{}", done, all, cut_short(ran.result) ? ", some not to their end" : "");
+    ran.result.incomplete =
+        fmt::format("interrupted: {} of {} cells were run{}", done, all, cut_short(ran.result) ? ", some not to their end" : "");
   else if (done != all)
     ran.result.incomplete = fmt::format("{} of {} cells were run", done, all);
   ran.output->write("result.json", reports::write_json(ran.result));

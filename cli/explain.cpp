@@ -33,8 +33,10 @@ int explain(const std::string& what) {
     return as_expected;
   }
   if (what.find('/') != std::string::npos || what.ends_with(".json") || std::filesystem::exists(what)) return explain_file(what);
-  return unknown_word("explain", what, "a verb, a class, a policy (unplug list KIND), a key of files, or a failure file",
-                      reports::words_to_explain());
+  return unknown_word(
+      "explain", what,
+      "a verb, a class, a policy, a strategy, a word of a report (unplug list KIND), a key of files or steps, or a failure file",
+      reports::words_to_explain());
 }
 
 }  // namespace
@@ -42,7 +44,8 @@ int explain(const std::string& what) {
 void add_explain(CLI::App& app, int& exit) {
   auto what = std::make_shared<std::string>();
   CLI::App* verb = app.add_subcommand("explain", "what a word of a file or a report means, what a failure file shows");
-  verb->add_option("WORD", *what, "a verb, a class of violation, a policy, a key of files, or the path of a failure or policy file")
+  verb->add_option("WORD", *what,
+                   "a verb, a class of violation, a policy, a strategy, a key, a word of a report, or the path of a failure or policy file")
       ->required();
   verb->callback([what, &exit] { exit = explain(*what); });
 }

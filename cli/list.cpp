@@ -7,6 +7,7 @@
 #include "unplug/cli/common.hpp"
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/model/violation_class.hpp"
+#include "unplug/reports/glossary.hpp"
 #include "unplug/reports/writer.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/shape.hpp"
@@ -92,6 +93,10 @@ void list_formats() {
   for (const reports::Writer& w : reports::writers()) row(w.name, w.what);
 }
 
+void list_words() {
+  for (const reports::GlossaryWord& g : reports::glossary()) row(g.word, g.meaning);
+}
+
 struct Kind {
   const char* name;
   const char* what;
@@ -108,6 +113,7 @@ constexpr std::array kinds{Kind{"scenarios", "scenario files that ship with the 
                            Kind{"templates", "what unplug new starts a file from", list_templates},
                            Kind{"schemas", "kinds of files with a published schema", list_schemas},
                            Kind{"classes", "classes of violations", list_classes},
+                           Kind{"words", "what the words of a report mean", list_words},
                            Kind{"formats", "formats of reports", list_formats}};
 
 }  // namespace

@@ -13,8 +13,9 @@ void add_prove(CLI::App& app, int& exit) {
   verb->get_option("--executions")->description("stop after so many traces: the evidence is bounded then (default: all)");
   verb->remove_option(verb->get_option("--strategy"));  // that is what the verb says
   auto preemptions = std::make_shared<int>(-1);
-  add_number(*verb, "--preemptions", [preemptions](std::uint64_t n) { *preemptions = static_cast<int>(n); }, 0, 9,
-             "instead, every schedule with up to K preemptions (run --strategy 'bounded(K)')")
+  add_number(
+      *verb, "--preemptions", [preemptions](std::uint64_t n) { *preemptions = static_cast<int>(n); }, 0, 9,
+      "instead, every schedule with up to K preemptions (run --strategy 'bounded(K)')")
       ->option_text("K");
   verb->callback([o, preemptions, &exit] {
     o->strategies = {*preemptions < 0 ? std::string(sim::exhaustive_strategy) : fmt::format("bounded({})", *preemptions)};

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "unplug/cli/common.hpp"
+#include "unplug/reports/format.hpp"
 #include "unplug/scenarios/policy_file.hpp"
 #include "unplug/scenarios/reference/schema.hpp"
 #include "unplug/scenarios/run/failure_file.hpp"
@@ -23,8 +24,8 @@ std::string validate(const std::string& path, scenarios::Diagnostics& out) {
   }
   const auto s = scenarios::load_scenario(path, {}, out);
   if (!s) return {};
-  std::string text =
-      fmt::format("scenario '{}': {} member(s), {} form(s), {} policies", s->name, s->members.size(), s->forms.size(), s->policies.size());
+  std::string text = fmt::format("scenario '{}': {}, {}, {}", s->name, reports::counted(s->members.size(), "member"),
+                                 reports::counted(s->forms.size(), "form"), reports::counted(s->policies.size(), "policy", "policies"));
   for (const std::string& d : s->defaults_taken) text += fmt::format("\n  default taken: {}", d);
   return text;
 }

@@ -77,8 +77,10 @@ void add_verify(CLI::App& app, int& exit) {
   verb->add_option("FILE", a->files, "scenario files")->required();
   add_words(*verb, "--strategy", a->strategies, "default: mix and timed (repeatable)");
   add_words(*verb, "--policy", a->policies, "only this policy (repeatable)");
-  add_number(*verb, "--executions", [a](std::uint64_t n) { a->executions = n; }, 1, 1'000'000, "of each cell");
-  add_number(*verb, "--seed", [a](std::uint64_t n) { a->seed = n; }, 0, UINT64_MAX, "seed of the campaign");
+  add_number(
+      *verb, "--executions", [a](std::uint64_t n) { a->executions = n; }, 1, 1'000'000, "of each cell");
+  add_number(
+      *verb, "--seed", [a](std::uint64_t n) { a->seed = n; }, 0, UINT64_MAX, "seed of the campaign");
   verb->add_flag("--quiet", a->quiet, "say only what differs");
   verb->add_flag("--print-digests", a->print_digests)->group("");
   verb->add_option("--print-steps", a->print_steps)->group("");

@@ -10,10 +10,13 @@
 
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/model/violation_class.hpp"
+#include "unplug/reports/glossary.hpp"
 #include "unplug/reports/layout.hpp"
 #include "unplug/reports/reference.hpp"
+#include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/shape.hpp"
 #include "unplug/scenarios/listing.hpp"
+#include "unplug/sim/strategy.hpp"
 
 namespace unplug::reports {
 namespace {
@@ -162,6 +165,99 @@ std::string explain_key(std::string_view word, std::size_t width) {
   return out;
 }
 
+// The verbs of a list, as many as fit into a line or two.
+std::string some_of(const std::vector<std::string>& verbs) {
+  constexpr std::size_t most = 6;
+  const std::vector<std::string> first(verbs.begin(), verbs.begin() + static_cast<std::ptrdiff_t>(std::min(verbs.size(), most)));
+  return fmt::format("{}{}", fmt::join(first, ", "), verbs.size() > most ? fmt::format(" and {} more", verbs.size() - most) : "");
+}
+
+// A key of steps: what each verb that takes it means by it; verbs that say the same together.
+std::string explain_step_key(std::string_view word, std::size_t width) {
+  for (const scenarios::CommonKey& k : scenarios::common_keys()) {
+    if (k.name != word) continue;
+    Page page(word, "key of every step", width);
+    page.text(k.meaning);
+    return page.str();
+  }
+  std::vector<std::pair<std::string, std::vector<std::string>>> meanings;
+  for (const scenarios::Verb& v : scenarios::verbs())
+    for (const scenarios::KeySpec& k : v.keys) {
+      if (k.name != word || !v.alias_of.empty()) continue;
+      const auto said = std::ranges::find(meanings, k.meaning, &std::pair<std::string, std::vector<std::string>>::first);
+      auto& verbs =
+          said != meanings.end() ? said->second : meanings.emplace_back(std::string(k.meaning), std::vector<std::string>{}).second;
+      verbs.emplace_back(v.name);
+    }
+  if (meanings.empty()) return {};
+  Page page(word, "key of steps", width);
+  for (const auto& [meaning, verbs] : meanings) page.text(fmt::format("{} (of {})", meaning, some_of(verbs)));
+  return page.str();
+}
+
+// A word that a key of steps takes: a flag.
+std::string explain_choice(std::string_view word, std::size_t width) {
+  std::vector<std::string> where;
+  std::string meaning;
+  for (const scenarios::Verb& v : scenarios::verbs())
+    for (const scenarios::KeySpec& k : v.keys)
+      if (k.kind == scenarios::KeyKind::words && v.alias_of.empty() &&
+          (" " + std::string(k.choices) + " ").find(fmt::format(" {} ", word)) != std::string::npos) {
+        where.emplace_back(v.name);
+        meaning = fmt::format("\"{}\": {}", k.name, k.meaning);
+      }
+  if (where.empty()) return {};
+  Page page(word, "word of a key of steps", width);
+  page.text(fmt::format("{} (of {})", meaning, some_of(where)));
+  return page.str();
+}
+
+std::string explain_strategy(const sim::StrategyInfo& s, std::size_t width) {
+  Page page(s.name, "strategy", width);
+  page.text(s.summary);
+  if (!s.parameter.empty()) page.row(fmt::format("{}(N)", s.name), s.parameter);
+  return page.str();
+}
+
+std::string explain_report_word(std::string_view word, std::size_t width) {
+  for (const GlossaryWord& g : glossary()) {
+    if (g.word != word) continue;
+    Page page(word, "word of a report", width);
+    page.text(g.meaning);
+    return page.str();
+  }
+  return {};
+}
+
+// A kind of thing: what makes one, and what works on it.
+std::string explain_thing(std::string_view word, std::size_t width) {
+  for (std::size_t k = scenarios::first_listed_kind; k < scenarios::entity_kinds; ++k) {
+    const auto kind = static_cast<scenarios::EntityKind>(k);
+    if (scenarios::name(kind) != word) continue;
+    Page page(word, "kind of thing", width);
+    page.row("is", scenarios::declared_by(kind));
+    std::vector<std::string> on;
+    for (const scenarios::Verb& v : scenarios::verbs())
+      if (v.entity == kind && v.operand == scenarios::OperandKind::entity && v.alias_of.empty()) on.emplace_back(v.name);
+    page.row("verbs on it", fmt::format("{}", fmt::join(on, ", ")));
+    return page.str();
+  }
+  return {};
+}
+
+void add_step_words(std::vector<std::string>& words) {
+  for (const scenarios::CommonKey& k : scenarios::common_keys()) words.emplace_back(k.name);
+  for (const scenarios::Verb& v : scenarios::verbs())
+    for (const scenarios::KeySpec& k : v.keys) {
+      words.emplace_back(k.name);
+      for (std::size_t at = 0; k.kind == scenarios::KeyKind::words && at < k.choices.size();) {
+        const std::size_t end = std::min(k.choices.find(' ', at), k.choices.size());
+        words.emplace_back(k.choices.substr(at, end - at));
+        at = end + 1;
+      }
+    }
+}
+
 }  // namespace
 
 Example example_of(const scenarios::Verb& verb) {
@@ -184,6 +280,11 @@ std::vector<std::string> words_to_explain() {
   for (const std::string_view kind : {"scenario", "policy"})
     for (const FileKey& k : keys_of_files(kind))
       if (const std::string word = k.word(); !word.empty()) words.push_back(word);
+  add_step_words(words);
+  for (const sim::StrategyInfo& s : sim::strategies()) words.emplace_back(s.name);
+  for (const GlossaryWord& g : glossary()) words.emplace_back(g.word);
+  for (std::size_t k = scenarios::first_listed_kind; k < scenarios::entity_kinds; ++k)
+    words.emplace_back(scenarios::name(static_cast<scenarios::EntityKind>(k)));
   std::ranges::sort(words);
   words.erase(std::unique(words.begin(), words.end()), words.end());
   return words;
@@ -194,7 +295,10 @@ std::string explain_word(std::string_view word, std::size_t width) {
   if (const scenarios::Verb* v = scenarios::find_verb(word)) pages.push_back(explain_verb(*v, width));
   if (const auto c = model::violation_class(word)) pages.push_back(explain_class(model::info(*c), width));
   if (const auto p = builtin(word)) pages.push_back(explain_policy(*p, width));
-  if (std::string keys = explain_key(word, width); !keys.empty()) pages.push_back(std::move(keys));
+  for (const sim::StrategyInfo& s : sim::strategies())
+    if (s.name == word) pages.push_back(explain_strategy(s, width));
+  for (auto* const explain : {explain_key, explain_step_key, explain_choice, explain_thing, explain_report_word})
+    if (std::string page = explain(word, width); !page.empty()) pages.push_back(std::move(page));
   return fmt::format("{}", fmt::join(pages, "\n"));
 }
 

@@ -12,7 +12,8 @@
 
 namespace unplug::reports {
 
-// Every word that explain_word() knows: verbs, classes of violations, built-in policies, keys of files. A word that is two of these stands
+// Every word that explain_word() knows: verbs, classes of violations, built-in policies, strategies, keys of files and of
+// steps, kinds of things, words of reports. A word that is two of these stands
 // there once.
 [[nodiscard]] std::vector<std::string> words_to_explain();
 
