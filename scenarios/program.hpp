@@ -185,6 +185,9 @@ struct EntitySpec {
   std::vector<std::pair<std::string_view, Operand>> things;
 
   [[nodiscard]] std::uint64_t number(std::string_view key, std::uint64_t otherwise = 0) const { return find(numbers, key, otherwise); }
+  [[nodiscard]] bool has_number(std::string_view key) const {
+    return std::ranges::find(numbers, key, &std::pair<std::string_view, std::uint64_t>::first) != numbers.end();
+  }
   // UINT32_MAX: it has none.
   [[nodiscard]] std::uint32_t function_of(std::string_view key) const { return find(functions, key, UINT32_MAX); }
   // Null: it refers to none.

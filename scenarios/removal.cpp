@@ -77,11 +77,15 @@ bool World::remove(model::Context& context, const PlannedStage& stage) {
       model::pci_stop_and_remove_bus_device_locked(context, rescan_remove_, b.device->device);
       removals_over(context);
       return true;
-    case usb_disconnect:
+    case usb_disconnect: {
+      std::vector<model::UsbInterface*> urbs;
+      for (const auto& bound : bindings_)
+        if (bound->device == b.device && !bound->usb.urbs.empty()) urbs.push_back(&bound->usb);
       model::get_device(context, hardware.hub_port);  // the interface's, which device_add() took
-      model::usb_disconnect(context, hardware.hub_port);
+      model::usb_disconnect(context, hardware.hub_port, urbs);
       removals_over(context);
       return true;
+    }
     case sysfs_write: model::sysfs_access(context, b.things.get<EntityKind::attribute>(stage.attribute)); return true;
   }
   return true;

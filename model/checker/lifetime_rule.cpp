@@ -96,7 +96,10 @@ std::string met_by(const Kernel& kernel, const sim::Trace& trace, const Fault& f
 
 // What a reader can't see from class and places.
 std::string detail_of(const Kernel& kernel, const sim::Trace& trace, LifetimeKind kind, ViolationClass c, const Fault& f) {
-  if (f.kind == Fault::Kind::blocked_use) return "the task still sleeps there";
+  if (f.kind == Fault::Kind::blocked_use) {
+    const WaitInfo* wait = kernel.waiting(f.task);
+    return wait != nullptr && !wait->sleeps ? "it goes on looking there" : "the task still sleeps there";
+  }
   if (f.kind == Fault::Kind::use_after_end && kind == LifetimeKind::text) return met_by(kernel, trace, f);
   if (f.kind == Fault::Kind::use_after_end && kind == LifetimeKind::module_data) return "it touches the module's data";
   if (kind == LifetimeKind::mapping && c == ViolationClass::use_after_unmap && kernel.config().lazy_vunmap_flush)

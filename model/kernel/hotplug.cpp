@@ -70,13 +70,18 @@ void pciehp_thread(Context& context, Mutex& rescan_remove, const Presence& p, De
   if (!context.aborting()) put_device(context, d);
 }
 
-void usb_disconnect(Context& context, Device& udev) {
+void usb_disconnect(Context& context, Device& udev, std::span<UsbInterface* const> urbs) {
   static const KernelSite interfaces_site{"usb_disconnect", "usb_disable_device"}, device_site{"usb_disconnect", "device_del"};
   const Context::KernelFunction function(context, interfaces_site.function);
+  for (UsbInterface* const i : urbs)
+    if (!context.aborting()) usb_set_not_attached(context, *i);
+  if (context.aborting()) return;
   context.at(interfaces_site);
   mutex_lock(context, udev.lock);
   for (Device* interface : udev.children)
     if (!context.aborting()) device_unregister(context, *interface);
+  for (UsbInterface* const i : urbs)
+    if (!context.aborting()) usb_disable_endpoint_zero(context, *i);
   if (!context.aborting()) mutex_unlock(context, udev.lock);
   if (context.aborting()) return;
   context.at(device_site);

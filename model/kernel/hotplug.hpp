@@ -8,10 +8,13 @@
 // has unbound the driver that goes on without hardware. Left out: SR-IOV, DOE, suspend, the rescan itself.
 #pragma once
 
+#include <span>
+
 #include "unplug/model/context.hpp"
 #include "unplug/model/kernel/device_core.hpp"
 #include "unplug/model/kernel/presence.hpp"
 #include "unplug/model/kernel/sysfs.hpp"
+#include "unplug/model/kernel/urb.hpp"
 
 namespace unplug::model {
 
@@ -24,7 +27,7 @@ void pci_remove_store(Context& context, Mutex& rescan_remove, SysfsAttribute& re
 // The interrupt thread of the slot: waits until the device is gone, then removes it. The wait is idle.
 void pciehp_thread(Context& context, Mutex& rescan_remove, const Presence& p, Device& d);
 
-// The hub's work: device and interfaces (its children) go.
-void usb_disconnect(Context& context, Device& udev);
+// The hub's work: device and interfaces (its children) go. `urbs`: of their bindings.
+void usb_disconnect(Context& context, Device& udev, std::span<UsbInterface* const> urbs = {});
 
 }  // namespace unplug::model

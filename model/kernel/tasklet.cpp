@@ -8,7 +8,8 @@ namespace unplug::model {
 namespace {
 
 const Operation setup_op{.name = "tasklet_setup"}, schedule_op{.name = "tasklet_schedule", .sync = sim::Sync::release},
-    lock_op{.name = "softirq takes tasklet"}, lock_here_op{.name = "softirq takes tasklet on the CPU of a task"},
+    lock_op{.name = "softirq takes tasklet"}, look_op{.name = "softirq looks at the tasklet again"},
+    lock_here_op{.name = "softirq takes tasklet on the CPU of a task"},
     clear_op{.name = "tasklet no longer scheduled", .sync = sim::Sync::acquire},
     unlock_op{.name = "tasklet function finished", .sync = sim::Sync::release};
 const Operation disable_op{.name = "tasklet_disable: count"}, disable_wait_op{.name = "tasklet_disable: wait", .sync = sim::Sync::acquire},
@@ -17,11 +18,15 @@ const Operation disable_op{.name = "tasklet_disable: count"}, disable_wait_op{.n
 
 // The word: bit 0 TASKLET_STATE_SCHED, bit 1 TASKLET_STATE_RUN, bit 2 on the list of the softirq, from bit 3 how often it is disabled.
 constexpr std::uint64_t scheduled = 1, running = 2, listed = 4, disabled_unit = 8, disabled_mask = ~std::uint64_t{7};
-constexpr sim::Guard may_run = sim::Guard::equal(listed, listed | running | disabled_mask);
+constexpr sim::Guard may_run = sim::Guard::equal(listed, listed | running | disabled_mask),
+                     may_be_looked_at = sim::Guard::equal(listed, listed | running);
 
-void lock(Context& context, Tasklet& t, std::uint64_t& word) {
+// From an effect. false: it may not run.
+bool take(Context& context, Tasklet& t, std::uint64_t& word) {
+  if (!may_run.holds(word)) return false;
   word = (word & ~listed) | running;
   context.kernel().hold(t.object, context.engine().current());
+  return true;
 }
 
 // tasklet_action_common(), from where the tasklet is locked and found enabled.
@@ -47,10 +52,23 @@ void softirq(void* argument) {
     context.at(run_site);
     sim::Step s = context.make(lock_op, t.home);
     s.access = {t.object, sim::AccessKind::write};
-    s.guard = may_run;
+    s.guard = may_be_looked_at;
+    bool taken = false;
     rcu_irq_wait(context, s, {.what = "tasklet", .object = t.name, .owner = Owner::driver, .idle = true, .sleeps = false},
-                 [&](std::uint64_t& word) { lock(context, t, word); });
+                 [&](std::uint64_t& word) { taken = take(context, t, word); });
     if (context.aborting()) return;
+    if (!taken) {
+      // Disabled: back on the list, and the softirq raised again. It goes on looking at it.
+      rcu_irq_exit(context);
+      sim::Step again = context.make(look_op, t.home);
+      again.access = {t.object, sim::AccessKind::write};
+      again.guard = may_run;
+      rcu_irq_wait(
+          context, again,
+          {.what = "tasklet that is disabled", .object = t.name, .owner = Owner::driver, .idle = true, .returns = true, .sleeps = false},
+          [&](std::uint64_t& word) { take(context, t, word); });
+      if (context.aborting()) return;
+    }
     perform(context, t);
     if (context.aborting()) return;
     rcu_irq_exit(context);
@@ -62,11 +80,7 @@ void softirq_here(Context& context, void* argument) {
   auto& t = *static_cast<Tasklet*>(argument);
   const Context::KernelFunction function(context, run_site.function);
   context.at(run_site);
-  const bool taken = context.write(lock_here_op, t.object, t.home, [&](std::uint64_t& word) {
-    if (!may_run.holds(word)) return false;
-    lock(context, t, word);
-    return true;
-  });
+  const bool taken = context.write(lock_here_op, t.object, t.home, [&](std::uint64_t& word) { return take(context, t, word); });
   if (taken && !context.aborting()) perform(context, t);
 }
 

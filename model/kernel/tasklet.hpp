@@ -3,9 +3,11 @@
 // kernel/softirq.c, v6.18. Scheduling a tasklet that is scheduled does nothing; it is no longer scheduled from the moment its function is
 // called, so it can be scheduled again while that runs, and never runs twice at once. tasklet_disable() counts: a disabled one stays
 // scheduled and runs when it is enabled. tasklet_kill() waits until it isn't scheduled, then until it doesn't run, and swallows what is
-// scheduled meanwhile; not what is scheduled afterwards. One that is scheduled and disabled it waits for until somebody enables it.
+// scheduled meanwhile; not what is scheduled afterwards. One that is scheduled and disabled stays on the softirq's list, which looks at it
+// again and again (tasklet_action_common() raises itself anew): its memory has to be there until it has been enabled, and has run;
+// tasklet_kill() waits for that.
 // A tasklet holds no reference to anything. Left out: priorities, lists per CPU (each tasklet is run by a task of its own),
-// tasklet_disable_in_atomic(), that softirqs spin while a scheduled one is disabled, PREEMPT_RT.
+// tasklet_disable_in_atomic(), PREEMPT_RT.
 #pragma once
 
 #include "unplug/model/context.hpp"

@@ -18,13 +18,14 @@ const Operation kill_op{.name = "usb_kill_urb: reject and unlink"}, kill_wait_op
     poison_op{.name = "usb_poison_urb: reject and unlink"}, poison_wait_op{.name = "usb_poison_urb", .sync = sim::Sync::acquire},
     block_op{.name = "usb_block_urb"}, unpoison_op{.name = "usb_unpoison_urb"};
 const Operation flush_op{.name = "usb_hcd_flush_endpoint: disable and unlink"},
-    flush_wait_op{.name = "usb_hcd_flush_endpoint", .sync = sim::Sync::acquire};
+    flush_wait_op{.name = "usb_hcd_flush_endpoint", .sync = sim::Sync::acquire},
+    state_op{.name = "usb_set_device_state: USB_STATE_NOTATTACHED"}, which_op{.name = "is it for endpoint 0?", .outside = true};
 
-constexpr int eperm = -1, enoent = -2, ebusy = -16, eidrm = -43, econnreset = -104, eshutdown = -108, einprogress = -115;
+constexpr int eperm = -1, enoent = -2, ebusy = -16, enodev = -19, eidrm = -43, econnreset = -104, eshutdown = -108, einprogress = -115;
 
 // The word: bit 0 queued, bit 1 the host controller is through with it, bit 2 its handler runs, bit 3 unlinked, bit 4 its endpoint is
-// disabled. In flight (urb->use_count) is queued or running, or both: submitted again.
-constexpr std::uint64_t queued = 1, over = 2, running = 4, unlinked = 8, disabled = 16;
+// disabled, bit 5 its device is not attached any more. In flight (urb->use_count) is queued or running, or both: submitted again.
+constexpr std::uint64_t queued = 1, over = 2, running = 4, unlinked = 8, disabled = 16, detached = 32;
 
 sim::Step on_urb(Context& context, const Operation& operation, const Urb& u, LifetimeId home = {}) {
   sim::Step s = context.make(operation, home);
@@ -119,6 +120,19 @@ void softirq(void* argument) {
   }
 }
 
+// usb_hcd_flush_endpoint(), of one that is disabled by then.
+void flush_endpoint(Context& context, Urb& u) {
+  context.write(flush_op, u.object, {}, [&](std::uint64_t& word) {
+    word |= disabled;
+    unlink(u, word, eshutdown);
+  });
+  if (context.aborting()) return;
+  sim::Step s = context.make(flush_wait_op);
+  s.access = {u.object, sim::AccessKind::read};
+  s.guard = sim::Guard::equal(0, queued);
+  context.wait(s, {"usb_hcd_flush_endpoint", u.name, Owner::core}, [](std::uint64_t&) {});
+}
+
 }  // namespace
 
 void init_urb(Kernel& kernel, UsbInterface& i, Urb& u, NameId unique_name, NameId declared, LifetimeId home, LifetimeId owner,
@@ -147,7 +161,7 @@ void usb_alloc_urb(Context& context, Urb& u, Gfp gfp) {
     u.memory.back().references = 1;
     context.engine().begins(u.memory.back().life);
     const bool was = (word & (queued | running)) != 0;
-    word &= disabled;  // which shows when it is submitted
+    word &= disabled | detached;  // which shows when it is submitted
     return was;
   });
   if (in_flight)
@@ -171,6 +185,7 @@ int usb_submit_urb(Context& context, Urb& u, Gfp gfp) {
                               fmt::format("usb_submit_urb('{}'): submitted while active", context.kernel().text(u.name)));
       return ebusy;
     }
+    if ((word & detached) != 0) return enodev;
     if (u.memory.back().reject != 0) return eperm;
     if ((word & disabled) != 0) return enoent;
     word |= queued;
@@ -226,16 +241,26 @@ void usb_disable_interface(Context& context, UsbInterface& i) {
   context.at(site);
   for (std::size_t n = 0; n < i.urbs.size() && !context.aborting(); ++n) {
     Urb& u = *i.urbs[n];
-    context.write(flush_op, u.object, {}, [&](std::uint64_t& word) {
-      word |= disabled;
-      unlink(u, word, eshutdown);
-    });
-    if (context.aborting()) return;
-    sim::Step s = context.make(flush_wait_op);
-    s.access = {u.object, sim::AccessKind::read};
-    s.guard = sim::Guard::equal(0, queued);
-    context.wait(s, {"usb_hcd_flush_endpoint", u.name, Owner::core}, [](std::uint64_t&) {});
+    if (u.endpoint == Urb::Endpoint::either) {
+      const bool zero = context.engine().choose(which_op, 2) != 0;
+      if (!context.aborting()) u.endpoint = zero ? Urb::Endpoint::zero : Urb::Endpoint::of_interface;
+    }
+    if (!context.aborting() && u.endpoint == Urb::Endpoint::of_interface) flush_endpoint(context, u);
   }
+}
+
+void usb_set_not_attached(Context& context, UsbInterface& i) {
+  static const KernelSite site{"usb_disconnect", "usb_set_device_state"};
+  context.at(site);
+  for (std::size_t n = 0; n < i.urbs.size() && !context.aborting(); ++n)
+    context.write(state_op, i.urbs[n]->object, {}, [](std::uint64_t& word) { word |= detached; });
+}
+
+void usb_disable_endpoint_zero(Context& context, UsbInterface& i) {
+  static const KernelSite site{"usb_disconnect", "usb_disable_device_endpoints"};
+  context.at(site);
+  for (std::size_t n = 0; n < i.urbs.size() && !context.aborting(); ++n)
+    if (i.urbs[n]->endpoint == Urb::Endpoint::zero) flush_endpoint(context, *i.urbs[n]);
 }
 
 }  // namespace unplug::model

@@ -7,8 +7,10 @@
 // runs in softirq context, once for each submission, and may submit its URB again. usb_kill_urb() unlinks, waits until the handler has
 // returned, and has submissions fail until then; usb_poison_urb() has them fail from then on; usb_unlink_urb() waits for nobody.
 // Before it calls disconnect(), the core disables the endpoints of the interface and unlinks what they have: submissions fail from there
-// on, nothing is queued any more, but a handler that has begun may still run. Nobody kills what a driver's probe() leaves behind when it
-// fails.
+// on, nothing is queued any more, but a handler that has begun may still run. Endpoint 0 is the device's, not the interface's: an unbind
+// leaves it as it is. Once the device is being disconnected (usb_set_device_state(), USB_STATE_NOTATTACHED) submissions fail with -ENODEV
+// there, too, and after all interfaces have gone it is flushed (drivers/usb/core/message.c, usb_disable_device). Nobody kills what a driver's
+// probe() leaves behind when it fails.
 // Left out: the transfer buffer (its DMA), anchors, how many bytes came, errors of the device other than that it is slow (so that pulling
 // it out ends no transfer, disconnect does), endpoints that URBs share (each has one of its own), soft_unbind, host controllers that
 // complete in hard interrupt, suspend, reset, usb_set_interface().
@@ -28,6 +30,8 @@ struct Urb {
   void (*complete)(Context&, void*) = nullptr;  // the completion handler
   void* argument = nullptr;
   std::uint64_t answers = 0;  // transfers that the device ends by itself; part of the program
+  // Which endpoint it is for: one of the interface's, or endpoint 0; left open, it is a data choice which, made when it matters first.
+  enum class Endpoint : std::uint8_t { either, of_interface, zero } endpoint = Endpoint::of_interface;
   Kernel* kernel = nullptr;
   std::uint64_t left = 0;  // of them; this and what follows is touched in steps on `object` only
   int status = 0;          // urb->status
@@ -59,7 +63,8 @@ void usb_get_urb(Context& context, Urb& u);
 // Puts one; the last frees it. Also usb_put_urb().
 void usb_free_urb(Context& context, Urb& u);
 
-// 0, -EPERM: it is being killed, poisoned or blocked; -ENOENT: its endpoint is disabled; -EBUSY: it is in flight, which is api-misuse.
+// 0, -EPERM: it is being killed, poisoned or blocked; -ENOENT: its endpoint is disabled; -ENODEV: the device is being disconnected; -EBUSY:
+// it is in flight, which is api-misuse.
 int usb_submit_urb(Context& context, Urb& u, Gfp gfp = Gfp::kernel);
 // -EINPROGRESS: its handler is told -ECONNRESET; -EBUSY: somebody has; -EIDRM: it is not in flight, though its handler may run.
 int usb_unlink_urb(Context& context, Urb& u);
@@ -74,7 +79,10 @@ void usb_unpoison_urb(Context& context, Urb& u);
 // urb->status, for the completion handler: 0, or what it was unlinked with: -ENOENT (killed), -ECONNRESET, -ESHUTDOWN (by the core).
 int usb_urb_status(Context& context, Urb& u);
 
-// What usb_unbind_interface() does before disconnect().
+// What usb_unbind_interface() does before disconnect(): the endpoints of the interface.
 void usb_disable_interface(Context& context, UsbInterface& i);
+// What usb_disconnect() does before the interfaces go: the device is not attached any more; and after they have gone: endpoint 0.
+void usb_set_not_attached(Context& context, UsbInterface& i);
+void usb_disable_endpoint_zero(Context& context, UsbInterface& i);
 
 }  // namespace unplug::model

@@ -308,6 +308,9 @@ void FileCompiler::declare_one(const Verb& verb, Node step, Node operand) {
   makers_.push_back({verb.entity, index, maker_});
   if (verb.entity == EntityKind::mapping) entities_.registers.emplace_back();
   declare_keys(verb, step, spec, index);
+  if (verb.entity == EntityKind::urb && !spec.has_number("endpoint"))
+    entities_.defaults_taken.push_back(
+        fmt::format("URB {} on an endpoint of the interface, and on endpoint 0 as well (\"endpoint\")", spec.name));
   list.push_back(std::move(spec));
   if (verb.entity == EntityKind::allocation) declare_members(step.find("members"), *text, static_cast<std::uint32_t>(list.size() - 1));
 }

@@ -7,7 +7,7 @@ namespace unplug::scenarios {
 namespace {
 
 constexpr auto urb = EntityKind::urb;
-constexpr std::string_view answers = "answers";
+constexpr std::string_view answers = "answers", endpoint = "endpoint";
 
 std::uint32_t do_alloc(Frame& f, const Instruction& i, std::uint32_t next) {
   if (model::Urb* const u = thing<urb>(f, i)) model::usb_alloc_urb(f.context, *u, static_cast<model::Gfp>(i.amount));
@@ -26,6 +26,9 @@ void lay_out(model::Urb& u, const ThingSetup& s) {
   u.complete = &World::callback_entry;
   u.argument = s.callback();
   u.answers = s.spec.number(answers);
+  u.endpoint = !s.spec.has_number(endpoint)      ? model::Urb::Endpoint::either
+               : s.spec.number(endpoint, 0) == 0 ? model::Urb::Endpoint::zero
+                                                 : model::Urb::Endpoint::of_interface;
   model::init_urb(s.kernel, s.binding.usb, u, s.unique, s.declared, s.home, s.binding.binding.life, s.task_name("URB"));
 }
 
@@ -46,6 +49,9 @@ std::vector<Verb> usb_verbs() {
                       {{"fn", KeyKind::function, true, "its completion handler, which usb_fill_bulk_urb() and the like set; in softirq"},
                        {answers, KeyKind::number, true,
                         "how many transfers the device ends by itself, sooner or later; others last until the URB is unlinked"},
+                       {endpoint, KeyKind::number, false,
+                        "the number of its endpoint; 0 is the device's (usb_rcvctrlpipe(udev, 0)) and stays as it is in an unbind, others are "
+                        "the interface's; without it, both are tried"},
                        gfp,
                        {"else", KeyKind::otherwise, false, "where to go if there is no memory"}},
                       urb_c, "allocates a URB, which is memory of its own, and fills it"),
@@ -56,7 +62,7 @@ std::vector<Verb> usb_verbs() {
       family.on_thing("usb_submit_urb", do_submit,
                       {{"to", KeyKind::to, false,
                         "local that receives 0, -EPERM (killed, poisoned), -ENOENT (the core has "
-                        "disabled its endpoint) or -EBUSY (it is in flight)"},
+                        "disabled its endpoint), -ENODEV (the device is being disconnected) or -EBUSY (it is in flight)"},
                        gfp,
                        {"at_most", KeyKind::at_most, false, "how often a task submits it here"},
                        {"else", KeyKind::otherwise, false, "where to go if it fails"}},
