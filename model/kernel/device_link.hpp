@@ -3,7 +3,7 @@
 // drivers/base/core.c (device_links_*), v6.18. All states are kept under one lock (device_links_lock), so what is done to all links of a
 // device under it is one step on one object. A supplier that unbinds marks its links and unbinds bound consumers one by one, with its own
 // device lock let go meanwhile; a consumer whose probe is under way is waited for. A consumer whose supplier isn't bound, or unbinds, is
-// not probed (-EPROBE_DEFER). Left out: deferred probe itself, unmanaged and sync-state-only links, links that come and go, and the
+// not probed (-EPROBE_DEFER). Left out: deferred probe itself, unmanaged and sync-state-only links, links that come and go, the
 // references that links hold: linked devices are there for ever.
 #pragma once
 

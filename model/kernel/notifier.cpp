@@ -11,11 +11,14 @@ const Operation register_op{.name = "notifier_chain_register", .sync = sim::Sync
 
 constexpr int eexist = -17, enoent = -2;
 
-// Where the list points to `nb`; null: nowhere.
-NotifierBlock** link_to(NotifierChain& chain, const NotifierBlock& nb) {
+// From an effect: goes on along the chain as long as `on` says so of the block there, which is touched for that.
+template <class On> NotifierBlock** walk_to(Context& context, NotifierChain& chain, On&& on) {
   NotifierBlock** link = &chain.head;
-  while (*link != nullptr && *link != &nb) link = &(*link)->next;
-  return *link != nullptr ? link : nullptr;
+  while (*link != nullptr && on(**link)) {
+    if ((*link)->home) context.engine().uses((*link)->home);
+    link = &(*link)->next;
+  }
+  return link;
 }
 
 // Changes the chain as its kind asks: what writers exclude, and (of a blocking chain) readers.
@@ -77,13 +80,13 @@ int notifier_chain_register(Context& context, NotifierChain& chain, NotifierBloc
     s.uses.add(nb.home);
     s.access = {chain.object, sim::AccessKind::write};
     context.engine().step(s, [&](std::uint64_t& word) {
-      if (link_to(chain, nb) != nullptr) {
+      NotifierBlock** const link =
+          walk_to(context, chain, [&](const NotifierBlock& b) { return &b != &nb && b.priority >= nb.priority; });
+      if (*link == &nb) {
         context.kernel().report(ViolationClass::api_misuse, nb.name,
                                 fmt::format("notifier callback '{}' already registered", context.kernel().text(nb.name)));
         return;
       }
-      NotifierBlock** link = &chain.head;
-      while (*link != nullptr && (*link)->priority >= nb.priority) link = &(*link)->next;
       nb.next = *link;
       *link = &nb;
       ++word;
@@ -101,8 +104,8 @@ int notifier_chain_unregister(Context& context, NotifierChain& chain, NotifierBl
     s.uses.add(nb.home);
     s.access = {chain.object, sim::AccessKind::write};
     context.engine().step(s, [&](std::uint64_t& word) {
-      NotifierBlock** const link = link_to(chain, nb);
-      if (link == nullptr) return;
+      NotifierBlock** const link = walk_to(context, chain, [&](const NotifierBlock& b) { return &b != &nb; });
+      if (*link == nullptr) return;
       *link = nb.next;  // its own successor stays, for who is at it
       --word;
       result = 0;

@@ -8,8 +8,8 @@
 // - raw: nothing. Who walks while another unregisters and frees touches freed memory.
 // A chain holds no module: a block left registered when its memory or text is gone is called there. The walker reads a block's successor
 // before it calls it, so that one that unregisters itself (raw) does no harm. The locks that serialise changes (a spinlock, a mutex) are
-// part of the step that changes the chain. Left out: that who changes the chain walks through the memory of other blocks, priorities below
-// zero, _robust calls, unique priorities, the event and its data.
+// part of the step that changes the chain, which walks through the blocks before the place: one that was freed and is still on the chain is
+// touched there. Left out: priorities below zero, _robust calls, unique priorities, the event and its data.
 #pragma once
 
 #include "unplug/model/kernel/locks.hpp"

@@ -7,7 +7,7 @@
 // pci_request_regions() claims all BARs or none; pci_iomap() is ioremap() and asks for no claim.
 // pci_dev_is_disconnected() is what the hotplug driver has said, which comes after the device has gone.
 // Left out: memory decoding (a device answers before it is enabled), bridges, the lock of pci_reset_function(), errors of
-// pci_enable_device().
+// pci_enable_device(), that a device which the driver leaves enabled stays so.
 #pragma once
 
 #include "unplug/model/kernel/device_register.hpp"

@@ -8,7 +8,7 @@
 // The sections of get and put, two instructions long, are no sections of the domain here, which would cost two steps each and a word that
 // all share: the mark knows who has looked at it and not counted yet, and the callback, after its grace period, waits for them.
 // Left out: the per-CPU counters one by one (their sum is in the word of the mark), percpu_ref_switch_lock, switching modes alone, reinit
-// and resurrect.
+// and resurrect, that one which never exits leaks its counters.
 #pragma once
 
 #include "unplug/model/kernel/rcu.hpp"

@@ -6,7 +6,8 @@
 // caller that comes while one runs needs the next, and callers that come meanwhile share it.
 // lockdep knows a section as a map that is held shared, and a grace period as a wait for it. An expedited grace period differs in how often
 // it looks. Callbacks and the end of a domain: srcu_callback.hpp. Left out: per-CPU counters (sums are atomic here), the _nmisafe and _fast
-// readers (and what mixing them says), memory barriers (sequential consistency).
+// readers (and what mixing them says), memory barriers (sequential consistency),
+// that a domain which is never cleaned up leaks its counters.
 #pragma once
 
 #include <array>

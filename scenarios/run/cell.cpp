@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/limits.hpp"
 #include "unplug/scenarios/run/never.hpp"
 
 namespace unplug::scenarios {
@@ -105,6 +106,10 @@ Cell make_cell(const Program& program, const Tally& t, bool timed, const std::op
                   static_cast<unsigned>(t.torn_branches.size())};
   c.unload = t.unload;
   find_never(program, t, c);
+  c.not_judged = not_judged(program);
+  if (!t.rested && t.executions != 0 && !program.removal.empty())
+    c.not_judged.emplace_back(
+        "in every execution somebody waits at the end who could still give something back: a leak of memory or of counts");
   c.final_states = t.final_states.size();
   c.stuck_states = t.stuck_states.size();
   for (std::size_t i = 0; i < program.final_state.require.size(); ++i)

@@ -81,6 +81,7 @@ void Tally::merge(const Tally& o) {
   unite(sites_seen, o.sites_seen);
   unite(began, o.began);
   removal_began = removal_began || o.removal_began;
+  rested = rested || o.rested;
   entries.resize(std::max(entries.size(), o.entries.size()));
   for (std::size_t i = 0; i < o.entries.size(); ++i) {
     entries[i].entered = entries[i].entered || o.entries[i].entered;
@@ -137,6 +138,7 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   tally_.grace_periods.add(r.grace_periods);
   if (r.rmmod != no_time) ++tally_.unload.attempted;
   if (r.rmmod_refused) ++tally_.unload.refused;
+  tally_.rested = tally_.rested || model::at_rest(k, trace);
   meetings_.begin(trace);
   add_meetings(trace);
   add_asked();
