@@ -53,6 +53,9 @@ std::string write_changes(const std::vector<Changes>& all) {
       out += fmt::format("  {:<11} {:<{}}  {}{}\n", kinds[static_cast<std::size_t>(x.kind)], x.violation, width, x.note ? "note; " : "",
                          detail(x, c));
     if (c.list.empty()) out += fmt::format("  nothing before ({}), nothing after ({})\n", c.evidence_before, c.evidence_after);
+    if (!c.but_before.empty()) out += fmt::format("  {:<11} {}\n", "before", c.but_before);
+    if (!c.but_after.empty()) out += fmt::format("  {:<11} {}\n", "after", c.but_after);
+    for (const std::string& n : c.not_judged) out += fmt::format("  {:<11} {}\n", "not judged", n);
   }
   return out;
 }
@@ -74,6 +77,9 @@ std::string write_changes_json(const std::vector<Changes>& all) {
                             {"after", c.after},
                             {"evidence_before", c.evidence_before},
                             {"evidence_after", c.evidence_after},
+                            {"but_before", c.but_before},
+                            {"but_after", c.but_after},
+                            {"not_judged", c.not_judged},
                             {"list", list}});
   }
   return j.dump(2) + "\n";

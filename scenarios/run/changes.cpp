@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/violation_class.hpp"
+
 namespace unplug::scenarios {
 namespace {
 
@@ -41,6 +43,18 @@ std::string evidence(std::span<const Cell* const> cells) {
   return out;
 }
 
+// What a verdict without a finding leaves open.
+std::string but(std::span<const Cell* const> cells) {
+  for (const Cell* c : cells)
+    if (c->verdict == CellVerdict::vacuous)
+      for (const Never& n : c->never)
+        if (n.why.empty()) return fmt::format("vacuous: {} {}", n.what, n.how);
+  for (const Cell* c : cells)
+    if (c->verdict == CellVerdict::refused)
+      return fmt::format("clean by refusal: rmmod was refused in {} of {} executions", c->unload.refused, c->unload.attempted);
+  return {};
+}
+
 using Key = std::tuple<std::string, std::string, std::string, std::string>;  // scenario, member, form, policy
 
 std::map<Key, std::vector<const Cell*>> by_key(const Result& r) {
@@ -70,7 +84,15 @@ Changes changes(std::span<const Cell* const> before, std::span<const Cell* const
   }
   for (const auto& [violation, seen] : is)
     if (!was.contains(violation)) out.list.push_back({Change::Kind::introduces, violation, seen.note, {}, seen.reached});
-  std::ranges::stable_sort(out.list, {}, &Change::kind);
+  std::ranges::stable_sort(out.list, {}, [](const Change& c) {
+    return std::pair(c.kind, model::fear_rank(std::string_view(c.violation).substr(0, c.violation.find('('))));
+  });
+  out.but_before = but(before);
+  out.but_after = but(after);
+  for (const auto& cells : {before, after})
+    for (const Cell* c : cells)
+      for (const std::string& n : c->not_judged)
+        if (std::ranges::find(out.not_judged, n) == out.not_judged.end()) out.not_judged.push_back(n);
   out.evidence_before = evidence(before);
   out.evidence_after = evidence(after);
   return out;

@@ -28,7 +28,9 @@ struct Changes {
   std::string scenario, member, policy;
   std::string before, after;                    // what the two are called
   std::string evidence_before, evidence_after;  // what stands behind "not there"
-  std::vector<Change> list;                     // sorted by kind and violation
+  std::string but_before, but_after;            // what "nothing" does not say there: vacuous, clean by refusal; empty: nothing
+  std::vector<std::string> not_judged;          // on either side
+  std::vector<Change> list;                     // sorted by kind, then by what a reader fears, then by name
   [[nodiscard]] bool introduces() const;
 };
 
