@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "unplug/cli/common.hpp"
+#include "unplug/cli/progress.hpp"
 #include "unplug/reports/calibration.hpp"
 
 namespace unplug::cli {
@@ -22,13 +23,24 @@ void add_calibrate(CLI::App& app, int& exit) {
   add_color(*verb, o->color);
   verb->footer("Exit codes: 0 every judged row and slope is met, 1 one is missed.");
   verb->callback([o, &exit] {
-    const auto calibration = scenarios::calibration::calibrate({o->seed, o->executions, threads(o->jobs)});
-    if (o->json) {
-      fmt::print("{}", reports::write_calibration_json(calibration));
-    } else if (!o->quiet) {
-      fmt::print("{}", reports::write_calibration(calibration, {width(), colour(o->color)}));
+    ProgressLine progress(o->quiet);
+    progress.about("calibrate");
+    catch_signals();
+    const auto calibration = scenarios::calibration::calibrate(
+        {o->seed, o->executions, threads(o->jobs),
+         [&](std::uint64_t done, std::uint64_t all) { progress.show({.unit = "row", .visited = done, .all = all}); }, stop_asked});
+    progress.clear();
+    if (!calibration) {
+      print_error("interrupted: a calibration says nothing before all its rows are there");
+      exit = interrupted + caught_signal();
+      return;
     }
-    exit = calibration.good() ? as_expected : not_as_expected;
+    if (o->json) {
+      say(reports::write_calibration_json(*calibration));
+    } else if (!o->quiet) {
+      say(reports::write_calibration(*calibration, {width(), colour(o->color)}));
+    }
+    exit = calibration->good() ? as_expected : not_as_expected;
   });
 }
 

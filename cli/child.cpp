@@ -1,11 +1,14 @@
 #include "unplug/cli/child.hpp"
 
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
+
+#include <fmt/format.h>
 
 namespace unplug::cli {
 
@@ -42,6 +45,19 @@ Child run_self(const std::vector<std::string>& arguments, bool fixed_addresses) 
     from = end == std::string::npos ? text.size() : end + 1;
   }
   return child;
+}
+
+std::string readable_again(const std::string& path, scenarios::Diagnostics& out) {
+  const auto document = scenarios::Document::load(path, out);
+  const int file = document ? ::memfd_create("stdin", 0) : -1;
+  if (file < 0) return path;
+  const std::string& text = document->text();
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t n = ::write(file, text.data() + at, text.size() - at);
+    if (n <= 0) return path;
+    at += static_cast<std::size_t>(n);
+  }
+  return fmt::format("/proc/self/fd/{}", file);
 }
 
 }  // namespace unplug::cli

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "unplug/scenarios/json/document.hpp"
+
 namespace unplug::cli {
 
 struct Child {
@@ -12,5 +14,9 @@ struct Child {
 };
 // `fixed_addresses`: without address space randomisation, where the system lets us turn it off.
 Child run_self(const std::vector<std::string>& arguments, bool fixed_addresses);
+
+// A path under which this process and those that it starts find what standard input holds, as often as they like; the path itself if that
+// can't be had.
+[[nodiscard]] std::string readable_again(const std::string& path, scenarios::Diagnostics& out);
 
 }  // namespace unplug::cli

@@ -3,10 +3,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -158,6 +161,26 @@ void print(const scenarios::Diagnostics& diagnostics, const std::string& color) 
   fmt::print(stderr, "{}", diagnostics.render(colours));
 }
 
+namespace {
+
+bool output_failed = false;
+
+void output_has_failed() {
+  if (!std::exchange(output_failed, true)) fmt::print(stderr, "unplug: can't write to standard output: {}\n", std::strerror(errno));
+}
+
+}  // namespace
+
+void say(std::string_view text) {
+  if (output_failed) return;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) output_has_failed();
+}
+
+bool output_is_written() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) output_has_failed();
+  return !output_failed;
+}
+
 void print_error(const std::string& message) { fmt::print(stderr, "unplug: {}\n", message); }
 
 void row(std::string_view name, std::string_view text) {
@@ -272,9 +295,9 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
 
 int show(const Options& o, const Ran& ran) {
   if (o.json) {
-    fmt::print("{}", reports::write_json(ran.result));
+    say(reports::write_json(ran.result));
   } else if (!o.quiet) {
-    fmt::print("{}", reports::find_writer("terminal")->write(ran.result, {width(), colour(o.color)}));
+    say(reports::find_writer("terminal")->write(ran.result, {width(), colour(o.color)}));
   }
   return finish(ran, scenarios::as_expected(ran.result) ? as_expected : not_as_expected);
 }

@@ -55,6 +55,11 @@ void print_error(const std::string& message);
 
 // A line of a list: a word and what it is.
 void row(std::string_view name, std::string_view text);
+// Prints to standard output. Once that has failed, which is said, nothing more is printed; output_is_written() then tells.
+void say(std::string_view text);
+// Writes out what is left in buffers. false: something could not be written, and has been said.
+[[nodiscard]] bool output_is_written();
+
 // Complains that `word` is none of `known`, with the nearest; answers the exit code.
 int unknown_word(const std::string& what, const std::string& word, const std::string& expected, const std::vector<std::string>& known);
 

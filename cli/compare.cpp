@@ -28,10 +28,10 @@ void add_compare(CLI::App& app, int& exit) {
     if (!ran) return;
     const bool written = ran->output->write("index.html", reports::find_writer("html")->write(ran->result, {}));
     if (o->json) {
-      fmt::print("{}", reports::write_json(ran->result));
+      say(reports::write_json(ran->result));
     } else if (!o->quiet) {
-      fmt::print("{}", reports::find_writer("terminal")->write(ran->result, {width(), colour(o->color)}));
-      if (written) fmt::print("\nreport: {}\n", ran->output->path("index.html"));
+      say(reports::find_writer("terminal")->write(ran->result, {width(), colour(o->color)}));
+      if (written) say(fmt::format("\nreport: {}\n", ran->output->path("index.html")));
     }
     exit = finish(*ran, unmet(ran->result) ? not_as_expected : as_expected);
   });

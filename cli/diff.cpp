@@ -1,6 +1,7 @@
 // unplug diff FILE --forms A B: what a fix fixes, introduces and leaves, and its text. unplug diff BEFORE AFTER: two stored results.
 #include <algorithm>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -24,7 +25,9 @@ struct DiffOptions : Options {
 constexpr std::uint64_t default_executions = 20'000;
 
 std::optional<scenarios::Result> read_result(const std::string& path, scenarios::Diagnostics& out) {
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream file;
+  if (path != "-") file.open(path, std::ios::binary);
+  std::istream& in = path == "-" ? std::cin : file;
   std::ostringstream text;
   text << in.rdbuf();
   if (!in) {

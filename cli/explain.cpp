@@ -32,7 +32,8 @@ int explain(const std::string& what) {
     fmt::print("{}", text);
     return as_expected;
   }
-  if (what.find('/') != std::string::npos || what.ends_with(".json") || std::filesystem::exists(what)) return explain_file(what);
+  if (what.find('/') != std::string::npos || what.ends_with(".json") || what == "-" || std::filesystem::exists(what))
+    return explain_file(what);
   return unknown_word(
       "explain", what,
       "a verb, a class, a policy, a strategy, a word of a report (unplug list KIND), a key of files or steps, or a failure file",

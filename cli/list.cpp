@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "unplug/cli/common.hpp"
-#include "unplug/embedded/scenarios.hpp"
 #include "unplug/model/violation_class.hpp"
 #include "unplug/reports/glossary.hpp"
 #include "unplug/reports/writer.hpp"
@@ -13,6 +12,7 @@
 #include "unplug/scenarios/language/shape.hpp"
 #include "unplug/scenarios/policy_file.hpp"
 #include "unplug/scenarios/reference/templates.hpp"
+#include "unplug/scenarios/shipped.hpp"
 #include "unplug/sim/strategy.hpp"
 
 namespace unplug::cli {
@@ -80,12 +80,11 @@ void list_mechanisms() {
 }
 
 void list_scenarios() {
-  for (const auto& f : scenarios::embedded::files()) {
-    if (f.name.find('/') != std::string_view::npos && !f.name.starts_with("corpus/") && !f.name.starts_with("drivers/")) continue;
+  for (const scenarios::ShippedFile& f : scenarios::shipped_files()) {
     scenarios::Diagnostics quiet;
-    const auto d = scenarios::Document::parse(std::string(f.text), std::string(f.name), quiet);
+    const auto d = scenarios::Document::parse(std::string(f.text), f.path, quiet);
     const scenarios::Node title = d ? d->root().find("title") : scenarios::Node{};
-    row(fmt::format("scenarios/{}", f.name), title.is(scenarios::Node::Kind::string) ? title.string() : "");
+    row(f.path, title.is(scenarios::Node::Kind::string) ? title.string() : "");
   }
 }
 

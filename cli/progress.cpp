@@ -36,15 +36,18 @@ void ProgressLine::about(const std::string& what) {
 }
 
 std::string ProgressLine::line(const std::string& about, const scenarios::Progress& p, std::uint64_t elapsed_ms, std::uint64_t rate) {
-  std::string out = fmt::format("{}: {} of {} cells done", about, std::min(p.done, p.cells), p.cells);
+  std::string out = about + ": ";
+  if (p.cells != 0) out += fmt::format("{} of {} cells done", std::min(p.done, p.cells), p.cells);
   if (p.visited != 0 && !p.unit.empty()) {
-    out += fmt::format(", {}", grouped(p.visited));
+    out += fmt::format("{}{}", p.cells != 0 ? ", " : "", grouped(p.visited));
     // An estimate is one: what it was too low for is done, and nothing is more than whole.
     if (p.all == 0) {
       out += fmt::format(" {}s, how many in all is unknown", p.unit);
     } else {
       const std::uint64_t all = std::max(p.all, p.visited);
-      out += fmt::format(" of about {} {}s ({} %)", grouped(all), p.unit, p.visited < UINT64_MAX / 100 ? p.visited * 100 / all : 100);
+      const bool searched = p.unit == "trace" || p.unit == "schedule";
+      out += fmt::format(" of {}{} {}s ({} %)", searched ? "about " : "", grouped(all), p.unit,
+                         p.visited < UINT64_MAX / 100 ? p.visited * 100 / all : 100);
     }
     if (rate != 0) out += fmt::format(", {}/s", grouped(rate));
   }

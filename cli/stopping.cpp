@@ -32,6 +32,8 @@ void catch_signals() {
   }
 }
 
+void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+
 int caught_signal() { return came; }
 bool stop_asked() { return asked; }
 

@@ -10,9 +10,10 @@ namespace unplug::cli {
 
 using Clock = std::chrono::steady_clock;
 
-// From now on SIGINT, SIGTERM and SIGHUP end work at the next execution; what was found until then is reported. A second one kills. Writes to
-// a pipe that nobody reads fail, and don't kill.
+// From now on SIGINT, SIGTERM and SIGHUP end work at the next execution; what was found until then is reported. A second one kills.
 void catch_signals();
+// Writes to a pipe that nobody reads fail, and don't kill.
+void ignore_broken_pipes();
 // The signal that has come; 0: none.
 [[nodiscard]] int caught_signal();
 [[nodiscard]] bool stop_asked();

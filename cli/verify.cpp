@@ -3,6 +3,7 @@
 
 #include "unplug/cli/child.hpp"
 #include "unplug/cli/common.hpp"
+#include "unplug/cli/progress.hpp"
 #include "unplug/scenarios/run/verify.hpp"
 #include "unplug/sim/strategy.hpp"
 
@@ -12,6 +13,7 @@ namespace {
 struct Arguments {
   std::vector<std::string> files, strategies, policies;
   std::uint64_t executions = 20, seed = 1;
+  unsigned jobs = 0;
   bool quiet = false;
   // What a new process is asked for: the digests of its one file, or the steps of one execution.
   bool print_digests = false;
@@ -19,7 +21,15 @@ struct Arguments {
 };
 
 std::vector<std::string> command(const Arguments& a, const std::string& file, const std::string& what) {
-  std::vector<std::string> out{"verify", file, "--executions", std::to_string(a.executions), "--seed", std::to_string(a.seed), what};
+  std::vector<std::string> out{"verify",
+                               file,
+                               "--executions",
+                               std::to_string(a.executions),
+                               "--seed",
+                               std::to_string(a.seed),
+                               "--jobs",
+                               std::to_string(threads(a.jobs)),
+                               what};
   for (const std::string& s : a.strategies) out.insert(out.end(), {"--strategy", s});
   for (const std::string& p : a.policies) out.insert(out.end(), {"--policy", p});
   return out;
@@ -39,9 +49,13 @@ void say_difference(const std::string& where, const std::string& execution, cons
   print_error(fmt::format("  there: {}", step < found.size() ? found[step] : "no step"));
 }
 
-bool same(const Arguments& a, const std::string& file, const scenarios::Scenario& s, const scenarios::VerifyOptions& o) {
+// Nothing is said of what was interrupted.
+bool same(const Arguments& a, const std::string& file, const scenarios::Scenario& s, const scenarios::VerifyOptions& o,
+          ProgressLine& progress) {
   const std::vector<std::string> expected = scenarios::digests(s, o);
   const auto check = [&](const std::string& where, const std::vector<std::string>& found, auto&& steps_there) {
+    progress.clear();
+    if (stop_asked()) return false;
     const std::size_t at = scenarios::first_difference(expected, found);
     if (at == std::string::npos) return true;
     if (at >= expected.size() || at >= found.size()) {
@@ -56,6 +70,7 @@ bool same(const Arguments& a, const std::string& file, const scenarios::Scenario
   for (const bool fixed : {false, true}) {
     const std::string where = fixed ? "a new process at fixed addresses" : "a new process";
     const Child child = run_self(command(a, file, "--print-digests"), fixed);
+    if (stop_asked()) return false;
     if (child.code != as_expected) {
       print_error(fmt::format("{} ended with {}", where, child.code));
       good = false;
@@ -81,6 +96,7 @@ void add_verify(CLI::App& app, int& exit) {
       *verb, "--executions", [a](std::uint64_t n) { a->executions = n; }, 1, 1'000'000, "of each cell");
   add_number(
       *verb, "--seed", [a](std::uint64_t n) { a->seed = n; }, 0, UINT64_MAX, "seed of the campaign");
+  add_jobs(*verb, a->jobs);
   verb->add_flag("--quiet", a->quiet, "say only what differs");
   verb->add_flag("--print-digests", a->print_digests)->group("");
   verb->add_option("--print-steps", a->print_steps)->group("");
@@ -90,6 +106,7 @@ void add_verify(CLI::App& app, int& exit) {
     o.strategies = a->strategies.empty() ? std::vector<std::string>{"mix", "timed"} : a->strategies;
     o.executions = a->executions;
     o.seed = a->seed;
+    o.jobs = threads(a->jobs);
     if (!check_strategies(o.strategies)) return;
     for (const std::string& s : o.strategies) {
       if (!sim::searches(s)) continue;
@@ -101,18 +118,32 @@ void add_verify(CLI::App& app, int& exit) {
     load.policies = a->policies;
     scenarios::Diagnostics diagnostics;
     std::vector<std::unique_ptr<scenarios::Scenario>> loaded;
-    for (const std::string& file : a->files)
+    for (std::string& file : a->files) {
+      // New processes read it as well.
+      if (file == "-" && !a->print_digests && !a->print_steps) file = readable_again(file, diagnostics);
       if (auto s = scenarios::load_scenario(file, load, diagnostics)) loaded.push_back(std::move(s));
+    }
     if (!a->print_digests && !a->print_steps) print(diagnostics, "auto");
     if (diagnostics.has_errors() || loaded.size() != a->files.size()) return;
     exit = as_expected;
+    ProgressLine progress(a->quiet || a->print_digests || a->print_steps);
+    o.progress = [&](std::uint64_t done, std::uint64_t all) { progress.show({.unit = "cell", .visited = done, .all = all}); };
+    o.stop = stop_asked;
+    catch_signals();
     for (std::size_t i = 0; i < loaded.size(); ++i) {
+      if (stop_asked()) {
+        progress.clear();
+        print_error(fmt::format("interrupted: {} of {} files were verified", i, loaded.size()));
+        exit = interrupted + caught_signal();
+        return;
+      }
+      progress.about(a->files[i]);
       if (a->print_digests || a->print_steps) {
         for (const std::string& line :
              a->print_steps ? scenarios::steps_of(*loaded[i], o, *a->print_steps) : scenarios::digests(*loaded[i], o))
           fmt::print("{}\n", line);
-      } else if (!same(*a, a->files[i], *loaded[i], o)) {
-        exit = internal_error;
+      } else if (!same(*a, a->files[i], *loaded[i], o, progress)) {
+        exit = stop_asked() ? interrupted + caught_signal() : static_cast<int>(internal_error);
       }
     }
   });

@@ -108,7 +108,7 @@ std::uint64_t Calibration::count(Verdict v) const { return static_cast<std::uint
 
 std::uint64_t Calibration::slopes_missed() const { return static_cast<std::uint64_t>(std::ranges::count(slopes, false, &Slope::met)); }
 
-Calibration calibrate(const CalibrateOptions& options) {
+std::optional<Calibration> calibrate(const CalibrateOptions& options) {
   Calibration out;
   out.seed = options.seed;
   out.executions = options.executions;
@@ -122,8 +122,11 @@ Calibration calibrate(const CalibrateOptions& options) {
           out.rows.push_back({&e, &row});
         }
       }
-  sim::run_campaign(
-      out.rows.size(), options.jobs, [&] { return std::make_unique<Worker>(options, out.rows); }, {}, nullptr, 1);
+  std::function<void(std::uint64_t)> told;
+  if (options.progress) told = [&](std::uint64_t done) { options.progress(done, out.rows.size()); };
+  if (!sim::run_campaign(
+          out.rows.size(), options.jobs, [&] { return std::make_unique<Worker>(options, out.rows); }, told, options.stop, 1))
+    return {};
   out.slopes = slopes(out.rows);
   return out;
 }

@@ -9,6 +9,8 @@
 // is a lower bound where the experiment names what was waited for besides.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -63,8 +65,10 @@ struct Calibration {
 struct CalibrateOptions {
   std::uint64_t seed = 1, executions = 2000;
   unsigned jobs = 1;
+  std::function<void(std::uint64_t done, std::uint64_t all)> progress{};  // told how many rows are done, from any thread; may be empty
+  std::function<bool()> stop{};                                           // asked before each row, from any thread; may be empty
 };
-// The result depends on seed and number of executions alone.
-[[nodiscard]] Calibration calibrate(const CalibrateOptions& options);
+// The result depends on seed and number of executions alone. None: it was stopped.
+[[nodiscard]] std::optional<Calibration> calibrate(const CalibrateOptions& options);
 
 }  // namespace unplug::scenarios::calibration

@@ -14,6 +14,7 @@
 
 #include "unplug/scenarios/json/text_map.hpp"
 #include "unplug/scenarios/json/tree.hpp"
+#include "unplug/scenarios/shipped.hpp"
 
 namespace unplug::scenarios {
 
@@ -69,6 +70,12 @@ std::string nearest_file(const std::filesystem::path& path) {
 
 // Nothing, or what is wrong. Reads no more than one byte too many, whatever the file is.
 std::optional<Diagnostic> read(const std::string& path, const std::string& name, std::string& text) {
+  // Standard input can be read once; who looks at it again finds what was there.
+  static std::optional<std::string> standard_input;
+  if (path == "-" && standard_input) {
+    text = *standard_input;
+    return {};
+  }
   std::error_code unknown_size;
   const auto size = path == "-" ? 0 : std::filesystem::file_size(path, unknown_size);
   errno = 0;
@@ -76,6 +83,7 @@ std::optional<Diagnostic> read(const std::string& path, const std::string& name,
   if (file == nullptr) {
     Diagnostic d = about_file(name, file_problem(errno));
     if (errno == ENOENT) d.nearest = nearest_file(path);
+    if (d.nearest.empty()) d.nearest = nearest_shipped_file(path);
     return d;
   }
   if (!unknown_size) text.reserve(std::min<std::size_t>(size, Document::max_bytes) + 1);
@@ -91,6 +99,7 @@ std::optional<Diagnostic> read(const std::string& path, const std::string& name,
   }
   if (file != stdin) std::fclose(file);
   if (error != 0) return about_file(name, file_problem(error));
+  if (path == "-") standard_input = text;
   return {};
 }
 
@@ -120,6 +129,7 @@ Document::~Document() = default;
 std::unique_ptr<Document> Document::load(const std::string& path, Diagnostics& out) {
   std::string name = path == "-" ? "<stdin>" : path, text;
   if (auto problem = read(path, name, text)) {
+    if (const auto shipped = shipped_file(path)) return parse(std::string(shipped->text), shipped->path, out);
     out.add(*std::move(problem));
     return nullptr;
   }

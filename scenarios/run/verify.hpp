@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ struct VerifyOptions {
   std::vector<std::string> strategies;
   std::uint64_t executions = 20;  // of each cell
   std::uint64_t seed = 1;
+  unsigned jobs = 1;
+  std::function<void(std::uint64_t done, std::uint64_t all)> progress{};  // told how many cells are done, from any thread; may be empty
+  std::function<bool()> stop{};                                           // asked before each cell; then what is there is not all
 };
 
 // One line an execution, over all cells of the scenario: what it was and a digest of every step of it: task, object, operation, choice,
