@@ -6,7 +6,7 @@
 
 namespace unplug::model {
 
-inline constexpr std::array<std::string_view, 54> kernel_functions{"__device_release_driver",
+inline constexpr std::array<std::string_view, 56> kernel_functions{"__device_release_driver",
                                                                    "__fput",
                                                                    "__hrtimer_run_queues",
                                                                    "__run_timers",
@@ -37,6 +37,7 @@ inline constexpr std::array<std::string_view, 54> kernel_functions{"__device_rel
                                                                    "init_module",
                                                                    "irq_thread",
                                                                    "kernfs_fop_open",
+                                                                   "kfree_rcu_work",
                                                                    "kthread_worker_fn",
                                                                    "module exit",
                                                                    "module_put_and_kthread_exit",
@@ -44,6 +45,7 @@ inline constexpr std::array<std::string_view, 54> kernel_functions{"__device_rel
                                                                    "net_rx_action",
                                                                    "pci_stop_and_remove_bus_device",
                                                                    "pciehp_unconfigure_device",
+                                                                   "percpu_ref_switch_to_atomic_rcu",
                                                                    "proc_entry_rundown",
                                                                    "proc_reg_open",
                                                                    "process_one_work",

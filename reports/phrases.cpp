@@ -260,7 +260,7 @@ std::vector<const FindingView::Under*> simplest(const FindingView& finding) {
     });
     if (same == out.end()) {
       out.push_back(&under);
-    } else if (fewer_preemptions(*under.seen.finding, *(*same)->seen.finding)) {
+    } else if (simpler(*under.seen.finding, *(*same)->seen.finding)) {
       *same = &under;
     }
   }

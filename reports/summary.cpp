@@ -27,7 +27,7 @@ void merge_findings(std::vector<Seen>& into, const std::vector<Finding>& list, c
     });
     if (same == into.end()) {
       into.push_back({&finding, &cell});
-    } else if (fewer_preemptions(finding, *same->finding)) {
+    } else if (simpler(finding, *same->finding)) {
       *same = {&finding, &cell};
     }
   }
@@ -167,7 +167,7 @@ std::vector<FindingView> collect(const std::vector<Group>& groups, std::vector<S
     for (const Verdict& verdict : group.verdicts) {
       for (const Seen& seen : verdict.*list) {
         FindingView& view = by_signature[{seen.finding->violation_class, seen.finding->signature}];
-        if (view.best == nullptr || fewer_preemptions(*seen.finding, *view.best)) view.best = seen.finding;
+        if (view.best == nullptr || simpler(*seen.finding, *view.best)) view.best = seen.finding;
         view.under.push_back({&group, &verdict, seen});
       }
     }
@@ -180,7 +180,7 @@ std::vector<FindingView> collect(const std::vector<Group>& groups, std::vector<S
     return c ? static_cast<int>(model::info(*c).fear) : INT_MAX;
   };
   std::stable_sort(out.begin(), out.end(), [&](const FindingView& a, const FindingView& b) {
-    return fear(a) != fear(b) ? fear(a) < fear(b) : fewer_preemptions(*a.best, *b.best);
+    return fear(a) != fear(b) ? fear(a) < fear(b) : simpler(*a.best, *b.best);
   });
   for (std::size_t i = 0; i < out.size(); ++i) out[i].number = i + 1;
   return out;
@@ -222,8 +222,9 @@ bool says_the_same(const Group& a, const Group& b) {
 
 }  // namespace
 
-bool fewer_preemptions(const Finding& a, const Finding& b) {
-  if (!a.preemptions || !b.preemptions) return a.preemptions.has_value() && !b.preemptions.has_value();
+bool simpler(const Finding& a, const Finding& b) {
+  if (a.preemptions == b.preemptions) return !a.failure_file.empty() && b.failure_file.empty();
+  if (!a.preemptions || !b.preemptions) return a.preemptions.has_value();
   return *a.preemptions < *b.preemptions;
 }
 

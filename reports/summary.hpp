@@ -93,7 +93,7 @@ struct ScenarioView {
 // The view of one scenario.
 [[nodiscard]] ScenarioView summarise(const scenarios::ScenarioResult& scenario);
 
-// Does `a` need fewer preemptions than `b`? Unknown is more than any number.
-[[nodiscard]] bool fewer_preemptions(const scenarios::Finding& a, const scenarios::Finding& b);
+// Is `a` simpler to get than `b`: with fewer preemptions (unknown is more than any number), or with as many and a failure file?
+[[nodiscard]] bool simpler(const scenarios::Finding& a, const scenarios::Finding& b);
 
 }  // namespace unplug::reports

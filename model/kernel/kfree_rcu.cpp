@@ -13,6 +13,9 @@ void run(void* argument) {
   const auto& item = *static_cast<KvfreeRcu::Item*>(argument);
   KvfreeRcu& k = *item.owner;
   Context context(*item.kernel, ContextKind::process);
+  static const KernelSite site{"kfree_rcu_work", "kfree"};
+  const Context::KernelFunction function(context, site.function);
+  context.at(site);
   rcu_grace_period(context, *k.rcu, start_op, end_op, "kfree_rcu", false);
   if (context.aborting()) return;
   if (item.cache != nullptr) kmem_cache_free(context, *item.cache, item.memory);

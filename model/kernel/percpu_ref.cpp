@@ -71,7 +71,10 @@ void call_confirm(Context& context, const PercpuRef& ref) {
 
 // percpu_ref_switch_to_atomic_rcu(), a grace period after the mark.
 void switched(Context& context, void* argument) {
+  static const KernelSite site{"percpu_ref_switch_to_atomic_rcu", "sum"};
   auto& ref = *static_cast<PercpuRef*>(argument);
+  const Context::KernelFunction function(context, site.function);
+  context.at(site);
   sim::Step s = context.make(sum_op, ref.home);
   s.access = {ref.mark, sim::AccessKind::read};
   s.uses.add(ref.data);

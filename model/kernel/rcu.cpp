@@ -25,6 +25,7 @@ class LazyTiming final : public sim::Timing {
   LazyTiming(const Rcu& rcu, std::uint64_t number, sim::Time begin) : rcu_(rcu), number_(number), end_(begin + 10 * sim::second) {}
   sim::Time ready(sim::Time now) override { return number_ < rcu_.flushed ? now : std::max(now, end_); }
   [[nodiscard]] bool moves() const override { return true; }
+  [[nodiscard]] bool modelled() const override { return true; }
 
  private:
   const Rcu& rcu_;

@@ -24,12 +24,14 @@ class FailureStore {
   // Writes the file unless there is a simpler one; answers the path of the file that is kept, or nothing if it could not be written. From
   // any thread.
   std::string offer(const FailureFile& failure, const Finding& finding, const std::string& scenario, const Simplicity& simplicity);
+  // Whether the file at `path` shows what was found in cell number `cell`: of the cells that share it, one does.
+  [[nodiscard]] bool shows(const std::string& path, std::size_t cell);
 
  private:
   Output& output_;
   std::string folder_;
   std::mutex mutex_;
-  std::map<std::string, Simplicity> kept_;  // by name of the file
+  std::map<std::string, Simplicity> kept_;  // by path of the file
 };
 
 }  // namespace unplug::scenarios

@@ -106,8 +106,16 @@ class CellPool {
   }
   void collect() {
     result_.cells.clear();
-    for (const auto& d : done_)
-      if (d && d->cell) result_.cells.push_back(*d->cell);
+    for (std::size_t i = 0; i < done_.size(); ++i) {
+      if (!done_[i] || !done_[i]->cell) continue;
+      Cell& cell = result_.cells.emplace_back(*done_[i]->cell);
+      // Of the cells that share a file, the one that it is of names it.
+      for (Finding& f : cell.violations) {
+        if (f.failure_file.empty() || options_.failures->shows(f.failure_file, keys_[i].number)) continue;
+        f.failure_file.clear();
+        f.replay_command.clear();
+      }
+    }
   }
 
   const Scenario& scenario_;
