@@ -85,7 +85,7 @@ class Judge {
     }
     if (spots.empty()) return;  // a policy or form that this run left out
     for (const Pattern& p : row.must) must(row, p, spots);
-    if (row.must.empty() && (row.must_given || row.may.empty())) clean(row, spots);
+    if (row.must.empty() && (row.must_given || (row.may.empty() && row.never.empty()))) clean(row, spots);
     for (const Pattern& p : row.forbid) forbid(row, p, spots);
     for (const std::string& what : row.never) never(row, what, spots);
     for (const Spot* s : spots)
