@@ -1,9 +1,9 @@
-// The result model as a JSON document of kind "result/1", and back.
+// The result model as a JSON document of kind "result/2", and back.
 //
 // The document holds the model and nothing derived from it, so that whatever can be reported after a run can be reported again from
 // the stored file. Keys stand in the order of reports/fields.hpp, every key is always there (null where there is no value), numbers are
 // integers, indentation is two spaces, the text ends with a newline: equal results are equal bytes. Reading and writing a document
-// gives its own bytes back. reports/schema/result-1.json describes the format.
+// gives its own bytes back. reports/schema/result-2.json describes the format.
 #pragma once
 
 #include <optional>

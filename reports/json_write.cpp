@@ -62,7 +62,7 @@ std::string write_json(const scenarios::Result& result) {
   return to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string_view result_schema() { return embedded::find("schema/result-1.json")->text; }
+std::string_view result_schema() { return embedded::find("schema/result-2.json")->text; }
 
 // The format `json`: the stored result is itself a report.
 std::string write_json(const scenarios::Result& result, const WriterOptions&) { return write_json(result); }

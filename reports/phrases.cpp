@@ -108,6 +108,9 @@ std::vector<std::string> evidence_sentences(const Verdict& verdict, const std::v
         out = fmt::format("exhaustive ({}): all {}{}", cell->strategy, counted(evidence.executions, sim::unit_of(cell->strategy)), each);
         break;
     }
+    if (cell->final_states + cell->stuck_states > 1 || cell->stuck_states != 0)
+      out += fmt::format(", {}", counted(cell->final_states + cell->stuck_states, "final state"));
+    if (cell->stuck_states != 0) out += fmt::format(" ({} with a thread that waits for ever)", cell->stuck_states);
     if (!cell->violations.empty()) {
       out += fmt::format(", {}", counted(cell->violations.size(), "signature"));
     } else {

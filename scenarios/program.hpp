@@ -130,6 +130,7 @@ struct Instruction {
   bool acts = false;     // driver code has begun to act once it has run
   bool asks = false;     // of a task of user space: something that can be refused (Frame::answer)
   bool sets_up = false;  // of a declaration: the thing may have been used before, and is set up again
+  bool named = false;    // of an allocation with a local: it makes the one that its name means, and no other
   int error = 0;         // what it answers where it fails for want of memory; 0: it doesn't
 };
 
@@ -372,8 +373,8 @@ struct Program {
   };
   std::vector<Bound> bindings{1};  // each time that a driver is bound to a device; those from the start come first, as in `devices`
   std::vector<std::vector<std::uint32_t>> whose;  // by device that code runs for: whose thing a name means in it (Scope::table)
-  std::vector<bool> puts_modules{false};  // by device: whether its removal, or the module's exit(), may drop references on modules
-  std::vector<FopsSpec> fops{1};   // the first is the first module's own
+  std::vector<bool> puts_modules{false};          // by device: whether its removal, or the module's exit(), may drop references on modules
+  std::vector<FopsSpec> fops{1};                  // the first is the first module's own
   std::vector<VmOpsSpec> vm_ops;
   std::uint32_t replacement_fops = UINT32_MAX;  // what replace_fops puts into files
   std::vector<Function> functions;

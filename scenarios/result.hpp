@@ -2,7 +2,7 @@
 //
 // The runner fills it, reports/ writes it (terminal, text, JSON, HTML) and reads it back; nothing in it depends on the wall clock, on
 // --jobs or on how the work was split. Every time is virtual, in nanoseconds. Names are the words of docs/architecture.md.
-// The JSON form (kind "result/1") is described by reports/schema/result-1.json.
+// The JSON form (kind "result/2") is described by reports/schema/result-2.json.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 namespace unplug::scenarios {
 
 // Bumped when a field changes meaning; a reader refuses other versions.
-inline constexpr int result_version = 1;
+inline constexpr int result_version = 2;
 
 // Quantiles of a virtual time over the executions of one cell, by the nearest-rank rule (p50 of 1..100 is 50). `count` 0: nothing measured.
 struct Quantiles {

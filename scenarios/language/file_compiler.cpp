@@ -85,7 +85,7 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   program_->entities = entities_.specs;
   read_tables();
   program_->functions.resize(function_names_.size());
-  const std::set<std::string> elsewhere = of_other_forms();
+  const std::set<std::string> elsewhere = of_other_variants();
   for (const std::string& name : function_names_) {
     FunctionCompiler f(*this, name, CodeKind::driver);
     f.run(elsewhere.contains(name) ? Node{} : function_nodes_[name], function_numbers_[name]);
@@ -102,6 +102,7 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   set_scopes();
   program_->entities = entities_.specs;
   if (reader_.out().errors() != errors) return nullptr;
+  find_names_of_many(*program_, site_nodes_, reader_.out());
   find_what_is_set_up_again(*program_, of_driver);
   find_who_puts_modules(*program_);
   check_members(*program_, site_nodes_, reader_.out());

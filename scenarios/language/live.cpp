@@ -1,8 +1,9 @@
-// Which functions a form leads to: those that others alone call are not checked in it.
+// Which functions a variant (a form, with values of the parameters) leads to: those that others alone call are not checked in it.
 #include <algorithm>
 
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
+#include "unplug/scenarios/sections.hpp"
 
 namespace unplug::scenarios {
 namespace {
@@ -10,8 +11,9 @@ namespace {
 // What the steps of a function, and the sections of the file, lead to: whatever they name.
 class Leads {
  public:
-  Leads(const Reader& reader, const std::map<std::string, Node>& functions, const std::string& form)
-      : reader_(reader), functions_(functions), form_(form) {}
+  // `form`, `member`: what to leave out steps and tasks of others by; nothing is left out for an empty form, and for no member.
+  Leads(const Reader& reader, const std::map<std::string, Node>& functions, std::string form, const Parameters* member)
+      : reader_(reader), functions_(functions), form_(std::move(form)), member_(member) {}
 
   void from(const std::string& name) {
     if (functions_.contains(name) && live_.insert(name).second) open_.push_back(name);
@@ -24,6 +26,7 @@ class Leads {
     } else if (n.is(Node::Kind::array)) {
       for (std::size_t i = 0; i < n.size(); ++i) from_words(n.at(i));
     } else if (n.is(Node::Kind::object) && in_form(n, form_)) {
+      if (member_ != nullptr && !is_in_member(n, *member_)) return;
       for (std::size_t i = 0; i < n.size(); ++i)
         if (n.key(i) != "form" && n.key(i) != "note") from_words(n.at(i));
     }
@@ -40,15 +43,16 @@ class Leads {
  private:
   const Reader& reader_;
   const std::map<std::string, Node>& functions_;
-  const std::string& form_;
+  std::string form_;
+  const Parameters* member_;
   std::set<std::string> live_;
   std::vector<std::string> open_;
 };
 
 }  // namespace
 
-std::set<std::string> FileCompiler::led_to(const std::string& form) const {
-  Leads leads(reader_, function_nodes_, form);
+std::set<std::string> FileCompiler::led_to(bool here) const {
+  Leads leads(reader_, function_nodes_, here ? variant_.form : "", here ? &variant_.parameters : nullptr);
   const Node root = document_.root();
   for (const char* section : {"modules", "run"}) leads.from_words(root.find(section));
   for (const Roster::Module& m : roster_.modules)
@@ -65,10 +69,9 @@ std::set<std::string> FileCompiler::led_to(const std::string& form) const {
   return leads.all();
 }
 
-std::set<std::string> FileCompiler::of_other_forms() const {
-  if (variant_.form.empty()) return {};
-  std::set<std::string> out = led_to({});  // of any form
-  for (const std::string& here : led_to(variant_.form)) out.erase(here);
+std::set<std::string> FileCompiler::of_other_variants() const {
+  std::set<std::string> out = led_to(false);
+  for (const std::string& name : led_to(true)) out.erase(name);
   return out;
 }
 

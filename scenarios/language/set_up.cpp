@@ -17,6 +17,22 @@ bool in_loop(const Function& f, std::size_t at) {
 
 }  // namespace
 
+bool made_once(const Program& program, std::size_t f, std::size_t at) {
+  const Function& function = program.functions[f];
+  const ModuleSpec& module = program.modules[function.module];
+  return (f == module.probe || f == module.init) && function.code[at].operand.scope == Scope::binding && !in_loop(function, at);
+}
+
+std::set<std::uint32_t> made_each_time(const Program& program) {
+  std::set<std::uint32_t> many;
+  for (const Function& f : program.functions)
+    for (const Instruction& i : f.code)
+      if (i.to != no_local && !i.named && i.operand.kind == Operand::Kind::entity && i.operand.entity == EntityKind::allocation &&
+          i.operand.index < program.of(EntityKind::allocation).size())
+        many.insert(i.operand.index);
+  return many;
+}
+
 void find_what_is_set_up_again(Program& program, std::size_t functions) {
   std::map<std::pair<EntityKind, std::uint32_t>, unsigned> places;
   const auto each = [&](auto&& visit) {
@@ -26,12 +42,7 @@ void find_what_is_set_up_again(Program& program, std::size_t functions) {
   };
   // Memory of which each is another one: its members are never those that the declaration names.
   const auto& allocations = program.of(EntityKind::allocation);
-  std::set<std::uint32_t> many;
-  for (const Function& f : program.functions)
-    for (const Instruction& i : f.code)
-      if (i.to != no_local && i.operand.kind == Operand::Kind::entity && i.operand.entity == EntityKind::allocation &&
-          i.operand.index < allocations.size())
-        many.insert(i.operand.index);
+  const std::set<std::uint32_t> many = made_each_time(program);
   const auto in_many = [&](std::uint32_t allocation) {
     for (; allocation != UINT32_MAX; allocation = allocations[allocation].allocation)
       if (many.contains(allocation)) return true;
@@ -47,11 +58,7 @@ void find_what_is_set_up_again(Program& program, std::size_t functions) {
       i.sets_up = false;
       return;
     }
-    const Function& function = program.functions[f];
-    const ModuleSpec& module = program.modules[function.module];
-    const bool its_own = (f == module.probe || f == module.init) && i.operand.scope == Scope::binding;
-    const bool once = its_own && !in_loop(function, at);
-    if (once && places[{i.operand.entity, i.operand.index}] == 1) i.sets_up = false;
+    if (made_once(program, f, at) && places[{i.operand.entity, i.operand.index}] == 1) i.sets_up = false;
   });
 }
 

@@ -24,6 +24,10 @@ void warn_about_order(const Program& program, const std::vector<Node>& nodes, Di
 // warning if no memory of the file has one.
 void check_members(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);
 
+// Names of memory that is allocated with "to", or of what is in it. Allocated in one place, once in its life, the name means that one
+// (Instruction::named); where each time makes another one, it does not say which: an error.
+void find_names_of_many(Program& program, const std::vector<Node>& nodes, Diagnostics& out);
+
 // Locks that a function takes and on some path returns with, as far as its own steps tell: functions that others call, and hooks
 // of policies (enter, exit), may do so on purpose.
 void warn_about_locks(const Program& program, const std::vector<Node>& nodes, Diagnostics& out);

@@ -24,9 +24,13 @@ std::uint32_t do_store(Frame& f, const Instruction& i, std::uint32_t next) {
   return next;
 }
 
-// What an allocation makes: the binding's one, or with a local to receive the pointer a new one each time.
+// What an allocation makes: the binding's one, or with a local to receive the pointer a new one each time (where no name means the one).
 model::Allocation& allocated(Frame& f, const Instruction& i) {
-  if (i.to == no_local) return *f.world.allocation(World::declared_allocation(owner(f, i.operand), i.operand.index));
+  if (i.to == no_local || i.named) {
+    const Handle declared = World::declared_allocation(owner(f, i.operand), i.operand.index);
+    if (i.named) f.locals[i.to] = declared;
+    return *f.world.allocation(declared);
+  }
   Instance& made = f.world.new_instance(owner(f, i.operand), i.operand.index);
   f.locals[i.to] = made.handle;
   return made.memory;

@@ -75,7 +75,7 @@ TEST_CASE("compare writes the report") {
   const Ran ran = run_unplug("compare scenarios/drm-unbounded-wait.json --policy srcu-fence --executions 100 --quiet" + with_out(f));
   CHECK(ran.code == 0);
   CHECK(read_file(f.path / "out" / "index.html").find("</html>") != std::string::npos);
-  CHECK(Json::parse(read_file(f.path / "out" / "result.json"))["unplug"] == "result/1");
+  CHECK(Json::parse(read_file(f.path / "out" / "result.json"))["unplug"] == "result/2");
   for (const auto& e : std::filesystem::recursive_directory_iterator(f.path)) CHECK(e.path().extension() != ".part");
 }
 
@@ -258,7 +258,7 @@ TEST_CASE("--json is one document with what scripts need of every cell") {
       std::string("run ") + nova + " --policy none --policy srcu-fence --param bars=1 --strategy timed --executions 100 --json --jobs ";
   const Ran ran = run_unplug(command + "1" + with_out(f));
   const Json j = Json::parse(ran.out);
-  CHECK(j["unplug"] == "result/1");
+  CHECK(j["unplug"] == "result/2");
   std::size_t cells = 0;
   for (const Json& s : j["scenarios"]) {
     for (const Json& c : s["cells"]) {

@@ -62,7 +62,7 @@ TEST_CASE("what is read is what was written") {
 TEST_CASE("the document has the keys that scripts rely on, in a fixed order") {
   const nlohmann::ordered_json json = to_json(test::sample_result());
   CHECK(json.begin().key() == "unplug");
-  CHECK(json["unplug"] == "result/1");
+  CHECK(json["unplug"] == "result/2");
   const auto& cell = json["scenarios"][0]["cells"][0];
   for (const char* key : {"executions", "evidence", "violations", "notes", "remove_ns", "unbind_ns", "expectations"})
     CHECK(cell.contains(key));
@@ -123,7 +123,7 @@ TEST_CASE("a file that is no result of this version is refused with the reason")
     said += std::string("== ") + what + "\n" + complaint(text) + "\n";
   };
   ask("empty", "");
-  ask("not JSON", "{\n  \"unplug\": \"result/1\",\n  oops\n}");
+  ask("not JSON", "{\n  \"unplug\": \"result/2\",\n  oops\n}");
   ask("truncated", write_json(test::smallest_result()).substr(0, 300));
   ask("comments", "// a comment\n" + write_json(test::smallest_result()));
   ask("an array", "[]");

@@ -112,7 +112,7 @@ void add_nova_cells(ScenarioResult& scenario, const Policy& policy, unsigned bar
   cell.seed = 0x7edc'ba98'7654'3210;
   cell.executions = 10000;
   cell.evidence = {
-      Evidence::Kind::sampled, 10000, 9871, {"2 tasks of role user, 2 ioctls each", "interrupt 'irq' arrives at most 2 times"}};
+      Evidence::Kind::sampled, 10000, 50000, 9871, 17, {"2 tasks of role user, 2 ioctls each", "interrupt 'irq' arrives at most 2 times"}};
   if (!policy.fence && !policy.pin) cell.violations.push_back(text_freed(policy.name));
   if (!policy.fence) cell.violations.push_back(priv_freed(policy.name, policy.revoke ? 2 : 1));
   if (!policy.fence && !policy.revoke) cell.violations.push_back(bar_unmapped(policy.name));
@@ -141,12 +141,16 @@ void add_nova_cells(ScenarioResult& scenario, const Policy& policy, unsigned bar
                                  "sampled 10000 executions; 'unplug prove' explores this scenario"});
   }
   cell.never_reached = {"nova_timer_ioctl/mutex_unlock#2"};
+  cell.kept_apart = {{"nova_timer_open with nova_timer_remove", "misc_deregister() in nova_timer_remove"}};
+  if (policy.pin && !policy.revoke) cell.verdict = CellVerdict::refused;
+  if (!cell.violations.empty()) cell.verdict = CellVerdict::fails;
   scenario.cells.push_back(cell);
 
   cell.strategy = "timed";
   cell.executions = 1000;
-  cell.evidence = {Evidence::Kind::sampled, 1000, 1000, cell.evidence.bounds};
+  cell.evidence = {Evidence::Kind::sampled, 1000, 0, 1000, 0, cell.evidence.bounds};
   cell.violations.clear();
+  cell.verdict = CellVerdict::clean;
   cell.notes.clear();
   cell.expectations.clear();
   cell.never_reached.push_back("nova_timer_irq/complete#1");
@@ -239,6 +243,8 @@ ScenarioResult sample_forms() {
                             at("remove", "devres_release_all", "iounmap bar0", ""), 0);
         f.message = "work that foo_irq queued after cancel_delayed_work_sync() reads bar0 after it was unmapped";
         f.offender.operation = "MMIO read of STATUS";
+        f.serves = "foo_poll";
+        f.also_at = "foo_irq";
         file(f, s.name, policy, 40, 7);
         cell.violations.push_back(f);
         cell.unreplayed_predictions = buggy ? 1 : 0;
@@ -255,7 +261,8 @@ ScenarioResult sample_forms() {
       }
       cell.expectations.push_back({buggy ? "must use-after-unmap(bar0)@foo_poll" : "must nothing", "", cell.violations.empty() != buggy,
                                    cell.violations.empty() != buggy ? "" : "found 1 other signature: deadlock(dev.srcu)@foo_remove"});
-      if (!buggy) cell.never_overlapped = {"foo_ioctl with foo_remove"};
+      if (!buggy) cell.never = {{"foo_ioctl with foo_remove", "were never under way together", ""}};
+      cell.verdict = !cell.violations.empty() ? CellVerdict::fails : buggy ? CellVerdict::clean : CellVerdict::vacuous;
       s.cells.push_back(cell);
     }
   }
@@ -279,7 +286,7 @@ ScenarioResult sample_hostile() {
   cell.policy = "<b>bold</b>";
   cell.strategy = "surw";
   cell.executions = 2;
-  cell.evidence = {Evidence::Kind::sampled, 2, 0, {}};
+  cell.evidence = {Evidence::Kind::sampled, 2, 0, 0, 0, {}};
   Finding f = finding("data-race", "priv->\"flag\" & 'co'",
                       at("user.0", "foo_ioctl_with_a_rather_long_name_that_someone_generated_from_a_macro<T&>", "plain store#1", "a b.c:1"),
                       at("kworker.1", "foo_work", "plain load#1", ""), 3);
@@ -292,6 +299,11 @@ ScenarioResult sample_hostile() {
   bare.signature = "leak|priv||";
   cell.violations.push_back(bare);
   cell.expectations.push_back({"must data-race(</td>)", "", false, ""});
+  cell.verdict = CellVerdict::fails;
+  cell.never = {{"<entry>", "was never entered", "accepted & <said>"}};
+  cell.not_judged = {"pci_enable_device at foo_probe/<1>: nobody counts & checks"};
+  cell.final_states = 2;
+  cell.stuck_states = 1;
   s.cells.push_back(cell);
   cell = Cell{};
   cell.policy = "policy_name_longer_than_any_column_and_without_a_single_break_xxxxxxxxxxxxxxxxxxxxxxxxxxxx";

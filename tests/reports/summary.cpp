@@ -160,12 +160,19 @@ TEST_CASE("what all rows share is said once, but each verdict keeps its own evid
   for (Cell& c : s.cells) {
     c.never_reached = {"x", c.policy};
     c.evidence.bounds = {"2 preemptions"};
+    c.kept_apart = {{"f with g", "free_irq() in g"}};
+    c.never = {{"h", "was never entered", "nobody opens it"}};
+    c.not_judged = {"tasklet"};
   }
+  s.cells[0].never.push_back({"k", "was never entered", ""});
   const SaidOnce once = said_once(summarise(s).groups.at(0));
   CHECK(once.evidence == std::vector<std::string>{"times from 50 executions (timed)"});
   CHECK(once.bounds == std::vector<std::string>{"2 preemptions"});
   CHECK(once.never_reached == std::vector<std::string>{"x"});
-  CHECK(once.never_overlapped.empty());
+  CHECK(once.kept_apart == std::vector<std::string>{"f with g: free_irq() in g"});
+  CHECK(once.accepted == std::vector<std::string>{"h was never entered: nobody opens it"});
+  CHECK(once.never.empty());  // of one policy only
+  CHECK(once.not_judged == std::vector<std::string>{"tasklet"});
 }
 
 TEST_CASE("whom removal waited for") {

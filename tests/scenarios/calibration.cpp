@@ -214,7 +214,7 @@ TEST_CASE(
 }
 
 TEST_CASE("calibration: the model is beside the kernel, or below it where that is known, and the result depends on the seed alone") {
-  const Calibration c = calibrate({1, 400, 1});
+  const Calibration c = calibrate({1, 400, 1}).value();
   for (const Comparison& r : c.rows) {
     CAPTURE(r.experiment->name);
     CAPTURE(r.measured->machine->name);
@@ -239,12 +239,12 @@ TEST_CASE("calibration: the model is beside the kernel, or below it where that i
     for (const Comparison& r : of.rows) out.push_back(r.median);
     return out;
   };
-  CHECK(medians(calibrate({1, 20, 1})) == medians(calibrate({1, 20, 3})));
-  CHECK(medians(calibrate({1, 20, 1})) != medians(calibrate({2, 20, 1})));
+  CHECK(medians(calibrate({1, 20, 1}).value()) == medians(calibrate({1, 20, 3}).value()));
+  CHECK(medians(calibrate({1, 20, 1}).value()) != medians(calibrate({2, 20, 1}).value()));
 }
 
 TEST_CASE("calibration: what is judged is decided by the measurement alone") {
-  const Calibration c = calibrate({1, 1, 1});
+  const Calibration c = calibrate({1, 1, 1}).value();
   const auto verdict = [&](std::string_view experiment, std::string_view on, std::uint64_t at) {
     for (const Comparison& r : c.rows)
       if (r.experiment->name == experiment && r.measured->machine->name == on && r.measured->at == at) return std::string(word(r.verdict));

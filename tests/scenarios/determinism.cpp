@@ -43,7 +43,9 @@ std::string text(const ScenarioResult& r) {
     for (const Wait& w : c.waits)
       t += fmt::format("  wait {} {} {} {} {} {} {}\n", w.what, w.function, w.owner, w.bounded, w.executions, w.blocked, text(w.ns));
     for (const std::string& n : c.never_reached) t += "  never " + n + "\n";
-    for (const std::string& n : c.never_overlapped) t += "  never " + n + "\n";
+    for (const Never& n : c.never) t += fmt::format("  never {} {} {}\n", n.what, n.how, n.why);
+    for (const KeptApart& k : c.kept_apart) t += fmt::format("  apart {} {}\n", k.what, k.by);
+    for (const std::string& n : c.not_judged) t += "  not judged " + n + "\n";
     for (const Expectation& e : c.expectations) t += fmt::format("  {} {} {}\n", e.text, e.met, e.detail);
   }
   return t;

@@ -6,6 +6,7 @@
 
 #include "files.hpp"
 #include "unplug/scenarios/run/failure_file.hpp"
+#include "unplug/scenarios/run/failures.hpp"
 #include "unplug/sim/strategy.hpp"
 
 using namespace unplug;
@@ -31,7 +32,11 @@ void expectations_hold(const std::string& name) {
   options.strategies = {"random"};
   options.executions = 1000;
   options.jobs = 2;
-  options.failures = folder.path.string();
+  Output output(folder.path.string());
+  std::string problem;
+  REQUIRE_MESSAGE(output.open("unplug", problem), problem);
+  FailureStore store(output, "failures");
+  options.failures = &store;
   options.command = "unplug";
   const auto scenario = flagship(name);
   const ScenarioResult result = run(*scenario, options);
@@ -47,7 +52,7 @@ void expectations_hold(const std::string& name) {
   CHECK(expectations > 0);
 
   std::size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path)) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path / "failures")) {
     CAPTURE(entry.path().filename().string());
     ++files;
     Diagnostics out;

@@ -6,6 +6,7 @@
 
 #include "files.hpp"
 #include "unplug/scenarios/run/failure_file.hpp"
+#include "unplug/scenarios/run/failures.hpp"
 
 using namespace unplug;
 using namespace unplug::scenarios;
@@ -49,14 +50,12 @@ struct Folder {
   }
 };
 
-RunOptions options(const Folder& folder, unsigned jobs) {
+RunOptions options(unsigned jobs) {
   RunOptions o;
   o.strategies = {"random"};
   o.strategies_given = true;
   o.executions = 12;
   o.jobs = jobs;
-  o.failures = folder.path / "failures";
-  std::filesystem::create_directories(o.failures);
   return o;
 }
 
@@ -67,7 +66,13 @@ TEST_CASE("livelock: an ioctl that polls what nobody changes is found, with any 
   const auto s = folder.scenario(driver(R"({"READ_ONCE": "priv.ready", "to": "r"}, {"if": "r == 0", "goto": "again"})"));
   std::string first;
   for (const unsigned jobs : {1U, 2U}) {
-    const ScenarioResult r = run(*s, options(folder, jobs));
+    Output output(folder.path / "out");
+    std::string problem;
+    REQUIRE_MESSAGE(output.open("unplug", problem), problem);
+    FailureStore store(output, "failures");
+    RunOptions o = options(jobs);
+    o.failures = &store;
+    const ScenarioResult r = run(*s, o);
     REQUIRE(r.cells.size() == 1);
     const Cell& c = r.cells.front();
     CHECK(c.unreplayed_predictions == 0);
@@ -95,10 +100,10 @@ TEST_CASE("livelock: a loop that changes something each time is cut by the bound
   const auto s = folder.scenario(driver(R"({"maybe": "ends", "do": [{"return": 0}]}, {"goto": "again"})"));
   const auto endless =
       folder.scenario(driver(R"({"maybe": "ready", "do": [{"WRITE_ONCE": "priv.ready", "value": 1}]}, {"goto": "again"})"));
-  const ScenarioResult r = run(*endless, options(folder, 1));
+  const ScenarioResult r = run(*endless, options(1));
   const Cell& c = r.cells.front();
   CHECK(c.evidence.kind == Evidence::Kind::bounded);
   CHECK(c.evidence.bounds.back().find("took 20000 steps") != std::string::npos);
   for (const Finding& f : c.violations) CHECK(f.violation_class != "livelock");
-  CHECK(run(*s, options(folder, 1)).cells.front().evidence.kind == Evidence::Kind::sampled);
+  CHECK(run(*s, options(1)).cells.front().evidence.kind == Evidence::Kind::sampled);
 }

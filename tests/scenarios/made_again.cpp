@@ -22,7 +22,7 @@ struct Made {
   const char *make, *end, *functions, *probe;
   const char* shows = "";
 };
-constexpr Made things[] = {
+constexpr Made made_things[] = {
     // the last: an open file pins no devm memory
     {R"({"request_irq": "irq", "fn": "foo_irq"})", R"({"free_irq": "irq"})", R"(, "foo_irq": [{"return": "IRQ_HANDLED"}])", ""},
     {R"({"device_create_file": "attr", "fn": "foo_show"})", R"({"device_remove_file": "attr"})", R"(, "foo_show": [])", ""},
@@ -65,7 +65,7 @@ constexpr Made things[] = {
 }  // namespace
 
 TEST_CASE("made again: what is given back before it is requested anew is used rightly") {
-  for (const Made& m : things) {
+  for (const Made& m : made_things) {
     CAPTURE(std::string(m.make));
     CHECK(shows(each_time(m.make, m.end, m.functions, m.probe)) == m.shows);
   }

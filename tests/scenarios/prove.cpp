@@ -34,8 +34,10 @@ std::string text(const Cell& c) {
   for (const Wait& w : c.waits)
     out += fmt::format("  wait {} {} {} {} {} {} {}\n", static_cast<int>(w.phase), w.what, w.function, w.owner,
                        fmt::join(w.waited_for, ","), w.executions, w.blocked);
-  out += fmt::format("  gps {} {} | never {} | {}\n", c.grace_periods.p50, c.grace_periods.max, fmt::join(c.never_reached, ","),
-                     fmt::join(c.never_overlapped, ","));
+  out += fmt::format("  gps {} {} | never {} | verdict {}\n", c.grace_periods.p50, c.grace_periods.max, fmt::join(c.never_reached, ","),
+                     static_cast<int>(c.verdict));
+  for (const Never& n : c.never) out += fmt::format("  never {} {}\n", n.what, n.how);
+  for (const KeptApart& k : c.kept_apart) out += fmt::format("  apart {} {}\n", k.what, k.by);
   return out;
 }
 
