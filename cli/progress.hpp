@@ -23,8 +23,8 @@ class ProgressLine {
   void show(const scenarios::Progress& p);
   void clear();
 
-  // What is written: "scenarios/x.json: cell 3 of 12, 52,224 of about 300,000 traces (17 %), 48,000/s, 0:01". `elapsed_ms`: since the file was
-  // begun; `rate`: units a second.
+  // What is written: "scenarios/x.json: cell 3 of 12, 52,224 of about 300,000 traces (17 %), 48,000/s, 0:01". `elapsed_ms`: since the file
+  // was begun; `rate`: units a second.
   [[nodiscard]] static std::string line(const std::string& about, const scenarios::Progress& p, std::uint64_t elapsed_ms,
                                         std::uint64_t rate);
 

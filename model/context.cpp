@@ -143,7 +143,7 @@ void Context::finish() {
   for (HeldLock& h : held) {
     if (h.told || (h.map && !h.section)) continue;
     kernel_.report(ViolationClass::leak, h.name,
-                   h.map ? fmt::format("an SRCU read-side section of '{}' is still open", kernel_.text(h.name))
+                   h.map ? fmt::format("it ends in an SRCU read-side section of '{}' that it began", kernel_.text(h.name))
                          : fmt::format("lock '{}' is still held", kernel_.text(h.name)));
     h.told = true;
   }

@@ -254,10 +254,10 @@ class Kernel {
   Rcu* interrupt_rcu = nullptr;  // the domain that interrupt handlers are readers of (rcu_watch_interrupts); null: nobody looks
   std::vector<RemovalWait> removal_waits;
   OperationCounts operations;
-  ObjectId faults;           // word: faults left to inject (kernel/fault.hpp); none if the configuration has none
+  ObjectId faults;               // word: faults left to inject (kernel/fault.hpp); none if the configuration has none
   std::vector<Polling> polling;  // who does so this moment
   std::vector<Module*> modules;  // every one, in that order: for what asks who is held
-  std::vector<Work*> works;  // every work item, in the order in which they were made: for what waits for a queue that all share
+  std::vector<Work*> works;      // every work item, in the order in which they were made: for what waits for a queue that all share
 
  private:
   sim::Engine& engine_;

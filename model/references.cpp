@@ -25,6 +25,8 @@ std::string holders_of(const Kernel& kernel, const References& references) {
   for (const Reference& r : references.taken) {
     if (r.of_file) {
       by[fmt::format("an open file of '{}'", kernel.text(r.role))] = 1;
+    } else if (!r.site) {  // by code that no file wrote
+      ++by[fmt::format("'{}'", kernel.text(r.role))];
     } else {
       const Site& site = kernel.site(r.site);
       ++by[fmt::format("{} in {}", site.step, site.function)];

@@ -87,7 +87,8 @@ std::vector<CellLine> below(const Verdict& verdict, const SaidOnce& once) {
     say(label, list, said, Style::plain);
   };
   if (verdict.refused)
-    lines.push_back({fmt::format("rmmod was refused in {} of {} executions", verdict.unload.refused, verdict.unload.attempted), Style::warning});
+    lines.push_back(
+        {fmt::format("rmmod was refused in {} of {} executions", verdict.unload.refused, verdict.unload.attempted), Style::warning});
   unless_said("vacuous: ", verdict.never, once.never);
   unless_said("not judged: ", verdict.not_judged, once.not_judged);
   unless_said("never reached: ", verdict.never_reached, once.never_reached);

@@ -37,7 +37,8 @@ void write_finding(Page& page, const FindingView& finding, const ScenarioView& v
     const scenarios::Finding& seen = *under->seen.finding;
     std::string text = under_title(*under);
     if (const std::string cost = preemptions(seen); !cost.empty()) text += ", " + cost;
-    if (const std::string where = where_shown(view, finding, under->group->form, under->verdict->policy); !where.empty()) text += " (" + where + ")";
+    if (const std::string where = where_shown(view, finding, under->group->form, under->verdict->policy); !where.empty())
+      text += " (" + where + ")";
     page.entry_at("under", label_column, text, Style::plain, indent);
     if (!seen.replay_command.empty()) page.command(seen.replay_command, indent + 2);
   }

@@ -142,8 +142,7 @@ Node matrix_node(const ScenarioView& view, const std::string& id) {
     for (const std::string& policy : view.policies) {
       const scenarios::Finding* best = nullptr;
       for (const FindingView::Under& under : finding.under) {
-        if (under.verdict->policy == policy && (best == nullptr || simpler(*under.seen.finding, *best)))
-          best = under.seen.finding;
+        if (under.verdict->policy == policy && (best == nullptr || simpler(*under.seen.finding, *best))) best = under.seen.finding;
       }
       const std::string shown = best == nullptr ? "" : best->preemptions ? std::to_string(*best->preemptions) : "yes";
       cells.push_back(Node().text("shown", shown));

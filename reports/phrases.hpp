@@ -65,8 +65,10 @@ struct WaitedFor {
 // "4", "1..6", "-" if not measured.
 [[nodiscard]] std::string grace_period_cell(const scenarios::Quantiles& count);
 
-// Where a form and policy show a finding: "only in bars=3", "in 2 of 6: bars=3, ...", "" if wherever they ran: a reader asks for exceptions.
-[[nodiscard]] std::string where_shown(const ScenarioView& view, const FindingView& finding, const std::string& form, const std::string& policy);
+// Where a form and policy show a finding: "only in bars=3", "in 2 of 6: bars=3, ...", "" if wherever they ran: a reader asks for
+// exceptions.
+[[nodiscard]] std::string where_shown(const ScenarioView& view, const FindingView& finding, const std::string& form,
+                                      const std::string& policy);
 
 // The simplest of the places where each form and policy shows a signature: the one whose failure file is kept.
 [[nodiscard]] std::vector<const FindingView::Under*> simplest(const FindingView& finding);

@@ -216,7 +216,8 @@ bool same_findings(const std::vector<Seen>& a, const std::vector<Seen>& b) {
 // Tables that differ in figures only are read as one: what grows with a parameter has a table of its own.
 bool says_the_same(const Group& a, const Group& b) {
   return std::equal(a.verdicts.begin(), a.verdicts.end(), b.verdicts.begin(), b.verdicts.end(), [](const Verdict& x, const Verdict& y) {
-    return x.policy == y.policy && x.standing == y.standing && x.refused == y.refused && same_findings(x.violations, y.violations) && same_findings(x.notes, y.notes);
+    return x.policy == y.policy && x.standing == y.standing && x.refused == y.refused && same_findings(x.violations, y.violations) &&
+           same_findings(x.notes, y.notes);
   });
 }
 

@@ -38,14 +38,14 @@ struct Verdict {
   // Over several members: the least p50 and the greatest of the others.
   std::optional<scenarios::Quantiles> remove_ns, unbind_ns, rmmod_ns;
   scenarios::Quantiles grace_periods;
-  std::vector<scenarios::Wait> waits;                        // merged over the strategies, in the order removal meets them
-  scenarios::Operations operations;                          // summed over the strategies; branches: the most any of them needed
-  scenarios::Unload unload;                                  // summed
-  bool refused = false;                                      // clean, and in some executions because the module was not let go
-  std::vector<std::string> never_reached;                    // by none of the strategies
-  std::vector<std::string> never;                            // what never happened, as sentences; nothing that the file accepts
-  std::vector<std::string> accepted;                         // the same with the file's reason
-  std::vector<std::string> kept_apart, not_judged;           // facts, as sentences
+  std::vector<scenarios::Wait> waits;               // merged over the strategies, in the order removal meets them
+  scenarios::Operations operations;                 // summed over the strategies; branches: the most any of them needed
+  scenarios::Unload unload;                         // summed
+  bool refused = false;                             // clean, and in some executions because the module was not let go
+  std::vector<std::string> never_reached;           // by none of the strategies
+  std::vector<std::string> never;                   // what never happened, as sentences; nothing that the file accepts
+  std::vector<std::string> accepted;                // the same with the file's reason
+  std::vector<std::string> kept_apart, not_judged;  // facts, as sentences
   std::uint64_t unreplayed_predictions = 0;
 };
 

@@ -15,8 +15,8 @@ constexpr std::uint32_t none = UINT32_MAX;
 // A verb whose function runs later, in somebody else's context, though no thing is declared by it: call_rcu() and its like.
 bool calls_later(const Verb& v) {
   return v.operand != OperandKind::declaration && std::ranges::any_of(v.keys, [](const KeySpec& k) {
-    return k.kind == KeyKind::function && (k.name == "fn" || k.name == "confirm");
-  });
+           return k.kind == KeyKind::function && (k.name == "fn" || k.name == "confirm");
+         });
 }
 
 }  // namespace

@@ -186,8 +186,8 @@ void read_expectations(Scenario& s, const LoadOptions& options, Diagnostics& out
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Node n = list.at(i);
     if (!check_keys(n,
-                    {"form", "policy", "removal", "params", "must", "in", "may", "forbid", "never", "evidence", "executions", "blocked", "failing",
-                     "states", "why"},
+                    {"form", "policy", "removal", "params", "must", "in", "may", "forbid", "never", "evidence", "executions", "blocked",
+                     "failing", "states", "why"},
                     {}, "an expectation", out))
       continue;
     s.expect.push_back(read_row(s, options, classes, n, out));

@@ -11,8 +11,8 @@
 namespace unplug::scenarios {
 
 struct Limit {
-  std::string_view header, what;  // of model/kernel/; as its comment says it
-  std::string_view verbs;         // that lead there, separated by spaces
+  std::string_view header, what;                                           // of model/kernel/; as its comment says it
+  std::string_view verbs;                                                  // that lead there, separated by spaces
   bool (*when)(const Program& program, std::string_view verbs) = nullptr;  // in which use of them
   std::string_view hides;                                                  // what a verdict could miss; empty: nothing
 };

@@ -24,7 +24,7 @@ struct Record {
   };
   // Something that a task of user space asked the kernel for.
   struct Asked {
-    std::uint32_t site = 0;  // in Program::sites
+    std::uint32_t site = 0;                                                           // in Program::sites
     enum class Answer : std::uint8_t { none, success, error } answer = Answer::none;  // none: it was still under way at the end
   };
 

@@ -60,8 +60,8 @@ struct Finding {
   std::string feasibility;  // "task 'user.0' stalled for at least 12 ms, in preemptible context"; may be empty
   std::optional<unsigned> preemptions;  // of the schedule that is shown, up to the violation
   bool fewest = false;                  // a bounded search has shown that none with fewer reaches it
-  std::string failure_file;    // path relative to the output directory; empty if none was written
-  std::string replay_command;  // "unplug replay out/report/failures/....json"; empty if no file
+  std::string failure_file;             // path relative to the output directory; empty if none was written
+  std::string replay_command;           // "unplug replay out/report/failures/....json"; empty if no file
 };
 
 // Something removal waited for.
@@ -151,11 +151,11 @@ struct Cell {
   };
   std::vector<Required> required;
   std::vector<Expectation> expectations;
-  std::vector<std::string> never_reached;    // steps that no execution took: "foo_ioctl/readl#2"
-  std::vector<Never> never;                  // what makes it vacuous, or would if the file did not accept it
+  std::vector<std::string> never_reached;  // steps that no execution took: "foo_ioctl/readl#2"
+  std::vector<Never> never;                // what makes it vacuous, or would if the file did not accept it
   std::vector<KeptApart> kept_apart;
   std::vector<std::string> not_judged;       // uses of verbs of which the model leaves something out, and what that could hide
-  std::uint64_t unreplayed_predictions = 0;   // predictions that failed to replay: a bug of ours, always shown
+  std::uint64_t unreplayed_predictions = 0;  // predictions that failed to replay: a bug of ours, always shown
 };
 
 // A policy as a report must introduce it (fairness: dated, and labelled with who ships it).

@@ -37,7 +37,7 @@ struct ExpectRow {
   bool must_given = false;         // the row has the key: an empty list says that there is nothing, and that this means something
   bool in_any = false;             // `must` in any cell that it speaks of, not in each
   std::vector<std::string> never;  // what never happens, and is accepted: "foo_open with foo_remove"
-  std::string evidence;  // "", "sampled", "bounded", "exhaustive"
+  std::string evidence;            // "", "sampled", "bounded", "exhaustive"
   // How many of them there are, exactly.
   std::optional<std::uint64_t> executions, blocked, failing, states;
   std::string why;

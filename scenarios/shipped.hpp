@@ -14,8 +14,8 @@ struct ShippedFile {
 };
 // All of them, by path.
 [[nodiscard]] std::vector<ShippedFile> shipped_files();
-// The one that `name` is for: "scenarios/nova-timer.json", "nova-timer", "corpus/cpu5wdt-timer-tail". None if there is none, or it isn't clear
-// which.
+// The one that `name` is for: "scenarios/nova-timer.json", "nova-timer", "corpus/cpu5wdt-timer-tail". None if there is none, or it isn't
+// clear which.
 [[nodiscard]] std::optional<ShippedFile> shipped_file(std::string_view name);
 
 // The name of one that was most likely meant, as shipped_file() takes it; empty if none was.

@@ -96,7 +96,7 @@ class Frame {
   };
   std::array<Use, max_scopes> scopes{};
   std::uint32_t scope_count = 0;
-  std::int64_t result = 0;  // an error, a number, or a pointer
+  std::int64_t result = 0;           // an error, a number, or a pointer
   int answer = 0;                    // of tasks of user space: what the operation at hand was answered; below 0: an error
   TaskState* task = nullptr;         // of tasks outside the driver
   model::PollTable* poll = nullptr;  // in ->poll

@@ -26,9 +26,9 @@ class CampaignWorker {
 };
 
 // Runs executions 0 .. count-1 on `jobs` threads (0 counts as 1). `progress`, if given, is told now and then how many are done, from any
-// thread. `stop`, if given, is asked now and then, from any thread: once it answers true no more are begun. Answers whether all were run: what a stopped
-// campaign has gathered depends on when it was stopped. `block`: how many a worker takes at a time. An exception of a worker is rethrown
-// here after all threads have stopped.
+// thread. `stop`, if given, is asked now and then, from any thread: once it answers true no more are begun. Answers whether all were run:
+// what a stopped campaign has gathered depends on when it was stopped. `block`: how many a worker takes at a time. An exception of a worker
+// is rethrown here after all threads have stopped.
 inline bool run_campaign(std::uint64_t count, unsigned jobs, const std::function<std::unique_ptr<CampaignWorker>()>& make,
                          const std::function<void(std::uint64_t done)>& progress = {}, const std::function<bool()>& stop = {},
                          std::uint64_t block = 64) {

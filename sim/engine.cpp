@@ -53,9 +53,8 @@ void Engine::refuse_step(const Step& s) {
 }
 
 bool Engine::well_formed(const Step& s) const {
-  return s.access.kind == AccessKind::none
-             ? s.guard.trivial() && (s.awaited == nullptr || (s.alternatives > 1 && exists(*s.awaited)))
-             : s.access.object.index() < object_count_ && s.alternatives <= 1 && s.awaited == nullptr;
+  return s.access.kind == AccessKind::none ? s.guard.trivial() && (s.awaited == nullptr || (s.alternatives > 1 && exists(*s.awaited)))
+                                           : s.access.object.index() < object_count_ && s.alternatives <= 1 && s.awaited == nullptr;
 }
 
 void Engine::await_change(Task& task, Object& o) {

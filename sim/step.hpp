@@ -29,9 +29,9 @@ enum class Repeat : std::uint8_t {
 struct Operation {
   std::string_view name;  // "synchronize_srcu: flip index"
   Sync sync = Sync::none;
-  bool pause = false;   // a sleep or a yield: switching away after it is no preemption
-  bool plain = false;   // an unmarked access to memory: takes part in data races
-  bool marked = false;  // a marked one (READ_ONCE, WRITE_ONCE): races with plain ones only
+  bool pause = false;    // a sleep or a yield: switching away after it is no preemption
+  bool plain = false;    // an unmarked access to memory: takes part in data races
+  bool marked = false;   // a marked one (READ_ONCE, WRITE_ONCE): races with plain ones only
   bool outside = false;  // done by hardware or user space, which do it when they like: that it comes late is no stall
   Repeat repeat = Repeat::plain;
 };

@@ -25,10 +25,10 @@ struct Event {
   std::uint64_t before = 0;                    // word of the object just before the step
   std::uint32_t first_use = 0, use_count = 0;  // range in Trace::uses
   LifetimeId begins, ends;
-  Time time = 0;        // when it was taken
-  Time eligible = 0;    // when it could have been, by its own doing; the rest is a stall
-  Duration waited = 0;  // virtual time between announcing the step and taking it, less what the task slept or computed
-  TaskId unblocked_by;  // whose write made the guard hold; none if it held from the start
+  Time time = 0;          // when it was taken
+  Time eligible = 0;      // when it could have been, by its own doing; the rest is a stall
+  Duration waited = 0;    // virtual time between announcing the step and taking it, less what the task slept or computed
+  TaskId unblocked_by;    // whose write made the guard hold; none if it held from the start
   bool modelled = false;  // how long it waited is a figure of the model (Timing::modelled)
 };
 

@@ -22,7 +22,7 @@ struct Violation {
   std::uint32_t event = no_event;  // the offending step; none: `task` is still waiting (its pending step offends)
   std::uint32_t ended_by = no_event;
   std::uint32_t created_by = no_event;
-  std::string detail;  // what a reader can't see from class and places; may be empty
+  std::string detail;      // what a reader can't see from class and places; may be empty
   bool unordered = false;  // of two ends of a lifetime: nothing orders them, and each is at fault with the other
 };
 

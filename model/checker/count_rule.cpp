@@ -38,9 +38,9 @@ bool may_be_put(const Kernel& kernel, const sim::Trace& trace, const Module& m, 
 void judge_module(const Kernel& kernel, const sim::Trace& trace, const Module& m, std::vector<Violation>& out) {
   const auto held = std::ranges::find(m.references.taken, false, &Reference::of_file);
   if (held == m.references.taken.end()) return;
-  const Site& site = kernel.site(held->site);
+  const std::string by = held->site ? kernel.site(held->site).function : kernel.text(held->role);
   out.push_back({ViolationClass::leak, m.name, held->task, held->event, Violation::no_event, held->event,
-                 fmt::format("a reference on module '{}', taken in {}, is never put", kernel.text(m.name), site.function)});
+                 fmt::format("a reference on module '{}', taken in {}, is never put", kernel.text(m.name), by)});
   if (m.refused == UINT32_MAX) return;
   out.push_back({ViolationClass::stuck_module, m.name, trace.events[m.refused].task, m.refused, Violation::no_event, held->event,
                  fmt::format("rmmod of '{}' is refused for ever: nobody is left who would put what is held by {}", kernel.text(m.name),

@@ -115,8 +115,8 @@ std::string detail_of(const Kernel& kernel, const sim::Trace& trace, LifetimeKin
   return {};
 }
 
-// A lifetime that is ended again and again is one mistake: of the ends that come after another one, the first is at fault. Of two that nothing
-// orders, which are at fault in both roles, it is the one of the later name that is shown at fault.
+// A lifetime that is ended again and again is one mistake: of the ends that come after another one, the first is at fault. Of two that
+// nothing orders, which are at fault in both roles, it is the one of the later name that is shown at fault.
 std::vector<Fault> without_repetitions(const Kernel& kernel, const sim::Trace& trace, const std::vector<Fault>& faults) {
   std::vector<Fault> out;
   const auto twice = [](const Fault& f) { return f.kind == Fault::Kind::double_end; };

@@ -10,8 +10,10 @@ const Operation add_op{.name = "atomic_add", .marked = true},
     add_unless_op{.name = "atomic_add_unless", .sync = sim::Sync::both, .marked = true, .repeat = sim::Repeat::looks},
     xchg_op{.name = "xchg", .sync = sim::Sync::both, .marked = true, .repeat = sim::Repeat::looks},
     cmpxchg_op{.name = "cmpxchg", .sync = sim::Sync::both, .marked = true, .repeat = sim::Repeat::looks};
-const Operation set_op{.name = "set_bit", .marked = true, .repeat = sim::Repeat::looks}, clear_op{.name = "clear_bit", .marked = true, .repeat = sim::Repeat::looks},
-    unlock_op{.name = "clear_bit_unlock", .sync = sim::Sync::release, .marked = true, .repeat = sim::Repeat::looks}, test_op{.name = "test_bit", .marked = true},
+const Operation set_op{.name = "set_bit", .marked = true, .repeat = sim::Repeat::looks},
+    clear_op{.name = "clear_bit", .marked = true, .repeat = sim::Repeat::looks},
+    unlock_op{.name = "clear_bit_unlock", .sync = sim::Sync::release, .marked = true, .repeat = sim::Repeat::looks},
+    test_op{.name = "test_bit", .marked = true},
     test_set_op{.name = "test_and_set_bit", .sync = sim::Sync::both, .marked = true, .repeat = sim::Repeat::looks},
     lock_op{.name = "test_and_set_bit_lock", .sync = sim::Sync::acquire, .marked = true, .repeat = sim::Repeat::looks},
     test_clear_op{.name = "test_and_clear_bit", .sync = sim::Sync::both, .marked = true, .repeat = sim::Repeat::looks};

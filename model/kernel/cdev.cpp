@@ -10,7 +10,8 @@ const Operation get_op{.name = "cdev: kobject_get_unless_zero", .sync = sim::Syn
 const Operation look_op{.name = "chrdev_open: load i_cdev"}, publish_op{.name = "chrdev_open: publish i_cdev"},
     purge_op{.name = "cdev_purge: forget i_cdev"};
 const Operation node_op{.name = "devtmpfs: node appears", .sync = sim::Sync::release}, node_gone_op{.name = "devtmpfs: node removed"},
-    path_op{.name = "open: path lookup", .sync = sim::Sync::acquire}, await_op{.name = "wait for the node", .sync = sim::Sync::acquire, .outside = true};
+    path_op{.name = "open: path lookup", .sync = sim::Sync::acquire},
+    await_op{.name = "wait for the node", .sync = sim::Sync::acquire, .outside = true};
 
 constexpr int enoent = -2, enxio = -6, ebusy = -16;
 

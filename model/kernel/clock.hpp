@@ -47,9 +47,9 @@ struct RuntimePm {
   Gate gate;
   Kernel* kernel = nullptr;
 };
-// Enabled and suspended; makes the worker, called `task_name`, that suspends. `owner`: once it has ended, a usage count above what it was at
-// first is a leak. It is 0 at first; or 1, of a bus that holds a reference for the driver to drop in probe and to take again in remove: that
-// is told by the first pm_runtime_put_noidle() of a count of 0.
+// Enabled and suspended; makes the worker, called `task_name`, that suspends. `owner`: once it has ended, a usage count above what it was
+// at first is a leak. It is 0 at first; or 1, of a bus that holds a reference for the driver to drop in probe and to take again in remove:
+// that is told by the first pm_runtime_put_noidle() of a count of 0.
 void init_runtime_pm(Kernel& kernel, RuntimePm& p, NameId unique_name, NameId declared, NameId task_name, LifetimeId owner = {});
 // Counts, and resumes before it returns; may sleep. false: disabled, nothing is resumed, but it counts (-EACCES).
 bool pm_runtime_get_sync(Context& context, RuntimePm& p);

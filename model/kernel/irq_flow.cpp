@@ -52,6 +52,8 @@ void handle(Context& context, IrqLine& line, IrqAction* action, const Presence* 
   }
   if (context.aborting()) return;
   const bool stuck = !mine && line.level && (device == nullptr || is_present(context, *device));
+  static const KernelSite nobody_cared{"note_interrupt", "nobody cared"};
+  if (stuck) context.at(nobody_cared);
   context.write(stuck ? uncared_op : done_op, line.object, {}, [&](std::uint64_t& word) {
     word &= ~in_progress;
     context.kernel().unhold(line.object, me);
@@ -59,6 +61,7 @@ void handle(Context& context, IrqLine& line, IrqAction* action, const Presence* 
     word = (word | spurious) + depth_unit;
     context.kernel().report(ViolationClass::api_misuse, line.name, "nobody cared: no handler of the line claims it, it is switched off");
   });
+  if (stuck && !context.aborting()) context.at(SiteId{});
 }
 
 IrqAction* take_line(Context& context, IrqLine& line, std::uint64_t& word) {

@@ -5,8 +5,9 @@
 namespace unplug::model {
 namespace {
 
-const Operation set_op{.name = "refcount_set"}, get_op{.name = "kref_get"}, unless_zero_op{.name = "kref_get_unless_zero", .repeat = sim::Repeat::looks},
-    put_op{.name = "kref_put", .sync = sim::Sync::both}, read_op{.name = "kref_read"};
+const Operation set_op{.name = "refcount_set"}, get_op{.name = "kref_get"},
+    unless_zero_op{.name = "kref_get_unless_zero", .repeat = sim::Repeat::looks}, put_op{.name = "kref_put", .sync = sim::Sync::both},
+    read_op{.name = "kref_read"};
 
 constexpr std::uint64_t saturated = 0xc0000000, sign = 0x80000000, most = 0x7fffffff;
 

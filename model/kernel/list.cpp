@@ -28,8 +28,7 @@ bool on_another(const List& l, const ListEntry& e) { return e.on != nullptr && e
 
 void give_up(Context& context, const List& l, std::string_view function, const ListEntry& e) {
   const Kernel& k = context.kernel();
-  context.engine().give_up(
-      fmt::format("{}('{}') on '{}', which is on '{}'", function, k.text(e.name), k.text(l.name), k.text(e.on->name)));
+  context.engine().give_up(fmt::format("{}('{}') on '{}', which is on '{}'", function, k.text(e.name), k.text(l.name), k.text(e.on->name)));
 }
 
 template <class Effect> void change(Context& context, List& l, const Operation& operation, LifetimeId home, Neighbours n, Effect&& effect) {

@@ -7,10 +7,13 @@
 namespace unplug::model {
 namespace {
 
-const Operation lock_op{.name = "mutex_lock", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets}, trylock_op{.name = "mutex_trylock", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+const Operation lock_op{.name = "mutex_lock", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+    trylock_op{.name = "mutex_trylock", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
     unlock_op{.name = "mutex_unlock", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets};
-const Operation down_read_op{.name = "down_read", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets}, up_read_op{.name = "up_read", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets},
-    queue_write_op{.name = "down_write: queue", .repeat = sim::Repeat::brackets}, down_write_op{.name = "down_write", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+const Operation down_read_op{.name = "down_read", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+    up_read_op{.name = "up_read", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets},
+    queue_write_op{.name = "down_write: queue", .repeat = sim::Repeat::brackets},
+    down_write_op{.name = "down_write", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
     up_write_op{.name = "up_write", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets},
     down_read_trylock_op{.name = "down_read_trylock", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
     down_write_trylock_op{.name = "down_write_trylock", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},

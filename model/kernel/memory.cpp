@@ -11,7 +11,8 @@ const Operation alloc_op{.name = "kzalloc"}, fill_op{.name = "fill the memory"},
     free_op{.name = "kfree"}, bad_free_op{.name = "kfree of a member"};
 const Operation load_plain{.name = "load", .plain = true}, load_once{.name = "READ_ONCE", .marked = true},
     load_acquire{.name = "smp_load_acquire", .sync = sim::Sync::acquire, .marked = true};
-const Operation store_plain{.name = "store", .plain = true, .repeat = sim::Repeat::looks}, store_once{.name = "WRITE_ONCE", .marked = true, .repeat = sim::Repeat::looks},
+const Operation store_plain{.name = "store", .plain = true, .repeat = sim::Repeat::looks},
+    store_once{.name = "WRITE_ONCE", .marked = true, .repeat = sim::Repeat::looks},
     store_release{.name = "smp_store_release", .sync = sim::Sync::release, .marked = true, .repeat = sim::Repeat::looks};
 
 const Operation& load_operation(MemoryOrder order) {

@@ -8,7 +8,8 @@ namespace unplug::model {
 namespace {
 
 // The counter is an atomic that returns its value: all is ordered by it.
-const Operation load_op{.name = "load_module", .sync = sim::Sync::release}, get_op{.name = "try_module_get", .sync = sim::Sync::both, .repeat = sim::Repeat::looks},
+const Operation load_op{.name = "load_module", .sync = sim::Sync::release},
+    get_op{.name = "try_module_get", .sync = sim::Sync::both, .repeat = sim::Repeat::looks},
     blind_get_op{.name = "__module_get", .sync = sim::Sync::both}, put_op{.name = "module_put", .sync = sim::Sync::both},
     stop_op{.name = "delete_module: try to stop", .sync = sim::Sync::both}, text_op{.name = "free_module: text freed"},
     data_op{.name = "free_module: data freed"}, layout_op{.name = "load_module: data laid out"},

@@ -80,8 +80,7 @@ int notifier_chain_register(Context& context, NotifierChain& chain, NotifierBloc
     s.uses.add(nb.home);
     s.access = {chain.object, sim::AccessKind::write};
     context.engine().step(s, [&](std::uint64_t& word) {
-      NotifierBlock** const link =
-          walk_to(context, chain, [&](const NotifierBlock& b) { return &b != &nb && b.priority >= nb.priority; });
+      NotifierBlock** const link = walk_to(context, chain, [&](const NotifierBlock& b) { return &b != &nb && b.priority >= nb.priority; });
       if (*link == &nb) {
         context.kernel().report(ViolationClass::api_misuse, nb.name,
                                 fmt::format("notifier callback '{}' already registered", context.kernel().text(nb.name)));

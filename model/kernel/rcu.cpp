@@ -8,7 +8,8 @@ const Operation lock_op{.name = "rcu_read_lock", .sync = sim::Sync::acquire, .re
     unlock_op{.name = "rcu_read_unlock", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets},
     switch_op{.name = "context switch: quiescent state", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets},
     resume_op{.name = "context switch: reader again", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
-    irq_enter_op{.name = "irq_enter", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets}, irq_exit_op{.name = "irq_exit", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets};
+    irq_enter_op{.name = "irq_enter", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+    irq_exit_op{.name = "irq_exit", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets};
 const Operation gp_start_op{.name = "synchronize_rcu: grace period begins", .sync = sim::Sync::release},
     gp_end_op{.name = "synchronize_rcu: grace period ends", .sync = sim::Sync::acquire};
 const Operation expedited_start_op{.name = "synchronize_rcu_expedited: grace period begins", .sync = sim::Sync::release},

@@ -23,15 +23,16 @@ const Table lock_ops{Row{Operation{.name = "spin_lock", .sync = sim::Sync::acqui
                      Row{Operation{.name = "spin_lock in interrupt", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
                          Operation{.name = "spin_lock_bh in interrupt", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
                          Operation{.name = "spin_lock_irqsave in interrupt", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets}}};
-const Table trylock_ops{Row{Operation{.name = "spin_trylock", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
-                            Operation{.name = "spin_trylock_bh", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
-                            Operation{.name = "spin_trylock_irqsave", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets}},
-                        Row{Operation{.name = "spin_trylock in softirq", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
-                            Operation{.name = "spin_trylock_bh in softirq", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
-                            Operation{.name = "spin_trylock_irqsave in softirq", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets}},
-                        Row{Operation{.name = "spin_trylock in interrupt", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
-                            Operation{.name = "spin_trylock_bh in interrupt", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
-                            Operation{.name = "spin_trylock_irqsave in interrupt", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets}}};
+const Table trylock_ops{
+    Row{Operation{.name = "spin_trylock", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+        Operation{.name = "spin_trylock_bh", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+        Operation{.name = "spin_trylock_irqsave", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets}},
+    Row{Operation{.name = "spin_trylock in softirq", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+        Operation{.name = "spin_trylock_bh in softirq", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+        Operation{.name = "spin_trylock_irqsave in softirq", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets}},
+    Row{Operation{.name = "spin_trylock in interrupt", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+        Operation{.name = "spin_trylock_bh in interrupt", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
+        Operation{.name = "spin_trylock_irqsave in interrupt", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets}}};
 const Operation unlock_op{.name = "spin_unlock", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets};
 
 // By what is off, whoever switched it off.

@@ -9,11 +9,10 @@
 // Before it calls disconnect(), the core disables the endpoints of the interface and unlinks what they have: submissions fail from there
 // on, nothing is queued any more, but a handler that has begun may still run. Endpoint 0 is the device's, not the interface's: an unbind
 // leaves it as it is. Once the device is being disconnected (usb_set_device_state(), USB_STATE_NOTATTACHED) submissions fail with -ENODEV
-// there, too, and after all interfaces have gone it is flushed (drivers/usb/core/message.c, usb_disable_device). Nobody kills what a driver's
-// probe() leaves behind when it fails.
-// Left out: the transfer buffer (its DMA), anchors, how many bytes came, errors of the device other than that it is slow (so that pulling
-// it out ends no transfer, disconnect does), endpoints that URBs share (each has one of its own), soft_unbind, host controllers that
-// complete in hard interrupt, suspend, reset, usb_set_interface().
+// there, too, and after all interfaces have gone it is flushed (drivers/usb/core/message.c, usb_disable_device). Nobody kills what a
+// driver's probe() leaves behind when it fails. Left out: the transfer buffer (its DMA), anchors, how many bytes came, errors of the device
+// other than that it is slow (so that pulling it out ends no transfer, disconnect does), endpoints that URBs share (each has one of its
+// own), soft_unbind, host controllers that complete in hard interrupt, suspend, reset, usb_set_interface().
 #pragma once
 
 #include <vector>

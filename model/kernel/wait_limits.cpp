@@ -4,7 +4,8 @@ namespace unplug::model {
 namespace {
 
 // Nothing (0) beside what the wait is for; the other ends in this order.
-const Operation timeout_op{.name = "does the time run out?", .pause = true, .repeat = sim::Repeat::ends_wait}, signal_op{.name = "does a signal arrive?", .pause = true, .repeat = sim::Repeat::ends_wait},
+const Operation timeout_op{.name = "does the time run out?", .pause = true, .repeat = sim::Repeat::ends_wait},
+    signal_op{.name = "does a signal arrive?", .pause = true, .repeat = sim::Repeat::ends_wait},
     either_op{.name = "does the time run out, or a signal arrive?", .pause = true, .repeat = sim::Repeat::ends_wait};
 
 }  // namespace

@@ -6,7 +6,8 @@ namespace {
 const Operation init_op{.name = "init_completion"}, complete_op{.name = "complete", .sync = sim::Sync::release},
     complete_all_op{.name = "complete_all", .sync = sim::Sync::release}, wait_op{.name = "wait_for_completion", .sync = sim::Sync::acquire},
     fence_wait_op{.name = "dma_fence_wait", .sync = sim::Sync::acquire}, shoot_op{.name = "wake with error", .sync = sim::Sync::release},
-    reinit_op{.name = "reinit_completion"}, try_op{.name = "try_wait_for_completion", .sync = sim::Sync::acquire, .repeat = sim::Repeat::looks},
+    reinit_op{.name = "reinit_completion"},
+    try_op{.name = "try_wait_for_completion", .sync = sim::Sync::acquire, .repeat = sim::Repeat::looks},
     done_op{.name = "completion_done", .sync = sim::Sync::acquire};
 
 constexpr std::uint64_t shot = std::uint64_t{1} << 63U, all = 0x7fffffff, count_mask = all;

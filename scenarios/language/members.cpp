@@ -27,8 +27,11 @@ struct Contents {
 class Pointers {
  public:
   explicit Pointers(const Program& p) : program_(p) {
-    for (std::uint32_t f = 0; f < p.functions.size(); ++f)
+    for (std::uint32_t f = 0; f < p.functions.size(); ++f) {
       for (const Instruction& i : p.functions[f].code) add(f, i);
+      const std::uint32_t given = p.functions[f].binding_local, kept = p.state[static_cast<std::size_t>(PolicyState::binding)];
+      if (given != no_local && kept != UINT32_MAX) contents_[local(f, given)].memory.insert(kept);
+    }
     for (std::size_t h = 0; h < hook_count; ++h) {
       if (p.hooks[h] == UINT32_MAX) continue;
       const std::array<bool, policy_states> given{true, hooks()[h].resource, hooks()[h].file};

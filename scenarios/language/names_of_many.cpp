@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "unplug/scenarios/language/set_up.hpp"
-#include "unplug/scenarios/language/verb.hpp"
 #include "unplug/scenarios/language/warnings.hpp"
 
 namespace unplug::scenarios {
@@ -18,7 +17,7 @@ class NamesOfMany {
     // Where another step makes the one that goes by the name, the name means that.
     for (const Function& f : p.functions)
       for (const Instruction& i : f.code)
-        if (i.to == no_local && declares(i) && i.operand.entity == EntityKind::allocation) many_.erase(i.operand.index);
+        if (i.to == no_local && declares(program_, i) && i.operand.entity == EntityKind::allocation) many_.erase(i.operand.index);
     for (std::uint32_t m = 0; m < p.of(EntityKind::allocation).size(); ++m)
       if (p.of(EntityKind::allocation)[m].from_start) many_.erase(m);
   }
@@ -28,7 +27,7 @@ class NamesOfMany {
     for (const Function& f : program_.functions)
       for (const Instruction& i : f.code) {
         if (i.site == no_site || !nodes_[i.site]) continue;
-        if (!declares(i)) look_at(f, i, i.operand);
+        if (!declares(program_, i)) look_at(f, i, i.operand);
         look_at(f, i, i.second);
         for (const Value* v : {&i.value, &i.old}) look_at(f, i, *v);
         look_at(f, i, i.condition.right);
@@ -48,13 +47,6 @@ class NamesOfMany {
     std::uint32_t memory;
     std::string written;
   };
-
-  // Whether its operand is what it makes, and no use of it.
-  [[nodiscard]] bool declares(const Instruction& i) const {
-    const Verb* const v = i.site == no_site ? nullptr : find_verb(program_.sites[i.site].verb);
-    return v != nullptr && v->operand == OperandKind::declaration && i.operand.kind == Operand::Kind::entity &&
-           i.operand.entity == v->entity;
-  }
 
   // The memory of each time that this is, or is part of.
   [[nodiscard]] std::uint32_t among_many(const Operand& o) const {
@@ -92,7 +84,7 @@ class NamesOfMany {
     for (std::size_t f = 0; f < program_.functions.size(); ++f)
       for (std::size_t at = 0; at < program_.functions[f].code.size(); ++at) {
         Instruction& i = program_.functions[f].code[at];
-        if (i.to == no_local || !declares(i) || i.operand.entity != EntityKind::allocation || i.operand.index != m) continue;
+        if (i.to == no_local || !declares(program_, i) || i.operand.entity != EntityKind::allocation || i.operand.index != m) continue;
         if (only != nullptr || !made_once(program_, f, at)) return false;
         only = &i;
       }
@@ -107,7 +99,7 @@ class NamesOfMany {
     const std::string& name = program_.of(EntityKind::allocation)[m].name;
     std::string local;  // in which this function has one of them
     for (const Instruction& made : f.code)
-      if (made.to != no_local && declares(made) && made.operand.entity == EntityKind::allocation && made.operand.index == m)
+      if (made.to != no_local && declares(program_, made) && made.operand.entity == EntityKind::allocation && made.operand.index == m)
         local = f.local_names[made.to];
     const bool member = written.starts_with(name + ".");
     nodes_[i.site].value().error(

@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "unplug/scenarios/language/verb.hpp"
+
 namespace unplug::scenarios {
 namespace {
 
@@ -23,13 +25,16 @@ bool made_once(const Program& program, std::size_t f, std::size_t at) {
   return (f == module.probe || f == module.init) && function.code[at].operand.scope == Scope::binding && !in_loop(function, at);
 }
 
+bool declares(const Program& program, const Instruction& i) {
+  const Verb* const v = i.site == no_site ? nullptr : find_verb(program.sites[i.site].verb);
+  return v != nullptr && v->operand == OperandKind::declaration && i.operand.kind == Operand::Kind::entity && i.operand.entity == v->entity;
+}
+
 std::set<std::uint32_t> made_each_time(const Program& program) {
   std::set<std::uint32_t> many;
   for (const Function& f : program.functions)
     for (const Instruction& i : f.code)
-      if (i.to != no_local && !i.named && i.operand.kind == Operand::Kind::entity && i.operand.entity == EntityKind::allocation &&
-          i.operand.index < program.of(EntityKind::allocation).size())
-        many.insert(i.operand.index);
+      if (i.to != no_local && !i.named && i.operand.entity == EntityKind::allocation && declares(program, i)) many.insert(i.operand.index);
   return many;
 }
 

@@ -7,6 +7,9 @@
 
 namespace unplug::scenarios {
 
+// Whether what it names is what it makes, and no use of it.
+[[nodiscard]] bool declares(const Program& program, const Instruction& instruction);
+
 // Whether the thing that instruction `at` of function `f` declares is declared there once in its life: from top to bottom of probe() what a
 // binding has for itself, of init() what is static.
 [[nodiscard]] bool made_once(const Program& program, std::size_t f, std::size_t at);

@@ -8,8 +8,8 @@
 
 namespace unplug::scenarios {
 
-// `nodes`: the steps of Program::sites. A step that stands for several instructions (a repeat) is reached if one of them is, and if it is in
-// some form.
+// `nodes`: the steps of Program::sites. A step that stands for several instructions (a repeat) is reached if one of them is, and if it is
+// in some form.
 void find_reached(const Program& program, const std::vector<Node>& nodes, Reached& into);
 void warn_about_steps(const Reached& reached, Diagnostics& out);
 

@@ -152,7 +152,8 @@ void CellRun::explain(const CellKey& key, Gathered& g, Done& done) const {
   for (const auto& [signature, count] : g.calm) {
     if (g.tally.signatures.contains(signature)) continue;
     if (g.searched && g.searched->complete && g.tally.cut == 0)
-      done.problems.push_back({true, fmt::format("{}, policy {}: a search of all traces has missed '{}'", scenario_.path, g.policy.name, signature)});
+      done.problems.push_back(
+          {true, fmt::format("{}, policy {}: a search of all traces has missed '{}'", scenario_.path, g.policy.name, signature)});
     g.tally.signatures[signature].add(count);
   }
   const std::uint64_t search_seed = sim::execution_seed(options_.seed, 0);
@@ -160,10 +161,10 @@ void CellRun::explain(const CellKey& key, Gathered& g, Done& done) const {
     const auto calm = g.calm.find(signature);
     const bool bounded = calm != g.calm.end() || sim::preemption_bound(g.strategy).has_value();
     const Tally::Count& shown = calm != g.calm.end() ? calm->second : count;
-    const bool drawn = shown.schedule.empty();
+    const bool drawn = !shown.schedule.has_value();
     const std::uint64_t index = drawn ? shown.lowest : 0;
     std::optional<Explanation> e = drawn ? explainer.explain(g.strategy, options_.seed, index, signature)
-                                         : explainer.explain(shown.schedule, search_seed, signature, bounded);
+                                         : explainer.explain(*shown.schedule, search_seed, signature, bounded);
     if (!e) {
       ++cell.unreplayed_predictions;
       continue;
@@ -200,8 +201,9 @@ CellRun::Done CellRun::run(const CellKey& key, const std::function<void(std::str
     const bool interrupted = options_.stop && options_.stop();
     if (!g.searched) g.searched.emplace();
     g.searched->complete = false;
-    g.searched->why = fmt::format("{} after {} {}s", interrupted ? "interrupted" : fmt::format("stopped by its limit of {}", options_.limit_words),
-                                  g.tally.executions, sim::unit_of(g.strategy));
+    g.searched->why =
+        fmt::format("{} after {} {}s", interrupted ? "interrupted" : fmt::format("stopped by its limit of {}", options_.limit_words),
+                    g.tally.executions, sim::unit_of(g.strategy));
     done.stopped = interrupted;
   }
   const bool timed = !sim::searches(g.strategy) && sim::make_strategy(g.strategy)->obeys_time();

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "unplug/scenarios/run/entry_kinds.hpp"
 #include "unplug/scenarios/language/verb.hpp"
+#include "unplug/scenarios/run/entry_kinds.hpp"
 #include "unplug/scenarios/run/failure_file.hpp"
 
 namespace unplug::scenarios {

@@ -14,8 +14,8 @@
 namespace unplug::scenarios {
 namespace {
 
-// Where core code has touched a freed item, the pattern may name the function that the item is for; of two steps that are each at fault with
-// the other, either.
+// Where core code has touched a freed item, the pattern may name the function that the item is for; of two steps that are each at fault
+// with the other, either.
 bool matches(const Pattern& p, const Finding& f) {
   if (p.matches(f.violation_class, f.object, f.offender.function)) return true;
   const auto also = [&](const std::string& function) { return !function.empty() && p.matches(f.violation_class, f.object, function); };
@@ -58,9 +58,7 @@ class Judge {
 
  private:
   [[nodiscard]] Cell& first(const Spot& s) { return result_.cells[s.cells.front()]; }
-  [[nodiscard]] const Member& member_of(const Cell& c) const {
-    return *std::ranges::find(scenario_.members, c.member, &Member::name);
-  }
+  [[nodiscard]] const Member& member_of(const Cell& c) const { return *std::ranges::find(scenario_.members, c.member, &Member::name); }
   template <class Test> [[nodiscard]] const Finding* find(const Spot& s, Test&& test) const {
     for (const std::size_t i : s.cells)
       for (const auto* list : {&result_.cells[i].violations, &result_.cells[i].notes})
@@ -200,7 +198,8 @@ class Judge {
       if (rows_[i].empty()) {
         for (const Finding& f : c.violations) unexpected("a row of \"expect\" that speaks of this cell", "unexpected " + who(f));
         if (c.verdict == CellVerdict::vacuous)
-          unexpected("a row of \"expect\" that speaks of this cell", fmt::format("vacuous: {} {}", c.never.front().what, c.never.front().how));
+          unexpected("a row of \"expect\" that speaks of this cell",
+                     fmt::format("vacuous: {} {}", c.never.front().what, c.never.front().how));
         continue;
       }
       for (const Finding& f : c.violations) {

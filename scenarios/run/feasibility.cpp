@@ -20,7 +20,7 @@ std::string length(sim::Duration ns) {
 
 struct Stall {
   sim::Duration by = 0;
-  std::uint32_t event = 0;       // before which
+  std::uint32_t event = 0;         // before which
   std::uint32_t model = no_event;  // the step whose wait, a figure of the model, it has to outlast
   static constexpr std::uint32_t no_event = UINT32_MAX;
 };
@@ -149,11 +149,11 @@ std::string feasibility(World& world, const sim::Trace& trace, const model::Viol
       parts.push_back(fmt::format("{} more task(s) for less", stalls.size() - most_named));
       break;
     }
-    parts.push_back(fmt::format("task '{}' stalled for at least {} before {}{}", name(s), length(s.by), place(kernel, trace.events[s.event]),
-                                s.model == Stall::no_event
-                                    ? std::string{}
-                                    : fmt::format(" (it outlasts '{}', whose length is a figure of the model)",
-                                                  trace.events[s.model].operation->name)));
+    parts.push_back(fmt::format("task '{}' stalled for at least {} before {}{}", name(s), length(s.by),
+                                place(kernel, trace.events[s.event]),
+                                s.model == Stall::no_event ? std::string{}
+                                                           : fmt::format(" (it outlasts '{}', whose length is a figure of the model)",
+                                                                         trace.events[s.model].operation->name)));
   }
   return fmt::format("{}", fmt::join(parts, "; "));
 }

@@ -1,5 +1,5 @@
-// What never happened: entries that no execution entered, operations that never succeeded, an interrupt that never came, a removal that never
-// began, an entry that never met removal. A verdict says nothing about what never happened.
+// What never happened: entries that no execution entered, operations that never succeeded, an interrupt that never came, a removal that
+// never began, an entry that never met removal. A verdict says nothing about what never happened.
 #pragma once
 
 #include "unplug/scenarios/program.hpp"

@@ -1,5 +1,5 @@
-// The folder that a run writes to. Other people's files in it stay: what is written is kept in a list there, and only what an earlier run has
-// put on that list is ever replaced or removed, and removed only when the new result is complete.
+// The folder that a run writes to. Other people's files in it stay: what is written is kept in a list there, and only what an earlier run
+// has put on that list is ever replaced or removed, and removed only when the new result is complete.
 #pragma once
 
 #include <mutex>

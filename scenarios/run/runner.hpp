@@ -1,5 +1,5 @@
-// Runs scenario files: every cell of scenario x member x form x policy x strategy, violations explained and replayed, failure files written,
-// expectations judged.
+// Runs scenario files: every cell of scenario x member x form x policy x strategy, violations explained and replayed, failure files
+// written, expectations judged.
 #pragma once
 
 #include <cstdint>
@@ -62,8 +62,8 @@ struct RunProblem {
 ScenarioResult run_scenario(const Scenario& scenario, const RunOptions& options, const LoadOptions& load,
                             std::vector<RunProblem>& problems);
 
-// Judges the scenario's expectations over its cells and stores what was met in them. A row's `must` is looked for in each cell that it speaks
-// of, unless it says otherwise; a violation that no row allows is an unmet expectation of its cell.
+// Judges the scenario's expectations over its cells and stores what was met in them. A row's `must` is looked for in each cell that it
+// speaks of, unless it says otherwise; a violation that no row allows is an unmet expectation of its cell.
 void judge_expectations(const Scenario& scenario, ScenarioResult& result);
 
 // Whether every expectation is met; without expectations, whether there is no violation and no cell is vacuous.

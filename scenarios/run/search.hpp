@@ -21,13 +21,13 @@ struct Searched {
 using SearchProgress = std::function<void(std::uint64_t visited, std::uint64_t all)>;
 
 struct SearchOptions {
-  std::uint64_t seed = 1;                // of the campaign
-  unsigned jobs = 1;                     // threads; the tally is the same with any number of them, unless it is stopped
-  std::optional<std::uint64_t> most;     // executions: then the first ones in the order of one thread; none: all there are
-  // Of an exhaustive search that may be given up for another way. Its fingerprints are kept; and it doesn't go on for long where `most` will
-  // never do: a tenth of that has been visited, and the estimate is a hundred times as much.
+  std::uint64_t seed = 1;             // of the campaign
+  unsigned jobs = 1;                  // threads; the tally is the same with any number of them, unless it is stopped
+  std::optional<std::uint64_t> most;  // executions: then the first ones in the order of one thread; none: all there are
+  // Of an exhaustive search that may be given up for another way. Its fingerprints are kept; and it doesn't go on for long where `most`
+  // will never do: a tenth of that has been visited, and the estimate is a hundred times as much.
   bool may_give_up = false;
-  std::function<bool()> stop;            // asked between executions, from any thread
+  std::function<bool()> stop;  // asked between executions, from any thread
   SearchProgress progress;
 };
 

@@ -27,10 +27,10 @@ void keep_first_of_each(std::vector<std::pair<std::uint64_t, std::uint64_t>>& li
 
 void Tally::Count::add(const Count& o) {
   // What a search has found is shown rather than what was drawn: it is the least of its kind.
-  const bool found = !schedule.empty(), found_there = !o.schedule.empty();
-  const bool shown_there = count == 0 || (found != found_there
-                                              ? found_there
-                                              : std::tie(o.lowest, o.steps, o.fingerprint) < std::tie(lowest, steps, fingerprint));
+  const bool found = schedule.has_value(), found_there = o.schedule.has_value();
+  const bool shown_there =
+      count == 0 ||
+      (found != found_there ? found_there : std::tie(o.lowest, o.steps, o.fingerprint) < std::tie(lowest, steps, fingerprint));
   count += o.count;
   note = o.note;
   if (!shown_there) return;
@@ -175,8 +175,8 @@ void Gatherer::add_signatures(std::uint64_t index, const sim::Trace& trace) {
     c.lowest = index;
     c.steps = steps;
     c.fingerprint = trace.fingerprint;
-    c.schedule.clear();
-    for (const sim::Event& e : trace.events) c.schedule.emplace_back(world_.kernel().text(trace.tasks[e.task.index()].name), e.choice);
+    c.schedule.emplace();
+    for (const sim::Event& e : trace.events) c.schedule->emplace_back(world_.kernel().text(trace.tasks[e.task.index()].name), e.choice);
   }
 }
 

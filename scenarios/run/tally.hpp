@@ -27,7 +27,7 @@ struct Tally {
     // A search has no numbers to find an execution by. The one that is kept has the lowest index, then the fewest steps, then the least
     // fingerprint.
     std::uint64_t steps = UINT64_MAX, fingerprint = UINT64_MAX;
-    NamedSchedule schedule;  // empty: an execution that was drawn
+    std::optional<NamedSchedule> schedule;  // none: an execution that was drawn
     void add(const Count& other);
   };
   struct WaitCount {
@@ -45,9 +45,7 @@ struct Tally {
     bool entered = false, overlapped = false, first_otherwise = false, second_otherwise = false;
     std::set<std::string> waited_for, waits;
     // Whether it is removal that keeps the two apart.
-    [[nodiscard]] bool kept_apart() const {
-      return !waited_for.empty() || (!first_otherwise && !second_otherwise && !waits.empty());
-    }
+    [[nodiscard]] bool kept_apart() const { return !waited_for.empty() || (!first_otherwise && !second_otherwise && !waits.empty()); }
   };
   // Of what a task of user space asks for, by number of the site.
   struct Asked {
@@ -57,8 +55,8 @@ struct Tally {
   std::uint64_t executions = 0, blocked = 0, failing = 0, cut = 0;
   std::string cut_message;  // of the lowest cut execution
   std::uint64_t cut_index = UINT64_MAX;
-  std::map<std::string, Count> signatures;                               // by text
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> fingerprints;     // sorted; each with the index of the first execution that had it
+  std::map<std::string, Count> signatures;                            // by text
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> fingerprints;  // sorted; each with the index of the first execution that had it
   sim::Histogram remove_ns, unbind_ns, rmmod_ns, grace_periods;
   std::map<WaitKey, WaitCount> waits;
   std::map<WaitKey, std::uint32_t> wait_order;  // least position among the waits of an execution
@@ -70,7 +68,7 @@ struct Tally {
   std::vector<Asked> asked;      // by number of the site
   std::vector<bool> began;       // by number of the task
   bool removal_began = false;
-  bool rested = false;  // some execution came to rest, so that what is left could be looked at
+  bool rested = false;                                              // some execution came to rest, so that what is left could be looked at
   std::set<std::vector<std::uint64_t>> final_states, stuck_states;  // of the observed words and locals, where every thread has ended or not
   std::vector<bool> required;                                       // conditions on the final state that have been seen to hold
 

@@ -12,9 +12,8 @@ constexpr VerbFamily family{kind, "parents and rates, errors; that several bindi
 }  // namespace
 
 template <> std::unique_ptr<ThingList> make_things<kind>() {
-  return things<kind>([](model::Clock& c, const ThingSetup& s) { 
-        model::init_clock(s.kernel, c, s.unique, s.declared, s.binding.binding.life);
-      });
+  return things<kind>(
+      [](model::Clock& c, const ThingSetup& s) { model::init_clock(s.kernel, c, s.unique, s.declared, s.binding.binding.life); });
 }
 
 std::vector<Verb> clock_verbs() {

@@ -50,8 +50,8 @@ std::vector<Verb> usb_verbs() {
                        {answers, KeyKind::number, true,
                         "how many transfers the device ends by itself, sooner or later; others last until the URB is unlinked"},
                        {endpoint, KeyKind::number, false,
-                        "the number of its endpoint; 0 is the device's (usb_rcvctrlpipe(udev, 0)) and stays as it is in an unbind, others are "
-                        "the interface's; without it, both are tried"},
+                        "the number of its endpoint; 0 is the device's (usb_rcvctrlpipe(udev, 0)) and stays as it is in an unbind, "
+                        "others are the interface's; without it, both are tried"},
                        gfp,
                        {"else", KeyKind::otherwise, false, "where to go if there is no memory"}},
                       urb_c, "allocates a URB, which is memory of its own, and fills it"),

@@ -35,8 +35,8 @@ class Dpor::Walk final : public Strategy {
   std::uint32_t choose(const ChoicePoint& /*point*/, std::uint32_t /*bound*/) override { return choice_; }
   [[nodiscard]] std::string describe() const override { return "dpor"; }
 
-  // How many executions there are if what is left is like what was seen, after `visited` of them; 0: unknown. The estimator of Knuth (1975),
-  // over the branches that are known by now: each of a node's stands for an equal share of what lies below the node.
+  // How many executions there are if what is left is like what was seen, after `visited` of them; 0: unknown. The estimator of Knuth
+  // (1975), over the branches that are known by now: each of a node's stands for an equal share of what lies below the node.
   [[nodiscard]] std::uint64_t estimate(std::uint64_t visited) const {
     constexpr unsigned precision = 62, least = 20;  // shares in units of 2^-62; below 2^-20 they say nothing
     std::uint64_t share = 0, weight = std::uint64_t{1} << precision;

@@ -14,7 +14,8 @@ struct Entry {
 
 // One line a strategy.
 constexpr std::array entries{
-    Entry{{automatic_strategy, "every trace, if they are few enough (five times --executions); else mix, and what was seen until then counts", ""},
+    Entry{{automatic_strategy,
+           "every trace, if there are few (up to five times --executions); else mix, and what was seen until then counts", ""},
           0,
           0,
           0,

@@ -68,9 +68,9 @@ TEST_CASE("revocable 8.2: the section is open whether or not there is a resource
   CHECK(every(lab).text().empty());
   CHECK(had == std::set<bool>{false, true});
   withdraws = false;
-  // Only if the section began before the grace period did.
+  // Hung only if the section began before the grace period did.
   const Found f = every(lab);
-  CHECK(f.text() == "deadlock(r.srcu)@remove, hung-remove(r.srcu)@remove");
+  CHECK(f.text() == "deadlock(r.srcu)@remove, hung-remove(r.srcu)@remove, leak(r.srcu)@user");
   CHECK(f.blocked < f.executions);
 }
 

@@ -21,7 +21,7 @@ TEST_CASE("module 1.4: once it is GOING try_module_get fails, before that a refe
   });
   const Found f = every_schedule(lab, [&] { seen.insert({got, result}); });
   CHECK(f.text() == "module-pinned(foo)@rmmod");
-  CHECK(f.details.begin()->second == "delete_module('foo') answers -EWOULDBLOCK: 1 reference(s) are held by open files");
+  CHECK(f.details.begin()->second == "delete_module('foo') answers -EWOULDBLOCK: it is held by 'opener'");
   CHECK(info(ViolationClass::module_pinned).note);
   CHECK(seen == std::set<std::pair<bool, DeleteResult>>{{true, DeleteResult::would_block}, {false, DeleteResult::gone}});
 }

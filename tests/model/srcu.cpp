@@ -448,7 +448,7 @@ TEST_CASE("srcu 3.3: lockdep sees a section as a map held shared, a grace period
     for (const LockOrder& o : lab.kernel.lock_orders()) orders.push_back(text(o.held) + " " + text(o.taken));
     CHECK(orders == std::vector<std::string>{"srcu/shared m", "m srcu/wait", "m srcu/shared"});
   });
-  CHECK(f.text() == "lock-cycle(m)@reader");
+  CHECK(f.text() == "leak(srcu)@reader, lock-cycle(m)@reader");
 }
 
 }  // namespace unplug::model::test

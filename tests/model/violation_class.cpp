@@ -22,7 +22,7 @@ TEST_CASE("violation classes 4: one table: kebab-case names, all different, foun
     CHECK(violation_class(c.name) == c.id);
     if (c.note) notes.insert(c.name);
   }
-  CHECK(i == 24);
+  CHECK(i == 25);
   CHECK(notes == std::set<std::string_view>{"module-pinned", "runs-after-unbind"});
   CHECK(!violation_class("use_after_free"));
   CHECK(!violation_class(""));

@@ -30,7 +30,7 @@ void check_folder(const std::string& folder, void (*each)(const ScenarioResult&)
     CHECK(name == prefix + s->name + ".json");
     for (const ExpectRow& row : s->expect) CHECK(!row.why.empty());
     RunOptions options;
-    options.strategies = {"mix"};  // of files that name none, where no row asks for more
+    options.strategies = {"auto"};  // of files that name none: what the program does by default
     options.jobs = 2;
     const ScenarioResult result = scenarios::test::run(*s, options);
     std::size_t expectations = 0;

@@ -102,7 +102,7 @@ TEST_CASE(
   s.probe = R"({"request_irq": "irq", "fn": "foo_irq", "flags": ["IRQF_TRIGGER_HIGH"]})";
   s.tasks = R"("hw": {"raise": "irq"})";
   s.remove = R"({"free_irq": "irq"})";
-  CHECK(explore(s).shows("api-misuse(irq)@"));
+  CHECK(explore(s).shows("api-misuse(irq)@note_interrupt"));
   s.probe = R"({"request_irq": "irq", "fn": "foo_irq"})";
   CHECK(explore(s).clean());
   s.functions = R"("foo_irq": [{"READ_ONCE": "priv.n", "to": "n"}, {"if": "n == 0", "do": [{"udelay": "1ns", "id": "early"}]}])";

@@ -7,7 +7,8 @@ namespace {
 
 Small one_urb(const std::string& answers) {
   Small s;
-  s.probe = R"({"usb_alloc_urb": "priv.urb", "fn": "foo_done", "answers": )" + answers + R"(}, {"usb_submit_urb": "priv.urb"})";
+  s.probe = R"({"usb_alloc_urb": "priv.urb", "fn": "foo_done", "endpoint": 1, "answers": )" + answers + "}, " +
+            R"({"usb_submit_urb": "priv.urb"})";
   s.functions = R"("foo_done": [{"urb_status": "priv.urb", "to": "status"}, {"WRITE_ONCE": "priv.n", "value": 1},
     {"if": "status == 0", "do": [{"udelay": "1ns", "id": "answered"}]},
     {"if": "status == -ESHUTDOWN", "do": [{"udelay": "1ns", "id": "shut"}]},
@@ -48,7 +49,7 @@ TEST_CASE("usb_submit_urb: an operation that outlives remove() is refused, poiso
     {"udelay": "1ns", "id": "submitted"}, {"return": 0}, {"label": "out"},
     {"if": "error == -EPERM", "do": [{"udelay": "1ns", "id": "EPERM"}]},
     {"if": "error == -ENOENT", "do": [{"udelay": "1ns", "id": "ENOENT"}]}])";
-  s.probe = R"({"usb_alloc_urb": "priv.urb", "fn": "foo_done", "answers": 0}, {"INIT_WORK": "priv.late", "fn": "foo_late"})";
+  s.probe = R"({"usb_alloc_urb": "priv.urb", "fn": "foo_done", "endpoint": 1, "answers": 0}, {"INIT_WORK": "priv.late", "fn": "foo_late"})";
   s.remove = R"({"usb_poison_urb": "priv.urb"}, {"queue_work": "priv.late"}, {"flush_work": "priv.late"}, {"usb_free_urb": "priv.urb"})";
   Explored e = explore(s);
   CHECK_MESSAGE(e.clean(), e.text());

@@ -20,6 +20,7 @@ std::uint64_t urbs(Covered& covered) {
         if (usb_urb_status(c, u) == 0) set(c, flag, 1);
       });
       u.answers = 2;
+      if (i == 1) u.endpoint = Urb::Endpoint::either;
       init_urb(l.kernel, interface, u, l.name(n), l.name(n), {}, {}, l.name("completion " + n));
       l.task("user " + n, [&](Context& c) {
         usb_alloc_urb(c, u);
@@ -35,7 +36,11 @@ std::uint64_t urbs(Covered& covered) {
         usb_free_urb(c, u);
       });
     }
-    l.task("core", [&](Context& c) { usb_disable_interface(c, interface); });
+    l.task("core", [&](Context& c) {
+      usb_set_not_attached(c, interface);
+      usb_disable_interface(c, interface);
+      usb_disable_endpoint_zero(c, interface);
+    });
   });
   return commute(lab, 200, 8, covered);
 }

@@ -1,5 +1,6 @@
 #include "model/commute.hpp"
 #include "unplug/model/kernel/dma_fence.hpp"
+#include "unplug/model/kernel/polling.hpp"
 #include "unplug/model/kernel/wait_queue.hpp"
 
 namespace unplug::model::test {
@@ -28,6 +29,35 @@ std::uint64_t completions(Covered& covered) {
   return commute(lab, 100, 10, covered);
 }
 const CommutationLab completions_lab{"completions with other ends", 500, completions};
+
+std::uint64_t pollers(Covered& covered) {
+  std::array<Allocation, 2> word;
+  Allocation own;
+  Lab lab([&](Lab& l) {
+    bystander(l, own);
+    for (Allocation& w : word) l.init(w, &w == word.data() ? "a" : "b", {"f"});
+    // Until both are set: a round looks at one or two words, and waits for either.
+    const auto until_set = [&](std::optional<sim::Duration> timeout) {
+      return [&, timeout](Context& c) {
+        while (!c.aborting()) {
+          const auto from = static_cast<std::uint32_t>(c.engine().trace().events.size());
+          const sim::Time began = c.engine().local_time();
+          if (get(c, word[0]) != 0 && get(c, word[1]) != 0) return;
+          if (const auto round = round_since(c, from, began); round && await_change(c, *round, timeout, Poller::driver) == WaitEnd::expired)
+            return;
+        }
+      };
+    };
+    l.task("polls", until_set({}));
+    l.task("gives up", until_set(10));
+    l.task("setter", [&](Context& c) {
+      set(c, word[1], 1);
+      set(c, word[0], 1);
+    });
+  });
+  return commute(lab, 150, 10, covered);
+}
+const CommutationLab pollers_lab{"polling", 500, pollers};
 
 std::uint64_t wait_queues(Covered& covered) {
   WaitQueue q;

@@ -65,7 +65,7 @@ TEST_CASE("every strategy has a name, a summary, and makes the strategy that des
     CHECK_FALSE(info.summary.empty());
     const auto s = make_strategy(info.name);
     CHECK(known_strategy(info.name));
-    CHECK(searches(info.name) == (info.name == exhaustive_strategy || info.name == "bounded"));
+    CHECK(searches(info.name) == (info.name == automatic_strategy || info.name == exhaustive_strategy || info.name == "bounded"));
     if (searches(info.name)) {
       CHECK(s == nullptr);
       continue;

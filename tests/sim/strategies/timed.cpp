@@ -346,7 +346,7 @@ TEST_CASE("timed: a timeout is of one choice, not of what its task awaits later"
     eng.spawn("waiter", [&, x] {
       for (int i = 0; i < 2; ++i) {
         const Await await{x, Guard::equal(1)};
-      const Awaited ends{{&await, 1}, eng.local_time() + 50};
+        const Awaited ends{{&await, 1}, eng.local_time() + 50};
         Step s{.operation = &pick_one, .alternatives = 2};
         s.awaited = &ends;
         eng.choose(s);
