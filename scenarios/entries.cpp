@@ -45,6 +45,8 @@ std::map<std::uint32_t, std::string> entries_of(const Program& p) {
     for (const Instruction& i : f.code)
       if (const Verb* v = i.site == no_site ? nullptr : find_verb(p.sites[i.site].verb); v != nullptr && calls_later(*v))
         add(i.function, fmt::format("was never entered: no callback of {} ran", v->name));
+  for (std::uint32_t f = 0; f < p.functions.size(); ++f)
+    if (p.functions[f].unused) add(f, "was never entered: nothing in the file leads to it");
   // A policy's own code is no entry of the driver.
   std::erase_if(out, [&](const auto& e) { return !p.functions[e.first].driver; });
   return out;

@@ -143,6 +143,7 @@ struct Function {
   bool driver = true;                      // in a module's text; false: code of a task outside any module
   std::uint32_t module = 0;                // which
   std::uint32_t watched = UINT32_MAX;      // number among those that tasks wait for (await_call, await_return)
+  bool unused = false;                     // nothing in the file leads to it, in any form
   bool takes_argument = false;             // local 0 is what the file operation was called with
   std::uint32_t binding_local = no_local;  // of a policy, other than hooks: points to what it keeps for the binding
 };

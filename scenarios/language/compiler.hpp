@@ -149,9 +149,8 @@ class FileCompiler {
   // The same; without one, whose thing it must be. false: that isn't clear, which has been reported.
   bool owner_of(std::string& text, EntityKind kind, Node at, Operand& into) const;
   void list_functions(Node functions);
-  // The functions that something leads to: in this variant, or in any; and those that only others than this one lead to: live.cpp.
+  // The functions that something leads to: in this variant, or in any: live.cpp.
   [[nodiscard]] std::set<std::string> led_to(bool here) const;
-  [[nodiscard]] std::set<std::string> of_other_variants() const;
   void declare(Node steps);
   void declare_step(Node step);
   void declare_one(const Verb& verb, Node step, Node operand);

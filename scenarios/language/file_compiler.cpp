@@ -85,10 +85,12 @@ std::shared_ptr<Program> FileCompiler::compile(const PolicyFile& policy) {
   program_->entities = entities_.specs;
   read_tables();
   program_->functions.resize(function_names_.size());
-  const std::set<std::string> elsewhere = of_other_variants();
+  const std::set<std::string> here = led_to(true), anywhere = led_to(false);
   for (const std::string& name : function_names_) {
+    const bool only_elsewhere = anywhere.contains(name) && !here.contains(name);
     FunctionCompiler f(*this, name, CodeKind::driver);
-    f.run(elsewhere.contains(name) ? Node{} : function_nodes_[name], function_numbers_[name]);
+    f.run(only_elsewhere ? Node{} : function_nodes_[name], function_numbers_[name]);
+    program_->functions[function_numbers_[name]].unused = !anywhere.contains(name);
   }
   check_calls();
   read_modules();

@@ -69,10 +69,4 @@ std::set<std::string> FileCompiler::led_to(bool here) const {
   return leads.all();
 }
 
-std::set<std::string> FileCompiler::of_other_variants() const {
-  std::set<std::string> out = led_to(false);
-  for (const std::string& name : led_to(true)) out.erase(name);
-  return out;
-}
-
 }  // namespace unplug::scenarios

@@ -57,10 +57,10 @@ TEST_CASE("strategies of one policy become one verdict") {
   const Verdict& verdict = view.groups[0].verdicts[0];
   CHECK(verdict.standing == Standing::broken);
   REQUIRE(verdict.violations.size() == 3);
-  CHECK(verdict.violations[0].finding->signature == "b");
-  CHECK(verdict.violations[1].finding->preemptions == 1U);  // the cheaper copy
+  CHECK(verdict.violations[0].finding->preemptions == 1U);  // the cheaper copy of "a"
+  CHECK(verdict.violations[2].finding->signature == "b");   // a leak is feared less
   REQUIRE(verdict.classes.size() == 2);
-  CHECK(verdict.classes[1].signatures == 2);
+  CHECK(verdict.classes[0].signatures == 2);
   CHECK(verdict.never_reached == std::vector<std::string>{"y"});
   CHECK(verdict.operations.started == 12);
   CHECK(verdict.operations.torn_branches == 4);
@@ -170,7 +170,7 @@ TEST_CASE("what all rows share is said once, but each verdict keeps its own evid
   CHECK(once.bounds == std::vector<std::string>{"2 preemptions"});
   CHECK(once.never_reached == std::vector<std::string>{"x"});
   CHECK(once.kept_apart == std::vector<std::string>{"f with g: free_irq() in g"});
-  CHECK(once.accepted == std::vector<std::string>{"h was never entered: nobody opens it"});
+  CHECK(once.accepted == std::vector<std::string>{"h was never entered (accepted: nobody opens it)"});
   CHECK(once.never.empty());  // of one policy only
   CHECK(once.not_judged == std::vector<std::string>{"tasklet"});
 }

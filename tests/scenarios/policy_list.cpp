@@ -114,9 +114,11 @@ TEST_CASE("policies: one that is asked for by the name it has in the file is the
 }
 
 TEST_CASE("expectations: where a row asks for more than a sample, that is what is searched, if nobody says how to run it") {
-  const std::string text = two_windows(R"(["none", "srcu-fence", "rwsem-fence"])", R"([
+  std::string text = two_windows(R"(["none", "srcu-fence", "rwsem-fence"])", R"([
     {"policy": "none", "must": ["use-after-unmap(bar0)@foo_ioctl"], "may": ["*"]},
     {"policy": "srcu-fence", "must": [], "evidence": "exhaustive"}, {"policy": "rwsem-fence", "must": [], "evidence": "bounded"}])");
+  const std::string user = R"("user": {)";
+  text.replace(text.find(user), user.size(), user + R"("count": 2, )");
   const auto s = parsed(text);
   RunOptions options;
   options.strategies = {"auto"};
