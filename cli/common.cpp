@@ -312,8 +312,8 @@ int finish(const Ran& ran, int otherwise) {
   }
   if (!ran.output->problem().empty()) print_error(ran.output->problem());
   if (!whole) print_error(ran.result.incomplete);
-  if (internal) return internal_error;
-  if (!ran.problems.empty() || !ran.output->problem().empty()) return bad_input;
+  if (internal || !ran.output->problem().empty()) return internal_error;
+  if (!ran.problems.empty()) return bad_input;
   return whole ? otherwise : interrupted + ran.signal;
 }
 

@@ -192,10 +192,16 @@ bool World::may_put(sim::LifetimeId binding, const model::Module& module) const 
   return !its_own_exit && program_->puts_modules[(*b)->device->number];
 }
 
-bool World::any_file_open() {
-  bool any = false;
-  each_file([&](const model::File&) { any = true; });
-  return any;
+World::LeftOpen World::left_open() {
+  LeftOpen left;
+  const bool hook = program_->hooks[static_cast<std::size_t>(Hook::close)] != UINT32_MAX;
+  each_file([&](const model::File& f) {
+    left.driver = left.driver || hook || f.replacement != nullptr || (f.ops != nullptr && f.ops->release != nullptr);
+    left.cdev = left.cdev || f.cdev != nullptr;
+  });
+  for (const TaskState& t : tasks_)
+    for (const model::Vma& v : t.mappings) left.driver = left.driver || (v.file.open && v.closed != nullptr);
+  return left;
 }
 
 }  // namespace unplug::scenarios

@@ -49,7 +49,7 @@ void judge_module(const Kernel& kernel, const sim::Trace& trace, const Module& m
 
 }  // namespace
 
-void count_rule(const Kernel& kernel, const sim::Trace& trace, const MayPut& may_put, std::vector<Violation>& out) {
+void count_rule(const Kernel& kernel, const sim::Trace& trace, const MayPut& may_put, bool devices, std::vector<Violation>& out) {
   for (const Kernel::Count& c : kernel.counts()) {
     const std::uint64_t left = c.left(trace.objects[c.object.index()].word);
     if (left == 0 || !ended(trace, c.owner)) continue;
@@ -59,7 +59,7 @@ void count_rule(const Kernel& kernel, const sim::Trace& trace, const MayPut& may
                    fmt::format("'{}' stays {}{}", kernel.text(c.name), c.taken, left == 1 ? "" : fmt::format(" ({} times)", left))});
   }
   for (const Kernel::Owed& o : kernel.owed()) {
-    if (o.references->taken.empty() || !ended(trace, o.owner)) continue;
+    if (!devices || o.references->taken.empty() || !ended(trace, o.owner)) continue;
     const Reference& r = o.references->taken.front();
     out.push_back({ViolationClass::leak, o.name, r.task, r.event, Violation::no_event, r.event,
                    fmt::format("a reference on '{}', taken in {}, is never given back: no {}", kernel.text(o.name),

@@ -47,9 +47,10 @@ void judge_left(World& world, const sim::Trace& trace, std::vector<model::Violat
     out.push_back({model::ViolationClass::leak, name, trace.events[made].task, made, model::Violation::no_event, made,
                    fmt::format("'{}' is never freed, and nothing leads to it any more", k.text(name))});
   }
-  if (!world.any_file_open())
-    model::count_rule(
-        k, trace, [&](model::LifetimeId binding, const model::Module& m) { return world.may_put(binding, m); }, out);
+  const World::LeftOpen open = world.left_open();
+  if (open.driver) return;
+  model::count_rule(
+      k, trace, [&](model::LifetimeId binding, const model::Module& m) { return world.may_put(binding, m); }, !open.cdev, out);
 }
 
 }  // namespace

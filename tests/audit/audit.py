@@ -9,7 +9,8 @@ For every shipped driver file and form that is proved clean, each of these in tu
 Each of these mutants has to be found: a failure, a vacuous verdict, a refusal of the file, a new warning. One that is still proved clean
 needs a reason. These are found here:
   access    it only makes an access, or takes time, or leads to such steps alone: without it less can go wrong
-  answer    it ends the function anyway: only what that answers changes
+  answer    the function ends there anyway: only what it answers changes
+  not run   the verdict itself says that the step is never reached, or nothing leads to its function in this form
   at rest   it waits or cancels, and in no execution of the proof was there anything to wait for
   twice     another step does the same: without that one, too, the mutant is found (the pair is named)
   entered   a step of a task or of probe(): without it every entry is still entered and meets removal
@@ -31,8 +32,9 @@ ACCESSES = {"load", "READ_ONCE", "smp_load_acquire", "rcu_dereference", "srcu_de
             "readb", "readw", "readl", "readq", "ioread8", "ioread16", "ioread32", "writeb", "writew", "writel", "writeq", "iowrite8",
             "iowrite16", "iowrite32", "inb", "inw", "inl", "outb", "outw", "outl", "udelay", "ndelay", "mdelay", "msleep", "usleep_range",
             "fsleep", "ssleep", "urb_status", "usb_get_intfdata", "dev_get_drvdata", "copy_to_user", "copy_from_user", "printk"}
-KINDS = ("found", "entered", "access", "answer", "at rest", "twice", "listed", "silent")
-LEADS = {"if", "maybe", "list_for_each_entry", "list_for_each_entry_safe", "list_for_each_entry_rcu", "else"}
+FEW = 5000  # traces
+KINDS = ("found", "entered", "access", "answer", "not run", "at rest", "twice", "listed", "silent")
+LEADS = {"if", "use", "maybe", "list_for_each_entry", "list_for_each_entry_safe", "list_for_each_entry_rcu", "else"}
 SELECTORS = {"form", "line", "source", "id", "note", "at_most", "member"}
 TABLES = ("fops", "file_operations", "vm_ops", "attributes", "sysfs", "notifiers", "ops")
 
@@ -103,6 +105,70 @@ def only_accesses(step):
         return True
     inner = [s for v in step.values() if isinstance(v, list) for s in v if isinstance(s, dict)]
     return verb in LEADS and bool(inner) and all(only_accesses(s) for s in inner)
+
+
+def only_answers(step):
+    inner = [s for v in step.values() if isinstance(v, list) for s in v if isinstance(s, dict)]
+    return verb_of(step) in ("return", "label") or (verb_of(step) == "if" and all(verb_of(s) == "return" for s in inner) and
+                                                    (inner or "return" in step))
+
+
+def ends_anyway(document, mutant, form):
+    """Whether it only answers, and so does all that follows it."""
+    if len(mutant.path) != 3 or not only_answers(mutant.step):
+        return False
+    after = document["functions"][mutant.function][mutant.path[2] + 1:]
+    return all(only_answers(s) for s in after if isinstance(s, dict) and in_form(s, form))
+
+
+def words_of(value, form):
+    """All strings that stand in it, steps of other forms aside."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for v in value:
+            yield from words_of(v, form)
+    elif isinstance(value, dict) and in_form(value, form):
+        for k, v in value.items():
+            if k not in ("form", "note"):
+                yield from words_of(v, form)
+
+
+def led_to(document, form):
+    """The functions that something leads to in a form."""
+    functions, seen = document["functions"], set()
+    names = set(words_of([document.get("modules"), document.get("run")], form))
+    for m in document.get("modules", {}):
+        names |= {m + "_probe", m + "_remove", m + "_exit"}
+    todo = [n for n in names if n in functions]
+    while todo:
+        f = todo.pop()
+        if f not in seen:
+            seen.add(f)
+            todo += [n for n in set(words_of(functions[f], form)) if n in functions]
+    return seen
+
+
+def reached_name(document, mutant, form):
+    """What the step is called in a form: the ordinal counts what is there in it."""
+    n = 0
+    for path, step in steps_of(document["functions"][mutant.function], ["functions", mutant.function]):
+        if any(not in_form(at(document, path[:i]), form) for i in range(3, len(path) + 1, 1) if isinstance(at(document, path[:i]), dict)):
+            continue
+        n += verb_of(step) == verb_of(mutant.step)
+        if path == mutant.path:
+            break
+    return f"{mutant.function}/{mutant.step.get('id') or f'{verb_of(mutant.step)}#{n}'}"
+
+
+def not_run(document, cells, form, mutant):
+    if not mutant.function:
+        return False
+    if mutant.function not in led_to(document, form):
+        return True
+    name = reached_name(document, mutant, form)
+    of = [c for k, c in cells.items() if k[0] == form and clean(c)]
+    return bool(of) and all(name in c["never_reached"] for c in of)
 
 
 def probes_of(document):
@@ -228,17 +294,26 @@ def never_waited(base_cells, form, mutant):
 
 
 def options_for(cells, form):
-    """What to run of a form: the two policies under which it is proved clean with the fewest traces, and with room for more traces."""
-    traces = Counter()
-    for key, cell in cells.items():
-        if key[0] == form and clean(cell):
-            traces[key[2]] += cell["evidence"]["executions"]
-    policies = sorted(traces, key=lambda p: (traces[p], p))[:2]
-    most = max(c["evidence"]["executions"] for k, c in cells.items() if k[0] == form and k[2] in policies)
-    out = ["--executions", str(20 * most + 5000)]
-    for p in policies:
+    """What to run of a form: of the cells that are proved clean those of the policy with the fewest traces, of a second one if they are few,
+    and one member alone if they are many; with room for more traces."""
+    traces, least = Counter(), {}
+    for (of, member, policy), cell in cells.items():
+        if of != form or not clean(cell):
+            continue
+        n = cell["evidence"]["executions"]
+        traces[policy] += n
+        least[policy] = min(least.get(policy, (n, member)), (n, member))
+    policies = sorted(traces, key=lambda p: (traces[p], p))
+    chosen = policies[:1] + [p for p in policies[1:2] if traces[p] <= FEW]
+    out = ["--form", form] if form else []
+    for p in chosen:
         out += ["--policy", p]
-    return out + (["--form", form] if form else [])
+    most = max(traces[p] for p in chosen)
+    if most > FEW:
+        most, member = least[chosen[0]]
+        for value in member.split(", ") if member else []:
+            out += ["--param", value]
+    return out + ["--executions", str(20 * most + 5000)]
 
 
 def audit_form(file, base, form, jobs):
@@ -259,8 +334,10 @@ def audit_form(file, base, form, jobs):
                 reason = "entered"
             elif only_accesses(m.step):
                 reason = "access"
-            elif verb_of(m.step) == "return" and len(m.path) == 3 and m.path[2] == len(file.document["functions"][m.function]) - 1:
+            elif ends_anyway(file.document, m, form):
                 reason = "answer"
+            elif not_run(file.document, cells, form, m):
+                reason = "not run"
             elif never_waited(cells, form, m):
                 reason = "at rest"
         rows.append([m, how, reason])
@@ -331,13 +408,12 @@ def main():
                 table.append(f"{name} | {form or '-'} | {m.kind} | {m.where} | {kind} | {how or reason.partition(': ')[2]}")
                 if kind == "silent":
                     silent.append(table[-1])
+                    print("  silent: " + table[-1])
             all_counts += counts
             print(row(name, form or "-", counts), flush=True)
     print(row("all", "", all_counts))
     if args.table:
         args.table.write_text("\n".join(table) + "\n")
-    for line in silent:
-        print("silent: " + line)
     stale = [] if args.names else sorted(set(reasons) - used)
     for line in stale:
         print("no longer needed: " + " | ".join(line))

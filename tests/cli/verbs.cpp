@@ -83,8 +83,8 @@ TEST_CASE("compare interrupted: what is finished is reported, what is missing is
   Folder f("interrupted");
   // The first cells end soon, the last would take long.
   const Ran ran = run_shell(
-      "'" UNPLUG_BINARY "' compare scenarios/drm-unbounded-wait.json scenarios/nova-timer.json --strategy mix --executions 20000 --jobs 1" + with_out(f) +
-      "2>&1 & while ! ls '" + f / "out" + "'/failures/* > /dev/null 2>&1; do sleep 0.05; done; " + "kill -TERM $!; wait $!");
+      "'" UNPLUG_BINARY "' compare scenarios/drm-unbounded-wait.json scenarios/nova-timer.json --strategy mix --executions 20000 --jobs 1" +
+      with_out(f) + "2>&1 & while ! ls '" + f / "out" + "'/failures/* > /dev/null 2>&1; do sleep 0.05; done; " + "kill -TERM $!; wait $!");
   CHECK(ran.code == 128 + 15);
   CHECK(ran.out.find("unplug: interrupted: ") != std::string::npos);
   const Json result = Json::parse(read_file(f.path / "out" / "result.json"));
