@@ -143,7 +143,10 @@ void device_del(Context& context, Device& d) {
   }
   if (context.aborting()) return;
   context.at(bus_site);
-  context.write(off_bus_op, d.refs, d.home, [](std::uint64_t& word) { word &= ~on_bus; });
+  context.write(off_bus_op, d.refs, d.home, [&](std::uint64_t& word) {
+    if ((word & on_bus) == 0) misuse(context, d, "device_del", "never added");
+    word &= ~on_bus;
+  });
   if (!context.aborting()) device_release_driver(context, d);
   if (d.devres != nullptr && !context.aborting()) {
     context.at(devres_site);

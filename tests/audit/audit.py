@@ -294,8 +294,8 @@ def never_waited(base_cells, form, mutant):
 
 
 def options_for(cells, form):
-    """What to run of a form: of the cells that are proved clean those of the policy with the fewest traces, of a second one if they are few,
-    and one member alone if they are many; with room for more traces."""
+    """What to run of a form, as lists of options: of the cells that are proved clean those of the policy with the fewest traces, and of a
+    second one if they are few; before that one member alone if they are many. With room for more traces."""
     traces, least = Counter(), {}
     for (of, member, policy), cell in cells.items():
         if of != form or not clean(cell):
@@ -309,23 +309,29 @@ def options_for(cells, form):
     for p in chosen:
         out += ["--policy", p]
     most = max(traces[p] for p in chosen)
-    if most > FEW:
-        most, member = least[chosen[0]]
-        for value in member.split(", ") if member else []:
-            out += ["--param", value]
-    return out + ["--executions", str(20 * most + 5000)]
+    last = out + ["--executions", str(20 * most + 5000)]
+    if most <= FEW:
+        return [last]
+    n, member = least[chosen[0]]
+    alone = [o for value in (member.split(", ") if member else []) for o in ("--param", value)]
+    return [out + alone + ["--executions", str(20 * n + 5000)]] + ([last] if n != most else [])
 
 
 def audit_form(file, base, form, jobs):
     """[[mutant, how it is found or None, reason]]"""
     cells = base[1]
-    options = options_for(cells, form)
     mutants = [m for m in mutants_of(file.document) if in_form(m.step, form)]
+
+    def find(n, paths):
+        for options in options_for(cells, form):
+            how = found_by(base, file.run(without(file.document, paths), f"m{n}", *options), form)
+            if how is not None:
+                return how
+        return None
 
     def run_all(sets):
         with ThreadPoolExecutor(jobs) as pool:
-            return list(pool.map(lambda n: found_by(base, file.run(without(file.document, sets[n]), f"m{n}", *options), form),
-                                 range(len(sets))))
+            return list(pool.map(find, range(len(sets)), sets))
     rows = []
     for m, how in zip(mutants, run_all([[m.path] for m in mutants])):
         reason = ""

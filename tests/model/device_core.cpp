@@ -249,6 +249,24 @@ TEST_CASE("device_del 1.3: twice, or without the lock of the parent where the bu
   CHECK(f.details.begin()->second == "device_del('dev'): deleted already");
 }
 
+TEST_CASE("device_del 1.3: of a device that was never added is misuse, added first it is not") {
+  Counted d;
+  bool added = false;
+  Lab lab([&](Lab& l) {
+    d.init(l);
+    init_device_core(l.kernel, d.device, l.name("dev new"), d.memory.life, false);
+    l.task("t", [&](Context& c) {
+      if (added) must(device_add(c, d.device));
+      device_del(c, d.device);
+    });
+  });
+  const Found f = every(lab);
+  CHECK(f.text() == "api-misuse(dev)@t");
+  CHECK(f.details.begin()->second == "device_del('dev'): never added");
+  added = true;
+  CHECK(every(lab).text().empty());
+}
+
 TEST_CASE("device_add: with a fault to inject the attributes made so far are taken away again and the parent's reference is dropped") {
   KernelConfig config;
   config.faults = 1;
