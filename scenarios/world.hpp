@@ -254,8 +254,8 @@ class World final : public sim::Program {
   // neither a word of memory that is still there, nor a list, a table of ids or a chain in it, nor a local of who is still in a function,
   // nor an open file. Of memory that leads to other memory only the first.
   [[nodiscard]] std::vector<sim::LifetimeId> lost_memory(const sim::Trace& trace);
-  // Files that are still open: whether closing one would run code of the driver or of a policy, which could give something back; whether one
-  // was opened by way of a cdev, which has a reference on its device.
+  // Files that are still open: whether closing one would run code of the driver or of a policy, which could give something back; whether
+  // one was opened by way of a cdev, which has a reference on its device.
   struct LeftOpen {
     bool driver = false, cdev = false;
   };

@@ -55,9 +55,9 @@ void wait_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
 // What an ended owner created and nobody released.
 void leak_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violation>& out);
 // What was counted up and not down again by an owner that has ended, and references on modules; rmmod that is refused for ever. Judged of
-// an execution that has come to rest, and in which no open file has a release() of a driver: nobody is left then who could give anything back,
-// but the removal of what is still bound. `may_put`: whether that, of a binding, drops references on a module. `devices`: whether to judge
-// references on devices, which an open file may have by way of its cdev.
+// an execution that has come to rest, and in which no open file has a release() of a driver: nobody is left then who could give anything
+// back, but the removal of what is still bound. `may_put`: whether that, of a binding, drops references on a module. `devices`: whether to
+// judge references on devices, which an open file may have by way of its cdev.
 using MayPut = std::function<bool(LifetimeId binding, const Module& module)>;
 void count_rule(const Kernel& kernel, const sim::Trace& trace, const MayPut& may_put, bool devices, std::vector<Violation>& out);
 // Work promised, and neither done nor taken back.

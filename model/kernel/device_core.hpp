@@ -36,7 +36,8 @@ bool device_is_dead(Context& context, Device& d);
 
 // Makes its attributes and puts it on the bus; takes a reference on its parent. Probing it is device_attach()'s. false: no memory.
 bool device_add(Context& context, Device& d);
-// The parent's lock, where the bus needs it, is the caller's business; without it, and for a device that is dead, it is misuse.
+// The parent's lock, where the bus needs it, is the caller's business; without it, and for a device that is dead or was never added, it is
+// misuse.
 void device_del(Context& context, Device& d);
 void device_unregister(Context& context, Device& d);
 

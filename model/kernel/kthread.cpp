@@ -73,12 +73,14 @@ void start(Kthread& t, NameId unique_name, NameId task_name) {
 
 }  // namespace
 
-void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declared, NameId task_name) {
+void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declared, NameId task_name, LifetimeId owner) {
   t.object = kernel.engine().new_object(unique_name, 0);
   t.name = declared;
   t.task_name = task_name;
   t.kernel = &kernel;
   t.runs.clear();
+  const auto left = [](std::uint64_t word) -> std::uint64_t { return (word & (woken | returned)) == woken ? 1 : 0; };
+  if (owner) kernel.note_count({t.object, declared, owner, left, "running"});
   start(t, unique_name, task_name);
 }
 

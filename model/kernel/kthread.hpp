@@ -35,8 +35,8 @@ struct Kthread {
   std::vector<Run> runs;  // the last is what the name stands for
 };
 // Makes the thread's task, called `task_name`; it waits to be woken. The function is set before. The Kthread must stay where it is
-// until the execution has ended.
-void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declared, NameId task_name);
+// until the execution has ended. `owner`: once it has ended, a thread that runs and that nobody has stopped is a leak.
+void init_kthread(Kernel& kernel, Kthread& t, NameId unique_name, NameId declared, NameId task_name, LifetimeId owner = {});
 
 // kthread_create() and wake_up_process(). Again once the thread has returned: then it is another one, with a task_struct of its own.
 void kthread_run(Context& context, Kthread& t);

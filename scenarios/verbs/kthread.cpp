@@ -39,7 +39,7 @@ constexpr std::string_view kthread_c = "kernel/kthread.c, v6.18", sched_c = "ker
 void lay_out(model::Kthread& t, const ThingSetup& s) {
   t.function = &World::result_entry;
   t.argument = s.callback();
-  model::init_kthread(s.kernel, t, s.unique, s.declared, s.task_name("kthread"));
+  model::init_kthread(s.kernel, t, s.unique, s.declared, s.task_name("kthread"), s.binding.binding.life);
 }
 
 }  // namespace

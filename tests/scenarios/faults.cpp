@@ -97,7 +97,7 @@ constexpr Right right[] = {
     {"double-free-noise", "", fails, "double-free(p)@P1"},
     {"finding-without-function", "", fails, "use-after-free(r)@percpu_ref_switch_to_atomic_rcu"},
     {"form-only-function", "old", clean, ""},
-    {"form-only-function", "new", fails, "use-after-free(priv)@foo_new"},
+    {"form-only-function", "new", fails, "leak(foo)@foo_ioctl use-after-free(priv)@foo_new"},
     {"form-warned-in-vain", "called", fails, "leak(rp)@foo_probe"},
     {"form-warned-in-vain", "not called", fails, "leak(rp)@foo_probe"},
     {"leak-of-counts", "removal=unbind, pm", fails, "leak(pm)@foo_ioctl"},

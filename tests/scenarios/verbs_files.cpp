@@ -192,6 +192,7 @@ TEST_CASE("__module_get and module_put of the own module") {
   d.remove = R"j({"misc_deregister": "dev"})j";
   d.removal = R"j(["unbind", "rmmod"])j";
   d.tasks = R"j("u": {"do": [{"open": "dev", "to": "fd"}]})j";
-  d.expect = R"j({"must": ["module-pinned"], "may": ["api-misuse(foo)@foo_open"]})j";
+  d.expect = R"j({"must": ["module-pinned", "leak(foo)@foo_open", "stuck-module(foo)@delete_module"],
+    "may": ["api-misuse(foo)@foo_open"]})j";
   meets(d.text());
 }
