@@ -14,7 +14,7 @@ needs a reason. These are found here:
   at rest   it waits or cancels, and in no execution of the proof was there anything to wait for
   twice     another step does the same: without that one, too, the mutant is found (the pair is named)
   entered   a step of a task or of probe(): without it every entry is still entered and meets removal
-Whatever is left has to be a line of REASONS: FILE | FORM | WHERE | REASON; lines that are no longer needed are told as well.
+Whatever is left has to be a line of REASONS: FILE | FORM or * | WHERE | REASON; lines that are no longer needed are told as well.
 Prints a table; the exit code is 1 if some mutant is silent or a line is stale.
 """
 import argparse
@@ -405,8 +405,8 @@ def main():
         for form, rows in audit_file(File(args.tool, path, name, args.work), args.jobs).items():
             counts = Counter()
             for m, how, reason in rows:
-                key = (name, form or "-", m.where)
-                if how is None and not reason and key in reasons:
+                key = next((k for k in ((name, form or "-", m.where), (name, "*", m.where)) if k in reasons), None)
+                if how is None and not reason and key is not None:
                     used.add(key)
                     reason = "listed: " + reasons[key]
                 kind = "found" if how is not None else reason.split(":")[0] or "silent"
