@@ -73,6 +73,7 @@ bool Output::open(const std::string& command, std::string& error) {
     for (const Json& name : list["files"])
       if (name.is_string() && is_inside(name.get<std::string>())) before_.insert(name.get<std::string>());
   std::error_code ec;
+  if (!may_write("result.json", error)) return false;
   for (const std::string& name : before_) fs::remove(path(name) + std::string(part), ec);  // of a run that was killed
   if (!write_atomically(path(std::string(manifest) + ".probe"), std::string(probe_bytes, ' '), error)) return false;
   fs::remove(path(std::string(manifest) + ".probe"), ec);
@@ -88,15 +89,18 @@ bool Output::write_list() {
   return write_atomically(path(manifest), list.dump(2) + "\n", problem_);
 }
 
+bool Output::may_write(const std::string& name, std::string& error) const {
+  std::error_code ec;
+  if (before_.contains(name) || !fs::exists(path(name), ec) || is_ours(path(name))) return true;
+  error = fmt::format("'{}' is there, and is none of the files that unplug has written: another --out, or move it away", path(name));
+  return false;
+}
+
 bool Output::write(const std::string& name, const std::string& text) {
   const std::scoped_lock lock(mutex_);
   if (!problem_.empty()) return false;
   if (!now_.contains(name)) {
-    std::error_code ec;
-    if (!before_.contains(name) && fs::exists(path(name), ec) && !is_ours(path(name))) {
-      problem_ = fmt::format("'{}' is there, and is none of the files that unplug has written: another --out, or move it away", path(name));
-      return false;
-    }
+    if (!may_write(name, problem_)) return false;
     now_.insert(name);
     if (!write_list()) return false;
   }

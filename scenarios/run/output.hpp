@@ -14,7 +14,8 @@ class Output {
   static constexpr const char* manifest = "unplug-manifest.json";
 
   explicit Output(std::string folder) : folder_(std::move(folder)) {}
-  // Makes the folder and sees that it can be written to, before any work is done. False, with why, if not. `command`: for the list.
+  // Makes the folder and sees that it can be written to and has nobody else's result in it, before any work is done. False, with why, if
+  // not. `command`: for the list.
   bool open(const std::string& command, std::string& error);
 
   // Writes `text` to `name`, a path below the folder, whole or not at all. False if that failed: the first time, problem() says why, and
@@ -29,6 +30,7 @@ class Output {
 
  private:
   bool write_list();
+  bool may_write(const std::string& name, std::string& error) const;
   std::string folder_, command_, problem_;
   std::mutex mutex_;
   std::set<std::string> before_, now_;  // names on the list: of earlier runs, of this one
