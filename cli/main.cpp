@@ -66,7 +66,7 @@ int main(int argc, char** argv) {
     const int exit = run(argc, argv);
     return unplug::cli::output_is_written() ? exit : unplug::cli::internal_error;
   } catch (const std::system_error& e) {
-    std::fprintf(stderr, "unplug: can't write: %s\n", e.code().message().c_str());
+    std::fprintf(stderr, "unplug: can't write to standard output: %s\n", e.code().message().c_str());
   } catch (const std::exception& e) {
     std::fprintf(stderr, "unplug: internal error: %s\n", e.what());
   } catch (...) {

@@ -82,7 +82,6 @@ void Tally::merge(const Tally& o) {
   unite(began, o.began);
   removal_began = removal_began || o.removal_began;
   rested = rested || o.rested;
-  closed = closed || o.closed;
   entries.resize(std::max(entries.size(), o.entries.size()));
   for (std::size_t i = 0; i < o.entries.size(); ++i) {
     entries[i].entered = entries[i].entered || o.entries[i].entered;
@@ -139,9 +138,7 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   tally_.grace_periods.add(r.grace_periods);
   if (r.rmmod != no_time) ++tally_.unload.attempted;
   if (r.rmmod_refused) ++tally_.unload.refused;
-  const bool rests = model::at_rest(k, trace);
-  tally_.rested = tally_.rested || rests;
-  tally_.closed = tally_.closed || (rests && !world_.left_open().driver);
+  tally_.rested = tally_.rested || model::at_rest(k, trace);
   meetings_.begin(trace);
   add_meetings(trace);
   add_asked();

@@ -69,7 +69,6 @@ struct Tally {
   std::vector<bool> began;       // by number of the task
   bool removal_began = false;
   bool rested = false;                                              // some execution came to rest, so that what is left could be looked at
-  bool closed = false;                                              // ... and left no file open that a driver's release() is for
   std::set<std::vector<std::uint64_t>> final_states, stuck_states;  // of the observed words and locals, where every thread has ended or not
   std::vector<bool> required;                                       // conditions on the final state that have been seen to hold
 

@@ -1,7 +1,5 @@
 // What stands behind a verdict that is no failure: entries that never happened, leaks that could or couldn't be judged, names that mean one
 // thing. The files of tests/faults have more of it.
-#include <algorithm>
-
 #include "short_driver.hpp"
 #include "small.hpp"
 
@@ -64,9 +62,7 @@ TEST_CASE("leaks of counts: a file that is open hides none, unless closing it ru
   CHECK(found(taken_in_ioctl(gets, true, R"(, "release": "foo_release")", release)) == "[leak(foo)@foo_ioctl]");
   const Cell open = taken_in_ioctl(gets, false, R"(, "release": "foo_release")", release);
   CHECK(found(open).empty());
-  CHECK(std::ranges::any_of(open.not_judged,
-                            [](const std::string& s) { return s.starts_with("in every execution a file is open at the end"); }));
-  CHECK(taken_in_ioctl(R"({"udelay": "1us"})", true, R"(, "release": "foo_release")", release).not_judged.empty());
+  CHECK(open.verdict == CellVerdict::vacuous);  // foo_release was never entered
 }
 
 TEST_CASE("leaks: a kernel thread that runs on, with nobody left to stop it") {
