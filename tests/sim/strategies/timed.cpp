@@ -293,8 +293,8 @@ TEST_CASE("timed: a choice with a timeout falls when what is awaited comes or th
     const ObjectId x = eng.new_object(eng.own_name("x"));
     eng.spawn("waiter", [&, x] {
       work(eng, 3);
-      const Await await{x, Guard::equal(1)};
-      const Awaited ends{{&await, 1}, eng.local_time() + 50};
+      const Await change{x, Guard::equal(1)};
+      const Awaited ends{{&change, 1}, eng.local_time() + 50};
       Step s{.operation = &pick_one, .alternatives = 2};
       s.awaited = &ends;
       const std::uint32_t choice = eng.choose(s);
@@ -345,8 +345,8 @@ TEST_CASE("timed: a timeout is of one choice, not of what its task awaits later"
     const ObjectId x = eng.new_object(eng.own_name("x"));
     eng.spawn("waiter", [&, x] {
       for (int i = 0; i < 2; ++i) {
-        const Await await{x, Guard::equal(1)};
-        const Awaited ends{{&await, 1}, eng.local_time() + 50};
+        const Await change{x, Guard::equal(1)};
+        const Awaited ends{{&change, 1}, eng.local_time() + 50};
         Step s{.operation = &pick_one, .alternatives = 2};
         s.awaited = &ends;
         eng.choose(s);
