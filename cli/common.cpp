@@ -186,9 +186,9 @@ void print_error(const std::string& message) { fmt::print(stderr, "unplug: {}\n"
 void row(std::string_view name, std::string_view text) {
   constexpr std::size_t column = 34;
   if (name.size() < column) {
-    fmt::print("{:<{}}{}\n", name, column, text);
+    say(fmt::format("{:<{}}{}\n", name, column, text));
   } else {
-    fmt::print("{}\n{:<{}}{}\n", name, "", column, text);
+    say(fmt::format("{}\n{:<{}}{}\n", name, "", column, text));
   }
 }
 

@@ -51,7 +51,7 @@ int of_results(const DiffOptions& o) {
     c.before = o.files[0];
     c.after = o.files[1];
   }
-  fmt::print("{}", o.json ? reports::write_changes_json(all) : reports::write_changes(all));
+  say(o.json ? reports::write_changes_json(all) : reports::write_changes(all));
   return std::ranges::any_of(all, &scenarios::Changes::introduces) ? not_as_expected : as_expected;
 }
 
@@ -79,7 +79,7 @@ int of_forms(DiffOptions& o) {
       scenarios::unified_diff(scenarios::listing(*document, o.pair[0]), scenarios::listing(*document, o.pair[1]),
                               fmt::format("{} ({})", o.files[0], o.pair[0]), fmt::format("{} ({})", o.files[0], o.pair[1]));
   if (o.text) {
-    fmt::print("{}", text);
+    say(text);
     return as_expected;
   }
   o.forms = o.pair;
@@ -108,9 +108,9 @@ int of_forms(DiffOptions& o) {
     }
   }
   if (o.json) {
-    fmt::print("{}", reports::write_changes_json(all));
+    say(reports::write_changes_json(all));
   } else {
-    fmt::print("{}\n{}", reports::write_changes(all), text);
+    say(fmt::format("{}\n{}", reports::write_changes(all), text));
   }
   return finish(*ran, std::ranges::any_of(all, &scenarios::Changes::introduces) ? not_as_expected : as_expected);
 }
@@ -133,7 +133,7 @@ void add_diff(CLI::App& app, int& exit) {
       exit = of_results(*o);
     } else if (o->files.size() == 1 && !o->listing.empty() && o->pair.empty()) {
       if (const auto d = load_with_form(*o, {o->listing})) {
-        fmt::print("{}", joined(scenarios::listing(*d, o->listing)));
+        say(joined(scenarios::listing(*d, o->listing)));
         exit = as_expected;
       }
     } else if (o->files.size() == 1 && o->pair.size() == 2) {

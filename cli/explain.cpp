@@ -15,11 +15,11 @@ int explain_file(const std::string& path) {
   scenarios::Diagnostics diagnostics;
   if (kind_of_file(path) == "policy") {
     if (const auto policy = scenarios::find_policy(path, {}, {}, diagnostics)) {
-      fmt::print("{}", reports::explain_policy(*policy, std::min(width(), widest)));
+      say(reports::explain_policy(*policy, std::min(width(), widest)));
       return as_expected;
     }
   } else if (const auto failure = scenarios::read_failure(path, diagnostics)) {
-    fmt::print("{}", reports::explain_failure(*failure, path, std::min(width(), widest)));
+    say(reports::explain_failure(*failure, path, std::min(width(), widest)));
     return as_expected;
   }
   print(diagnostics, "auto");
@@ -29,7 +29,7 @@ int explain_file(const std::string& path) {
 int explain(const std::string& what) {
   const std::string text = reports::explain_word(what, std::min(width(), widest));
   if (!text.empty()) {
-    fmt::print("{}", text);
+    say(text);
     return as_expected;
   }
   if (what.find('/') != std::string::npos || what.ends_with(".json") || what == "-" || std::filesystem::exists(what))

@@ -34,7 +34,7 @@ void list_strategies() {
 void list_verbs() {
   std::string_view family;
   for (const scenarios::Verb& v : scenarios::verbs()) {
-    if (v.family != family) fmt::print("{}{}:\n", family.empty() ? "" : "\n", scenarios::family_words(v.family));
+    if (v.family != family) say(fmt::format("{}{}:\n", family.empty() ? "" : "\n", scenarios::family_words(v.family)));
     family = v.family;
     row(fmt::format("  {}", v.name), v.alias_of.empty() ? std::string(v.summary) : fmt::format("another name of {}", v.alias_of));
   }
@@ -72,7 +72,7 @@ void list_classes() {
 
 void list_mechanisms() {
   for (const model::PartInfo& p : model::parts()) {
-    fmt::print("{}: {}\n", p.name, p.meaning);
+    say(fmt::format("{}: {}\n", p.name, p.meaning));
     for (const model::MechanismInfo& m : model::mechanisms())
       if (m.part == p.part)
         row(fmt::format("  {}", m.name), m.models.empty() ? std::string(m.summary) : fmt::format("{} [{}]", m.summary, m.models));

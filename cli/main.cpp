@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <exception>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -65,8 +64,6 @@ int main(int argc, char** argv) {
     unplug::cli::ignore_broken_pipes();
     const int exit = run(argc, argv);
     return unplug::cli::output_is_written() ? exit : unplug::cli::internal_error;
-  } catch (const std::system_error& e) {
-    std::fprintf(stderr, "unplug: can't write to standard output: %s\n", e.code().message().c_str());
   } catch (const std::exception& e) {
     std::fprintf(stderr, "unplug: internal error: %s\n", e.what());
   } catch (...) {

@@ -29,7 +29,7 @@ int make(const Arguments& a) {
   }
   const std::string text = scenarios::instantiate(*found, a.name);
   if (a.out.empty()) {
-    fmt::print("{}", text);
+    say(text);
     return as_expected;
   }
   if (std::filesystem::exists(a.out)) {

@@ -11,9 +11,9 @@ namespace {
 using scenarios::ReplayResult;
 
 void print_place(std::string_view what, const scenarios::Place& p) {
-  fmt::print("  {:<11}'{}' in {}{}{}\n", what, p.task, p.function.empty() ? p.step : fmt::format("{}/{}", p.function, p.step),
-             p.operation.empty() ? "" : fmt::format(": {}", p.operation), p.source.empty() ? "" : fmt::format("  [{}]", p.source));
-  if (p.call_chain.size() > 1) fmt::print("  {:<11}{}\n", "", fmt::join(p.call_chain, " < "));
+  say(fmt::format("  {:<11}'{}' in {}{}{}\n", what, p.task, p.function.empty() ? p.step : fmt::format("{}/{}", p.function, p.step),
+                  p.operation.empty() ? "" : fmt::format(": {}", p.operation), p.source.empty() ? "" : fmt::format("  [{}]", p.source)));
+  if (p.call_chain.size() > 1) say(fmt::format("  {:<11}{}\n", "", fmt::join(p.call_chain, " < ")));
 }
 
 int replay(const std::string& path, bool steps, bool quiet, bool lenient) {
@@ -26,22 +26,22 @@ int replay(const std::string& path, bool steps, bool quiet, bool lenient) {
   }
   const auto& run = result->run;
   if (!quiet) {
-    fmt::print("{}: {}{}, policy {}, removal {}\n", path, failure->scenario_path,
-               failure->form.empty() ? "" : fmt::format(", form {}", failure->form), failure->policy.name, failure->removal);
-    if (lenient) fmt::print("lenient: {} decision(s) recorded, {} replaced\n", failure->decisions.size(), run.replaced);
+    say(fmt::format("{}: {}{}, policy {}, removal {}\n", path, failure->scenario_path,
+                    failure->form.empty() ? "" : fmt::format(", form {}", failure->form), failure->policy.name, failure->removal));
+    if (lenient) say(fmt::format("lenient: {} decision(s) recorded, {} replaced\n", failure->decisions.size(), run.replaced));
     if (steps)
-      for (const std::string& line : run.last_steps) fmt::print("{}\n", line);
+      for (const std::string& line : run.last_steps) say(fmt::format("{}\n", line));
   }
   switch (result->kind) {
     case ReplayResult::Kind::reproduced: {
       if (quiet) return not_as_expected;
       const scenarios::Finding& f = *run.finding;
-      fmt::print("reproduced: {}\n  {}\n", f.signature, f.message);
+      say(fmt::format("reproduced: {}\n  {}\n", f.signature, f.message));
       print_place("at", f.offender);
       if (f.ended_by) print_place("ended by", *f.ended_by);
       if (f.created_by) print_place("created by", *f.created_by);
-      if (!f.feasibility.empty()) fmt::print("  {:<11}{}\n", "needs", f.feasibility);
-      fmt::print("  {:<11}{} steps, fingerprint 0x{:016x}\n", "trace", run.steps, run.fingerprint);
+      if (!f.feasibility.empty()) say(fmt::format("  {:<11}{}\n", "needs", f.feasibility));
+      say(fmt::format("  {:<11}{} steps, fingerprint 0x{:016x}\n", "trace", run.steps, run.fingerprint));
       return not_as_expected;
     }
     case ReplayResult::Kind::diverged: {

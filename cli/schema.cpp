@@ -30,7 +30,7 @@ void add_schema(CLI::App& app, int& exit) {
     }
     const std::string_view text = *kind == "result" ? reports::result_schema() : std::string_view(scenarios::published_schema(*kind));
     if (!text.empty()) {
-      fmt::print("{}", text);
+      say(text);
       return;
     }
     std::vector<std::string> known;

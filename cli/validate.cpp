@@ -62,7 +62,7 @@ void add_validate(CLI::App& app, int& exit) {
       const std::string what = a->schema ? std::string(against_schema(file, diagnostics)) : validate(file, diagnostics);
       print(diagnostics, a->color);
       good = good && !diagnostics.has_errors();
-      if (a->schema || !diagnostics.has_errors()) fmt::print("{}: {}\n", file, what);
+      if (a->schema || !diagnostics.has_errors()) say(fmt::format("{}: {}\n", file, what));
     }
     exit = good ? as_expected : bad_input;
   });

@@ -80,7 +80,7 @@ bool same(const Arguments& a, const std::string& file, const scenarios::Scenario
                  [&](std::size_t n) { return run_self(command(a, file, fmt::format("--print-steps={}", n)), fixed).lines; }) &&
            good;
   }
-  if (good && !a.quiet) fmt::print("{}: {} executions, each four times the same\n", file, expected.size());
+  if (good && !a.quiet) say(fmt::format("{}: {} executions, each four times the same\n", file, expected.size()));
   return good;
 }
 
@@ -141,7 +141,7 @@ void add_verify(CLI::App& app, int& exit) {
       if (a->print_digests || a->print_steps) {
         for (const std::string& line :
              a->print_steps ? scenarios::steps_of(*loaded[i], o, *a->print_steps) : scenarios::digests(*loaded[i], o))
-          fmt::print("{}\n", line);
+          say(fmt::format("{}\n", line));
       } else if (!same(*a, a->files[i], *loaded[i], o, progress)) {
         exit = stop_asked() ? interrupted + caught_signal() : static_cast<int>(internal_error);
       }

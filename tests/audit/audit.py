@@ -27,11 +27,12 @@ from copy import deepcopy
 from itertools import combinations
 from pathlib import Path
 
-# What only looks, stores a plain value that nobody waits for, or lets time pass.
+# What only looks, or lets time pass; and writes to registers that do nothing (see has_effect()).
 ACCESSES = {"load", "READ_ONCE", "smp_load_acquire", "rcu_dereference", "srcu_dereference", "atomic_read", "refcount_read", "kref_read",
-            "readb", "readw", "readl", "readq", "ioread8", "ioread16", "ioread32", "writeb", "writew", "writel", "writeq", "iowrite8",
-            "iowrite16", "iowrite32", "inb", "inw", "inl", "outb", "outw", "outl", "udelay", "ndelay", "mdelay", "msleep", "usleep_range",
-            "fsleep", "ssleep", "urb_status", "usb_get_intfdata", "dev_get_drvdata", "copy_to_user", "copy_from_user", "printk"}
+            "readb", "readw", "readl", "readq", "ioread8", "ioread16", "ioread32", "inb", "inw", "inl", "udelay", "ndelay", "mdelay",
+            "msleep", "usleep_range", "fsleep", "ssleep", "urb_status", "usb_get_intfdata", "dev_get_drvdata", "copy_to_user",
+            "copy_from_user", "printk"}
+WRITES = {"writeb", "writew", "writel", "writeq", "iowrite8", "iowrite16", "iowrite32", "outb", "outw", "outl"}
 FEW = 5000  # traces
 KINDS = ("found", "entered", "access", "answer", "not run", "at rest", "twice", "listed", "silent")
 LEADS = {"if", "use", "maybe", "list_for_each_entry", "list_for_each_entry_safe", "list_for_each_entry_rcu", "else"}
@@ -99,12 +100,26 @@ class Mutant:
         self.kind, self.path, self.where, self.step, self.function = kind, path, where, step or {}, function
 
 
-def only_accesses(step):
+def has_effect(document, register):
+    """Whether a write does more than touch the mapping: an interrupt that it switches, what it starts or stops, a value that is read."""
+    for task in document.get("run", {}).get("tasks", {}).values():
+        if isinstance(task, dict) and task.get("enabled_by") == register:
+            return True
+    mapping, _, name = register.partition(".")
+    for steps in document["functions"].values():
+        for _, step in steps_of(steps, []):
+            regs = step.get("regs", {}) if mapping in step.values() else {}
+            if name in regs and not isinstance(regs[name], list):
+                return True
+    return False
+
+
+def only_accesses(document, step):
     verb = verb_of(step)
-    if verb in ACCESSES:
+    if verb in ACCESSES or (verb in WRITES and not has_effect(document, step[verb])):
         return True
     inner = [s for v in step.values() if isinstance(v, list) for s in v if isinstance(s, dict)]
-    return verb in LEADS and bool(inner) and all(only_accesses(s) for s in inner)
+    return verb in LEADS and bool(inner) and all(only_accesses(document, s) for s in inner)
 
 
 def only_answers(step):
@@ -338,7 +353,7 @@ def audit_form(file, base, form, jobs):
         if how is None:
             if m.kind in ("task", "arms", "op"):
                 reason = "entered"
-            elif only_accesses(m.step):
+            elif only_accesses(file.document, m.step):
                 reason = "access"
             elif ends_anyway(file.document, m, form):
                 reason = "answer"

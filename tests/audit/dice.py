@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Proofs against dice: random.py UNPLUG SOURCE_ROOT WORK [--executions N] [NAME...]
+"""Proofs against dice: dice.py UNPLUG SOURCE_ROOT WORK [--executions N] [NAME...]
 
 For every cell of every shipped file of which all traces are visited, N executions (20,000) of each random strategy must find no signature
 that the proof has not. The other way round, where there are few traces, the strategies together must have found what the proof has.
