@@ -6,7 +6,7 @@
 
 namespace unplug::reports {
 
-// Each signature once, fewest preemptions first, with a replay command per policy; then the notes. `whole`: who created the object and
+// Each signature once, what is feared most first, with a replay command per policy; then the notes. `whole`: who created the object and
 // the call chains too.
 void write_findings(Page& page, const ScenarioView& view, bool whole);
 

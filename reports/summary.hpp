@@ -85,7 +85,7 @@ struct ScenarioView {
   std::vector<std::string> policies;         // in order
   std::vector<Group> groups;                 // by form, then member, as they first appear
   std::vector<Group> tables;                 // the same, members of one form with the same verdicts brought together
-  std::vector<FindingView> findings, notes;  // fewest preemptions first, then class and signature
+  std::vector<FindingView> findings, notes;  // by what is feared most, then fewest preemptions first, then signature
   std::size_t expectations = 0, unmet_count = 0;
   std::vector<UnmetExpectation> unmet;
 };
