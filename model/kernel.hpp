@@ -117,7 +117,7 @@ struct RemovalWait {
   std::string_view what;
   NameId object;
   Owner owner;
-  std::uint32_t event;  // index of the step in the trace; equal to the number of events if it was never taken
+  std::uint32_t event;  // index of the step in the trace; UINT32_MAX if it was never taken
   TaskId task;
 };
 

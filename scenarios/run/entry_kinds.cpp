@@ -25,8 +25,7 @@ struct EntryKind {
   bool (*in)(const Program&);
 };
 constexpr std::array entry_kinds{
-    EntryKind{"file operations",
-              has_operation<FileOp::open, FileOp::release, FileOp::flush, FileOp::read, FileOp::write, FileOp::ioctl, FileOp::poll>},
+    EntryKind{"file operations", has_operation<FileOp::open, FileOp::release, FileOp::flush, FileOp::read, FileOp::write, FileOp::ioctl>},
     EntryKind{"mmap and faults", has_operation<FileOp::mmap>},
     EntryKind{"poll", has_operation<FileOp::poll>},
     EntryKind{"sysfs", declares<EntityKind::attribute>},

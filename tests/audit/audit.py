@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The audit of silence: audit.py UNPLUG SOURCE_ROOT REASONS WORK [--jobs N] [--table FILE] [NAME...]
+"""The audit of silence: audit.py UNPLUG SOURCE_ROOT REASONS WORK [NAME...] [--jobs N] [--table FILE]
 
 For every shipped driver file and form that is proved clean, each of these in turn is taken away:
   step   a step of remove(), of a handler or of whatever else the driver runs
@@ -310,15 +310,17 @@ def never_waited(base_cells, form, mutant):
 
 def options_for(cells, form):
     """What to run of a form, as lists of options: of the cells that are proved clean those of the policy with the fewest traces, and of a
-    second one if they are few; before that one member alone if they are many. With room for more traces."""
+    second one if they are few; before that one member alone if they are many. Where removal is refused less can be seen: such policies and
+    members come last. With room for more traces."""
     traces, least = Counter(), {}
     for (of, member, policy), cell in cells.items():
         if of != form or not clean(cell):
             continue
         n = cell["evidence"]["executions"]
+        one = (cell["verdict"] != "clean", n, member)
         traces[policy] += n
-        least[policy] = min(least.get(policy, (n, member)), (n, member))
-    policies = sorted(traces, key=lambda p: (traces[p], p))
+        least[policy] = min(least.get(policy, one), one)
+    policies = sorted(traces, key=lambda p: (least[p][0], traces[p], p))
     chosen = policies[:1] + [p for p in policies[1:2] if traces[p] <= FEW]
     out = ["--form", form] if form else []
     for p in chosen:
@@ -327,7 +329,7 @@ def options_for(cells, form):
     last = out + ["--executions", str(20 * most + 5000)]
     if most <= FEW:
         return [last]
-    n, member = least[chosen[0]]
+    _, n, member = least[chosen[0]]
     alone = [o for value in (member.split(", ") if member else []) for o in ("--param", value)]
     return [out + alone + ["--executions", str(20 * n + 5000)]] + ([last] if n != most else [])
 

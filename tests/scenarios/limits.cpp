@@ -12,6 +12,7 @@
 #include "files.hpp"
 #include "unplug/scenarios/language/verb.hpp"
 #include "unplug/scenarios/limits.hpp"
+#include "unplug/scenarios/run/entry_kinds.hpp"
 
 using namespace unplug;
 using namespace unplug::scenarios;
@@ -122,4 +123,22 @@ TEST_CASE("limits: a file is told of what concerns it, and of nothing else") {
   CHECK(std::ranges::any_of(
       pm, [](const std::string& s) { return s.starts_with("callbacks of the driver (runtime_suspend(), runtime_resume())"); }));
   CHECK(std::ranges::any_of(pm, [](const std::string& s) { return s.find("pm_runtime_get_sync") != std::string::npos; }));
+}
+
+TEST_CASE("kinds of entries that a file lacks: poll alone is no other file operation") {
+  const auto missing = [](const char* op) {
+    Diagnostics out;
+    const auto s = parse_scenario(fmt::format(R"({{"name": "t", "modules": {{"foo": {{"fops": {{"owner": null, "{}": "foo_op"}}}}}},
+      "functions": {{"foo_probe": [{{"misc_register": "foo0"}}], "foo_op": [{{"udelay": "1us"}}],
+                    "foo_remove": [{{"misc_deregister": "foo0"}}]}},
+      "run": {{"removal": ["unbind"], "tasks": {{"cpu": {{"do": [{{"udelay": "1us"}}]}}}}}}}})",
+                                              op),
+                                  "t", {}, out);
+    REQUIRE_MESSAGE(s != nullptr, out.render());
+    return entry_kinds_missing(*s) + ",";
+  };
+  CHECK(missing("poll").find(" file operations,") != std::string::npos);
+  CHECK(missing("poll").find(" poll,") == std::string::npos);
+  CHECK(missing("read").find(" file operations,") == std::string::npos);
+  CHECK(missing("read").find(" poll,") != std::string::npos);
 }
