@@ -10,8 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/load/scenario.hpp"
 #include "unplug/scenarios/run/tally.hpp"
-#include "unplug/scenarios/scenario.hpp"
 #include "unplug/sim/dpor/dpor.hpp"
 #include "unplug/sim/recorder.hpp"
 #include "unplug/sim/trial.hpp"

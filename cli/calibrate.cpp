@@ -5,7 +5,7 @@
 
 #include "unplug/cli/common.hpp"
 #include "unplug/cli/progress.hpp"
-#include "unplug/reports/calibration.hpp"
+#include "unplug/reports/words/calibration.hpp"
 
 namespace unplug::cli {
 

@@ -14,7 +14,7 @@
 #include <fmt/format.h>
 
 #include "unplug/cli/progress.hpp"
-#include "unplug/reports/json.hpp"
+#include "unplug/reports/json/json.hpp"
 #include "unplug/reports/writer.hpp"
 #include "unplug/sim/semantics.hpp"
 #include "unplug/sim/strategy.hpp"

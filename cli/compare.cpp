@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "unplug/cli/common.hpp"
-#include "unplug/reports/json.hpp"
+#include "unplug/reports/json/json.hpp"
 #include "unplug/reports/writer.hpp"
 #include "unplug/sim/strategy.hpp"
 

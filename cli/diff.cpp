@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include "unplug/cli/common.hpp"
-#include "unplug/reports/changes.hpp"
-#include "unplug/reports/json.hpp"
-#include "unplug/scenarios/listing.hpp"
+#include "unplug/reports/json/json.hpp"
+#include "unplug/reports/words/changes.hpp"
+#include "unplug/scenarios/reference/listing.hpp"
 
 namespace unplug::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "unplug/cli/common.hpp"
-#include "unplug/reports/explain.hpp"
+#include "unplug/reports/words/explain.hpp"
 
 namespace unplug::cli {
 namespace {

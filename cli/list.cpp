@@ -5,14 +5,14 @@
 #include <fmt/format.h>
 
 #include "unplug/cli/common.hpp"
-#include "unplug/model/violation_class.hpp"
-#include "unplug/reports/glossary.hpp"
+#include "unplug/model/core/violation_class.hpp"
+#include "unplug/reports/words/glossary.hpp"
 #include "unplug/reports/writer.hpp"
+#include "unplug/scenarios/file/policy_file.hpp"
+#include "unplug/scenarios/json/shipped.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/shape.hpp"
-#include "unplug/scenarios/policy_file.hpp"
 #include "unplug/scenarios/reference/templates.hpp"
-#include "unplug/scenarios/shipped.hpp"
 #include "unplug/sim/strategy.hpp"
 
 namespace unplug::cli {

@@ -5,7 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "unplug/cli/common.hpp"
-#include "unplug/reports/json.hpp"
+#include "unplug/reports/json/json.hpp"
 #include "unplug/scenarios/reference/schema.hpp"
 
 namespace unplug::cli {

@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 
 #include "unplug/cli/common.hpp"
-#include "unplug/reports/format.hpp"
-#include "unplug/scenarios/policy_file.hpp"
+#include "unplug/reports/page/format.hpp"
+#include "unplug/scenarios/file/policy_file.hpp"
+#include "unplug/scenarios/load/scenario.hpp"
 #include "unplug/scenarios/reference/schema.hpp"
 #include "unplug/scenarios/run/failure_file.hpp"
-#include "unplug/scenarios/scenario.hpp"
 
 namespace unplug::cli {
 namespace {

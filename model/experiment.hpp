@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "unplug/model/checker/checker.hpp"
-#include "unplug/model/context.hpp"
-#include "unplug/model/kernel/rcu.hpp"
+#include "unplug/model/core/context.hpp"
+#include "unplug/model/kernel/rcu/rcu.hpp"
 
 namespace unplug::model {
 

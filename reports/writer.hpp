@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "unplug/scenarios/result.hpp"
+#include "unplug/scenarios/result/result.hpp"
 
 namespace unplug::reports {
 

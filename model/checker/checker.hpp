@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "unplug/model/kernel.hpp"
+#include "unplug/model/core/kernel.hpp"
 #include "unplug/sim/lifetimes.hpp"
 
 namespace unplug::model {

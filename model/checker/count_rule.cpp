@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "unplug/model/checker/checker.hpp"
-#include "unplug/model/kernel/module.hpp"
+#include "unplug/model/kernel/base/module.hpp"
 
 namespace unplug::model {
 namespace {

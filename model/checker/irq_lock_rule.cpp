@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "unplug/model/checker/checker.hpp"
-#include "unplug/model/kernel/spinlock.hpp"
+#include "unplug/model/kernel/locking/spinlock.hpp"
 
 namespace unplug::model {
 namespace {

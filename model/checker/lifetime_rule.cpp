@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "unplug/model/checker/checker.hpp"
-#include "unplug/model/kernel/dma.hpp"
+#include "unplug/model/kernel/hw/dma.hpp"
 #include "unplug/sim/happens_before.hpp"
 
 namespace unplug::model {

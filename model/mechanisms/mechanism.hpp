@@ -10,34 +10,15 @@
 #include <string_view>
 #include <vector>
 
-#include "unplug/model/kernel/device.hpp"
-#include "unplug/model/kernel/irq.hpp"
-#include "unplug/model/kernel/mmio.hpp"
-#include "unplug/model/kernel/rcu.hpp"
-#include "unplug/model/kernel/waiter.hpp"
-#include "unplug/model/kernel/workqueue.hpp"
+#include "unplug/model/kernel/base/device.hpp"
+#include "unplug/model/kernel/fs/entry_guard.hpp"
+#include "unplug/model/kernel/hw/mmio.hpp"
+#include "unplug/model/kernel/irq/irq.hpp"
+#include "unplug/model/kernel/locking/waiter.hpp"
+#include "unplug/model/kernel/rcu/rcu.hpp"
+#include "unplug/model/kernel/work/workqueue.hpp"
 
 namespace unplug::model {
-
-// What an entry or an access hands from begin to end.
-using Token = std::uint64_t;
-
-struct File;
-
-// Around every file operation. Its code lives in a core module that the FD pins, apart from the driver's.
-class EntryGuard {
- public:
-  virtual ~EntryGuard() = default;
-  // What it does beside an open file: before ->open(), whatever that answers then, and after ->release().
-  virtual void opened(Context& /*context*/, File& /*file*/) {}
-  virtual void closed(Context& /*context*/, File& /*file*/) {}
-  virtual void init(Kernel& kernel, NameId unique_name) = 0;
-  // false: refused (-ENODEV); nothing is held then.
-  virtual bool enter(Context& context, Token& token) = 0;
-  virtual void exit(Context& context, Token token) = 0;
-  // Removal's half: refuses new entries and waits for those inside.
-  virtual void fence(Context& context) = 0;
-};
 
 // A resource of a binding, as resource guards see it.
 struct Resource {

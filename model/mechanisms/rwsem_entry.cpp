@@ -2,7 +2,7 @@
 //
 // drivers/char/tpm/tpm-chip.c (tpm_try_get_ops, tpm_del_char_device), v6.18. A waiting writer keeps new readers out, so an operation that
 // enters twice can deadlock.
-#include "unplug/model/kernel/locks.hpp"
+#include "unplug/model/kernel/locking/locks.hpp"
 #include "unplug/model/mechanisms/makers.hpp"
 
 namespace unplug::model {

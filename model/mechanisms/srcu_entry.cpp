@@ -2,7 +2,7 @@
 //
 // drivers/infiniband/core/uverbs_main.c and uverbs_uapi.c (uverbs_disassociate_api_pre), v6.18: an entry takes the section first and loads
 // the device pointer inside it; removal clears the pointer, then synchronize_srcu(). Entries from then on see NULL and are refused.
-#include "unplug/model/kernel/srcu.hpp"
+#include "unplug/model/kernel/rcu/srcu.hpp"
 #include "unplug/model/mechanisms/makers.hpp"
 
 namespace unplug::model {

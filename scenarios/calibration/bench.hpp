@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "unplug/model/kernel/rcu.hpp"
+#include "unplug/model/kernel/rcu/rcu.hpp"
 #include "unplug/scenarios/calibration/measured.hpp"
 #include "unplug/sim/strategy.hpp"
 

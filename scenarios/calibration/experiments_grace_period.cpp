@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "unplug/model/kernel/srcu.hpp"
-#include "unplug/model/kernel/waiter.hpp"
+#include "unplug/model/kernel/locking/waiter.hpp"
+#include "unplug/model/kernel/rcu/srcu.hpp"
 #include "unplug/scenarios/calibration/experiments.hpp"
 
 namespace unplug::scenarios::calibration {

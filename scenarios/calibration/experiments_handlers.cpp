@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "unplug/model/kernel/irq.hpp"
-#include "unplug/model/kernel/sysfs.hpp"
-#include "unplug/model/kernel/workqueue_struct.hpp"
+#include "unplug/model/kernel/base/sysfs.hpp"
+#include "unplug/model/kernel/irq/irq.hpp"
+#include "unplug/model/kernel/work/workqueue_struct.hpp"
 #include "unplug/scenarios/calibration/experiments.hpp"
 
 namespace unplug::scenarios::calibration {

@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "unplug/model/kernel/device.hpp"
-#include "unplug/model/kernel/mmio.hpp"
-#include "unplug/model/kernel/srcu.hpp"
+#include "unplug/model/kernel/base/device.hpp"
+#include "unplug/model/kernel/hw/mmio.hpp"
+#include "unplug/model/kernel/rcu/srcu.hpp"
 #include "unplug/scenarios/calibration/experiments.hpp"
 
 namespace unplug::scenarios::calibration {

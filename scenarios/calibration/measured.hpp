@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "unplug/model/config.hpp"
+#include "unplug/model/core/config.hpp"
 #include "unplug/sim/hash.hpp"
 #include "unplug/sim/time.hpp"
 

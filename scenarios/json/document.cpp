@@ -12,9 +12,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "unplug/scenarios/json/shipped.hpp"
 #include "unplug/scenarios/json/text_map.hpp"
 #include "unplug/scenarios/json/tree.hpp"
-#include "unplug/scenarios/shipped.hpp"
 
 namespace unplug::scenarios {
 

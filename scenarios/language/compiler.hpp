@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "unplug/scenarios/file/policy_file.hpp"
+#include "unplug/scenarios/file/roster.hpp"
 #include "unplug/scenarios/json/document.hpp"
 #include "unplug/scenarios/language/homes.hpp"
 #include "unplug/scenarios/language/verb.hpp"
-#include "unplug/scenarios/policy_file.hpp"
-#include "unplug/scenarios/program.hpp"
-#include "unplug/scenarios/roster.hpp"
+#include "unplug/scenarios/program/program.hpp"
 
 namespace unplug::scenarios {
 

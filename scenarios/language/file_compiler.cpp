@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/json/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
 #include "unplug/scenarios/language/set_up.hpp"

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/json/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
-#include "unplug/scenarios/sections.hpp"
+#include "unplug/scenarios/language/in_member.hpp"
 
 namespace unplug::scenarios {
 void FileCompiler::read_kernel() {

@@ -7,7 +7,6 @@
 #include "unplug/scenarios/language/in_form.hpp"
 #include "unplug/scenarios/language/results.hpp"
 #include "unplug/scenarios/language/shape.hpp"
-#include "unplug/scenarios/world.hpp"
 
 namespace unplug::scenarios {
 namespace {
@@ -23,11 +22,6 @@ std::string meant_by(const std::string& word) {
 }
 
 bool is_common(std::string_view key) { return std::ranges::find(common_keys(), key, &CommonKey::name) != common_keys().end(); }
-
-std::uint32_t jump(Frame& frame, const Instruction& i, std::uint32_t) {
-  frame.leave_scopes(i.depth);
-  return i.target;
-}
 
 }  // namespace
 
@@ -419,7 +413,7 @@ void FunctionCompiler::finish() {
   // `else` blocks go behind the body; the body ends with a jump over them, and each block with a jump back.
   if (!blocks_.empty()) {
     Instruction over;
-    over.execute = jump;
+    over.execute = plain_jump();
     over.target = end_of_function;
     over.flow = Flow::jump;
     site_ = no_site;
@@ -432,7 +426,7 @@ void FunctionCompiler::finish() {
     depth_ = block.depth;
     steps(block.steps);
     Instruction back;
-    back.execute = jump;
+    back.execute = plain_jump();
     back.target = block.resume;
     back.depth = block.depth;
     back.flow = Flow::jump;

@@ -10,7 +10,7 @@
 #include <set>
 #include <vector>
 
-#include "unplug/scenarios/program.hpp"
+#include "unplug/scenarios/program/program.hpp"
 
 namespace unplug::scenarios {
 

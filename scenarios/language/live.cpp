@@ -3,7 +3,7 @@
 
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
-#include "unplug/scenarios/sections.hpp"
+#include "unplug/scenarios/language/in_member.hpp"
 
 namespace unplug::scenarios {
 namespace {

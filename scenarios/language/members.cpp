@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/json/check_keys.hpp"
 #include "unplug/scenarios/language/verb.hpp"
 #include "unplug/scenarios/language/warnings.hpp"
 

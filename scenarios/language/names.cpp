@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/file/removal_ways.hpp"
+#include "unplug/scenarios/json/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
-#include "unplug/scenarios/removal_ways.hpp"
 
 namespace unplug::scenarios {
 namespace {

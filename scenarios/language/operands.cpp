@@ -5,10 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/json/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/results.hpp"
-#include "unplug/scenarios/world.hpp"
 
 namespace unplug::scenarios {
 

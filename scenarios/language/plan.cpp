@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/file/removal_ways.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
-#include "unplug/scenarios/removal_ways.hpp"
 
 namespace unplug::scenarios {
 namespace {

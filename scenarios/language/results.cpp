@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "unplug/model/kernel/notifier.hpp"
+#include "unplug/model/kernel/base/notifier.hpp"
 
 namespace unplug::scenarios {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "unplug/scenarios/program.hpp"
+#include "unplug/scenarios/program/program.hpp"
 
 namespace unplug::scenarios {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "unplug/scenarios/json/document.hpp"
-#include "unplug/scenarios/program.hpp"
+#include "unplug/scenarios/program/program.hpp"
 
 namespace unplug::scenarios {
 
@@ -113,5 +113,7 @@ struct Verb {
 // The verb of that name, aliases resolved; null if there is none. `canonical` keeps the alias's target.
 [[nodiscard]] const Verb* find_verb(std::string_view name);
 [[nodiscard]] std::vector<std::string> verb_names(CodeKind code);
+// What a jump executes that closes no loop, around a block: it leaves the scopes that were entered deeper than its own.
+[[nodiscard]] Execute plain_jump();
 
 }  // namespace unplug::scenarios

@@ -4,7 +4,7 @@
 
 #include "unplug/scenarios/json/document.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
-#include "unplug/scenarios/program.hpp"
+#include "unplug/scenarios/program/program.hpp"
 
 namespace unplug::scenarios {
 

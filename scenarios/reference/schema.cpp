@@ -7,8 +7,8 @@
 
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/model/mechanisms/registry.hpp"
-#include "unplug/scenarios/hooks.hpp"
 #include "unplug/scenarios/language/shape.hpp"
+#include "unplug/scenarios/program/hooks.hpp"
 
 namespace unplug::scenarios {
 namespace {

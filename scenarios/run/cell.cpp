@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "unplug/scenarios/limits.hpp"
+#include "unplug/scenarios/load/limits.hpp"
 #include "unplug/scenarios/run/never.hpp"
 
 namespace unplug::scenarios {

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "unplug/model/violation_class.hpp"
+#include "unplug/model/core/violation_class.hpp"
 #include "unplug/scenarios/run/cell.hpp"
 #include "unplug/scenarios/run/never.hpp"
 #include "unplug/sim/campaign.hpp"

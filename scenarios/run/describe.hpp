@@ -1,7 +1,7 @@
 // What a result says of a scenario before anything is run: its file, kernel, policies, primitives, what it leaves out.
 #pragma once
 
-#include "unplug/scenarios/scenario.hpp"
+#include "unplug/scenarios/load/scenario.hpp"
 
 namespace unplug::scenarios {
 

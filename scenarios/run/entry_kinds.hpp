@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "unplug/scenarios/scenario.hpp"
+#include "unplug/scenarios/load/scenario.hpp"
 
 namespace unplug::scenarios {
 

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/load/sections.hpp"
 #include "unplug/scenarios/run/never.hpp"
 #include "unplug/scenarios/run/runner.hpp"
-#include "unplug/scenarios/sections.hpp"
 #include "unplug/sim/strategy.hpp"
 
 namespace unplug::scenarios {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "unplug/scenarios/result.hpp"
+#include "unplug/scenarios/result/result.hpp"
 #include "unplug/scenarios/run/tally.hpp"
 #include "unplug/sim/recorder.hpp"
 

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/json/check_keys.hpp"
 #include "unplug/sim/hash.hpp"
 #include "unplug/sim/semantics.hpp"
 #include "unplug/version.hpp"

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "unplug/scenarios/policy_file.hpp"
+#include "unplug/scenarios/file/policy_file.hpp"
+#include "unplug/scenarios/load/scenario.hpp"
 #include "unplug/scenarios/run/explain.hpp"
-#include "unplug/scenarios/scenario.hpp"
 
 namespace unplug::scenarios {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "unplug/model/checker/checker.hpp"
-#include "unplug/scenarios/world.hpp"
+#include "unplug/scenarios/world/world.hpp"
 
 namespace unplug::scenarios {
 

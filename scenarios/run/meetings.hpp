@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "unplug/scenarios/record.hpp"
+#include "unplug/scenarios/world/record.hpp"
 #include "unplug/sim/happens_before.hpp"
 
 namespace unplug::scenarios {

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "unplug/scenarios/entries.hpp"
 #include "unplug/scenarios/language/verb.hpp"
+#include "unplug/scenarios/load/entries.hpp"
 
 namespace unplug::scenarios {
 namespace {

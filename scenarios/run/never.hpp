@@ -2,9 +2,9 @@
 // never began, an entry that never met removal. A verdict says nothing about what never happened.
 #pragma once
 
-#include "unplug/scenarios/program.hpp"
+#include "unplug/scenarios/load/scenario.hpp"
+#include "unplug/scenarios/program/program.hpp"
 #include "unplug/scenarios/run/tally.hpp"
-#include "unplug/scenarios/scenario.hpp"
 
 namespace unplug::scenarios {
 

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "unplug/scenarios/result.hpp"
+#include "unplug/scenarios/load/scenario.hpp"
+#include "unplug/scenarios/result/result.hpp"
 #include "unplug/scenarios/run/failures.hpp"
-#include "unplug/scenarios/scenario.hpp"
 
 namespace unplug::scenarios {
 

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "unplug/model/kernel/polling.hpp"
+#include "unplug/model/kernel/locking/polling.hpp"
 
 namespace unplug::scenarios {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "unplug/scenarios/result.hpp"
+#include "unplug/scenarios/result/result.hpp"
 #include "unplug/scenarios/run/judge.hpp"
 #include "unplug/scenarios/run/meetings.hpp"
 #include "unplug/scenarios/run/signature.hpp"

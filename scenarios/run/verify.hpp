@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "unplug/scenarios/scenario.hpp"
+#include "unplug/scenarios/load/scenario.hpp"
 
 namespace unplug::scenarios {
 

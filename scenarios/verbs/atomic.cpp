@@ -1,5 +1,5 @@
 // Atomic operations on fields.
-#include "unplug/model/kernel/atomic.hpp"
+#include "unplug/model/kernel/lib/atomic.hpp"
 
 #include <string>
 

@@ -1,5 +1,5 @@
 // Clocks.
-#include "unplug/model/kernel/clock.hpp"
+#include "unplug/model/kernel/hw/clock.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

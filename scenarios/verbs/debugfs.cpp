@@ -1,6 +1,6 @@
 // debugfs files and procfs entries, from the driver's side.
-#include "unplug/model/kernel/debugfs.hpp"
-#include "unplug/model/kernel/procfs.hpp"
+#include "unplug/model/kernel/fs/debugfs.hpp"
+#include "unplug/model/kernel/fs/procfs.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,5 +1,5 @@
 // Delayed work.
-#include "unplug/model/kernel/delayed_work.hpp"
+#include "unplug/model/kernel/work/delayed_work.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

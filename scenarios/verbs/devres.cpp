@@ -1,5 +1,5 @@
 // Managed resources: actions, groups, and the release of a list.
-#include "unplug/model/kernel/devres.hpp"
+#include "unplug/model/kernel/base/devres.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // DMA: what the device may reach, by the name of the memory; and the engine that reaches it.
-#include "unplug/model/kernel/dma.hpp"
-#include "unplug/model/kernel/irq.hpp"
+#include "unplug/model/kernel/hw/dma.hpp"
+#include "unplug/model/kernel/irq/irq.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"

@@ -1,5 +1,5 @@
 // DRM's sections that unplugging waits for.
-#include "unplug/model/kernel/drm_drv.hpp"
+#include "unplug/model/kernel/fs/drm_drv.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

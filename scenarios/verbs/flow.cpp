@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "unplug/scenarios/language/check_keys.hpp"
+#include "unplug/scenarios/json/check_keys.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/language/results.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
@@ -339,6 +339,8 @@ Verb yields(std::string_view name, Execute execute, std::string_view models, std
 }
 
 }  // namespace
+
+Execute plain_jump() { return do_jump; }
 
 std::vector<Verb> flow_verbs() {
   constexpr KeySpec body{"do", KeyKind::custom, true, "an array of steps"};

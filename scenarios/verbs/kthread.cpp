@@ -1,6 +1,6 @@
 // Kernel threads of the driver.
-#include "unplug/model/kernel/kthread.hpp"
-#include "unplug/model/kernel/fault.hpp"
+#include "unplug/model/kernel/work/kthread.hpp"
+#include "unplug/model/kernel/lib/fault.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

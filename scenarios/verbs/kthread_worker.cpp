@@ -1,6 +1,6 @@
 // kthread workers.
-#include "unplug/model/kernel/kthread_worker.hpp"
-#include "unplug/model/kernel/fault.hpp"
+#include "unplug/model/kernel/work/kthread_worker.hpp"
+#include "unplug/model/kernel/lib/fault.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

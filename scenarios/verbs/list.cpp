@@ -1,9 +1,9 @@
 // Lists, and tables from ids to pointers.
-#include "unplug/model/kernel/list.hpp"
+#include "unplug/model/kernel/lib/list.hpp"
 
 #include <fmt/format.h>
 
-#include "unplug/model/kernel/idr.hpp"
+#include "unplug/model/kernel/lib/idr.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"

@@ -1,5 +1,5 @@
 // Sleeping locks.
-#include "unplug/model/kernel/locks.hpp"
+#include "unplug/model/kernel/locking/locks.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,6 +1,6 @@
 // Memory: allocation, release, plain and marked accesses.
-#include "unplug/model/kernel/fault.hpp"
-#include "unplug/model/kernel/slab.hpp"
+#include "unplug/model/kernel/lib/fault.hpp"
+#include "unplug/model/kernel/rcu/slab.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

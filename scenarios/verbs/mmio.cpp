@@ -1,9 +1,9 @@
 // MMIO: regions, mappings of them, register accesses.
-#include "unplug/model/kernel/clock.hpp"
+#include "unplug/model/kernel/hw/clock.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
-#include "unplug/scenarios/policy_steps.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
+#include "unplug/scenarios/world/policy_steps.hpp"
 
 namespace unplug::scenarios {
 namespace {

@@ -1,5 +1,5 @@
 // NAPI.
-#include "unplug/model/kernel/napi.hpp"
+#include "unplug/model/kernel/irq/napi.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,5 +1,5 @@
 // Notifier chains, of four kinds.
-#include "unplug/model/kernel/notifier.hpp"
+#include "unplug/model/kernel/base/notifier.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

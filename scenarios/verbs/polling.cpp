@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "unplug/model/kernel/polling.hpp"
+#include "unplug/model/kernel/locking/polling.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"

@@ -1,6 +1,6 @@
 // Reference counts: kref, refcount_t, percpu_ref.
-#include "unplug/model/kernel/kref.hpp"
-#include "unplug/model/kernel/percpu_ref.hpp"
+#include "unplug/model/kernel/lib/kref.hpp"
+#include "unplug/model/kernel/rcu/percpu_ref.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

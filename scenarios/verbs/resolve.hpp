@@ -3,9 +3,9 @@
 
 #include <type_traits>
 
-#include "unplug/model/kernel/device.hpp"
-#include "unplug/model/kernel/waiter.hpp"
-#include "unplug/scenarios/world.hpp"
+#include "unplug/model/kernel/base/device.hpp"
+#include "unplug/model/kernel/locking/waiter.hpp"
+#include "unplug/scenarios/world/world.hpp"
 
 namespace unplug::scenarios {
 

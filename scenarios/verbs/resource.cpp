@@ -4,11 +4,11 @@
 // destroy resources by itself the devres callback always does, and dropping a handle does nothing.
 #include <algorithm>
 
-#include "unplug/model/kernel/devres.hpp"
+#include "unplug/model/kernel/base/devres.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
-#include "unplug/scenarios/policy_steps.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
+#include "unplug/scenarios/world/policy_steps.hpp"
 
 namespace unplug::scenarios {
 namespace {

@@ -1,6 +1,6 @@
 // Runtime power management of the device that is bound.
-#include "unplug/model/kernel/clock.hpp"
-#include "unplug/model/kernel/devres.hpp"
+#include "unplug/model/kernel/base/devres.hpp"
+#include "unplug/model/kernel/hw/clock.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,5 +1,5 @@
 // Simple hazard pointers.
-#include "unplug/model/kernel/hazptr.hpp"
+#include "unplug/model/kernel/rcu/hazptr.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // Spinlocks, and what else keeps interrupts off a CPU.
-#include "unplug/model/kernel/spinlock.hpp"
-#include "unplug/model/kernel/cpu_irq.hpp"
+#include "unplug/model/kernel/locking/spinlock.hpp"
+#include "unplug/model/kernel/irq/cpu_irq.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,5 +1,5 @@
 // SRCU.
-#include "unplug/model/kernel/srcu_callback.hpp"
+#include "unplug/model/kernel/rcu/srcu_callback.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,5 +1,5 @@
 // sysfs attributes.
-#include "unplug/model/kernel/sysfs.hpp"
+#include "unplug/model/kernel/base/sysfs.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"

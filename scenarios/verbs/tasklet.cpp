@@ -1,5 +1,5 @@
 // Tasklets.
-#include "unplug/model/kernel/tasklet.hpp"
+#include "unplug/model/kernel/irq/tasklet.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,5 +1,5 @@
 // Timers and hrtimers.
-#include "unplug/model/kernel/timer.hpp"
+#include "unplug/model/kernel/irq/timer.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,5 +1,5 @@
 // URBs. What USB drivers register as character devices is in chardev.cpp.
-#include "unplug/model/kernel/urb.hpp"
+#include "unplug/model/kernel/bus/urb.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

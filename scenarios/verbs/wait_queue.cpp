@@ -1,5 +1,5 @@
 // Wait queues.
-#include "unplug/model/kernel/wait_queue.hpp"
+#include "unplug/model/kernel/locking/wait_queue.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"

@@ -1,5 +1,5 @@
 // Work items.
-#include "unplug/model/kernel/workqueue_struct.hpp"
+#include "unplug/model/kernel/work/workqueue_struct.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,6 +1,6 @@
 // Queues of the driver's own, and the system's as a whole.
-#include "unplug/model/kernel/fault.hpp"
-#include "unplug/model/kernel/workqueue_struct.hpp"
+#include "unplug/model/kernel/lib/fault.hpp"
+#include "unplug/model/kernel/work/workqueue_struct.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <utility>
 
-#include "unplug/scenarios/policy_file.hpp"
+#include "unplug/scenarios/file/policy_file.hpp"
+#include "unplug/scenarios/load/scenario.hpp"
 #include "unplug/scenarios/run/failure_file.hpp"
-#include "unplug/scenarios/scenario.hpp"
 
 namespace unplug::fuzz {
 

@@ -12,10 +12,28 @@ seq 400 | sed 's|.*|//|' > "$work/sim/long400.cpp"
 seq 450 | sed 's|.*|//|' > "$work/sim/long450.cpp"
 seq 501 | sed 's|.*|//|' > "$work/sim/long501.cpp"
 
+# Rooms, in a library that has nothing else bad.
+mkdir -p "$work/docs" "$work/reports"/{page,html,loose}
+cat > "$work/docs/architecture.md" <<'MD'
+## Rooms
+| `reports/` | | the door |
+| `reports/page/` | | layout |
+| `reports/html/` | page, reports/, json | a format |
+| `reports/json/` | | nothing is there |
+## Other
+| `sim/nowhere/` | page | not looked at |
+MD
+echo '#include "unplug/reports/page/page.hpp"' > "$work/reports/html/html.cpp"
+echo '#include "unplug/reports/writer.hpp"' >> "$work/reports/html/html.cpp"
+echo '#include "unplug/reports/html/html.hpp"  // bad: reports/page/ includes reports/html/' > "$work/reports/page/page.cpp"
+echo 'int x;  // bad: lies in no room' > "$work/reports/loose/loose.cpp"
+
 if "$here/lint.sh" "$work" > "$work/found"; then echo "the lint passes a bad sample"; exit 1; fi
 cd "$work"
 {
   grep -rn '// bad: ' --include='*.[ch]pp' . | sed -E 's|^\./([^:]*:[0-9]+):.*// bad: (.*)$|\1: \2|'
+  echo "docs/architecture.md:4: nothing in reports/html/ includes reports/json/"
+  echo "docs/architecture.md:5: no sources in reports/json/"
   echo "sim/blanks.cpp:2: a blank at the end"
   echo "sim/wide.cpp:2: 141 columns"
   echo "sim/long450.cpp:450: note: 450 lines"

@@ -1,7 +1,7 @@
 // The C "revocable" (drivers/base/revocable.c) in its versions, and what was proposed in its place, put together from primitives.
 #include "support.hpp"
-#include "unplug/model/kernel/kref.hpp"
-#include "unplug/model/kernel/srcu_callback.hpp"
+#include "unplug/model/kernel/lib/kref.hpp"
+#include "unplug/model/kernel/rcu/srcu_callback.hpp"
 
 namespace unplug::model::test {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/support.hpp"
-#include "unplug/model/kernel/cdev.hpp"
+#include "unplug/model/kernel/fs/cdev.hpp"
 
 namespace unplug::model::test {
 

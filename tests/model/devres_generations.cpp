@@ -1,7 +1,7 @@
 // Five generations of Devres (rust/kernel/devres.rs): who destroys the resource when unbinding and the owner's drop race, and who waits
 // for whom. Written by hand from primitives: each has the bug that it is known for, and the next one doesn't.
 #include "support.hpp"
-#include "unplug/model/kernel/devres.hpp"
+#include "unplug/model/kernel/base/devres.hpp"
 
 namespace unplug::model::test {
 namespace {

@@ -12,7 +12,7 @@ TEST_CASE("docs: every primitive of the kernel model is listed in kernel-model.m
   std::ifstream in(UNPLUG_SOURCE_DIR "/docs/kernel-model.md");
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   std::size_t headers = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(UNPLUG_SOURCE_DIR "/model/kernel")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(UNPLUG_SOURCE_DIR "/model/kernel")) {
     if (entry.path().extension() != ".hpp") continue;
     ++headers;
     CHECK_MESSAGE(text.find("| `" + entry.path().stem().string() + "` |") != std::string::npos, entry.path().filename().string());

@@ -1,7 +1,7 @@
 // DRM's way of unplugging, put together from primitives: one SRCU domain for all devices, entered where a driver touches hardware.
 // drivers/gpu/drm/drm_drv.c, v6.18.
 #include "support.hpp"
-#include "unplug/model/kernel/kref.hpp"
+#include "unplug/model/kernel/lib/kref.hpp"
 
 namespace unplug::model::test {
 namespace {

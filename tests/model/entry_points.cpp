@@ -1,6 +1,6 @@
 // The ways into a driver that nobody counts, and the order in which remove() closes all of them.
 #include "irq_device.hpp"
-#include "unplug/model/kernel/tasklet.hpp"
+#include "unplug/model/kernel/irq/tasklet.hpp"
 
 namespace unplug::model::test {
 namespace {
@@ -231,7 +231,7 @@ struct Whole {
     policy.init(l.kernel, l.rcu, l.name("policy"), {});
     init_char_device(l.kernel, node, l.name("node"), l.name("node"), nullptr);
     registration = {};
-    registration.policy = &policy;
+    registration.guard = &policy.entry();
     registration.ioctl = FileBody::run;
     registration.ioctl_argument = &ioctl;
     init_registration(l.kernel, node, registration, l.name("registration"), {});

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "model/support.hpp"
-#include "unplug/model/policy.hpp"
+#include "unplug/model/mechanisms/policy.hpp"
 
 namespace unplug::model::test {
 namespace {

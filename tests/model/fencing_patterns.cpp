@@ -1,6 +1,6 @@
 // How subsystems fence the operations of open files, in the few lines that matter, put together from primitives.
 #include "support.hpp"
-#include "unplug/model/kernel/kref.hpp"
+#include "unplug/model/kernel/lib/kref.hpp"
 
 namespace unplug::model::test {
 namespace {

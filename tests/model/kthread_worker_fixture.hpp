@@ -2,7 +2,7 @@
 #pragma once
 
 #include "support.hpp"
-#include "unplug/model/kernel/kthread_worker.hpp"
+#include "unplug/model/kernel/work/kthread_worker.hpp"
 
 namespace unplug::model::test {
 

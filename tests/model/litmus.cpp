@@ -3,8 +3,8 @@
 #include <array>
 
 #include "support.hpp"
-#include "unplug/model/kernel/kfree_rcu.hpp"
-#include "unplug/model/kernel/srcu_callback.hpp"
+#include "unplug/model/kernel/rcu/kfree_rcu.hpp"
+#include "unplug/model/kernel/rcu/srcu_callback.hpp"
 
 namespace unplug::model::test {
 namespace {

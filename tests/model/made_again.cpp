@@ -1,13 +1,13 @@
 // What is registered, mapped or created anew after it was given back: another one each time.
 #include "model/steps.hpp"
 #include "support.hpp"
-#include "unplug/model/kernel/debugfs.hpp"
-#include "unplug/model/kernel/dma.hpp"
-#include "unplug/model/kernel/kthread.hpp"
-#include "unplug/model/kernel/kthread_worker.hpp"
-#include "unplug/model/kernel/slab.hpp"
-#include "unplug/model/kernel/sysfs.hpp"
-#include "unplug/model/kernel/workqueue.hpp"
+#include "unplug/model/kernel/base/sysfs.hpp"
+#include "unplug/model/kernel/fs/debugfs.hpp"
+#include "unplug/model/kernel/hw/dma.hpp"
+#include "unplug/model/kernel/rcu/slab.hpp"
+#include "unplug/model/kernel/work/kthread.hpp"
+#include "unplug/model/kernel/work/kthread_worker.hpp"
+#include "unplug/model/kernel/work/workqueue.hpp"
 
 namespace unplug::model::test {
 

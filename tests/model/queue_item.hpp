@@ -2,7 +2,7 @@
 #pragma once
 
 #include "support.hpp"
-#include "unplug/model/kernel/workqueue_struct.hpp"
+#include "unplug/model/kernel/work/workqueue_struct.hpp"
 
 namespace unplug::model::test {
 

@@ -1,15 +1,15 @@
 // timer_setup(), INIT_WORK() and their like on what has been used before: as new, whatever a shutdown, a disable or a complete_all() left.
 #include "model/steps.hpp"
 #include "support.hpp"
-#include "unplug/model/kernel/cdev.hpp"
-#include "unplug/model/kernel/device_core.hpp"
-#include "unplug/model/kernel/dma_fence.hpp"
-#include "unplug/model/kernel/drm_drv.hpp"
-#include "unplug/model/kernel/kref.hpp"
-#include "unplug/model/kernel/list.hpp"
-#include "unplug/model/kernel/percpu_ref.hpp"
-#include "unplug/model/kernel/srcu_callback.hpp"
-#include "unplug/model/kernel/tasklet.hpp"
+#include "unplug/model/kernel/base/device_core.hpp"
+#include "unplug/model/kernel/fs/cdev.hpp"
+#include "unplug/model/kernel/fs/drm_drv.hpp"
+#include "unplug/model/kernel/irq/tasklet.hpp"
+#include "unplug/model/kernel/lib/kref.hpp"
+#include "unplug/model/kernel/lib/list.hpp"
+#include "unplug/model/kernel/locking/dma_fence.hpp"
+#include "unplug/model/kernel/rcu/percpu_ref.hpp"
+#include "unplug/model/kernel/rcu/srcu_callback.hpp"
 
 namespace unplug::model::test {
 

@@ -105,7 +105,7 @@ def flags_for(includes, out):
     """How to parse a source. What all of them include takes most of the time: it is parsed once."""
     flags = ["-std=c++20", "-DBOOST_DISABLE_ASSERTS"] + [f"-I{i}" for i in includes]
     header, saved = out / "common.hpp", out / "common.pch"
-    header.write_text('#include <algorithm>\n#include <fmt/format.h>\n#include "unplug/model/context.hpp"\n')
+    header.write_text('#include <algorithm>\n#include <fmt/format.h>\n#include "unplug/model/core/context.hpp"\n')
     parsed(header, ["-x", "c++-header", *flags]).save(str(saved))
     return flags + ["-include-pch", str(saved)]
 
@@ -339,7 +339,7 @@ def instrumented(arguments):
 
 def main():
     root, out, includes = Path(sys.argv[1]).resolve(), Path(sys.argv[2]), sys.argv[3:]
-    files = sorted(p.relative_to(root) for d in ("model/kernel", "model/mechanisms") for p in (root / d).iterdir())
+    files = sorted(p.relative_to(root) for d in ("model/kernel", "model/mechanisms") for p in (root / d).rglob("*") if p.is_file())
     paths = [p for p in files if p.suffix == ".cpp" or "template <" in (root / p).read_text()]
     out.mkdir(parents=True, exist_ok=True)
     flags = flags_for(includes, out)

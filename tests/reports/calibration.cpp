@@ -1,4 +1,4 @@
-#include "unplug/reports/calibration.hpp"
+#include "unplug/reports/words/calibration.hpp"
 
 #include <array>
 

@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "support/golden.hpp"
-#include "unplug/model/violation_class.hpp"
-#include "unplug/reports/explain.hpp"
-#include "unplug/reports/layout.hpp"
-#include "unplug/reports/reference.hpp"
+#include "unplug/model/core/violation_class.hpp"
+#include "unplug/reports/page/layout.hpp"
+#include "unplug/reports/words/explain.hpp"
+#include "unplug/reports/words/reference.hpp"
 #include "unplug/scenarios/language/shape.hpp"
 
 using namespace unplug;

@@ -1,4 +1,4 @@
-#include "unplug/reports/format.hpp"
+#include "unplug/reports/page/format.hpp"
 
 #include <cstdint>
 

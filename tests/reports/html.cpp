@@ -7,7 +7,7 @@
 
 #include "sample.hpp"
 #include "support/golden.hpp"
-#include "unplug/reports/markup.hpp"
+#include "unplug/reports/html/markup.hpp"
 #include "unplug/reports/writer.hpp"
 
 namespace unplug::reports {

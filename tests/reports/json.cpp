@@ -1,4 +1,4 @@
-#include "unplug/reports/json.hpp"
+#include "unplug/reports/json/json.hpp"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-#include "unplug/reports/layout.hpp"
+#include "unplug/reports/page/layout.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "unplug/reports/page.hpp"
+#include "unplug/reports/page/page.hpp"
 
 #include <doctest/doctest.h>
 

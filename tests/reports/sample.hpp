@@ -2,7 +2,7 @@
 // with HTML, Unicode and control characters, names longer than a page is wide, a scenario that found nothing and one that ran nothing.
 #pragma once
 
-#include "unplug/scenarios/result.hpp"
+#include "unplug/scenarios/result/result.hpp"
 
 namespace unplug::test {
 

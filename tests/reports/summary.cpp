@@ -1,9 +1,9 @@
-#include "unplug/reports/summary.hpp"
+#include "unplug/reports/view/summary.hpp"
 
 #include <doctest/doctest.h>
 
 #include "sample.hpp"
-#include "unplug/reports/phrases.hpp"
+#include "unplug/reports/view/phrases.hpp"
 
 namespace unplug::reports {
 

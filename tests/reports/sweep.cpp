@@ -1,12 +1,12 @@
-#include "unplug/reports/sweep.hpp"
+#include "unplug/reports/view/sweep.hpp"
 
 #include <algorithm>
 
 #include <doctest/doctest.h>
 
 #include "sample.hpp"
-#include "unplug/reports/members.hpp"
-#include "unplug/reports/svg.hpp"
+#include "unplug/reports/html/svg.hpp"
+#include "unplug/reports/view/members.hpp"
 
 namespace unplug::reports {
 

@@ -8,7 +8,7 @@
 #include "sample.hpp"
 #include "support/golden.hpp"
 #include "unfold.hpp"
-#include "unplug/reports/layout.hpp"
+#include "unplug/reports/page/layout.hpp"
 
 namespace unplug::reports {
 

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "unplug/scenarios/run/changes.hpp"
+#include "unplug/scenarios/result/changes.hpp"
 
 using namespace unplug::scenarios;
 

@@ -5,7 +5,7 @@
 
 #include "files.hpp"
 #include "support/golden.hpp"
-#include "unplug/scenarios/world.hpp"
+#include "unplug/scenarios/world/world.hpp"
 #include "unplug/sim/hash.hpp"
 #include "unplug/sim/strategy.hpp"
 #include "unplug/sim/trial.hpp"

@@ -4,8 +4,8 @@
 #include <iterator>
 
 #include "files.hpp"
-#include "unplug/model/kernel_functions.hpp"
-#include "unplug/scenarios/world.hpp"
+#include "unplug/model/core/kernel_functions.hpp"
+#include "unplug/scenarios/world/world.hpp"
 #include "unplug/sim/hash.hpp"
 #include "unplug/sim/strategy.hpp"
 

@@ -11,7 +11,7 @@
 
 #include "files.hpp"
 #include "unplug/scenarios/language/verb.hpp"
-#include "unplug/scenarios/limits.hpp"
+#include "unplug/scenarios/load/limits.hpp"
 #include "unplug/scenarios/run/entry_kinds.hpp"
 
 using namespace unplug;
@@ -81,7 +81,7 @@ std::string driver(const std::string& probe, const std::string& remove) {
 TEST_CASE("limits: what each header leaves out is what the table says, in its order") {
   const auto rows = table();
   std::size_t headers = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("model/kernel")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator("model/kernel")) {
     if (entry.path().extension() != ".hpp") continue;
     const std::string name = entry.path().stem().string();
     CAPTURE(name);

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "unplug/scenarios/listing.hpp"
+#include "unplug/scenarios/reference/listing.hpp"
 
 using namespace unplug::scenarios;
 

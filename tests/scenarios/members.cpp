@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "unplug/scenarios/scenario.hpp"
+#include "unplug/scenarios/load/scenario.hpp"
 
 using namespace unplug::scenarios;
 

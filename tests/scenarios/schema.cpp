@@ -14,8 +14,8 @@
 #include "support/golden.hpp"
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/scenarios/language/shape.hpp"
+#include "unplug/scenarios/load/scenario.hpp"
 #include "unplug/scenarios/reference/schema.hpp"
-#include "unplug/scenarios/scenario.hpp"
 
 using namespace unplug::scenarios;
 using Json = nlohmann::ordered_json;

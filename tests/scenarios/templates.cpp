@@ -4,8 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include "unplug/scenarios/load/scenario.hpp"
 #include "unplug/scenarios/reference/templates.hpp"
-#include "unplug/scenarios/scenario.hpp"
 
 using namespace unplug::scenarios;
 

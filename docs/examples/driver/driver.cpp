@@ -6,10 +6,10 @@
 #include <cstdio>
 
 #include "unplug/model/experiment.hpp"
-#include "unplug/model/kernel/irq.hpp"
-#include "unplug/model/kernel/memory.hpp"
-#include "unplug/model/kernel/mmio.hpp"
-#include "unplug/model/kernel/timer.hpp"
+#include "unplug/model/kernel/hw/mmio.hpp"
+#include "unplug/model/kernel/irq/irq.hpp"
+#include "unplug/model/kernel/irq/timer.hpp"
+#include "unplug/model/kernel/lib/memory.hpp"
 
 using namespace unplug::model;
 

@@ -5,8 +5,8 @@
 #include <cstdio>
 
 #include "unplug/model/experiment.hpp"
-#include "unplug/model/kernel/memory.hpp"
-#include "unplug/model/policy.hpp"
+#include "unplug/model/kernel/lib/memory.hpp"
+#include "unplug/model/mechanisms/policy.hpp"
 
 using namespace unplug::model;
 

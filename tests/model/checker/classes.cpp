@@ -1,6 +1,6 @@
 // For each class of the table a program that shows it, and one next to it that shows nothing.
 #include "model/support.hpp"
-#include "unplug/model/kernel/dma.hpp"
+#include "unplug/model/kernel/hw/dma.hpp"
 
 namespace unplug::model::test {
 namespace {

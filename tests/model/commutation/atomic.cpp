@@ -1,4 +1,4 @@
-#include "unplug/model/kernel/atomic.hpp"
+#include "unplug/model/kernel/lib/atomic.hpp"
 #include "model/commute.hpp"
 
 namespace unplug::model::test {

@@ -1,9 +1,9 @@
-#include "unplug/model/kernel/device_core.hpp"
+#include "unplug/model/kernel/base/device_core.hpp"
 #include "model/commute.hpp"
-#include "unplug/model/kernel/device_link.hpp"
-#include "unplug/model/kernel/driver.hpp"
-#include "unplug/model/kernel/fault.hpp"
-#include "unplug/model/kernel/hotplug.hpp"
+#include "unplug/model/kernel/base/device_link.hpp"
+#include "unplug/model/kernel/base/driver.hpp"
+#include "unplug/model/kernel/bus/hotplug.hpp"
+#include "unplug/model/kernel/lib/fault.hpp"
 
 namespace unplug::model::test {
 namespace {

@@ -1,10 +1,10 @@
 // Files and what user space does with them.
 #include "model/commute.hpp"
-#include "unplug/model/kernel/cdev.hpp"
-#include "unplug/model/kernel/debugfs.hpp"
-#include "unplug/model/kernel/drm_drv.hpp"
-#include "unplug/model/kernel/procfs.hpp"
-#include "unplug/model/kernel/sysfs_file.hpp"
+#include "unplug/model/kernel/fs/cdev.hpp"
+#include "unplug/model/kernel/fs/debugfs.hpp"
+#include "unplug/model/kernel/fs/drm_drv.hpp"
+#include "unplug/model/kernel/fs/procfs.hpp"
+#include "unplug/model/kernel/fs/sysfs_file.hpp"
 
 namespace unplug::model::test {
 namespace {

@@ -1,9 +1,9 @@
 #include <array>
 
 #include "model/commute.hpp"
-#include "unplug/model/kernel/clock.hpp"
-#include "unplug/model/kernel/dma.hpp"
-#include "unplug/model/kernel/pci.hpp"
+#include "unplug/model/kernel/bus/pci.hpp"
+#include "unplug/model/kernel/hw/clock.hpp"
+#include "unplug/model/kernel/hw/dma.hpp"
 
 namespace unplug::model::test {
 namespace {

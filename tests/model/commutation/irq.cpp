@@ -1,6 +1,6 @@
 #include "model/commute.hpp"
 #include "model/irq_device.hpp"
-#include "unplug/model/kernel/tasklet.hpp"
+#include "unplug/model/kernel/irq/tasklet.hpp"
 
 namespace unplug::model::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "unplug/model/kernel/kref.hpp"
+#include "unplug/model/kernel/lib/kref.hpp"
 #include "model/commute.hpp"
 
 namespace unplug::model::test {

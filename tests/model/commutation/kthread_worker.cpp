@@ -1,4 +1,4 @@
-#include "unplug/model/kernel/kthread_worker.hpp"
+#include "unplug/model/kernel/work/kthread_worker.hpp"
 #include "model/commute.hpp"
 
 namespace unplug::model::test {

@@ -1,10 +1,10 @@
 #include <array>
 
 #include "model/commute.hpp"
-#include "unplug/model/kernel/idr.hpp"
-#include "unplug/model/kernel/kfree_rcu.hpp"
-#include "unplug/model/kernel/list.hpp"
-#include "unplug/model/kernel/slab.hpp"
+#include "unplug/model/kernel/lib/idr.hpp"
+#include "unplug/model/kernel/lib/list.hpp"
+#include "unplug/model/kernel/rcu/kfree_rcu.hpp"
+#include "unplug/model/kernel/rcu/slab.hpp"
 
 namespace unplug::model::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "unplug/model/kernel/napi.hpp"
+#include "unplug/model/kernel/irq/napi.hpp"
 #include "model/commute.hpp"
 
 namespace unplug::model::test {

@@ -1,4 +1,4 @@
-#include "unplug/model/kernel/notifier.hpp"
+#include "unplug/model/kernel/base/notifier.hpp"
 #include "model/commute.hpp"
 
 namespace unplug::model::test {

@@ -2,7 +2,7 @@
 #include <array>
 
 #include "model/commute.hpp"
-#include "unplug/model/policy.hpp"
+#include "unplug/model/mechanisms/policy.hpp"
 
 namespace unplug::model::test {
 namespace {
@@ -42,7 +42,7 @@ class Driver {
     };
     registration_ = {};
     registration_.binding = &binding_;
-    registration_.policy = &policy_;
+    registration_.guard = &policy_.entry();
     registration_.owner = policy_.pin().pinned(module_);
     registration_.ioctl = FileBody::run;
     registration_.ioctl_argument = &ioctl_;

@@ -1,4 +1,4 @@
-#include "unplug/model/kernel/presence.hpp"
+#include "unplug/model/kernel/hw/presence.hpp"
 #include "model/commute.hpp"
 
 namespace unplug::model::test {

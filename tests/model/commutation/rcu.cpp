@@ -1,8 +1,8 @@
 #include "model/commute.hpp"
-#include "unplug/model/kernel/hazptr.hpp"
-#include "unplug/model/kernel/kfree_rcu.hpp"
-#include "unplug/model/kernel/percpu_ref.hpp"
-#include "unplug/model/kernel/srcu_callback.hpp"
+#include "unplug/model/kernel/rcu/hazptr.hpp"
+#include "unplug/model/kernel/rcu/kfree_rcu.hpp"
+#include "unplug/model/kernel/rcu/percpu_ref.hpp"
+#include "unplug/model/kernel/rcu/srcu_callback.hpp"
 
 namespace unplug::model::test {
 namespace {

@@ -1,5 +1,5 @@
 #include "model/commute.hpp"
-#include "unplug/model/kernel/urb.hpp"
+#include "unplug/model/kernel/bus/urb.hpp"
 
 namespace unplug::model::test {
 namespace {

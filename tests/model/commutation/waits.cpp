@@ -1,7 +1,7 @@
 #include "model/commute.hpp"
-#include "unplug/model/kernel/dma_fence.hpp"
-#include "unplug/model/kernel/polling.hpp"
-#include "unplug/model/kernel/wait_queue.hpp"
+#include "unplug/model/kernel/locking/dma_fence.hpp"
+#include "unplug/model/kernel/locking/polling.hpp"
+#include "unplug/model/kernel/locking/wait_queue.hpp"
 
 namespace unplug::model::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "unplug/model/kernel/workqueue_struct.hpp"
+#include "unplug/model/kernel/work/workqueue_struct.hpp"
 #include "model/commute.hpp"
 
 namespace unplug::model::test {

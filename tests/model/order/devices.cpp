@@ -1,10 +1,10 @@
 // The order of steps in the driver core, its buses and what a binding has: that of the kernel's source.
 #include "model/irq_device.hpp"
 #include "model/steps.hpp"
-#include "unplug/model/kernel/device_core.hpp"
-#include "unplug/model/kernel/dma_fence.hpp"
-#include "unplug/model/kernel/driver.hpp"
-#include "unplug/model/kernel/hotplug.hpp"
+#include "unplug/model/kernel/base/device_core.hpp"
+#include "unplug/model/kernel/base/driver.hpp"
+#include "unplug/model/kernel/bus/hotplug.hpp"
+#include "unplug/model/kernel/locking/dma_fence.hpp"
 
 namespace unplug::model::test {
 namespace {

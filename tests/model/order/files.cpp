@@ -2,10 +2,10 @@
 // the last that another may come after, that is what keeps them apart from the steps of others.
 #include "model/cdev_driver.hpp"
 #include "model/steps.hpp"
-#include "unplug/model/kernel/mmap.hpp"
-#include "unplug/model/kernel/poll.hpp"
-#include "unplug/model/kernel/procfs.hpp"
-#include "unplug/model/kernel/sysfs_file.hpp"
+#include "unplug/model/kernel/fs/mmap.hpp"
+#include "unplug/model/kernel/fs/poll.hpp"
+#include "unplug/model/kernel/fs/procfs.hpp"
+#include "unplug/model/kernel/fs/sysfs_file.hpp"
 
 namespace unplug::model::test {
 namespace {
@@ -32,7 +32,7 @@ TEST_CASE("file, design 5: an entry guard is told of a file before ->open(), and
   Lab lab([&](Lab& l) {
     d.init(l);
     policy.init(l.kernel, l.rcu, l.name("policy"), {});
-    d.ops.policy = &policy;
+    d.ops.guard = &policy.entry();
     l.task("t", [&](Context& c) {
       must(cdev_add(c, d.cdev) == 0);
       File file;

@@ -2,14 +2,14 @@
 // around that.
 #include "model/irq_device.hpp"
 #include "model/steps.hpp"
-#include "unplug/model/kernel/cpu_irq.hpp"
-#include "unplug/model/kernel/napi.hpp"
-#include "unplug/model/kernel/notifier.hpp"
-#include "unplug/model/kernel/percpu_ref.hpp"
-#include "unplug/model/kernel/presence.hpp"
-#include "unplug/model/kernel/srcu_callback.hpp"
-#include "unplug/model/kernel/tasklet.hpp"
-#include "unplug/model/kernel/urb.hpp"
+#include "unplug/model/kernel/base/notifier.hpp"
+#include "unplug/model/kernel/bus/urb.hpp"
+#include "unplug/model/kernel/hw/presence.hpp"
+#include "unplug/model/kernel/irq/cpu_irq.hpp"
+#include "unplug/model/kernel/irq/napi.hpp"
+#include "unplug/model/kernel/irq/tasklet.hpp"
+#include "unplug/model/kernel/rcu/percpu_ref.hpp"
+#include "unplug/model/kernel/rcu/srcu_callback.hpp"
 
 namespace unplug::model::test {
 

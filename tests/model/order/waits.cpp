@@ -1,17 +1,17 @@
 // The order of steps around waits: what is looked at before a task sleeps, what it takes back when it is woken, and what wakers write.
 #include "model/queue_item.hpp"
 #include "model/steps.hpp"
-#include "unplug/model/kernel/clock.hpp"
-#include "unplug/model/kernel/device_register.hpp"
-#include "unplug/model/kernel/dma.hpp"
-#include "unplug/model/kernel/hazptr.hpp"
-#include "unplug/model/kernel/kref.hpp"
-#include "unplug/model/kernel/poll.hpp"
-#include "unplug/model/kernel/presence.hpp"
-#include "unplug/model/kernel/procfs.hpp"
-#include "unplug/model/kernel/srcu_callback.hpp"
-#include "unplug/model/kernel/sysfs_file.hpp"
-#include "unplug/model/kernel/wait_queue.hpp"
+#include "unplug/model/kernel/fs/poll.hpp"
+#include "unplug/model/kernel/fs/procfs.hpp"
+#include "unplug/model/kernel/fs/sysfs_file.hpp"
+#include "unplug/model/kernel/hw/clock.hpp"
+#include "unplug/model/kernel/hw/device_register.hpp"
+#include "unplug/model/kernel/hw/dma.hpp"
+#include "unplug/model/kernel/hw/presence.hpp"
+#include "unplug/model/kernel/lib/kref.hpp"
+#include "unplug/model/kernel/locking/wait_queue.hpp"
+#include "unplug/model/kernel/rcu/hazptr.hpp"
+#include "unplug/model/kernel/rcu/srcu_callback.hpp"
 
 namespace unplug::model::test {
 namespace {

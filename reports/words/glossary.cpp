@@ -1,0 +1,18 @@
+#include "unplug/reports/words/glossary.hpp"
+
+#include <array>
+
+namespace unplug::reports {
+namespace {
+
+#define WORD(word, meaning) GlossaryWord{word, meaning},
+constexpr std::array words{
+#include "unplug/reports/words/glossary.def"
+};
+#undef WORD
+
+}  // namespace
+
+std::span<const GlossaryWord> glossary() { return words; }
+
+}  // namespace unplug::reports
