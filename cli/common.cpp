@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -88,8 +89,21 @@ bool read_load_options(const Options& o, scenarios::LoadOptions& load) {
 
 }  // namespace
 
-CLI::Option* add_words(CLI::App& verb, const std::string& name, std::vector<std::string>& into, const std::string& what) {
-  return verb.add_option(name, into, what)->take_all()->expected(1)->allow_extra_args(false);
+std::span<const ExitCode> exit_codes() {
+  static constexpr std::array table{
+      ExitCode{"0", "as expected: every expectation is met, or the file has none and nothing was found"},
+      ExitCode{"1", "not as expected, or a replay that reproduced its violation"},
+      ExitCode{"2", "usage or input; nothing is written then"},
+      ExitCode{"3", "internal error, or output that can't be written"},
+      ExitCode{"4", "a replay that did not reproduce its violation"},
+      ExitCode{"128 + N", "interrupted by signal N; what is finished is reported"},
+  };
+  return table;
+}
+
+CLI::Option* add_words(CLI::App& verb, const std::string& name, const std::string& placeholder, std::vector<std::string>& into,
+                       const std::string& what) {
+  return verb.add_option(name, into, what)->type_name(placeholder)->take_all()->expected(1)->allow_extra_args(false);
 }
 
 CLI::Option* add_number(CLI::App& verb, const std::string& name, std::function<void(std::uint64_t)> set, std::uint64_t least,
@@ -111,7 +125,9 @@ void add_jobs(CLI::App& verb, unsigned& jobs) {
 }
 
 void add_color(CLI::App& verb, std::string& color) {
-  verb.add_option("--color", color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
+  verb.add_option("--color", color, "auto, always or never")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}).description(""));
 }
 
 unsigned threads(unsigned jobs) { return jobs != 0 ? jobs : std::max(1U, std::thread::hardware_concurrency()); }
@@ -119,10 +135,10 @@ unsigned threads(unsigned jobs) { return jobs != 0 ? jobs : std::max(1U, std::th
 void add_options(CLI::App& verb, Options& o, const std::string& folder) {
   o.out = "unplug-out/" + folder;
   verb.add_option("FILE", o.files, "scenario files, names of those that ship (unplug list scenarios), or - for standard input")->required();
-  add_words(verb, "--policy", o.policies, "only this policy: a name, or a policy file (repeatable)");
-  add_words(verb, "--form", o.forms, "only this form (repeatable)");
-  add_words(verb, "--without", o.without, "leave a part of each policy out: entry, resource, pin, work, irq, ... (repeatable)");
-  add_words(verb, "--strategy", o.strategies, "how choices are made (unplug list strategies; repeatable)");
+  add_words(verb, "--policy", "POLICY", o.policies, "only this policy: a name, or a policy file (repeatable)");
+  add_words(verb, "--form", "FORM", o.forms, "only this form (repeatable)");
+  add_words(verb, "--without", "PART", o.without, "leave a part of each policy out: entry, resource, pin, work, irq, ... (repeatable)");
+  add_words(verb, "--strategy", "STRATEGY", o.strategies, "how choices are made (unplug list strategies; repeatable)");
   const auto executions = [&o](std::uint64_t n) {
     o.executions = n;
     o.executions_given = true;
@@ -132,10 +148,11 @@ void add_options(CLI::App& verb, Options& o, const std::string& folder) {
   add_number(
       verb, "--seed", [&o](std::uint64_t n) { o.seed = n; }, 0, UINT64_MAX, "seed of the campaign");
   add_jobs(verb, o.jobs);
-  verb.add_option("--limit", o.limit, "the most time that one cell may take: 90s, 10m; what it has seen by then counts, as bounded");
-  add_words(verb, "--param", o.params, "NAME=VALUE: fix a parameter, or the way of removal: removal=rmmod (repeatable)");
-  verb.add_option("--gp", o.grace_period, "duration of every RCU grace period, for example 30ms");
-  verb.add_option("--out", o.out, fmt::format("folder for what is written (default {})", o.out));
+  verb.add_option("--limit", o.limit, "the most time that one cell may take: 90s, 10m; what it has seen by then counts, as bounded")
+      ->type_name("DURATION");
+  add_words(verb, "--param", "NAME=VALUE", o.params, "fix a parameter, or the way of removal: removal=rmmod (repeatable)");
+  verb.add_option("--gp", o.grace_period, "duration of every RCU grace period, for example 30ms")->type_name("DURATION");
+  verb.add_option("--out", o.out, fmt::format("folder for what is written (default {})", o.out))->type_name("FOLDER");
   verb.add_flag("--json", o.json, "print the result as one JSON document");
   verb.add_flag("--quiet", o.quiet, "no progress, no table");
   add_color(verb, o.color);

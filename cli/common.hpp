@@ -1,6 +1,7 @@
 // What the verbs share: options, exit codes, terminal, messages.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@
 
 namespace unplug::cli {
 
-// Exit codes that scripts rely on.
+// Exit codes that scripts rely on; exit_codes() says them to people.
 enum Exit : int {
   as_expected = 0,      // every expectation met, or without expectations no violation
   not_as_expected = 1,  // an expectation unmet, an unexpected violation, or a replay that reproduced its violation
@@ -19,6 +20,11 @@ enum Exit : int {
   not_reproduced = 4,   // a replay that diverged, or ran through without its violation
   interrupted = 128     // and the number of the signal: what was finished has been reported
 };
+
+struct ExitCode {
+  std::string_view code, meaning;
+};
+[[nodiscard]] std::span<const ExitCode> exit_codes();
 
 // Options of everything that runs scenarios.
 struct Options {
@@ -34,7 +40,9 @@ struct Options {
 // Adds the common options to a verb. Without --out it writes to unplug-out/`folder`.
 void add_options(CLI::App& verb, Options& o, const std::string& folder);
 // Options that take one value each time that they are given, and all their values.
-CLI::Option* add_words(CLI::App& verb, const std::string& name, std::vector<std::string>& into, const std::string& what);
+// `placeholder`: what one value is called ("POLICY"), which is how completion knows what to offer (placeholders.hpp).
+CLI::Option* add_words(CLI::App& verb, const std::string& name, const std::string& placeholder, std::vector<std::string>& into,
+                       const std::string& what);
 // One that takes a whole number from `least` to `most`; anything else is refused, with what was expected.
 CLI::Option* add_number(CLI::App& verb, const std::string& name, std::function<void(std::uint64_t)> set, std::uint64_t least,
                         std::uint64_t most, const std::string& what);
@@ -86,17 +94,8 @@ int show(const Options& o, const Ran& ran);
 int finish(const Ran& ran, int otherwise);
 
 // --- The verbs: each registers itself on the program and stores what its run answers in `exit`.
-void add_run(CLI::App& app, int& exit);
-void add_compare(CLI::App& app, int& exit);
-void add_prove(CLI::App& app, int& exit);
-void add_diff(CLI::App& app, int& exit);
-void add_replay(CLI::App& app, int& exit);
-void add_verify(CLI::App& app, int& exit);
-void add_validate(CLI::App& app, int& exit);
-void add_calibrate(CLI::App& app, int& exit);
-void add_list(CLI::App& app, int& exit);
-void add_explain(CLI::App& app, int& exit);
-void add_schema(CLI::App& app, int& exit);
-void add_new(CLI::App& app, int& exit);
+#define UNPLUG_VERB(name) void add_##name(CLI::App& app, int& exit);
+#include "unplug/cli/verbs.def"
+#undef UNPLUG_VERB
 
 }  // namespace unplug::cli

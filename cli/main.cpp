@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "unplug/cli/candidates.hpp"
 #include "unplug/cli/common.hpp"
+#include "unplug/cli/shells.hpp"
 #include "unplug/cli/stopping.hpp"
 #include "unplug/version.hpp"
 
@@ -18,30 +20,23 @@ int run(int argc, char** argv) {
   CLI::App app{"unplug: a deterministic simulator of Linux driver hot-unplug", "unplug"};
   app.set_version_flag("--version", fmt::format("unplug {}", unplug::version));
   app.require_subcommand(1);
+  std::string codes;
+  for (const unplug::cli::ExitCode& c : unplug::cli::exit_codes()) codes += fmt::format("  {:8} {}\n", c.code, c.meaning);
+  codes.pop_back();
   app.footer("Start here:\n"
              "  unplug list scenarios                 what ships with the tool\n"
              "  unplug compare nova-timer\n"
              "  unplug replay unplug-out/report/failures/FILE.json\n"
              "\nA FILE may be - for standard input, or the name of one that ships.\n"
-             "Exit codes: 0 as expected, 1 not as expected (or a replay that reproduced its violation),\n"
-             "2 usage or input, 3 internal error or output that can't be written, 4 a replay that did not\n"
-             "reproduce its violation. Interrupted, what is finished is reported, with 128 + signal.");
+             "Exit codes:\n" +
+             codes);
   int exit = unplug::cli::as_expected;
-  unplug::cli::add_run(app, exit);
-  unplug::cli::add_compare(app, exit);
-  unplug::cli::add_prove(app, exit);
-  unplug::cli::add_diff(app, exit);
-  unplug::cli::add_replay(app, exit);
-  unplug::cli::add_verify(app, exit);
-  unplug::cli::add_validate(app, exit);
-  unplug::cli::add_calibrate(app, exit);
-  unplug::cli::add_new(app, exit);
-  unplug::cli::add_explain(app, exit);
-  unplug::cli::add_list(app, exit);
-  unplug::cli::add_schema(app, exit);
+#define UNPLUG_VERB(name) unplug::cli::add_##name(app, exit);
+#include "unplug/cli/verbs.def"
+#undef UNPLUG_VERB
   std::vector<std::string> verbs;
-  for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
-  if (argc > 1 && argv[1][0] != '-' && std::ranges::find(verbs, argv[1]) == verbs.end())
+  for (const CLI::App* verb : unplug::cli::verbs_of(app)) verbs.push_back(verb->get_name());
+  if (argc > 1 && argv[1][0] != '-' && argv[1] != unplug::cli::asking && std::ranges::find(verbs, argv[1]) == verbs.end())
     return unplug::cli::unknown_word("unplug", argv[1], fmt::format("one of: {}", fmt::join(verbs, ", ")), verbs);
   try {
     app.parse(argc, argv);

@@ -90,8 +90,8 @@ void add_verify(CLI::App& app, int& exit) {
   auto a = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand("verify", "determinism: executions twice in this process and twice in new ones, step by step");
   verb->add_option("FILE", a->files, "scenario files")->required();
-  add_words(*verb, "--strategy", a->strategies, "default: mix and timed (repeatable)");
-  add_words(*verb, "--policy", a->policies, "only this policy (repeatable)");
+  add_words(*verb, "--strategy", "STRATEGY", a->strategies, "default: mix and timed (repeatable)");
+  add_words(*verb, "--policy", "POLICY", a->policies, "only this policy (repeatable)");
   add_number(
       *verb, "--executions", [a](std::uint64_t n) { a->executions = n; }, 1, 1'000'000, "of each cell");
   add_number(

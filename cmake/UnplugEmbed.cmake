@@ -1,12 +1,16 @@
-# Data files compiled into a library.
+# Data files compiled into a library or program.
 #
-#   unplug_embed(NAME GLOB...)     globs are relative to NAME/
+#   unplug_embed(NAME GLOB... [TARGET TARGET])     globs are relative to NAME/; the target is unplug_NAME unless another is named
 #
-# Code that links unplug::NAME then has "unplug/embedded/NAME.hpp": unplug::NAME::embedded::files(), sorted by name, and find(name). A
+# Code that links it then has "unplug/embedded/NAME.hpp": unplug::NAME::embedded::files(), sorted by name, and find(name). A
 # file's name is its path below NAME/. A changed, new or deleted file is noticed by the next build.
 
 function(unplug_embed NAME)
-  list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/${NAME}/ OUTPUT_VARIABLE globs)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "TARGET" "")
+  if(NOT ARG_TARGET)
+    set(ARG_TARGET unplug_${NAME})
+  endif()
+  list(TRANSFORM ARG_UNPARSED_ARGUMENTS PREPEND ${PROJECT_SOURCE_DIR}/${NAME}/ OUTPUT_VARIABLE globs)
   file(GLOB names CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/${NAME} LIST_DIRECTORIES false ${globs})
   list(SORT names)
   list(REMOVE_DUPLICATES names)
@@ -27,6 +31,6 @@ function(unplug_embed NAME)
     DEPENDS ${list_file} ${script} ${paths}
     COMMENT "Embedding the data files of ${NAME}"
     VERBATIM)
-  target_sources(unplug_${NAME} PRIVATE ${root}/${NAME}.cpp)
-  target_include_directories(unplug_${NAME} PUBLIC $<BUILD_INTERFACE:${root}>)
+  target_sources(${ARG_TARGET} PRIVATE ${root}/${NAME}.cpp)
+  target_include_directories(${ARG_TARGET} PUBLIC $<BUILD_INTERFACE:${root}>)
 endfunction()

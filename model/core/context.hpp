@@ -10,6 +10,7 @@
 
 namespace unplug::model {
 
+class Context;
 struct HazptrTarget;
 struct Work;
 struct Workqueue;

@@ -36,12 +36,14 @@ std::optional<ShippedFile> shipped_file(std::string_view name) {
   return {};
 }
 
+std::string short_name(const ShippedFile& f) {
+  const std::size_t from = f.path.rfind('/') + 1;
+  return f.path.substr(from, f.path.size() - from - ending.size());
+}
+
 std::string nearest_shipped_file(std::string_view name) {
   std::vector<std::string> names;
-  for (const ShippedFile& f : shipped_files()) {
-    const std::size_t from = f.path.rfind('/') + 1;
-    names.push_back(f.path.substr(from, f.path.size() - from - ending.size()));
-  }
+  for (const ShippedFile& f : shipped_files()) names.push_back(short_name(f));
   std::string_view word = name.substr(name.rfind('/') + 1);
   if (word.ends_with(ending)) word.remove_suffix(ending.size());
   return nearest_word(word, names);

@@ -45,9 +45,14 @@ bool may_be_a_name(std::string_view name) {
          std::ranges::all_of(name, [&](char c) { return letter(c) || std::isdigit(static_cast<unsigned char>(c)) != 0; });
 }
 
-std::string instantiate(const Template& from, std::string_view name) {
+std::string instantiate(const Template& from, std::string_view name, std::string_view schema) {
   std::string text(from.text);
-  replace_all(text, fmt::format("../../docs/schema/{}-1.json", from.kind), fmt::format("{}-1.json", from.kind));
+  const std::string beside = from.kind + "-1.json";
+  replace_all(text, "../../docs/schema/" + beside, schema.empty() ? std::string_view(beside) : schema);
+  if (!schema.empty()) {  // nobody has to put one beside the file
+    const std::size_t hint = text.find(fmt::format("//   unplug schema {} >", from.kind));
+    if (hint != std::string::npos) text.erase(hint, text.find('\n', hint) + 1 - hint);
+  }
   if (!name.empty()) replace_all(text, template_name, name);
   return text;
 }

@@ -27,15 +27,19 @@ TEST_CASE("each template has a title, and shows a form that breaks and one that 
   }
 }
 
-TEST_CASE("a name takes the place of the template's own everywhere, and the schema is the one beside the file") {
+TEST_CASE("a name takes the place of the template's own everywhere, and the schema is the one beside the file, or the installed one") {
   for (const Template& t : templates()) {
     CAPTURE(t.name);
     CHECK(t.text.find(template_name) != std::string_view::npos);
-    const std::string text = instantiate(t, "foo_card");
+    const std::string text = instantiate(t, "foo_card", "");
     CHECK(text.find(template_name) == std::string::npos);
     CHECK(text.find("\"$schema\": \"" + t.kind + "-1.json\"") != std::string::npos);
     CHECK(text.find("foo_card") != std::string::npos);
-    CHECK(instantiate(t, "").find(template_name) != std::string::npos);
+    CHECK(instantiate(t, "", "").find(template_name) != std::string::npos);
+    const std::string installed = instantiate(t, "foo_card", "/usr/share/unplug/schema/" + t.kind + "-1.json");
+    CHECK(installed.find("\"$schema\": \"/usr/share/unplug/schema/" + t.kind + "-1.json\"") != std::string::npos);
+    CHECK(installed.find("unplug schema") == std::string::npos);  // nobody has to put one beside it
+    CHECK(std::ranges::count(installed, '\n') == std::ranges::count(text, '\n') - 1);
   }
 }
 

@@ -10,6 +10,7 @@
 // cdev->owner, the re-open hole) is in cdev.hpp; what becomes of the open file, in file.hpp.
 #pragma once
 
+#include "unplug/model/kernel/base/device.hpp"
 #include "unplug/model/kernel/fs/file.hpp"
 #include "unplug/model/kernel/locking/locks.hpp"
 

@@ -21,7 +21,7 @@ struct CpuInterrupt {
   void* argument = nullptr;
 };
 // What may interrupt one task. Made anew for each execution; must stay where it is while Context::interrupts points to it.
-struct CpuInterrupts : BetweenSteps {
+struct CpuInterrupts final : BetweenSteps {
   std::vector<CpuInterrupt> sources;
   void before_step(Context& context) override;
 };

@@ -1,0 +1,10 @@
+# At install time: shipped files that name their schema by its place in the checkout name the installed one.
+set(place "${CMAKE_INSTALL_PREFIX}/${UNPLUG_DATA}")
+file(GLOB_RECURSE files "$ENV{DESTDIR}${place}/scenarios/*.json")
+foreach(file IN LISTS files)
+  file(READ "${file}" text)
+  string(REGEX REPLACE "\"(\\.\\./)+docs/schema/" "\"${place}/schema/" changed "${text}")
+  if(NOT changed STREQUAL text)
+    file(WRITE "${file}" "${changed}")
+  endif()
+endforeach()
