@@ -20,6 +20,12 @@ int run(int argc, char** argv) {
   CLI::App app{"unplug: a deterministic simulator of Linux driver hot-unplug", "unplug"};
   app.set_version_flag("--version", fmt::format("unplug {}", unplug::version));
   app.require_subcommand(1);
+  int exit = unplug::cli::as_expected;
+#define UNPLUG_VERB(name) unplug::cli::add_##name(app, exit);
+#include "unplug/cli/verbs.def"
+#undef UNPLUG_VERB
+  for (CLI::App* verb : app.get_subcommands({}))  // help then says "FILE", not "FILE TEXT"
+    for (CLI::Option* o : verb->get_options([](const CLI::Option* p) { return p->get_positional(); })) o->type_name("");
   std::string codes;
   for (const unplug::cli::ExitCode& c : unplug::cli::exit_codes()) codes += fmt::format("  {:8} {}\n", c.code, c.meaning);
   codes.pop_back();
@@ -30,10 +36,6 @@ int run(int argc, char** argv) {
              "\nA FILE may be - for standard input, or the name of one that ships.\n"
              "Exit codes:\n" +
              codes);
-  int exit = unplug::cli::as_expected;
-#define UNPLUG_VERB(name) unplug::cli::add_##name(app, exit);
-#include "unplug/cli/verbs.def"
-#undef UNPLUG_VERB
   std::vector<std::string> verbs;
   for (const CLI::App* verb : unplug::cli::verbs_of(app)) verbs.push_back(verb->get_name());
   if (argc > 1 && argv[1][0] != '-' && argv[1] != unplug::cli::asking && std::ranges::find(verbs, argv[1]) == verbs.end())

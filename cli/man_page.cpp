@@ -55,8 +55,8 @@ std::string synopsis(const CLI::App& verb) {
   }
   out += " [\\fIOPTION\\fR]...";
   for (const CLI::Option* o : verb.get_options([](const CLI::Option* p) { return p->get_positional(); })) {
-    const bool many = o->get_items_expected_max() > 1;
-    out += fmt::format(o->get_required() ? " \\fI{}\\fR{}" : " [\\fI{}\\fR{}]", roff(o->get_name(true)), many ? "..." : "");
+    const std::string one = fmt::format("\\fI{}\\fR{}", roff(o->get_name(true)), o->get_items_expected_max() > 1 ? "..." : "");
+    out += o->get_required() ? " " + one : fmt::format(" [{}]", one);
   }
   return out;
 }

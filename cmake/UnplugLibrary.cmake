@@ -28,13 +28,15 @@ function(unplug_sources OUT FOLDER)
 endfunction()
 
 # unplug_precompile(TARGET [HEADER...]): headers of other libraries that most of its sources include, beside the usual ones. Parsing them is a
-# third of a build. Never headers of ours, and not with Clang: there each source has to include what it uses.
+# third of a build. Never headers of ours, and not in the preset debug: there each source has to include what it uses.
 function(unplug_precompile TARGET)
   if(UNPLUG_FAST_BUILD)
     target_precompile_headers(${TARGET} PRIVATE <algorithm> <array> <cstdint> <deque> <functional> <map> <memory> <optional> <set> <span>
       <string> <string_view> <tuple> <utility> <vector> <fmt/format.h> ${ARGN})
     # Of templates in precompiled headers GCC 12 shows wrong guesses that it keeps to itself in system headers (PR105329, PR105651).
-    target_compile_options(${TARGET} PRIVATE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+      target_compile_options(${TARGET} PRIVATE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
+    endif()
   endif()
 endfunction()
 

@@ -1,6 +1,7 @@
 // The ways into a driver that nobody counts, and the order in which remove() closes all of them.
 #include "irq_device.hpp"
 #include "unplug/model/kernel/irq/tasklet.hpp"
+#include "unplug/model/mechanisms/policy.hpp"
 
 namespace unplug::model::test {
 namespace {

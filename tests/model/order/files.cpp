@@ -6,6 +6,7 @@
 #include "unplug/model/kernel/fs/poll.hpp"
 #include "unplug/model/kernel/fs/procfs.hpp"
 #include "unplug/model/kernel/fs/sysfs_file.hpp"
+#include "unplug/model/mechanisms/policy.hpp"
 
 namespace unplug::model::test {
 namespace {

@@ -1,5 +1,6 @@
 // kernel/chardev: names, open files, what waits for what.
 #include "model/support.hpp"
+#include "unplug/model/mechanisms/policy.hpp"
 
 namespace unplug::model::test {
 namespace {

@@ -1,5 +1,6 @@
 // kernel/file: references to a struct file, the end of it, and f_op.
 #include "unplug/model/kernel/fs/file.hpp"
+#include "unplug/model/mechanisms/policy.hpp"
 
 #include "model/support.hpp"
 #include "unplug/sim/strategy.hpp"

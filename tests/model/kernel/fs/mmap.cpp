@@ -1,5 +1,6 @@
 // kernel/mmap: mappings of device memory, faults, and zapping (corpus S11, the twin).
 #include "unplug/model/kernel/fs/mmap.hpp"
+#include "unplug/model/mechanisms/policy.hpp"
 
 #include "model/support.hpp"
 

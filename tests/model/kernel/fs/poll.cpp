@@ -1,5 +1,6 @@
 // kernel/poll: sleepers on wait queues in driver memory, poll(2) and epoll.
 #include "unplug/model/kernel/fs/poll.hpp"
+#include "unplug/model/mechanisms/policy.hpp"
 
 #include "model/support.hpp"
 
