@@ -49,7 +49,7 @@ std::vector<Candidate> forms(Files files) {
 }
 
 std::vector<Candidate> strategies(Files) {
-  std::vector<Candidate> out{{std::string(sim::automatic_strategy), "every trace if they are few enough, else a mix"}};
+  std::vector<Candidate> out;
   for (const sim::StrategyInfo& s : sim::strategies()) out.push_back({std::string(s.name), std::string(s.summary)});
   return out;
 }

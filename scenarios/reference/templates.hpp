@@ -23,7 +23,8 @@ inline constexpr std::string_view template_name = "mydrv";
 // Whether a name can stand there, where functions are called after it: a C identifier.
 [[nodiscard]] bool may_be_a_name(std::string_view name);
 
-// The text of the file with that name (empty: the template's own). `schema`: the path of the published schema; empty: it lies beside the file.
+// The text of the file with that name (empty: the template's own). `schema`: the path of the published schema; empty: it lies beside the
+// file.
 [[nodiscard]] std::string instantiate(const Template& from, std::string_view name, std::string_view schema);
 
 }  // namespace unplug::scenarios

@@ -45,14 +45,14 @@ TEST_CASE("completion: verbs, the options of each, and what may stand for their 
   CHECK(offered("run --policy=srcu-f") == std::set<std::string>{"--policy=srcu-fence", ":files"});
   CHECK(offered("run nova-t") == std::set<std::string>{"nova-timer", ":files"});
   CHECK(offered("run --policy none nova-t") == std::set<std::string>{"nova-timer", ":files"});
-  CHECK(offered("prove --strategy bou") == std::set<std::string>{"bounded"});
+  CHECK(offered("run --strategy bou") == std::set<std::string>{"bounded"});
   CHECK(offered("run --out ''") == std::set<std::string>{":folders"});
   CHECK(offered("new timer --out ''") == std::set<std::string>{":files"});
   CHECK(offered("new tim") == std::set<std::string>{"timer"});
   CHECK(offered("new timer ''").empty());  // the name is the user's
   CHECK(offered("list pol") == std::set<std::string>{"policies"});
   CHECK(offered("explain use-after-f") == std::set<std::string>{"use-after-free", ":files"});
-  CHECK(offered("schema ''") == std::set<std::string>{"failure", "policy", "result", "scenario"});
+  CHECK(offered("schema ''") == std::set<std::string>{"policy", "result", "scenario"});
   CHECK(offered("run --color a") == std::set<std::string>{"always", "auto"});
   CHECK(offered("no-such-verb ''") == verbs);
 }
