@@ -26,7 +26,9 @@ std::set<std::string> offered(const std::string& line) {
 std::string completed(const std::string& words) {
   const Ran ran = run_shell("UNPLUG='" UNPLUG_BINARY "' bash --norc -c '"
                             "PATH=$(dirname \"$UNPLUG\"):$PATH; source <(unplug completion bash)\n"
-                            "COMP_WORDS=(unplug " + words + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
+                            "COMP_WORDS=(unplug " +
+                            words +
+                            "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
                             "_unplug; printf \"%s\\n\" \"${COMPREPLY[@]}\"'");
   CHECK(ran.code == 0);
   return ran.out;
