@@ -12,8 +12,6 @@
 namespace unplug::scenarios {
 namespace {
 
-constexpr std::uint32_t none = UINT32_MAX;
-
 bool is_last(const Program& p, std::uint32_t function) {
   return std::ranges::any_of(p.modules, [&](const ModuleSpec& m) { return m.remove == function || m.exit == function; });
 }

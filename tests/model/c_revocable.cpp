@@ -45,7 +45,7 @@ struct Revocable {
 
 }  // namespace
 
-TEST_CASE("revocable 8.2: the section is open whether or not there is a resource, who doesn't withdraw hangs the revoke") {
+TEST_CASE("revocable: the section is open whether or not there is a resource, who doesn't withdraw hangs the revoke") {
   Revocable r;
   Allocation resource;
   bool withdraws = true;
@@ -74,7 +74,7 @@ TEST_CASE("revocable 8.2: the section is open whether or not there is a resource
   CHECK(f.blocked < f.executions);
 }
 
-TEST_CASE("revocable 8.5: two references: revoked and put in any order it is freed once, revoked twice it is put once too often") {
+TEST_CASE("revocable: two references: revoked and put in any order it is freed once, revoked twice it is put once too often") {
   Revocable r;
   bool twice = false;
   std::set<std::string> freed_by;
@@ -100,7 +100,7 @@ TEST_CASE("revocable 8.5: two references: revoked and put in any order it is fre
   CHECK(again.count("use-after-free(r)@remove") > 0);
 }
 
-TEST_CASE("revocable 8.5: the last put cleans up the domain, which sleeps: not where a consumer may be in atomic context") {
+TEST_CASE("revocable: the last put cleans up the domain, which sleeps: not where a consumer may be in atomic context") {
   Revocable r;
   bool atomic = false;
   Lab lab([&](Lab& l) {
@@ -116,7 +116,7 @@ TEST_CASE("revocable 8.5: the last put cleans up the domain, which sleeps: not w
   CHECK(every(lab).text() == "sleep-in-atomic(cleanup_srcu_struct)@last");
 }
 
-TEST_CASE("revocable 8.5, 3.2: each object has a domain and pays a grace period of its own, in series") {
+TEST_CASE("revocable: each object has a domain and pays a grace period of its own, in series") {
   const auto flips = [](std::size_t n) {
     std::array<Revocable, 4> r;
     Lab lab([&](Lab& l) {
@@ -136,7 +136,7 @@ TEST_CASE("revocable 8.5, 3.2: each object has a domain and pays a grace period 
   CHECK(flips(4) == 4);
 }
 
-TEST_CASE("revocable 8.3, 8.5: a handle on the stack of each call is safe, the same in an object that calls share is the first bug again") {
+TEST_CASE("revocable: a handle on the stack of each call is safe, the same in an object that calls share is the first bug again") {
   Revocable r;
   Allocation handle;  // of a file: fields: idx
   bool shared = false;
@@ -157,7 +157,7 @@ TEST_CASE("revocable 8.3, 8.5: a handle on the stack of each call is safe, the s
   CHECK(every(lab).text() == "deadlock(r.srcu)@remove, hung-remove(r.srcu)@remove");
 }
 
-TEST_CASE("misc_deregister_sync 8.6: a lock around each operation and a flag: later ones are refused, release is not, nobody waits for a "
+TEST_CASE("misc_deregister_sync: a lock around each operation and a flag: later ones are refused, release is not, nobody waits for a "
           "close") {
   Rwsem lock;
   Allocation state, priv;
@@ -196,8 +196,7 @@ TEST_CASE("misc_deregister_sync 8.6: a lock around each operation and a flag: la
   CHECK(!seen.contains({enodev, 0}));
 }
 
-TEST_CASE(
-    "revocable 8.6: one lock for all devices: an operation that sleeps for user space holds up the removal of any, a lock each doesn't") {
+TEST_CASE("revocable: one lock for all devices: an operation that sleeps for user space holds up the removal of any, a lock each doesn't") {
   std::array<Rwsem, 2> locks;
   Waiter event, inside;
   bool global = true;

@@ -1,9 +1,9 @@
-// Bugs of character devices whose files stay open (corpus S7, S19).
+// Bugs of character devices whose files stay open (posix-clock-cdev-lifetime, i2c-del-adapter-waits-for-fd).
 #include "model/cdev_driver.hpp"
 
 namespace unplug::model::test {
 
-TEST_CASE("cdev S7: a cdev embedded in memory that release frees is put after that, unless the memory is the parent of its kobject") {
+TEST_CASE("cdev: a cdev embedded in memory that release frees is put after that, unless the memory is the parent of its kobject") {
   CdevDriver d;
   bool parent = false, close_first = false;
   Waiter opened, closed;
@@ -44,7 +44,7 @@ TEST_CASE("cdev S7: a cdev embedded in memory that release frees is put after th
   CHECK(every(lab, [&] { CHECK(word(lab, d.priv.fields[0].second) == 0); }).text().empty());
 }
 
-TEST_CASE("cdev S19: removal that waits for the last close is unbounded while a file is open, and nothing to report if it is closed") {
+TEST_CASE("cdev: removal that waits for the last close is unbounded while a file is open, and nothing to report if it is closed") {
   CdevDriver d;
   Waiter released, opened;
   enum class User { never, closes, after_removal } user = User::never;

@@ -203,7 +203,7 @@ struct GuardHeavy {
 
 }  // namespace
 
-TEST_CASE("C++ driver 5: cut at every step, by throwing and by returning, everything is unwound and the next execution is as if nothing "
+TEST_CASE("C++ driver: cut at every step, by throwing and by returning, everything is unwound and the next execution is as if nothing "
           "had been") {
   for (const bool by_throw : {true, false}) {
     CAPTURE(by_throw);
@@ -236,7 +236,7 @@ TEST_CASE("C++ driver 5: cut at every step, by throwing and by returning, everyt
   }
 }
 
-TEST_CASE("C++ driver 5: whole, it breaks nothing, both ways give the same executions, and a cut one reports nothing of its unwinding") {
+TEST_CASE("C++ driver: whole, it breaks nothing, both ways give the same executions, and a cut one reports nothing of its unwinding") {
   GuardHeavy thrown, returned;
   returned.by_throw = false;
   const Found a = sample(thrown.lab, 200), b = sample(returned.lab, 200);
@@ -255,7 +255,7 @@ TEST_CASE("C++ driver 5: whole, it breaks nothing, both ways give the same execu
   }
 }
 
-TEST_CASE("C++ driver 5: tasks that wait for ever are unwound too, and are judged as waiting") {
+TEST_CASE("C++ driver: tasks that wait for ever are unwound too, and are judged as waiting") {
   Mutex m;
   Waiter w;
   Srcu srcu;

@@ -76,7 +76,7 @@ constexpr std::array generations{Generation::d0, Generation::d1, Generation::d2,
 
 }  // namespace
 
-TEST_CASE("Devres 7.2, 17.14: one that is dropped while its device is unbound: each generation has its own bug, the last one none") {
+TEST_CASE("Devres: one that is dropped while its device is unbound: each generation has its own bug, the last one none") {
   Devres list;
   Managed m;
   Allocation neighbour, device;
@@ -124,7 +124,7 @@ TEST_CASE("Devres 7.2, 17.14: one that is dropped while its device is unbound: e
   CHECK(!twice);
 }
 
-TEST_CASE("Devres 7.2, 17.15: one that another's callback drops: the generation that waits for its callback waits for itself") {
+TEST_CASE("Devres: one that another's callback drops: the generation that waits for its callback waits for itself") {
   Devres list;
   Managed outer, bar;
   int destroyed = 0;
@@ -154,7 +154,7 @@ TEST_CASE("Devres 7.2, 17.15: one that another's callback drops: the generation 
   }
 }
 
-TEST_CASE("Devres 7.1, 7.2: a callback that wins pays for a grace period, a drop that wins owns the last handle and pays for none") {
+TEST_CASE("Devres: a callback that wins pays for a grace period, a drop that wins owns the last handle and pays for none") {
   Devres list;
   Managed m;
   m.generation = Generation::d4;

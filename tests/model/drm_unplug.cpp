@@ -49,7 +49,7 @@ struct Drm {
 
 }  // namespace
 
-TEST_CASE("drm 5, 16.14: the domain is one for the whole system: unplugging waits for a section of any device, with its own it doesn't") {
+TEST_CASE("drm: the domain is one for the whole system: unplugging waits for a section of any device, with its own it doesn't") {
   Srcu global, own;
   Drm a, b;
   Waiter fence, inside;
@@ -80,8 +80,7 @@ TEST_CASE("drm 5, 16.14: the domain is one for the whole system: unplugging wait
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE(
-    "drm 5, 7.4: drm_ioctl tests and holds nothing: what has passed the test runs on, sections around each access or the handler don't") {
+TEST_CASE("drm: drm_ioctl tests and holds nothing: what has passed the test runs on, sections around each access or the handler don't") {
   enum class Form { nothing, test, around_access, around_handler } form = Form::nothing;
   Srcu global;
   Drm d;
@@ -141,8 +140,7 @@ TEST_CASE(
   CHECK(results == std::set<int>{0, enodev});
 }
 
-TEST_CASE(
-    "drm 5, 16.10: a section across a fence of user space holds up unplugging, unless that wakes it first, one inside a section itself") {
+TEST_CASE("drm: a section across a fence of user space holds up unplugging, unless that wakes it first, one inside a section itself") {
   enum class Form { waits, woken, woken_late, inside } form = Form::waits;
   Srcu global;
   Drm d;
@@ -181,7 +179,7 @@ TEST_CASE(
                              "lock-cycle(drm_unplug_srcu)@remove");
 }
 
-TEST_CASE("drm 5: what open files use is drmm's, and lives until the last is closed, a devm resource in its place goes at unbind") {
+TEST_CASE("drm: what open files use is drmm's, and lives until the last is closed, a devm resource in its place goes at unbind") {
   static const StaticName release{"devm kfree"};
   enum class Owned { drmm, devm } owned = Owned::drmm;
   Device device;
@@ -224,7 +222,7 @@ TEST_CASE("drm 5: what open files use is drmm's, and lives until the last is clo
   CHECK(every(lab).text() == "use-after-free(plane)@user");
 }
 
-TEST_CASE("drm 1.1, 2.1, 5: with the driver as owner of the operations an open file refuses rmmod, unbinding goes on all the same") {
+TEST_CASE("drm: with the driver as owner of the operations an open file refuses rmmod, unbinding goes on all the same") {
   Srcu global;
   Drm d;
   Module module;

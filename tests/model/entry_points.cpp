@@ -82,7 +82,7 @@ struct EntryPoint {
 
 }  // namespace
 
-TEST_CASE("entry points 0: work, timers, interrupts, tasklets and callbacks pin no module: left behind they run freed text, stopped they "
+TEST_CASE("entry points: work, timers, interrupts, tasklets and callbacks pin no module: left behind they run freed text, stopped they "
           "don't") {
   EntryPoint e;
   bool stops = false;
@@ -112,7 +112,7 @@ TEST_CASE("entry points 0: work, timers, interrupts, tasklets and callbacks pin 
   }
 }
 
-TEST_CASE("entry points 9, 10, 11: to stop one costs what is left of the function that runs, and microseconds if none does") {
+TEST_CASE("entry points: to stop one costs what is left of the function that runs, and microseconds if none does") {
   using Kind = EntryPoint::Kind;
   static const Operation nap{.name = "msleep", .pause = true};
   for (const Kind kind : {Kind::work, Kind::delayed_work, Kind::timer, Kind::hrtimer, Kind::irq, Kind::irq_thread, Kind::tasklet}) {
@@ -141,7 +141,7 @@ TEST_CASE("entry points 9, 10, 11: to stop one costs what is left of the functio
   }
 }
 
-TEST_CASE("rmmod 1.4: takes as long as exit() and one grace period, where free_module() has one") {
+TEST_CASE("rmmod: takes as long as exit() and one grace period, where free_module() has one") {
   static const Operation nap{.name = "msleep", .pause = true};
   Module module;
   const auto rmmod = [&](bool grace_period) {
@@ -277,7 +277,7 @@ struct Whole {
 
 }  // namespace
 
-TEST_CASE("remove() 0: in the canonical order nothing is wrong, each step too early or left out has a bug of its own") {
+TEST_CASE("remove(): in the canonical order nothing is wrong, each step too early or left out has a bug of its own") {
   Whole w;
   Lab lab([&](Lab& l) { w.init(l); });
   const auto run = [&](const std::string& order) {
@@ -303,7 +303,7 @@ TEST_CASE("remove() 0: in the canonical order nothing is wrong, each step too ea
   CHECK(run("wnfitqum").text() == "execute-after-free(foo)@callback");
 }
 
-TEST_CASE("remove() 0, 11: an interrupt that is freed before its device is quiet takes the level-triggered line away from its sharers") {
+TEST_CASE("remove(): an interrupt that is freed before its device is quiet takes the level-triggered line away from its sharers") {
   IrqLine line;
   IrqDevice mine, sharer;
   Allocation device;

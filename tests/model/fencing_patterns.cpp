@@ -33,7 +33,7 @@ struct Pattern {
 
 }  // namespace
 
-TEST_CASE("TPM 13: a command runs under ops_sem, removal waits for it, sends the last one itself, and later ones are -EIO") {
+TEST_CASE("TPM: a command runs under ops_sem, removal waits for it, sends the last one itself, and later ones are -EIO") {
   Pattern p;
   Rwsem ops_sem;
   Mutex tpm_mutex;
@@ -69,7 +69,7 @@ TEST_CASE("TPM 13: a command runs under ops_sem, removal waits for it, sends the
   CHECK(every(lab).text() == "use-after-free(chip)@user");
 }
 
-TEST_CASE("gpiolib 13: the chip is loaded inside a section of the device's own domain, a requested line pins the provider besides") {
+TEST_CASE("gpiolib: the chip is loaded inside a section of the device's own domain, a requested line pins the provider besides") {
   Pattern p;
   Srcu srcu;
   Module provider;
@@ -104,8 +104,7 @@ TEST_CASE("gpiolib 13: the chip is loaded inside a section of the device's own d
   CHECK(unloads == std::set<DeleteResult>{DeleteResult::would_block});
 }
 
-TEST_CASE(
-    "V4L2 13, 17.4: a registered bit that is tested and then relied on is no fence, with vdev->lock around both on both sides it is") {
+TEST_CASE("V4L2: a registered bit that is tested and then relied on is no fence, with vdev->lock around both on both sides it is") {
   Pattern p;
   Mutex lock;
   enum class Form { none, reader_only, both } form = Form::none;
@@ -134,7 +133,7 @@ TEST_CASE(
   CHECK(p.seen == Results{{0, 0}, {0, enodev}, {enodev, enodev}});
 }
 
-TEST_CASE("USB class driver 13: a mutex and a flag around each operation, a reference for each file: disconnect waits for no close") {
+TEST_CASE("USB class driver: a mutex and a flag around each operation, a reference for each file: disconnect waits for no close") {
   Pattern p;
   Mutex io_mutex;
   Kref refs;
@@ -186,7 +185,7 @@ TEST_CASE("USB class driver 13: a mutex and a flag around each operation, a refe
   CHECK(every(lab).count("use-after-free(dev)@user") > 0);
 }
 
-TEST_CASE("RCU pointer 13: cleared and followed by a grace period nobody uses the old one, but a reader must not sleep") {
+TEST_CASE("RCU pointer: cleared and followed by a grace period nobody uses the old one, but a reader must not sleep") {
   Pattern p;
   enum class Form { right, no_grace_period, sleeps } form = Form::right;
   static const Operation nap{.name = "msleep", .pause = true};
@@ -213,7 +212,7 @@ TEST_CASE("RCU pointer 13: cleared and followed by a grace period nobody uses th
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@user");
 }
 
-TEST_CASE("ALSA 13: files are switched to operations that refuse, sleepers woken, then freeing the card waits for the last close, or is "
+TEST_CASE("ALSA: files are switched to operations that refuse, sleepers woken, then freeing the card waits for the last close, or is "
           "its doing") {
   enum class Free { waits, when_closed, at_once } free_card = Free::waits;
   Allocation card;  // fields: shutdown
@@ -276,7 +275,7 @@ TEST_CASE("ALSA 13: files are switched to operations that refuse, sleepers woken
   CHECK(every(lab).text() == "unbounded-remove(closed)@remove");
 }
 
-TEST_CASE("i2c adapter 13: a file holds the adapter and its module, removal waits for the last of them: user space decides") {
+TEST_CASE("i2c adapter: a file holds the adapter and its module, removal waits for the last of them: user space decides") {
   Kref refs;
   Allocation adapter;
   Module module;

@@ -243,7 +243,7 @@ TEST_CASE("set up again: a domain of SRCU and a percpu_ref have counters of thei
   CHECK(every(lab).count("use-after-free(srcu)@t") > 0);
 }
 
-TEST_CASE("call_rcu 15: whoever knows that its function has begun may queue a head again, before it has returned") {
+TEST_CASE("call_rcu: whoever knows that its function has begun may queue a head again, before it has returned") {
   RcuCallback callback;
   Waiter begun;
   int runs = 0;

@@ -75,9 +75,8 @@ struct Uverbs {
 
 }  // namespace
 
-TEST_CASE(
-    "uverbs 6, 16.1, 16.3: rmmod of the driver with a file open: the ioctl in flight completes, later ones are -EIO, nobody waits for the "
-    "close") {
+TEST_CASE("uverbs: rmmod of the driver with a file open: the ioctl in flight completes, later ones are -EIO, nobody waits for the "
+          "close") {
   Uverbs u;
   Waiter close;
   std::set<std::vector<int>> seen;
@@ -107,7 +106,7 @@ TEST_CASE(
   CHECK(seen == std::set<std::vector<int>>{{0, 0, 0}, {0, 0, eio}, {0, eio, eio}, {eio}, {enxio}});
 }
 
-TEST_CASE("uverbs 6, 16.3: a handler that is loaded outside of the section, or a grace period left out, and freed text is run") {
+TEST_CASE("uverbs: a handler that is loaded outside of the section, or a grace period left out, and freed text is run") {
   enum class Form { right, load_outside, no_grace_period } form = Form::right;
   Uverbs u;
   Lab lab([&](Lab& l) {
@@ -135,7 +134,7 @@ TEST_CASE("uverbs 6, 16.3: a handler that is loaded outside of the section, or a
   CHECK(every(lab).text() == "execute-after-free(hca)@user");
 }
 
-TEST_CASE("uverbs 6: a driver that can't disassociate is pinned by open files, and its remove() waits for the last of them, that is, user "
+TEST_CASE("uverbs: a driver that can't disassociate is pinned by open files, and its remove() waits for the last of them, that is, user "
           "space") {
   Uverbs u;
   u.disassociates = false;
@@ -177,8 +176,7 @@ TEST_CASE("uverbs 6: a driver that can't disassociate is pinned by open files, a
   CHECK(opens == std::set<int>{0});
 }
 
-TEST_CASE(
-    "uverbs 6, 4.3, 16.1: removal pays one grace period of the domain, whatever the number of files, and the longest ioctl in flight") {
+TEST_CASE("uverbs: removal pays one grace period of the domain, whatever the number of files, and the longest ioctl in flight") {
   constexpr sim::Duration ioctl_time = 30 * sim::millisecond;
   static const Operation work{.name = "command", .pause = true};
   const auto removal = [&](std::size_t files, bool busy) {
@@ -211,7 +209,7 @@ TEST_CASE(
   CHECK(removal(6, true) == 1);
 }
 
-TEST_CASE("uverbs 6: who reads events sleeps outside of the section: removal does not wait for him, and he sleeps on unless he is woken") {
+TEST_CASE("uverbs: who reads events sleeps outside of the section: removal does not wait for him, and he sleeps on unless he is woken") {
   Uverbs u;
   WaitQueue events;
   Allocation file;  // fields: is_closed

@@ -48,13 +48,13 @@ std::string shows_under(const ShortDriver& d, const std::string& policy) {
 
 }  // namespace
 
-TEST_CASE("drop 7.2: nothing without a policy that destroys: the window stays until devres, whose callback runs the destructor first") {
+TEST_CASE("drop: nothing without a policy that destroys: the window stays until devres, whose callback runs the destructor first") {
   const ShortDriver d = driver(probe, R"({"drop": "bar0"}, {"readl": "bar0.A"}, {"kfree": "table"})", destructor);
   CHECK(shows_under(d, "none") == "use-after-free(table)@bar_drop");
   CHECK(shows_under(d, "rcu-revoke") == "use-after-free(table)@bar_drop");
 }
 
-TEST_CASE("drop 7.2: a policy that destroys does it when the handle is dropped, and the devres callback finds nothing to do") {
+TEST_CASE("drop: a policy that destroys does it when the handle is dropped, and the devres callback finds nothing to do") {
   const ShortDriver d = driver(probe, R"({"drop": "bar0"}, {"kfree": "table"})", destructor);
   for (const std::string policy : {"rust-devres-d0", "rust-devres-d1", "rust-devres-d2", "rust-devres-d3", "rust-devres-d4"}) {
     CAPTURE(policy);
@@ -68,7 +68,7 @@ TEST_CASE("drop 7.2: a policy that destroys does it when the handle is dropped, 
   CHECK(shows_under(refused, "rust-devres-d4").empty());
 }
 
-TEST_CASE("drop 7.2: one that the policy is not for is left to devres") {
+TEST_CASE("drop: one that the policy is not for is left to devres") {
   const ShortDriver d =
       driver(R"({"devm_ioremap_resource": "bar0", "regs": {"A": [0]}}, {"devm_ioremap_resource": "bar1", "regs": {"A": [0]}})",
              R"({"drop": "bar0"}, {"drop": "bar1"}, {"readl": "bar1.A"})");

@@ -204,7 +204,7 @@ TEST_CASE("policy steps: rows of expectations may speak of what only another pol
   CHECK(out.render().empty());
 }
 
-TEST_CASE("policy steps 8.3, 8.4: the two bugs of the merged revocable API are found, each in its form, and the redesign is clean") {
+TEST_CASE("policy steps: the two bugs of the merged revocable API are found, each in its form, and the redesign is clean") {
   Diagnostics out;
   const auto s = load_scenario("scenarios/revocable-chardev.json", {}, out);
   INFO(out.render());
@@ -243,7 +243,7 @@ TEST_CASE("policy steps: what hook probe sets up is there for probe(), and hook 
   CHECK(shows(run(p, failing), "assertion-failed", "ready == 3"));
 }
 
-TEST_CASE("policy steps 16: fences of other subsystems, written in steps, do for this driver what they are for") {
+TEST_CASE("policy steps: fences of other subsystems, written in steps, do for this driver what they are for") {
   for (const std::string name : {"percpu-ref", "drm-dev-enter", "srcu-fence"}) {
     CAPTURE(name);
     Diagnostics out;

@@ -239,7 +239,7 @@ const std::vector<Class> classes{
 
 }  // namespace
 
-TEST_CASE("violation classes 4: each is shown by a program, and the one next to it shows nothing") {
+TEST_CASE("violation classes: each is shown by a program, and the one next to it shows nothing") {
   std::set<ViolationClass> shown{
       ViolationClass::livelock,  // livelocks.cpp: of executions that are cut
       // What only a scenario can have: a pointer of its own, a path for refusals, a bound on the time of an unbind, removals still to come.

@@ -52,7 +52,7 @@ void poll_register(Context& c, const Allocation& reg) {
 
 }  // namespace
 
-TEST_CASE("livelock 4: polling what nobody will change goes round for ever, named by the step that looks") {
+TEST_CASE("livelock: polling what nobody will change goes round for ever, named by the step that looks") {
   Allocation reg;
   Lab lab([&](Lab& l) {
     l.init(reg, "bar0", {"STATUS"});
@@ -71,7 +71,7 @@ TEST_CASE("livelock 4: polling what nobody will change goes round for ever, name
   }
 }
 
-TEST_CASE("livelock 4: steps that look at nothing are a loop as well, and one that changes something each time is none") {
+TEST_CASE("livelock: steps that look at nothing are a loop as well, and one that changes something each time is none") {
   Allocation a;
   bool counts = false;
   Lab lab([&](Lab& l) {
@@ -85,7 +85,7 @@ TEST_CASE("livelock 4: steps that look at nothing are a loop as well, and one th
   CHECK(endless(lab).violations.empty());
 }
 
-TEST_CASE("livelock 4: a lock taken and released each time round changes nothing in the end") {
+TEST_CASE("livelock: a lock taken and released each time round changes nothing in the end") {
   Allocation a;
   Mutex m;
   Lab lab([&](Lab& l) {
@@ -108,7 +108,7 @@ TEST_CASE("livelock 4: a lock taken and released each time round changes nothing
   }
 }
 
-TEST_CASE("livelock 4: what a choice could end, or somebody who was never chosen, is a bound and no more") {
+TEST_CASE("livelock: what a choice could end, or somebody who was never chosen, is a bound and no more") {
   Allocation reg;
   enum class Form : std::uint8_t { choice, starved, late } form = Form::choice;
   Lab lab([&](Lab& l) {
@@ -137,7 +137,7 @@ TEST_CASE("livelock 4: what a choice could end, or somebody who was never chosen
   CHECK(said.violations == Names{"livelock(bar0.STATUS)@user"});
 }
 
-TEST_CASE("livelock 4: who waits for what does not come, and who has nothing to do, will not end the loop") {
+TEST_CASE("livelock: who waits for what does not come, and who has nothing to do, will not end the loop") {
   Allocation reg;
   Mutex m;
   Work work;
@@ -167,7 +167,7 @@ TEST_CASE("livelock 4: who waits for what does not come, and who has nothing to 
   CHECK(found == 7);
 }
 
-TEST_CASE("livelock 4: removal that goes round, or waits for who does, hangs, but not where user space can end its wait") {
+TEST_CASE("livelock: removal that goes round, or waits for who does, hangs, but not where user space can end its wait") {
   Allocation reg;
   Mutex m;
   Waiter held;
@@ -210,7 +210,7 @@ TEST_CASE("livelock 4: removal that goes round, or waits for who does, hangs, bu
   CHECK(endless(lab).violations == Names{"livelock(bar0.STATUS)@user"});
 }
 
-TEST_CASE("livelock 4: who could get in while the loop lets go of a lock is no more than starved, whoever holds it at the bound") {
+TEST_CASE("livelock: who could get in while the loop lets go of a lock is no more than starved, whoever holds it at the bound") {
   Allocation a;
   Mutex m;
   int lead = 0;
@@ -238,7 +238,7 @@ TEST_CASE("livelock 4: who could get in while the loop lets go of a lock is no m
   }
 }
 
-TEST_CASE("livelock 4: a change that the loop has yet to see ends it, wherever it stands in the order of steps") {
+TEST_CASE("livelock: a change that the loop has yet to see ends it, wherever it stands in the order of steps") {
   Allocation reg;
   Lab lab([&](Lab& l) {
     l.init(reg, "bar0", {"STATUS"});
@@ -260,7 +260,7 @@ TEST_CASE("livelock 4: a change that the loop has yet to see ends it, wherever i
   CHECK(endless(lab, late).violations.empty());
 }
 
-TEST_CASE("livelock 4: every linearisation of an execution shows the same") {
+TEST_CASE("livelock: every linearisation of an execution shows the same") {
   Allocation reg, other;
   Lab lab([&](Lab& l) {
     l.init(reg, "bar0", {"STATUS"});
@@ -285,7 +285,7 @@ TEST_CASE("livelock 4: every linearisation of an execution shows the same") {
   CHECK(find_event(lab, "z bystander", "WRITE_ONCE") > last - 60);
 }
 
-TEST_CASE("livelock 4: told by the same step, wherever the bound cuts the loop") {
+TEST_CASE("livelock: told by the same step, wherever the bound cuts the loop") {
   Allocation reg;
   int lead = 0;
   Lab lab([&](Lab& l) {

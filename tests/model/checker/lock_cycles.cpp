@@ -20,7 +20,7 @@ std::uint64_t cycles(const Found& f) {
 
 }  // namespace
 
-TEST_CASE("lock-cycle 15: two locks in opposite orders are told although they never meet") {
+TEST_CASE("lock-cycle: two locks in opposite orders are told although they never meet") {
   Mutex a, b;
   Waiter done;
   bool opposite = true;
@@ -46,7 +46,7 @@ TEST_CASE("lock-cycle 15: two locks in opposite orders are told although they ne
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("lock-cycle 15: one task alone is enough, and of several that do the same the least name is told") {
+TEST_CASE("lock-cycle: one task alone is enough, and of several that do the same the least name is told") {
   Mutex a, b;
   unsigned tasks = 1;
   Lab lab([&](Lab& l) {
@@ -66,7 +66,7 @@ TEST_CASE("lock-cycle 15: one task alone is enough, and of several that do the s
   CHECK(cycles(f) == f.executions);
 }
 
-TEST_CASE("lock-cycle 15: of three locks, none of which two take in opposite orders") {
+TEST_CASE("lock-cycle: of three locks, none of which two take in opposite orders") {
   Mutex a, b, d;
   bool last = true;
   Lab lab([&](Lab& l) {
@@ -85,7 +85,7 @@ TEST_CASE("lock-cycle 15: of three locks, none of which two take in opposite ord
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("lock-cycle 15: two cycles are two findings, and what leads to one is in none") {
+TEST_CASE("lock-cycle: two cycles are two findings, and what leads to one is in none") {
   Mutex a, b, d, e, outer;
   Lab lab([&](Lab& l) {
     for (const auto& [m, n] : {std::pair{&a, "a"}, {&b, "b"}, {&d, "c"}, {&e, "d"}, {&outer, "0"}}) l.init(*m, n);
@@ -103,7 +103,7 @@ TEST_CASE("lock-cycle 15: two cycles are two findings, and what leads to one is 
   CHECK(f.details.at("lock-cycle(c)@t") == "'t' takes 'd' under 'c', 't' takes 'c' under 'd'");
 }
 
-TEST_CASE("lock-cycle 15: locks of one name are one class, two of which held at once are recursion") {
+TEST_CASE("lock-cycle: locks of one name are one class, two of which held at once are recursion") {
   Mutex first, second;
   bool same = true;
   Lab lab([&](Lab& l) {
@@ -118,7 +118,7 @@ TEST_CASE("lock-cycle 15: locks of one name are one class, two of which held at 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("lock-cycle 15: who only tries never waits, but what he got counts for who waits under it") {
+TEST_CASE("lock-cycle: who only tries never waits, but what he got counts for who waits under it") {
   Mutex a, b;
   bool holder_tries = false;
   Lab lab([&](Lab& l) {
@@ -141,7 +141,7 @@ TEST_CASE("lock-cycle 15: who only tries never waits, but what he got counts for
   CHECK(cycles(every(lab)) > 0);
 }
 
-TEST_CASE("lock-cycle 15: readers of an rwsem are in cycles, as a waiting writer keeps them out") {
+TEST_CASE("lock-cycle: readers of an rwsem are in cycles, as a waiting writer keeps them out") {
   Rwsem s;
   Mutex m;
   Lab lab([&](Lab& l) {
@@ -164,7 +164,7 @@ TEST_CASE("lock-cycle 15: readers of an rwsem are in cycles, as a waiting writer
   CHECK(f.details.begin()->second == "'y' takes 's' under 'm', 'x' takes 'm' under 's'");
 }
 
-TEST_CASE("lock-cycle 15: readers that don't keep each other out close no cycle among themselves, who waits for them does") {
+TEST_CASE("lock-cycle: readers that don't keep each other out close no cycle among themselves, who waits for them does") {
   Mutex m;
   bool waits = false, inside = false;
   ObjectId domain;
@@ -203,7 +203,7 @@ TEST_CASE("lock-cycle 15: readers that don't keep each other out close no cycle 
   CHECK(f.details.begin()->second == "'x' takes 'm' in 'domain', 'y' waits for 'domain' under 'm'");
 }
 
-TEST_CASE("lock-cycle 12, corpus S8: attributes removed under a lock that their operations take, whether or not they meet") {
+TEST_CASE("lock-cycle: attributes removed under a lock that their operations take, whether or not they meet") {
   SysfsAttribute a;
   Mutex lock;
   bool lock_first = true, itself = false;
@@ -239,7 +239,7 @@ TEST_CASE("lock-cycle 12, corpus S8: attributes removed under a lock that their 
   CHECK(g.details.at("lock-cycle(reset)@driver") == "'driver' waits for 'reset' from within it");
 }
 
-TEST_CASE("lock-cycle 12: an operation that broke its protection is not waited for, once unbroken it is") {
+TEST_CASE("lock-cycle: an operation that broke its protection is not waited for, once unbroken it is") {
   SysfsAttribute a;
   Mutex lock;
   bool again = false;
@@ -266,7 +266,7 @@ TEST_CASE("lock-cycle 12: an operation that broke its protection is not waited f
   CHECK(every(lab).text() == "lock-cycle(attr)@driver");
 }
 
-TEST_CASE("lock-cycle 12: the second remover of an attribute waits for it as the first does") {
+TEST_CASE("lock-cycle: the second remover of an attribute waits for it as the first does") {
   SysfsAttribute a;
   Mutex lock;
   Lab lab([&](Lab& l) {
@@ -296,7 +296,7 @@ TEST_CASE("lock-cycle 12: the second remover of an attribute waits for it as the
   CHECK(f.count("lock-cycle(attr)@second") >= waited_second);
 }
 
-TEST_CASE("lock-cycle 10, corpus S9: timer_delete_sync under a lock that the timer's function takes") {
+TEST_CASE("lock-cycle: timer_delete_sync under a lock that the timer's function takes") {
   Timer t;
   Spinlock lock;
   enum class Form : std::uint8_t { under, after, without_waiting } form = Form::under;
@@ -328,7 +328,7 @@ TEST_CASE("lock-cycle 10, corpus S9: timer_delete_sync under a lock that the tim
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("lock-cycle 10: shutting a timer down waits for it too, the kernel has no map for hrtimers") {
+TEST_CASE("lock-cycle: shutting a timer down waits for it too, the kernel has no map for hrtimers") {
   Timer t, h;
   Spinlock lock;
   bool hr = false;
@@ -357,7 +357,7 @@ TEST_CASE("lock-cycle 10: shutting a timer down waits for it too, the kernel has
   CHECK(cycles(f) == 0);
 }
 
-TEST_CASE("lock-cycle 10: once the function has returned, nothing is under the timer any more") {
+TEST_CASE("lock-cycle: once the function has returned, nothing is under the timer any more") {
   Timer t;
   Spinlock lock;
   Lab lab([&](Lab& l) {
@@ -378,7 +378,7 @@ TEST_CASE("lock-cycle 10: once the function has returned, nothing is under the t
             .empty());
 }
 
-TEST_CASE("lock-cycle 9: taking delayed work back without waiting for it is no wait for its function, though it may wait for its timer") {
+TEST_CASE("lock-cycle: taking delayed work back without waiting for it is no wait for its function, though it may wait for its timer") {
   DelayedWork w;
   Mutex m;
   Lab lab([&](Lab& l) {
@@ -401,7 +401,7 @@ TEST_CASE("lock-cycle 9: taking delayed work back without waiting for it is no w
   CHECK(waited);
 }
 
-TEST_CASE("lock-cycle 17: device_lock, which parents and children nest, is in no cycle") {
+TEST_CASE("lock-cycle: device_lock, which parents and children nest, is in no cycle") {
   Device parent, child;
   Mutex m;
   Lab lab([&](Lab& l) {
@@ -417,7 +417,7 @@ TEST_CASE("lock-cycle 17: device_lock, which parents and children nest, is in no
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("locks 14: what a driver's code takes and returns with is told where it returns, once") {
+TEST_CASE("locks: what a driver's code takes and returns with is told where it returns, once") {
   enum class Where : std::uint8_t { work, timer, attribute, operation, nothing } where = Where::work;
   Mutex m, before;
   Spinlock s;

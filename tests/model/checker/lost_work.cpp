@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("lost-work 9: delayed work whose timer was shut down is pending for ever, and even cancelling it finds it nowhere") {
+TEST_CASE("lost-work: delayed work whose timer was shut down is pending for ever, and even cancelling it finds it nowhere") {
   DelayedWork w;
   enum class Form : std::uint8_t { lost, cancelled, queued_before } form = Form::lost;
   int runs = 0;
@@ -29,7 +29,7 @@ TEST_CASE("lost-work 9: delayed work whose timer was shut down is pending for ev
   CHECK(every(lab).count("deadlock(poll)@driver") == 1);  // cancelling it looks for it in both places for ever
 }
 
-TEST_CASE("lost-work 9: what is run, taken back or refused is not lost, nor what a sleeper with a timeout may still see to") {
+TEST_CASE("lost-work: what is run, taken back or refused is not lost, nor what a sleeper with a timeout may still see to") {
   DelayedWork w;
   Work plain;
   Waiter late;

@@ -79,7 +79,7 @@ Tasks both(const std::function<void(Context&, Pair&)>& a, const std::function<vo
 
 }  // namespace
 
-TEST_CASE("race 15: two accesses, one a write, one plain, nothing between them") {
+TEST_CASE("race: two accesses, one a write, one plain, nothing between them") {
   const auto pair = [](bool a_writes, MemoryOrder a, bool b_writes, MemoryOrder b) {
     return races(both([=](Context& c, Pair& p) { a_writes ? p.write(c, a) : p.read(c, a); },
                       [=](Context& c, Pair& p) { b_writes ? p.write(c, b) : p.read(c, b); }));
@@ -95,7 +95,7 @@ TEST_CASE("race 15: two accesses, one a write, one plain, nothing between them")
   CHECK(pair(true, MemoryOrder::acquire_release, false, MemoryOrder::acquire_release).empty());
 }
 
-TEST_CASE("race 15: an earlier plain access is not hidden by a later marked one of the same task") {
+TEST_CASE("race: an earlier plain access is not hidden by a later marked one of the same task") {
   CHECK(races(both(
             [](Context& c, Pair& p) {
               p.write(c);
@@ -116,7 +116,7 @@ TEST_CASE("race 15: an earlier plain access is not hidden by a later marked one 
             })) == "b");
 }
 
-TEST_CASE("race 15: one task with itself has none, and other fields of one allocation are other words") {
+TEST_CASE("race: one task with itself has none, and other fields of one allocation are other words") {
   CHECK(races([](Lab& l, Pair& p) {
           add_field(l.kernel, p.priv, l.name("y"), 0);
           l.task("a", [&p](Context& c) {
@@ -127,7 +127,7 @@ TEST_CASE("race 15: one task with itself has none, and other fields of one alloc
         }).empty());
 }
 
-TEST_CASE("race 15: what orders: locks, completions, publication") {
+TEST_CASE("race: what orders: locks, completions, publication") {
   CHECK(races(both(
                   [](Context& c, Pair& p) {
                     mutex_lock(c, p.mutex);
@@ -192,7 +192,7 @@ TEST_CASE("race 15: what orders: locks, completions, publication") {
             .empty());
 }
 
-TEST_CASE("race 15: what does not order: another lock, a shared one, marked accesses, a lock on one side only") {
+TEST_CASE("race: what does not order: another lock, a shared one, marked accesses, a lock on one side only") {
   CHECK(races(both(
             [](Context& c, Pair& p) {
               mutex_lock(c, p.mutex);
@@ -229,7 +229,7 @@ TEST_CASE("race 15: what does not order: another lock, a shared one, marked acce
         }) == "a b");
 }
 
-TEST_CASE("race 4.2: a grace period orders what earlier readers did before what follows it, and what preceded it before later readers") {
+TEST_CASE("race: a grace period orders what earlier readers did before what follows it, and what preceded it before later readers") {
   CHECK(races([](Lab& l, Pair& p) {
           l.task("reader", [&](Context& c) {
             rcu_read_lock(c, l.rcu);
@@ -285,7 +285,7 @@ TEST_CASE("race 4.2: a grace period orders what earlier readers did before what 
         }) == "callback updater");
 }
 
-TEST_CASE("race 3.2: an SRCU grace period orders likewise, also for callers that share one which another runs") {
+TEST_CASE("race: an SRCU grace period orders likewise, also for callers that share one which another runs") {
   const auto reader = [](Lab& l, Pair& p) {
     l.task("reader", [&](Context& c) {
       const auto i = srcu_read_lock(c, p.srcu);
@@ -318,7 +318,7 @@ TEST_CASE("race 3.2: an SRCU grace period orders likewise, also for callers that
         }).empty());
 }
 
-TEST_CASE("race 9: queue to run, run to run, run to flush and cancel, flushing an idle item too, cancel without sync doesn't") {
+TEST_CASE("race: queue to run, run to run, run to flush and cancel, flushing an idle item too, cancel without sync doesn't") {
   const auto work = [](const std::function<void(Context&, Pair&)>& after) {
     return races([after](Lab& l, Pair& p) {
       p.in_work = [&p](Context& c) { p.write(c); };
@@ -349,7 +349,7 @@ TEST_CASE("race 9: queue to run, run to run, run to flush and cancel, flushing a
         }) == "a kworker work");
 }
 
-TEST_CASE("race 11: request to handler, handler to handler, handler to free_irq") {
+TEST_CASE("race: request to handler, handler to handler, handler to free_irq") {
   CHECK(races([](Lab& l, Pair& p) {
           p.in_irq = [&p](Context& c) { p.write(c); };
           l.task("driver", [&](Context& c) {
@@ -371,7 +371,7 @@ TEST_CASE("race 11: request to handler, handler to handler, handler to free_irq"
         }) == "driver hardware");
 }
 
-TEST_CASE("race 1.4, 2.1: last put to unload, loading to use, binding to await, registering to open, release to claim order") {
+TEST_CASE("race: last put to unload, loading to use, binding to await, registering to open, release to claim order") {
   CHECK(races(both(
                   [](Context& c, Pair& p) {
                     if (!try_module_get(c, &p.module)) return;
@@ -417,7 +417,7 @@ TEST_CASE("race 1.4, 2.1: last put to unload, loading to use, binding to await, 
             .empty());
 }
 
-TEST_CASE("race 15: a task knows what its maker knew, even one made before the maker's first step, not what came later") {
+TEST_CASE("race: a task knows what its maker knew, even one made before the maker's first step, not what came later") {
   CHECK(races([](Lab& l, Pair& p) {
           l.task("maker", [&](Context& c) {
             p.write(c);

@@ -51,7 +51,7 @@ TaskId task_of(const Lab& lab, std::string_view name) {
 
 }  // namespace
 
-TEST_CASE("waits 4: removal behind a wait that only user space or hardware can end is unbounded, however long the chain") {
+TEST_CASE("waits: removal behind a wait that only user space or hardware can end is unbounded, however long the chain") {
   for (const Owner owner : {Owner::user, Owner::hardware}) {
     for (const unsigned length : {1U, 2U}) {
       Chain c;
@@ -72,7 +72,7 @@ TEST_CASE("waits 4: removal behind a wait that only user space or hardware can e
   }
 }
 
-TEST_CASE("waits 4: removal behind a wait that nobody will end hangs, the wait itself is the deadlock, who queues behind it is not") {
+TEST_CASE("waits: removal behind a wait that nobody will end hangs, the wait itself is the deadlock, who queues behind it is not") {
   for (const Owner owner : {Owner::driver, Owner::core, Owner::other_driver}) {
     for (const unsigned length : {1U, 2U}) {
       Chain c;
@@ -87,7 +87,7 @@ TEST_CASE("waits 4: removal behind a wait that nobody will end hangs, the wait i
   }
 }
 
-TEST_CASE("waits 4: members of a cycle are named, tasks behind it are not, removal behind it hangs") {
+TEST_CASE("waits: members of a cycle are named, tasks behind it are not, removal behind it hangs") {
   Mutex a, b;
   Waiter both;
   Lab lab([&](Lab& l) {
@@ -124,7 +124,7 @@ TEST_CASE("waits 4: members of a cycle are named, tasks behind it are not, remov
   CHECK(f.violations.size() == 4);
 }
 
-TEST_CASE("waits 4: a writer that waits for two readers is in the cycle with one of them, whatever the other waits for") {
+TEST_CASE("waits: a writer that waits for two readers is in the cycle with one of them, whatever the other waits for") {
   Rwsem s;
   Mutex a, b;
   Waiter ready, fence;
@@ -172,7 +172,7 @@ TEST_CASE("waits 4: a writer that waits for two readers is in the cycle with one
   for (const auto& [violation, n] : f.violations) CHECK(violation.find("@r1") == std::string::npos);
 }
 
-TEST_CASE("waits 4.2: a reader that came after the grace period began is not to blame for it") {
+TEST_CASE("waits: a reader that came after the grace period began is not to blame for it") {
   // Removal waits for an early reader, which waits for user space; a later reader waits for removal.
   Waiter fence, removed, early;
   Lab lab([&](Lab& l) {

@@ -8,7 +8,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("violation classes 4: one table: kebab-case names, all different, found by name, two of them notes") {
+TEST_CASE("violation classes: one table: kebab-case names, all different, found by name, two of them notes") {
   std::set<std::string_view> names, notes;
   std::size_t i = 0;
   for (const ViolationClassInfo& c : violation_classes()) {

@@ -27,7 +27,7 @@ struct Gate {
 
 }  // namespace
 
-TEST_CASE("entry 6, 8.6, 13, 16.3, 16.8: srcu and rwsem: after the fence nothing is inside and nothing gets in, none fences nothing") {
+TEST_CASE("entry: srcu and rwsem: after the fence nothing is inside and nothing gets in, none fences nothing") {
   for (const std::string mechanism : {"srcu", "rwsem", "none"}) {
     CAPTURE(mechanism);
     Gate g(mechanism);
@@ -59,7 +59,7 @@ TEST_CASE("entry 6, 8.6, 13, 16.3, 16.8: srcu and rwsem: after the fence nothing
   }
 }
 
-TEST_CASE("entry 6, 16.3: an operation that comes after the fence is refused, whatever its task did before") {
+TEST_CASE("entry: an operation that comes after the fence is refused, whatever its task did before") {
   for (const std::string mechanism : {"srcu", "rwsem"}) {
     Gate g(mechanism);
     Waiter fenced;
@@ -91,7 +91,7 @@ TEST_CASE("entry 6, 16.3: an operation that comes after the fence is refused, wh
   }
 }
 
-TEST_CASE("entry 13: inside srcu an operation may enter again, inside rwsem it deadlocks with a waiting writer") {
+TEST_CASE("entry: inside srcu an operation may enter again, inside rwsem it deadlocks with a waiting writer") {
   for (const std::string mechanism : {"srcu", "rwsem"}) {
     CAPTURE(mechanism);
     Gate g(mechanism);
@@ -117,8 +117,7 @@ TEST_CASE("entry 13: inside srcu an operation may enter again, inside rwsem it d
   }
 }
 
-TEST_CASE(
-    "entry 13: a waiting writer keeps new operations out of rwsem, srcu lets them in, until the pointer is cleared, and refuses then") {
+TEST_CASE("entry: a waiting writer keeps new operations out of rwsem, srcu lets them in, until the pointer is cleared, and refuses then") {
   // An operation hangs inside for as long as user space likes; a second one comes while removal waits for it.
   for (const std::string mechanism : {"srcu", "rwsem"}) {
     CAPTURE(mechanism);
@@ -151,7 +150,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("entry 3.3: fencing from inside an operation waits for itself") {
+TEST_CASE("entry: fencing from inside an operation waits for itself") {
   for (const std::string mechanism : {"srcu", "rwsem"}) {
     Gate g(mechanism);
     Lab lab([&](Lab& l) {
@@ -164,7 +163,7 @@ TEST_CASE("entry 3.3: fencing from inside an operation waits for itself") {
   }
 }
 
-TEST_CASE("entry 3.1: srcu is entered in any context and slept in, rwsem sleeps already at the door") {
+TEST_CASE("entry: srcu is entered in any context and slept in, rwsem sleeps already at the door") {
   for (const std::string mechanism : {"srcu", "rwsem"}) {
     Gate g(mechanism);
     Lab lab([&](Lab& l) {

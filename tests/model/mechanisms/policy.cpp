@@ -152,7 +152,7 @@ constexpr std::uint64_t executions = 1500;
 
 }  // namespace
 
-TEST_CASE("policy 5: srcu-fence and rwsem-fence: nothing runs on, nothing is touched late, nothing hangs, and files pin nothing") {
+TEST_CASE("policy: srcu-fence and rwsem-fence: nothing runs on, nothing is touched late, nothing hangs, and files pin nothing") {
   for (const std::string entry : {"srcu", "rwsem"}) {
     CAPTURE(entry);
     Driver d(with(with(quiesced, Part::entry, entry), Part::waiters, "shoot_down"));
@@ -161,7 +161,7 @@ TEST_CASE("policy 5: srcu-fence and rwsem-fence: nothing runs on, nothing is tou
   }
 }
 
-TEST_CASE("policy 5, 16.10: without shooting waiters down a fence is unbounded, without the fence text and window are used late") {
+TEST_CASE("policy: without shooting waiters down a fence is unbounded, without the fence text and window are used late") {
   const PolicySpec fence = with(with(quiesced, Part::entry, "srcu"), Part::waiters, "shoot_down");
   Driver no_shooting(with(fence, Part::waiters, "none"));
   CHECK(no_shooting.run(executions).text() == "unbounded-remove(disassociate_srcu)@remover");
@@ -186,7 +186,7 @@ TEST_CASE("policy 5, 16.10: without shooting waiters down a fence is unbounded, 
         std::set<std::string>{"execute-after-free(foo)@callback", "runs-after-unbind(foo)@callback"});
 }
 
-TEST_CASE("policy 5, 16.5, 16.6: revoking resources keeps the window safe, not the text: that needs the pin, which refuses rmmod") {
+TEST_CASE("policy: revoking resources keeps the window safe, not the text: that needs the pin, which refuses rmmod") {
   for (const std::string resource : {"rcu-revoke", "rcu-revoke-batched"}) {
     CAPTURE(resource);
     const PolicySpec revoke = with(quiesced, Part::resource, resource);
@@ -205,7 +205,7 @@ TEST_CASE("policy 5, 16.5, 16.6: revoking resources keeps the window safe, not t
   }
 }
 
-TEST_CASE("policy 5: fd-refcount alone keeps the text and nothing else, none at all keeps nothing") {
+TEST_CASE("policy: fd-refcount alone keeps the text and nothing else, none at all keeps nothing") {
   Driver refcount(with(quiesced, Part::pin, "fd-refcount"));
   std::set<std::string> seen = classes(refcount.run(executions));
   CHECK(seen.contains("use-after-unmap(bar0)@user"));
@@ -219,7 +219,7 @@ TEST_CASE("policy 5: fd-refcount alone keeps the text and nothing else, none at 
     CHECK(seen.contains(expected));
 }
 
-TEST_CASE("policy 0: fence() shoots waiters down, then fences entries, then frees interrupts, then stops the work they queue") {
+TEST_CASE("policy: fence() shoots waiters down, then fences entries, then frees interrupts, then stops the work they queue") {
   Driver d(with(with(quiesced, Part::entry, "srcu"), Part::waiters, "shoot_down"));
   d.run(1);
   const std::size_t shot = find_event(d.lab, "remover", "wake with error"),
@@ -236,7 +236,7 @@ TEST_CASE("policy 0: fence() shoots waiters down, then fences entries, then free
   CHECK(barrier != no_such_event);
 }
 
-TEST_CASE("policy 0: the wrong order: fencing before shooting hangs, stopping work before its interrupt leaves work") {
+TEST_CASE("policy: the wrong order: fencing before shooting hangs, stopping work before its interrupt leaves work") {
   Waiter event;
   const auto fence = make_entry_guard("srcu");
   const auto shoot = make_quiesce(Part::waiters, "shoot_down");

@@ -45,7 +45,7 @@ struct Driver {
 
 }  // namespace
 
-TEST_CASE("quiesce 9: cancel, disable, flush, leave: what may still run when the memory goes") {
+TEST_CASE("quiesce: cancel, disable, flush, leave: what may still run when the memory goes") {
   struct Row {
     std::string mechanism;
     bool producer;  // somebody queues the work while it is quiesced
@@ -83,7 +83,7 @@ TEST_CASE("quiesce 9: cancel, disable, flush, leave: what may still run when the
   }
 }
 
-TEST_CASE("quiesce 11: free_irq takes the interrupt off devres, waits for its handler, and leaves one alone that the driver has freed") {
+TEST_CASE("quiesce: free_irq takes the interrupt off devres, waits for its handler, and leaves one alone that the driver has freed") {
   Driver d;
   const auto quiesce = make_quiesce(Part::irq, "free_irq");
   const auto leave = make_quiesce(Part::irq, "none");
@@ -113,7 +113,7 @@ TEST_CASE("quiesce 11: free_irq takes the interrupt off devres, waits for its ha
   CHECK(text.find("double-release") == std::string::npos);
 }
 
-TEST_CASE("quiesce 16.10: shooting down makes a fence bounded, letting run leaves removal to user space") {
+TEST_CASE("quiesce: shooting down makes a fence bounded, letting run leaves removal to user space") {
   for (const std::string mechanism : {"shoot_down", "none"}) {
     Driver d;
     Srcu srcu;
@@ -139,13 +139,13 @@ TEST_CASE("quiesce 16.10: shooting down makes a fence bounded, letting run leave
   }
 }
 
-TEST_CASE("pin 2.1, 16.6: fd-refcount names the driver's module, none names none") {
+TEST_CASE("pin: fd-refcount names the driver's module, none names none") {
   Module m;
   CHECK(make_module_pin("fd-refcount")->pinned(m) == &m);
   CHECK(make_module_pin("none")->pinned(m) == nullptr);
 }
 
-TEST_CASE("exit barrier 4.2, S12: rcu_barrier waits for callbacks, none does not") {
+TEST_CASE("exit barrier: rcu_barrier waits for callbacks, none does not") {
   for (const std::string mechanism : {"rcu_barrier", "none"}) {
     Module m;
     RcuCallback callback;

@@ -53,7 +53,7 @@ struct Guarded {
 
 }  // namespace
 
-TEST_CASE("resource 7.1, 16.12: no access after revoke, none in flight when the mapping goes, a raw pointer is used after unmap") {
+TEST_CASE("resource: no access after revoke, none in flight when the mapping goes, a raw pointer is used after unmap") {
   for (const std::string mechanism : {"rcu-revoke", "rcu-revoke-batched", "none"}) {
     CAPTURE(mechanism);
     Guarded g(mechanism, 2);
@@ -86,7 +86,7 @@ TEST_CASE("resource 7.1, 16.12: no access after revoke, none in flight when the 
   }
 }
 
-TEST_CASE("resource 16.19, 16.21: rcu-revoke pays one grace period per resource, batched one for all, however many") {
+TEST_CASE("resource: rcu-revoke pays one grace period per resource, batched one for all, however many") {
   for (const std::size_t n : {1U, 3U, 8U}) {
     for (const std::string mechanism : {"rcu-revoke", "rcu-revoke-batched", "none"}) {
       CAPTURE(mechanism);
@@ -110,7 +110,7 @@ TEST_CASE("resource 16.19, 16.21: rcu-revoke pays one grace period per resource,
   }
 }
 
-TEST_CASE("resource 16.19: measured: 64 windows with a grace period each take about a second at HZ 250, one for all a few jiffies") {
+TEST_CASE("resource: measured: 64 windows with a grace period each take about a second at HZ 250, one for all a few jiffies") {
   for (const std::string mechanism : {"rcu-revoke", "rcu-revoke-batched"}) {
     Guarded g(mechanism, 64);
     Lab lab([&](Lab& l) {
@@ -133,7 +133,7 @@ TEST_CASE("resource 16.19: measured: 64 windows with a grace period each take ab
   }
 }
 
-TEST_CASE("resource 7.1, 17.6: who loses the swap returns at once, though the winner still waits and a reader is inside") {
+TEST_CASE("resource: who loses the swap returns at once, though the winner still waits and a reader is inside") {
   Guarded g("rcu-revoke", 1);
   Waiter mapped;
   std::uint64_t too_early = 0;
@@ -171,8 +171,7 @@ TEST_CASE("resource 7.1, 17.6: who loses the swap returns at once, though the wi
   CHECK(every(lab).text() == "use-after-unmap(bar0)@user");
 }
 
-TEST_CASE(
-    "resource 7.1, 16.4: sleeping under the guard is reported, and without PREEMPT_RCU it is a use after unmap, so is revoking under it") {
+TEST_CASE("resource: sleeping under the guard is reported, and without PREEMPT_RCU it is a use after unmap, so is revoking under it") {
   for (const bool preempt : {true, false}) {
     for (const std::string mechanism : {"rcu-revoke", "rcu-revoke-batched"}) {
       Guarded g(mechanism, 1);
@@ -212,7 +211,7 @@ TEST_CASE(
   CHECK(every(own).text() == "api-misuse(rcu)@user, deadlock(rcu)@user, sleep-in-atomic(synchronize_rcu)@user");
 }
 
-TEST_CASE("resource 16.5, 16.27: a guard keeps the mapping, not the thread: two of them are not one transaction, and the code runs on") {
+TEST_CASE("resource: a guard keeps the mapping, not the thread: two of them are not one transaction, and the code runs on") {
   Guarded g("rcu-revoke", 1);
   Device device;
   Module module;
@@ -247,7 +246,7 @@ TEST_CASE("resource 16.5, 16.27: a guard keeps the mapping, not the thread: two 
   CHECK(seen == std::set<std::pair<bool, bool>>{{true, true}, {true, false}, {false, false}});
 }
 
-TEST_CASE("resource 7.1: nested guards of different resources are one section, revoking one leaves the others") {
+TEST_CASE("resource: nested guards of different resources are one section, revoking one leaves the others") {
   Guarded g("rcu-revoke", 2);
   std::array<bool, 2> granted{};
   Lab lab([&](Lab& l) {

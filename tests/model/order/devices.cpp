@@ -38,7 +38,7 @@ struct Two {
 
 }  // namespace
 
-TEST_CASE("device 1.1, 1.3: bind and unbind through sysfs, under the lock of the parent and the device's, holding a reference") {
+TEST_CASE("device: bind and unbind through sysfs, under the lock of the parent and the device's, holding a reference") {
   Two d;
   Lab lab([&](Lab& l) {
     d.init(l, true);
@@ -55,7 +55,7 @@ TEST_CASE("device 1.1, 1.3: bind and unbind through sysfs, under the lock of the
                               "klist_remove: wait for walkers / mutex_unlock / mutex_unlock / put_device");
 }
 
-TEST_CASE("driver 1.3: driver_attach and device_attach probe under the device lock, driver_for_each_device calls with a step on the list "
+TEST_CASE("driver: driver_attach and device_attach probe under the device lock, driver_for_each_device calls with a step on the list "
           "between") {
   Two d;
   Lab lab([&](Lab& l) {
@@ -84,7 +84,7 @@ TEST_CASE("driver 1.3: driver_attach and device_attach probe under the device lo
         "klist_remove: wait for walkers / mutex_unlock / put_device / driver_detach: last device");
 }
 
-TEST_CASE("pci 1.3: stop the drivers below before the bridge's, then delete, children first, all under pci_rescan_remove_lock") {
+TEST_CASE("pci: stop the drivers below before the bridge's, then delete, children first, all under pci_rescan_remove_lock") {
   Two d;
   Lab lab([&](Lab& l) {
     d.init(l, false);
@@ -128,7 +128,7 @@ TEST_CASE("pciehp: waits for the slot before it takes a reference, gives it back
         "mutex_unlock / put_device");
 }
 
-TEST_CASE("device 1.1: private data first (7.2) or after devres, what comes before the callbacks right before them, a core's cleanup after "
+TEST_CASE("device: private data first (7.2) or after devres, what comes before the callbacks right before them, a core's cleanup after "
           "all") {
   Device device;
   Module module;
@@ -163,7 +163,7 @@ TEST_CASE("device 1.1: private data first (7.2) or after devres, what comes befo
   }
 }
 
-TEST_CASE("devres 1.2: memory is there before its node and is freed after the node is off the list") {
+TEST_CASE("devres: memory is there before its node and is freed after the node is off the list") {
   Device device;
   Module module;
   Binding b;
@@ -182,7 +182,7 @@ TEST_CASE("devres 1.2: memory is there before its node and is freed after the no
   CHECK(order_of(lab, "t") == "kzalloc / devres_add / mark / devres_remove / kfree");
 }
 
-TEST_CASE("dma_fence 13: callbacks are added and removed under the fence's lock, and taken off the list before they are called") {
+TEST_CASE("dma_fence: callbacks are added and removed under the fence's lock, and taken off the list before they are called") {
   DmaFence f;
   Spinlock lock;
   FenceCallback a, b;
@@ -210,7 +210,7 @@ TEST_CASE("dma_fence 13: callbacks are added and removed under the fence's lock,
         "dma_fence_signal: take a callback off the list / devres callback / spin_unlock / mark / dma_fence_is_signaled");
 }
 
-TEST_CASE("irq 11: free_irq of a shared threaded line: unlink, wait, the test call of DEBUG_SHIRQ, stop the thread") {
+TEST_CASE("irq: free_irq of a shared threaded line: unlink, wait, the test call of DEBUG_SHIRQ, stop the thread") {
   IrqLine line;
   IrqDevice d;
   d.hard = handled;

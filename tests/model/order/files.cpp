@@ -23,7 +23,7 @@ struct FileGuard final : EntryGuard {
 
 }  // namespace
 
-TEST_CASE("file, design 5: an entry guard is told of a file before ->open(), and after ->release() or when ->open() has failed") {
+TEST_CASE("file, design: an entry guard is told of a file before ->open(), and after ->release() or when ->open() has failed") {
   CdevDriver d;
   Policy policy{PolicySpec{}};
   policy.replace(std::make_unique<FileGuard>());
@@ -51,7 +51,7 @@ TEST_CASE("file, design 5: an entry guard is told of a file before ->open(), and
   every(lab, [&] { CHECK(told() == "probe() / mark / remove()"); });
 }
 
-TEST_CASE("cdev 2.1, 2.2: add, open, refused open, delete and the last close, in the order of fs/char_dev.c") {
+TEST_CASE("cdev: add, open, refused open, delete and the last close, in the order of fs/char_dev.c") {
   CdevDriver d;
   int answer = 0;
   bool with_epoll = false;
@@ -88,7 +88,7 @@ TEST_CASE("cdev 2.1, 2.2: add, open, refused open, delete and the last close, in
   CHECK(order_of(lab, "t") == add + find + "cdev: kobject_put / module_put / module_put / " + del + release + "mark");
 }
 
-TEST_CASE("cdev 2.1: of two opens that look up at once one publishes, the other drops its reference when it has let go of cdev_lock") {
+TEST_CASE("cdev: of two opens that look up at once one publishes, the other drops its reference when it has let go of cdev_lock") {
   CdevDriver d;
   std::set<std::string> dropped;
   Lab lab([&](Lab& l) {
@@ -112,7 +112,7 @@ TEST_CASE("cdev 2.1: of two opens that look up at once one publishes, the other 
                                          "cdev: kobject_put / module_put / try_module_get"});
 }
 
-TEST_CASE("cdev 2.2: who waits for a node finds it there") {
+TEST_CASE("cdev: who waits for a node finds it there") {
   CdevDriver d;
   int opened = 0;
   Lab lab([&](Lab& l) {
@@ -164,7 +164,7 @@ struct Window {
 
 }  // namespace
 
-TEST_CASE("mmap 2.3: mmap, fork, zap and munmap, in the order of mm/mmap.c and mm/memory.c") {
+TEST_CASE("mmap: mmap, fork, zap and munmap, in the order of mm/mmap.c and mm/memory.c") {
   Window w;
   Lab lab([&](Lab& l) {
     w.init(l);

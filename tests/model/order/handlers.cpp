@@ -13,7 +13,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows what there is to do until it has done it") {
+TEST_CASE("rcu: a handler that is watched is a reader from before it knows what there is to do until it has done it") {
   Timer timer, hrtimer;
   Tasklet tasklet;
   RcuCallback callback;
@@ -80,7 +80,7 @@ TEST_CASE("rcu 4.1: a handler that is watched is a reader from before it knows w
   }
 }
 
-TEST_CASE("rcu 4.1: so is one that interrupts a task on its own CPU") {
+TEST_CASE("rcu: so is one that interrupts a task on its own CPU") {
   CpuInterrupts here;
   Lab lab([&](Lab& l) {
     rcu_watch_interrupts(l.kernel, l.rcu);
@@ -95,7 +95,7 @@ TEST_CASE("rcu 4.1: so is one that interrupts a task on its own CPU") {
         std::set<std::string>{"interrupted on its CPU / mark", "interrupted on its CPU / irq_enter / mark / irq_exit / mark"});
 }
 
-TEST_CASE("irq 11: a level line that nobody claims is switched off, unless the device that held it up has gone meanwhile") {
+TEST_CASE("irq: a level line that nobody claims is switched off, unless the device that held it up has gone meanwhile") {
   IrqLine line;
   IrqDevice d;
   Presence slot;
@@ -120,7 +120,7 @@ TEST_CASE("irq 11: a level line that nobody claims is switched off, unless the d
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("irq 11: a oneshot line is unmasked when the thread function has returned, before the thread counts as idle") {
+TEST_CASE("irq: a oneshot line is unmasked when the thread function has returned, before the thread counts as idle") {
   IrqLine line;
   IrqDevice d;
   d.thread = mark;
@@ -158,7 +158,7 @@ TEST_CASE("napi: a poll is inside RCU from before the list is looked at until it
                               "rcu_read_unlock"});
 }
 
-TEST_CASE("percpu_ref 13: kill takes a reference for the switch first, confirms when the sum is taken and before the switch is over") {
+TEST_CASE("percpu_ref: kill takes a reference for the switch first, confirms when the sum is taken and before the switch is over") {
   PercpuRef ref;
   bool atomic = false;
   Lab lab([&](Lab& l) {
@@ -187,7 +187,7 @@ TEST_CASE("percpu_ref 13: kill takes a reference for the switch first, confirms 
                                                      " / mark / percpu_ref_exit: mark / percpu_ref_exit: counters freed"});
 }
 
-TEST_CASE("notifier 13: the next block is read before the callback that may take its own off, and whoever is at it is waited for last") {
+TEST_CASE("notifier: the next block is read before the callback that may take its own off, and whoever is at it is waited for last") {
   NotifierChain chain;
   NotifierBlock nb;
   Lab lab([&](Lab& l) {

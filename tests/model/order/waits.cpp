@@ -32,7 +32,7 @@ Condition from_look(int& looks, int n) {
 
 }  // namespace
 
-TEST_CASE("wait_event 0: the condition is looked at before anything is done with the queue, and after each wake-up or signal") {
+TEST_CASE("wait_event: the condition is looked at before anything is done with the queue, and after each wake-up or signal") {
   WaitQueue q;
   int looks = 0, from = 1;
   enum class How { plain, interruptible, polled } how = How::plain;
@@ -66,7 +66,7 @@ TEST_CASE("wait_event 0: the condition is looked at before anything is done with
   CHECK(orders_of(lab, "t") == std::set<std::string>{polls, polls + " / poll: sleep / poll_freewait"});
 }
 
-TEST_CASE("hazptr 13: both scans come before both waits: who enters later is waited for by neither") {
+TEST_CASE("hazptr: both scans come before both waits: who enters later is waited for by neither") {
   Hazptr h;
   HazptrTarget x;
   Lab lab([&](Lab& l) {
@@ -119,7 +119,7 @@ TEST_CASE("poll: a queue is hooked before it is added to, and one that goes is c
         "ep_remove: load whead / rcu_read_unlock");
 }
 
-TEST_CASE("procfs 12: poll and mmap are inside the use of the entry as reads are") {
+TEST_CASE("procfs: poll and mmap are inside the use of the entry as reads are") {
   ProcEntry e;
   File file;
   PollTable table;
@@ -156,7 +156,7 @@ TEST_CASE("procfs 12: poll and mmap are inside the use of the entry as reads are
                               "mmap: link into i_mmap / up_write / up_write");
 }
 
-TEST_CASE("sysfs 12: a read notes the event before show() is called, a poll is on the queue before it compares") {
+TEST_CASE("sysfs: a read notes the event before show() is called, a poll is on the queue before it compares") {
   SysfsAttribute a;
   SysfsFile f;
   File file;
@@ -184,7 +184,7 @@ TEST_CASE("sysfs 12: a read notes the event before show() is called, a poll is o
                               "READ_ONCE / kernfs: load event / kernfs_put_active");
 }
 
-TEST_CASE("srcu 3.3: cleanup sums the readers, flushes, looks for callbacks and for a grace period, sums again, and frees") {
+TEST_CASE("srcu: cleanup sums the readers, flushes, looks for callbacks and for a grace period, sums again, and frees") {
   Srcu s;
   SrcuUsage usage;
   Lab lab([&](Lab& l) {
@@ -199,7 +199,7 @@ TEST_CASE("srcu 3.3: cleanup sums the readers, flushes, looks for callbacks and 
         "cleanup_srcu_struct: counters freed");
 }
 
-TEST_CASE("dma 14: a transfer has landed when the engine is idle, and only then it says so") {
+TEST_CASE("dma: a transfer has landed when the engine is idle, and only then it says so") {
   DmaEngine e;
   DmaBuffer buffer;
   Allocation memory;
@@ -216,7 +216,7 @@ TEST_CASE("dma 14: a transfer has landed when the engine is idle, and only then 
   CHECK(order_of(lab, "engine task") == "DMA transfer begins / DMA transfer / DMA transfer has landed / interrupt");
 }
 
-TEST_CASE("clocks 14: every access looks at the gates first: of memory, of a device that may be gone, of a register of its own") {
+TEST_CASE("clocks: every access looks at the gates first: of memory, of a device that may be gone, of a register of its own") {
   Region region;
   Mapping bar;
   Clock clock;
@@ -243,7 +243,7 @@ TEST_CASE("clocks 14: every access looks at the gates first: of memory, of a dev
         "register access: is it on / writel / register access: is it on / readl / register access: is it on / writel");
 }
 
-TEST_CASE("drain_workqueue 9: it flushes before it looks whether the queue is empty") {
+TEST_CASE("drain_workqueue: it flushes before it looks whether the queue is empty") {
   Workqueue q;
   Lab lab([&](Lab& l) {
     init(l, q, "wq", 1);
@@ -252,7 +252,7 @@ TEST_CASE("drain_workqueue 9: it flushes before it looks whether the queue is em
   CHECK(order_of(lab, "t") == "drain_workqueue: begin / flush_workqueue: look / flush_workqueue: wait / drain_workqueue: empty?");
 }
 
-TEST_CASE("cancel_work 9: what is taken back from a queue without a limit is under way there no more, a drain doesn't wait for it") {
+TEST_CASE("cancel_work: what is taken back from a queue without a limit is under way there no more, a drain doesn't wait for it") {
   Workqueue q;
   QueueItem i;
   bool was = false;
@@ -271,7 +271,7 @@ TEST_CASE("cancel_work 9: what is taken back from a queue without a limit is und
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("work 9: flush_scheduled_work may sleep, whether there is anything to wait for or not") {
+TEST_CASE("work: flush_scheduled_work may sleep, whether there is anything to wait for or not") {
   Lab lab([&](Lab& l) {
     l.task(
         "softirq",
@@ -284,7 +284,7 @@ TEST_CASE("work 9: flush_scheduled_work may sleep, whether there is anything to 
   CHECK(every(lab).text() == "sleep-in-atomic(flush_scheduled_work)@softirq");
 }
 
-TEST_CASE("kref 13: kref_init makes the count 1, whatever it was") {
+TEST_CASE("kref: kref_init makes the count 1, whatever it was") {
   Kref k;
   bool last = false;
   Lab lab([&](Lab& l) {

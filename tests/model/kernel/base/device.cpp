@@ -36,7 +36,7 @@ struct Bound {
 
 }  // namespace
 
-TEST_CASE("device 1.1, 1.2, 16.22: unbind runs remove(), then devres last registered first, then the device is unbound, one thread, under "
+TEST_CASE("device: unbind runs remove(), then devres last registered first, then the device is unbound, one thread, under "
           "the lock") {
   Bound b;
   std::uint64_t inside = 0;
@@ -83,7 +83,7 @@ TEST_CASE("device 1.1, 1.2, 16.22: unbind runs remove(), then devres last regist
   CHECK(inside > 0);
 }
 
-TEST_CASE("device 1.1: dev->driver stays set through remove() and devres, the milestones are taken in that order") {
+TEST_CASE("device: dev->driver stays set through remove() and devres, the milestones are taken in that order") {
   Bound b;
   Lab lab([&](Lab& l) {
     b.init(l);
@@ -114,7 +114,7 @@ TEST_CASE("device 1.1: dev->driver stays set through remove() and devres, the mi
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("devres 1.2, 17.15: the list is detached first: whoever wants to remove an action then finds nothing and waits for nothing") {
+TEST_CASE("devres: the list is detached first: whoever wants to remove an action then finds nothing and waits for nothing") {
   Bound b;
   bool removed = false, nested = true;
   std::set<std::pair<bool, bool>> seen;
@@ -147,7 +147,7 @@ TEST_CASE("devres 1.2, 17.15: the list is detached first: whoever wants to remov
   CHECK(during > 0);
 }
 
-TEST_CASE("devres 1.2: removed by hand an action is gone, of several with one key the last, the others keep their order") {
+TEST_CASE("devres: removed by hand an action is gone, of several with one key the last, the others keep their order") {
   Bound b;
   Lab lab([&](Lab& l) {
     b.init(l);
@@ -167,7 +167,7 @@ TEST_CASE("devres 1.2: removed by hand an action is gone, of several with one ke
   every(lab, [&] { CHECK(b.order == std::vector<std::string>{"c", "b1", "a"}); });
 }
 
-TEST_CASE("device 1.1: a probe that fails unwinds devres, last first, binds nothing and lets go of the lock") {
+TEST_CASE("device: a probe that fails unwinds devres, last first, binds nothing and lets go of the lock") {
   Bound b;
   Lab lab([&](Lab& l) {
     b.init(l);
@@ -184,7 +184,7 @@ TEST_CASE("device 1.1: a probe that fails unwinds devres, last first, binds noth
   CHECK(every(lab, [&] { CHECK(b.order == std::vector<std::string>{"b", "a"}); }).text().empty());
 }
 
-TEST_CASE("device 1.1: probe() runs under the device lock") {
+TEST_CASE("device: probe() runs under the device lock") {
   Bound b;
   bool locked = false;
   std::set<std::pair<bool, bool>> seen;  // by probe(), before and after a step
@@ -211,7 +211,7 @@ TEST_CASE("device 1.1: probe() runs under the device lock") {
   CHECK(seen == std::set<std::pair<bool, bool>>{{false, false}});
 }
 
-TEST_CASE("device 1.1: of two unbinds of one device one wins, the other finds it unbound and disturbs nothing") {
+TEST_CASE("device: of two unbinds of one device one wins, the other finds it unbound and disturbs nothing") {
   Bound b;
   int removes = 0;
   std::multiset<bool> results;
@@ -242,7 +242,7 @@ TEST_CASE("device 1.1: of two unbinds of one device one wins, the other finds it
   CHECK(f.text().empty());
 }
 
-TEST_CASE("device 1.1: unbinding the device from its own remove() waits for itself") {
+TEST_CASE("device: unbinding the device from its own remove() waits for itself") {
   Bound b;
   Lab lab([&](Lab& l) {
     b.init(l);
@@ -256,7 +256,7 @@ TEST_CASE("device 1.1: unbinding the device from its own remove() waits for itse
   CHECK(f.details.begin()->second == "'unbind' waits in mutex_lock(device_lock) for 'unbind' waits in mutex_lock(device_lock)");
 }
 
-TEST_CASE("device 17.9: whoever needs the device lock inside what remove() waits for deadlocks with it") {
+TEST_CASE("device: whoever needs the device lock inside what remove() waits for deadlocks with it") {
   Bound b;
   Work work;
   bool takes_lock = true;
@@ -278,7 +278,7 @@ TEST_CASE("device 17.9: whoever needs the device lock inside what remove() waits
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("device 16.5, 16.11: code that runs for the binding after the unbind is a note, whoever runs it, before it none") {
+TEST_CASE("device: code that runs for the binding after the unbind is a note, whoever runs it, before it none") {
   Bound b;
   Srcu srcu;
   bool fence = false;
@@ -312,7 +312,7 @@ TEST_CASE("device 16.5, 16.11: code that runs for the binding after the unbind i
   }
 }
 
-TEST_CASE("device 1.1: unbinds of different devices run in parallel, a device may be bound again") {
+TEST_CASE("device: unbinds of different devices run in parallel, a device may be bound again") {
   std::array<Bound, 2> b;
   std::uint64_t both = 0;
   int inside = 0;

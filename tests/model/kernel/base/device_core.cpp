@@ -44,7 +44,7 @@ struct Counted {
 
 }  // namespace
 
-TEST_CASE("struct device 0, 17.7: the last reference frees the memory, whoever drops it, and no earlier one") {
+TEST_CASE("struct device: the last reference frees the memory, whoever drops it, and no earlier one") {
   Counted d;
   bool hold = true;
   Lab lab([&](Lab& l) {
@@ -63,7 +63,7 @@ TEST_CASE("struct device 0, 17.7: the last reference frees the memory, whoever d
   CHECK(every(lab).text() == "use-after-free(device)@user");
 }
 
-TEST_CASE("struct device 0, 17.7: a reference keeps neither the binding nor the hardware") {
+TEST_CASE("struct device: a reference keeps neither the binding nor the hardware") {
   Counted d;
   Region region;
   Mapping bar;
@@ -88,7 +88,7 @@ TEST_CASE("struct device 0, 17.7: a reference keeps neither the binding nor the 
   CHECK(every(lab, [&] { CHECK(d.released == 1); }).text() == "use-after-unmap(bar0)@user");
 }
 
-TEST_CASE("struct device 0: release() in the text of a module runs after the module is gone, if nothing pins that") {
+TEST_CASE("struct device: release() in the text of a module runs after the module is gone, if nothing pins that") {
   Counted d;
   Lab lab([&](Lab& l) {
     d.init(l);
@@ -129,7 +129,7 @@ TEST_CASE("struct device: references from 0 on and below 0, and a device without
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("device_del 1.3: dead under the lock, attributes drained, off the bus, unbound, its own devres, its parent's reference, in that "
+TEST_CASE("device_del: dead under the lock, attributes drained, off the bus, unbound, its own devres, its parent's reference, in that "
           "order") {
   Counted d;
   Device parent;
@@ -182,7 +182,7 @@ TEST_CASE("device_del 1.3: dead under the lock, attributes drained, off the bus,
   CHECK(d.released == 1);
 }
 
-TEST_CASE("device_del 1.3: a device that is dead is not bound any more: whatever comes when, it ends unbound and is freed") {
+TEST_CASE("device_del: a device that is dead is not bound any more: whatever comes when, it ends unbound and is freed") {
   Counted d;
   std::set<int> results;
   Lab lab([&](Lab& l) {
@@ -198,7 +198,7 @@ TEST_CASE("device_del 1.3: a device that is dead is not bound any more: whatever
   CHECK(results == std::set<int>{0, -19});
 }
 
-TEST_CASE("device_del 1.3: its attributes are drained before the driver is unbound: what show() needs of the driver is still there") {
+TEST_CASE("device_del: its attributes are drained before the driver is unbound: what show() needs of the driver is still there") {
   Counted d;
   Allocation priv;
   bool attribute = true;
@@ -223,7 +223,7 @@ TEST_CASE("device_del 1.3: its attributes are drained before the driver is unbou
   CHECK(every(lab).text() == "use-after-free(priv)@user");
 }
 
-TEST_CASE("device_del 1.3: twice, or without the lock of the parent where the bus needs it, is misuse") {
+TEST_CASE("device_del: twice, or without the lock of the parent where the bus needs it, is misuse") {
   Counted d;
   Device parent;
   int what = 0;
@@ -249,7 +249,7 @@ TEST_CASE("device_del 1.3: twice, or without the lock of the parent where the bu
   CHECK(f.details.begin()->second == "device_del('dev'): deleted already");
 }
 
-TEST_CASE("device_del 1.3: of a device that was never added is misuse, added first it is not") {
+TEST_CASE("device_del: of a device that was never added is misuse, added first it is not") {
   Counted d;
   bool added = false;
   Lab lab([&](Lab& l) {
@@ -302,7 +302,7 @@ TEST_CASE("device_add: with a fault to inject the attributes made so far are tak
                         {"get_device", "sysfs_create_file", "kernfs_remove: deactivate", "kernfs_drain", "put_device", "bus_find_device"}});
 }
 
-TEST_CASE("devres 1.2: what was added to a dead device's own list goes with its memory") {
+TEST_CASE("devres: what was added to a dead device's own list goes with its memory") {
   Counted d;
   int calls = 0;
   Lab lab([&](Lab& l) {
@@ -320,7 +320,7 @@ TEST_CASE("devres 1.2: what was added to a dead device's own list goes with its 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("device_unregister 13, bug corpus S19: waiting for release() after it is bounded only by who holds references: user space") {
+TEST_CASE("device_unregister: waiting for release() after it is bounded only by who holds references: user space") {
   Counted d;
   Waiter released;
   int close = 0;
@@ -370,7 +370,7 @@ TEST_CASE("device_unregister 13, bug corpus S19: waiting for release() after it 
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("device, bug corpus S20: an attribute that outlives the binding it belongs to is a leak, taken away first it is not") {
+TEST_CASE("device: an attribute that outlives the binding it belongs to is a leak, taken away first it is not") {
   Counted d;
   bool chip_data_first = true;
   Lab lab([&](Lab& l) {

@@ -47,7 +47,7 @@ struct Pair {
 
 }  // namespace
 
-TEST_CASE("device link 1.1.2: a consumer is unbound before its supplier") {
+TEST_CASE("device link: a consumer is unbound before its supplier") {
   Pair p;
   Lab lab([&](Lab& l) {
     p.init(l);
@@ -62,8 +62,7 @@ TEST_CASE("device link 1.1.2: a consumer is unbound before its supplier") {
   CHECK(p.order == "cs");
 }
 
-TEST_CASE(
-    "device link 1.1.2: a consumer without its supplier is not probed, with it again it is, its own unbind leaves the supplier alone") {
+TEST_CASE("device link: a consumer without its supplier is not probed, with it again it is, its own unbind leaves the supplier alone") {
   Pair p;
   Lab lab([&](Lab& l) {
     p.init(l);
@@ -85,7 +84,7 @@ TEST_CASE(
   CHECK(p.order == "ccs");
 }
 
-TEST_CASE("device link 1.1.2: the supplier's lock is let go while consumers are unbound: a consumer's remove() may take it") {
+TEST_CASE("device link: the supplier's lock is let go while consumers are unbound: a consumer's remove() may take it") {
   Pair p;
   Lab lab([&](Lab& l) {
     p.init(l);
@@ -102,7 +101,7 @@ TEST_CASE("device link 1.1.2: the supplier's lock is let go while consumers are 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("device link 1.1.2: in that window a concurrent unbind may win: then there is nothing left to do, and remove() runs once, even "
+TEST_CASE("device link: in that window a concurrent unbind may win: then there is nothing left to do, and remove() runs once, even "
           "before the consumer's, whose link is marked before it is unbound") {
   Pair p;
   std::multiset<bool> results;
@@ -130,7 +129,7 @@ TEST_CASE("device link 1.1.2: in that window a concurrent unbind may win: then t
   CHECK(seen == std::set<std::string>{"cs", "sc"});
 }
 
-TEST_CASE("device link 1.1.2: bound anew by the same driver in that window, the new binding is the one that goes") {
+TEST_CASE("device link: bound anew by the same driver in that window, the new binding is the one that goes") {
   Pair p;
   std::uint64_t both = 0;
   Lab lab([&](Lab& l) {
@@ -149,7 +148,7 @@ TEST_CASE("device link 1.1.2: bound anew by the same driver in that window, the 
   CHECK(both > 0);
 }
 
-TEST_CASE("device link 1.1.2: a consumer that is being probed is waited for, and unbound then") {
+TEST_CASE("device link: a consumer that is being probed is waited for, and unbound then") {
   Pair p;
   bool bound = false;
   std::set<std::string> seen;
@@ -173,7 +172,7 @@ TEST_CASE("device link 1.1.2: a consumer that is being probed is waited for, and
   CHECK(seen == std::set<std::string>{"bcs", "-s"});
 }
 
-TEST_CASE("device link 1.1.2: of several consumers and suppliers each is asked") {
+TEST_CASE("device link: of several consumers and suppliers each is asked") {
   std::array<Device, 4> d;
   std::array<Binding, 4> b;
   Module m;

@@ -42,7 +42,7 @@ std::string one(const std::function<void(Context&, Managed&)>& body, std::string
 
 }  // namespace
 
-TEST_CASE("devres 1.2: all are released, last registered first, and the list is empty then") {
+TEST_CASE("devres: all are released, last registered first, and the list is empty then") {
   CHECK(one([](Context& c, Managed& m) {
           m.add(c, 0);
           m.add(c, 1);
@@ -52,7 +52,7 @@ TEST_CASE("devres 1.2: all are released, last registered first, and the list is 
         }) == "cba");
 }
 
-TEST_CASE("devres 1.2: a callback that adds to the list does not see it released in the same round") {
+TEST_CASE("devres: a callback that adds to the list does not see it released in the same round") {
   CHECK(one([](Context& c, Managed& m) {
           m.add(c, 0, [&m](Context& x) { m.add(x, 1); });
           devres_release_all(c, m.list);
@@ -61,8 +61,7 @@ TEST_CASE("devres 1.2: a callback that adds to the list does not see it released
         }) == "ab");
 }
 
-TEST_CASE(
-    "devres 1.2: devm_remove_action takes an action off uncalled, what is not there is -ENOENT, and misuse for who doesn't expect it") {
+TEST_CASE("devres: devm_remove_action takes an action off uncalled, what is not there is -ENOENT, and misuse for who doesn't expect it") {
   CHECK(one([](Context& c, Managed& m) {
           m.add(c, 0);
           m.add(c, 1);
@@ -74,7 +73,7 @@ TEST_CASE(
   CHECK(one([](Context& c, Managed& m) { devm_remove_action(c, m.list, &m.keys[1]); }, "api-misuse(dev)@t").empty());
 }
 
-TEST_CASE("devres 1.2: devm_release_action takes the last of its key off and calls it at once, what is not there is misuse") {
+TEST_CASE("devres: devm_release_action takes the last of its key off and calls it at once, what is not there is misuse") {
   CHECK(one([](Context& c, Managed& m) {
           m.add(c, 0);
           m.add(c, 1);
@@ -86,7 +85,7 @@ TEST_CASE("devres 1.2: devm_release_action takes the last of its key off and cal
   CHECK(one([](Context& c, Managed& m) { devm_release_action(c, m.list, &m.keys[0]); }, "api-misuse(dev)@t").empty());
 }
 
-TEST_CASE("devres 1.2, 17.15: who is too late to remove an action does not wait for it: what its callback uses is freed under it") {
+TEST_CASE("devres: who is too late to remove an action does not wait for it: what its callback uses is freed under it") {
   Managed m;
   Allocation neighbour;
   Waiter done;
@@ -113,7 +112,7 @@ TEST_CASE("devres 1.2, 17.15: who is too late to remove an action does not wait 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("devres 17.15, 7.2 D2: a callback that drops another managed object finds it detached, and waits for itself if it waits for its "
+TEST_CASE("devres, D2: a callback that drops another managed object finds it detached, and waits for itself if it waits for its "
           "callback") {
   Managed m;
   Waiter devm;
@@ -139,7 +138,7 @@ TEST_CASE("devres 17.15, 7.2 D2: a callback that drops another managed object fi
   CHECK(m.order == "ba");
 }
 
-TEST_CASE("devres 1.2, 4.3: N callbacks with a grace period each pay N in series") {
+TEST_CASE("devres: N callbacks with a grace period each pay N in series") {
   sim::Time took[2] = {};
   KernelConfig config;
   config.grace_period = 10 * sim::millisecond;
@@ -161,7 +160,7 @@ TEST_CASE("devres 1.2, 4.3: N callbacks with a grace period each pay N in series
   CHECK(took[1] >= 50 * sim::millisecond);
 }
 
-TEST_CASE("devres 1.2: devm_kzalloc memory is freed in its place in the order, what is registered before it may use it too late") {
+TEST_CASE("devres: devm_kzalloc memory is freed in its place in the order, what is registered before it may use it too late") {
   Devres list;
   Allocation priv;
   IrqLine line;
@@ -190,7 +189,7 @@ TEST_CASE("devres 1.2: devm_kzalloc memory is freed in its place in the order, w
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("devres 1.2: devm_kfree frees before its time, once, and only what is the list's") {
+TEST_CASE("devres: devm_kfree frees before its time, once, and only what is the list's") {
   Allocation a;
   for (const bool twice : {false, true}) {
     Managed m;
@@ -208,7 +207,7 @@ TEST_CASE("devres 1.2: devm_kfree frees before its time, once, and only what is 
   }
 }
 
-TEST_CASE("devres 1.2: with faults to inject devm_add_action fails without a trace, the _or_reset form calls the action, memory and groups "
+TEST_CASE("devres: with faults to inject devm_add_action fails without a trace, the _or_reset form calls the action, memory and groups "
           "fail") {
   Managed m;
   Allocation a;
@@ -242,7 +241,7 @@ TEST_CASE("devres 1.2: with faults to inject devm_add_action fails without a tra
   CHECK(seen == std::set<std::string>{"prmg::ba", "rmg::b", "pmg:b:ba", "prg::ba", "prm::ba"});
 }
 
-TEST_CASE("devres 1.2: releasing a group releases what lies in it and what is nested in it, last first, and leaves the rest") {
+TEST_CASE("devres: releasing a group releases what lies in it and what is nested in it, last first, and leaves the rest") {
   const auto fill = [](Context& c, Managed& m) {
     m.add(c, 0);
     devres_open_group(c, m.list, &m.keys[6]);
@@ -274,7 +273,7 @@ TEST_CASE("devres 1.2: releasing a group releases what lies in it and what is ne
         }) == "edcba");
 }
 
-TEST_CASE("devres 1.2: an open group reaches to the end, null names the latest open one, removing a group keeps its resources") {
+TEST_CASE("devres: an open group reaches to the end, null names the latest open one, removing a group keeps its resources") {
   CHECK(one([](Context& c, Managed& m) {
           devres_open_group(c, m.list, &m.keys[6]);
           m.add(c, 0);
@@ -295,7 +294,7 @@ TEST_CASE("devres 1.2: an open group reaches to the end, null names the latest o
         }) == "a");
 }
 
-TEST_CASE("devres 1.2: a group that only begins in the released one stays a group, its resources in there go") {
+TEST_CASE("devres: a group that only begins in the released one stays a group, its resources in there go") {
   CHECK(one([](Context& c, Managed& m) {
           devres_open_group(c, m.list, &m.keys[6]);
           m.add(c, 0);
@@ -311,7 +310,7 @@ TEST_CASE("devres 1.2: a group that only begins in the released one stays a grou
         }) == "bac");
 }
 
-TEST_CASE("devres 1.2: a group that does not exist, or is closed already, is misuse") {
+TEST_CASE("devres: a group that does not exist, or is closed already, is misuse") {
   const auto* const wrong = "api-misuse(dev)@t";
   CHECK(one([](Context& c, Managed& m) { must(devres_release_group(c, m.list, &m.keys[6]) == 0); }, wrong).empty());
   CHECK(one([](Context& c, Managed& m) { devres_close_group(c, m.list, nullptr); }, wrong).empty());
@@ -327,7 +326,7 @@ TEST_CASE("devres 1.2: a group that does not exist, or is closed already, is mis
             .empty());
 }
 
-TEST_CASE("devres 1.2: a group is detached first as well: its nodes are out of reach of who comes meanwhile") {
+TEST_CASE("devres: a group is detached first as well: its nodes are out of reach of who comes meanwhile") {
   Managed m;
   std::set<std::pair<std::string, int>> seen;
   int removed = 0;
@@ -346,7 +345,7 @@ TEST_CASE("devres 1.2: a group is detached first as well: its nodes are out of r
   CHECK(seen == std::set<std::pair<std::string, int>>{{"ba", enoent}, {"b", 0}});
 }
 
-TEST_CASE("devres, bug corpus S5: an interrupt managed by the device outlives the card whose memory its handler uses") {
+TEST_CASE("devres: an interrupt managed by the device outlives the card whose memory its handler uses") {
   Devres device, card;
   Allocation kctl;
   IrqLine line;
@@ -373,7 +372,7 @@ TEST_CASE("devres, bug corpus S5: an interrupt managed by the device outlives th
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("devres 0: a list that is in the memory of a device is used after it when that is freed") {
+TEST_CASE("devres: a list that is in the memory of a device is used after it when that is freed") {
   Managed m;
   Allocation device;
   Lab lab([&](Lab& l) {

@@ -45,7 +45,7 @@ struct Driven {
 
 }  // namespace
 
-TEST_CASE("driver 1.3: driver_unregister takes attributes away, goes off the bus, unbinds each device, the last bound first") {
+TEST_CASE("driver: driver_unregister takes attributes away, goes off the bus, unbinds each device, the last bound first") {
   Driven d;
   SysfsAttribute unbind;
   Lab lab([&](Lab& l) {
@@ -80,7 +80,7 @@ TEST_CASE("driver 1.3: driver_unregister takes attributes away, goes off the bus
   CHECK(steps_of(lab, "t") == expected);
 }
 
-TEST_CASE("driver 16.24, 1.3: text is not freed until the devres of every device of the module is over, whoever unbinds them") {
+TEST_CASE("driver: text is not freed until the devres of every device of the module is over, whoever unbinds them") {
   Driven d;
   std::uint64_t together = 0;
   int left = 0, inside = 0;
@@ -113,7 +113,7 @@ TEST_CASE("driver 16.24, 1.3: text is not freed until the devres of every device
   CHECK(together > 0);  // unbinds of different devices run in parallel
 }
 
-TEST_CASE("driver 1.3: unbind_store of what is not bound to the driver is -ENODEV, bind_store -EBUSY if bound, -EIO if its probe fails") {
+TEST_CASE("driver: unbind_store of what is not bound to the driver is -ENODEV, bind_store -EBUSY if bound, -EIO if its probe fails") {
   Driven d, other;
   bool fail = true;
   Lab lab([&](Lab& l) {
@@ -138,7 +138,7 @@ TEST_CASE("driver 1.3: unbind_store of what is not bound to the driver is -ENODE
   CHECK(d.order == "0");
 }
 
-TEST_CASE("driver 1.3: unbind_store looks without the lock: what another driver has bound meanwhile is unbound instead") {
+TEST_CASE("driver: unbind_store looks without the lock: what another driver has bound meanwhile is unbound instead") {
   Driven d;
   Driver other;
   Binding second;
@@ -163,8 +163,7 @@ TEST_CASE("driver 1.3: unbind_store looks without the lock: what another driver 
   CHECK(wrong > 0);
 }
 
-TEST_CASE(
-    "driver 1.3, 12: a write to unbind in flight is waited for by driver_unregister, one that unregisters the driver waits for itself") {
+TEST_CASE("driver: a write to unbind in flight is waited for by driver_unregister, one that unregisters the driver waits for itself") {
   Driven d;
   SysfsAttribute unbind;
   bool self = false;
@@ -189,8 +188,7 @@ TEST_CASE(
   CHECK(every(lab).text() == "deadlock(unbind)@writer, lock-cycle(unbind)@writer");
 }
 
-TEST_CASE(
-    "driver 1.3: klist_remove at the end of an unbind waits for who walks the driver's devices, a walker that unbinds waits for itself") {
+TEST_CASE("driver: klist_remove at the end of an unbind waits for who walks the driver's devices, a walker that unbinds waits for itself") {
   Driven d;
   bool self = false;
   std::set<std::string> seen;
@@ -224,7 +222,7 @@ TEST_CASE(
   CHECK(every(lab).text() == "deadlock(foo)@t");
 }
 
-TEST_CASE("driver 1.3: driver_for_each_device ends where the function answers other than 0, and answers that") {
+TEST_CASE("driver: driver_for_each_device ends where the function answers other than 0, and answers that") {
   Driven d;
   int calls = 0;
   Lab lab([&](Lab& l) {
@@ -248,7 +246,7 @@ TEST_CASE("driver 1.3: driver_for_each_device ends where the function answers ot
   CHECK(lab.engine.trace().objects[d.driver.devices.index()].word == 0);
 }
 
-TEST_CASE("driver 1.3: a probe that came by the bus is waited for and its device unbound, off the bus none begins") {
+TEST_CASE("driver: a probe that came by the bus is waited for and its device unbound, off the bus none begins") {
   Driven d;
   std::set<std::pair<bool, std::string>> seen;
   bool bound = false;
@@ -271,7 +269,7 @@ TEST_CASE("driver 1.3: a probe that came by the bus is waited for and its device
   CHECK(lab.engine.trace().objects[d.driver.bus.index()].word == 0);
 }
 
-TEST_CASE("driver 1.3: driver_register leaves alone what is bound, or dead") {
+TEST_CASE("driver: driver_register leaves alone what is bound, or dead") {
   Driven d;
   Lab lab([&](Lab& l) {
     d.init(l);
@@ -294,7 +292,7 @@ TEST_CASE("driver 1.3: driver_register leaves alone what is bound, or dead") {
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("driver 0: rmmod and the hub at once: driver_detach holds a reference, the device is unbound once and freed once, after that") {
+TEST_CASE("driver: rmmod and the hub at once: driver_detach holds a reference, the device is unbound once and freed once, after that") {
   Driven d;
   Allocation memory;
   Lab lab([&](Lab& l) {
@@ -313,7 +311,7 @@ TEST_CASE("driver 0: rmmod and the hub at once: driver_detach holds a reference,
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("driver 1.1: where the bus needs it the parent's lock is taken first, for bind, unbind and rmmod, and let go last") {
+TEST_CASE("driver: where the bus needs it the parent's lock is taken first, for bind, unbind and rmmod, and let go last") {
   Driven d;
   Device parent;
   std::array<Binding, 2> later;
@@ -351,7 +349,7 @@ TEST_CASE("driver 1.1: where the bus needs it the parent's lock is taken first, 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("driver 1.1, 17.9: a remove() that waits for a child's task which takes the parent's lock deadlocks, where the bus needs that") {
+TEST_CASE("driver: a remove() that waits for a child's task which takes the parent's lock deadlocks, where the bus needs that") {
   Driven d;
   Device parent;
   Work work;

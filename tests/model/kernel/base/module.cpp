@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("module 1.4: once it is GOING try_module_get fails, before that a reference refuses the unload: never both") {
+TEST_CASE("module: once it is GOING try_module_get fails, before that a reference refuses the unload: never both") {
   Module m;
   bool got = false;
   DeleteResult result{};
@@ -26,7 +26,7 @@ TEST_CASE("module 1.4: once it is GOING try_module_get fails, before that a refe
   CHECK(seen == std::set<std::pair<bool, DeleteResult>>{{true, DeleteResult::would_block}, {false, DeleteResult::gone}});
 }
 
-TEST_CASE("module 1.4: refused, it stays as it was: references can be taken and dropped, and the next attempt succeeds") {
+TEST_CASE("module: refused, it stays as it was: references can be taken and dropped, and the next attempt succeeds") {
   Module m;
   Lab lab([&](Lab& l) {
     l.init(m, "foo");
@@ -49,7 +49,7 @@ TEST_CASE("module 1.4: refused, it stays as it was: references can be taken and 
   CHECK(every(lab).text() == "module-pinned(foo)@t");
 }
 
-TEST_CASE("module 1.4.2: unloading twice at once: one gets -EBUSY, even while exit() runs, or -ENOENT if it comes later") {
+TEST_CASE("module: unloading twice at once: one gets -EBUSY, even while exit() runs, or -ENOENT if it comes later") {
   Module m;
   std::multiset<DeleteResult> results;
   std::set<std::multiset<DeleteResult>> seen;
@@ -63,7 +63,7 @@ TEST_CASE("module 1.4.2: unloading twice at once: one gets -EBUSY, even while ex
         std::set<std::multiset<DeleteResult>>{{DeleteResult::gone, DeleteResult::busy}, {DeleteResult::gone, DeleteResult::not_found}});
 }
 
-TEST_CASE("module 1.4: no module at all is always there and pins nothing") {
+TEST_CASE("module: no module at all is always there and pins nothing") {
   Lab lab([](Lab& l) {
     l.task("t", [](Context& c) {
       must(try_module_get(c, nullptr));
@@ -73,7 +73,7 @@ TEST_CASE("module 1.4: no module at all is always there and pins nothing") {
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("module 1.4: module_put below zero is misuse") {
+TEST_CASE("module: module_put below zero is misuse") {
   Module m;
   Lab lab([&](Lab& l) {
     l.init(m, "foo");
@@ -85,7 +85,7 @@ TEST_CASE("module 1.4: module_put below zero is misuse") {
   CHECK(f.places.begin()->second == "module_put");
 }
 
-TEST_CASE("module 1.4: free_module waits for one grace period: RCU readers in the text are safe, if the kernel does that") {
+TEST_CASE("module: free_module waits for one grace period: RCU readers in the text are safe, if the kernel does that") {
   Module m;
   Allocation slot;
   const auto make = [&](Lab& l) {
@@ -109,7 +109,7 @@ TEST_CASE("module 1.4: free_module waits for one grace period: RCU readers in th
   CHECK(every(without).text() == "execute-after-free(foo)@reader");
 }
 
-TEST_CASE("module 1.4: it waits for no sleeper, SRCU reader or worker: they execute freed text, or only return through it") {
+TEST_CASE("module: it waits for no sleeper, SRCU reader or worker: they execute freed text, or only return through it") {
   Module m;
   Srcu srcu;
   Waiter done;
@@ -141,7 +141,7 @@ TEST_CASE("module 1.4: it waits for no sleeper, SRCU reader or worker: they exec
   CHECK(f.places.begin()->second == "return");
 }
 
-TEST_CASE("module 1.4: called functions of the kernel are not module text, but the way back into the module is") {
+TEST_CASE("module: called functions of the kernel are not module text, but the way back into the module is") {
   Module m;
   Waiter done;
   bool inside = true;
@@ -166,7 +166,7 @@ TEST_CASE("module 1.4: called functions of the kernel are not module text, but t
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("module 1.4: a task that still sleeps in the text when it is freed will return into it") {
+TEST_CASE("module: a task that still sleeps in the text when it is freed will return into it") {
   Module m;
   Waiter fence;
   Lab lab([&](Lab& l) {
@@ -183,7 +183,7 @@ TEST_CASE("module 1.4: a task that still sleeps in the text when it is freed wil
   CHECK(f.details.begin()->second == "the task still sleeps there");
 }
 
-TEST_CASE("module 1.4: what is not loaded yet cannot be run, a second loading is text of its own") {
+TEST_CASE("module: what is not loaded yet cannot be run, a second loading is text of its own") {
   Module first, second;
   Waiter loaded;
   bool wait = false;
@@ -210,8 +210,7 @@ TEST_CASE("module 1.4: what is not loaded yet cannot be run, a second loading is
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE(
-    "module 1.4.7: data dies after the text: what only touches a static variable is in time until then, and touches dead data after it") {
+TEST_CASE("module: data dies after the text: what only touches a static variable is in time until then, and touches dead data after it") {
   Module m;
   Allocation variable;
   Lab lab([&](Lab& l) {
@@ -232,7 +231,7 @@ TEST_CASE(
   CHECK(f.details.begin()->second == "it touches the module's data");
 }
 
-TEST_CASE("module 1.4.7: without data of its own a variable is as long as the text, a module that is loaded has its data before its text") {
+TEST_CASE("module: without data of its own a variable is as long as the text, a module that is loaded has its data before its text") {
   Module m;
   Allocation variable;
   bool own = true;
@@ -255,7 +254,7 @@ TEST_CASE("module 1.4.7: without data of its own a variable is as long as the te
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("module 1.4.2: while init() runs rmmod is refused and others may take references, then it is LIVE with the base alone") {
+TEST_CASE("module: while init() runs rmmod is refused and others may take references, then it is LIVE with the base alone") {
   Module m;
   std::set<std::pair<bool, DeleteResult>> seen;
   bool running = false;
@@ -284,7 +283,7 @@ TEST_CASE("module 1.4.2: while init() runs rmmod is refused and others may take 
   CHECK(!seen.contains({true, DeleteResult::gone}));
 }
 
-TEST_CASE("module 1.4: init() that fails: GOING, a grace period, gone without exit(), and what init() left running executes freed text") {
+TEST_CASE("module: init() that fails: GOING, a grace period, gone without exit(), and what init() left running executes freed text") {
   Module m;
   Waiter started;
   bool left = false, got = true;
@@ -316,7 +315,7 @@ TEST_CASE("module 1.4: init() that fails: GOING, a grace period, gone without ex
   CHECK(every(lab).text() == "execute-after-free(foo)@thread");
 }
 
-TEST_CASE("module 1.4.2, 1.4.3: without exit() it can only be unloaded by force, by force references don't hold it either") {
+TEST_CASE("module: without exit() it can only be unloaded by force, by force references don't hold it either") {
   Module m;
   bool has_exit = false;
   Lab lab([&](Lab& l) {
@@ -344,8 +343,7 @@ TEST_CASE("module 1.4.2, 1.4.3: without exit() it can only be unloaded by force,
   CHECK(every(lab).count("execute-after-free(foo)@holder") > 0);
 }
 
-TEST_CASE(
-    "module 1.4.4: __module_get of a module that is going keeps nothing and is misuse, of one that is pinned it is another reference") {
+TEST_CASE("module: __module_get of a module that is going keeps nothing and is misuse, of one that is pinned it is another reference") {
   Module m;
   bool late = true;
   Lab lab([&](Lab& l) {
@@ -372,7 +370,7 @@ TEST_CASE(
   CHECK(every(lab).text() == "module-pinned(foo)@t");
 }
 
-TEST_CASE("module 1.4: a thread that drops the last reference on its own module returns through freed text, module_put_and_kthread_exit "
+TEST_CASE("module: a thread that drops the last reference on its own module returns through freed text, module_put_and_kthread_exit "
           "doesn't") {
   Module m;
   bool exits = false;
@@ -403,7 +401,7 @@ TEST_CASE("module 1.4: a thread that drops the last reference on its own module 
   CHECK(g.count(g.text()) < g.executions);  // the reference has gone in time
 }
 
-TEST_CASE("module 1.4: what a late call meets is said as configured: nothing there, filler, or the module loaded in its place") {
+TEST_CASE("module: what a late call meets is said as configured: nothing there, filler, or the module loaded in its place") {
   Module old, next;
   bool load = true;
   const auto make = [&](Lab& l) {
@@ -433,7 +431,7 @@ TEST_CASE("module 1.4: what a late call meets is said as configured: nothing the
   CHECK(said(FreedText::reused).empty());
 }
 
-TEST_CASE("module 1.4.7, bug corpus S12: a grace period in exit() is not enough for queued callbacks, rcu_barrier is") {
+TEST_CASE("module: a grace period in exit() is not enough for queued callbacks, rcu_barrier is") {
   Module m;
   RcuCallback callback;
   enum class Exit { nothing, synchronize, barrier } how{};

@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("module 1.4.2, 17.13: a module that another depends on stays, forced or not, until the other has been freed") {
+TEST_CASE("module: a module that another depends on stays, forced or not, until the other has been freed") {
   Module core, user;
   Lab lab([&](Lab& l) {
     l.init(core, "core");
@@ -22,7 +22,7 @@ TEST_CASE("module 1.4.2, 17.13: a module that another depends on stays, forced o
   CHECK(f.details.begin()->second == "delete_module('core') answers -EWOULDBLOCK: module 'user' depends on it");
 }
 
-TEST_CASE("module 1.4.2: a dependence that is there from the start holds as one that loading made, and is given back the same way") {
+TEST_CASE("module: a dependence that is there from the start holds as one that loading made, and is given back the same way") {
   Module core, user;
   Lab lab([&](Lab& l) {
     init_module(l.kernel, core, l.name("core"), l.name("core"), true, 1);
@@ -39,7 +39,7 @@ TEST_CASE("module 1.4.2: a dependence that is there from the start holds as one 
   CHECK(f.details.begin()->second == "delete_module('core') answers -EWOULDBLOCK: module 'user' depends on it");
 }
 
-TEST_CASE("module 1.4: symbols of a module that is not LIVE can't be had") {
+TEST_CASE("module: symbols of a module that is not LIVE can't be had") {
   Module core, user;
   Lab lab([&](Lab& l) {
     l.init(core, "core", false);

@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("module 1.4: with ftrace another grace period comes before that of free_module, if there is a function that it knows") {
+TEST_CASE("module: with ftrace another grace period comes before that of free_module, if there is a function that it knows") {
   Module m;
   bool traced = true, fails = false;
   KernelConfig config;

@@ -35,7 +35,7 @@ void init(Lab& l, NotifierChain& chain, ChainKind kind, LifetimeId home = {}) {
 
 }  // namespace
 
-TEST_CASE("notifier 13: calls what is registered, the higher priority first, among equals who came first, until one says stop") {
+TEST_CASE("notifier: calls what is registered, the higher priority first, among equals who came first, until one says stop") {
   for (const ChainKind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
     NotifierChain chain;
@@ -77,7 +77,7 @@ TEST_CASE("notifier 13: calls what is registered, the higher priority first, amo
   }
 }
 
-TEST_CASE("notifier 13: unregistering waits for callbacks under way, on a raw chain it does not") {
+TEST_CASE("notifier: unregistering waits for callbacks under way, on a raw chain it does not") {
   for (const ChainKind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
     NotifierChain chain;
@@ -105,8 +105,7 @@ TEST_CASE("notifier 13: unregistering waits for callbacks under way, on a raw ch
   }
 }
 
-TEST_CASE(
-    "notifier 13: from inside a callback unregistering deadlocks, on a raw chain it is fine, and its successor is called all the same") {
+TEST_CASE("notifier: from inside a callback unregistering deadlocks, on a raw chain it is fine, and its successor is called all the same") {
   for (const ChainKind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
     NotifierChain chain;
@@ -135,7 +134,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("notifier 13: an atomic chain's callbacks may not sleep, nor may those of a caller that may not, the others may") {
+TEST_CASE("notifier: an atomic chain's callbacks may not sleep, nor may those of a caller that may not, the others may") {
   for (const ChainKind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
     NotifierChain chain;
@@ -165,7 +164,7 @@ TEST_CASE("notifier 13: an atomic chain's callbacks may not sleep, nor may those
   }
 }
 
-TEST_CASE("notifier 13: a blocking chain that is empty is not locked, one that isn't keeps out who changes it") {
+TEST_CASE("notifier: a blocking chain that is empty is not locked, one that isn't keeps out who changes it") {
   NotifierChain chain;
   Block b, other;
   std::uint64_t unlocked = 0;
@@ -194,7 +193,7 @@ TEST_CASE("notifier 13: a blocking chain that is empty is not locked, one that i
   CHECK(unlocked < f.executions);
 }
 
-TEST_CASE("notifier 13: registered twice is refused with a warning, unregistered twice only refused, left behind a leak") {
+TEST_CASE("notifier: registered twice is refused with a warning, unregistered twice only refused, left behind a leak") {
   for (const ChainKind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
     NotifierChain chain;
@@ -230,7 +229,7 @@ TEST_CASE("notifier 13: registered twice is refused with a warning, unregistered
   }
 }
 
-TEST_CASE("notifier 0, 13: a chain holds no module: a callback left registered is called in freed text, unregistered in exit it is not") {
+TEST_CASE("notifier: a chain holds no module: a callback left registered is called in freed text, unregistered in exit it is not") {
   for (const ChainKind kind : {ChainKind::blocking, ChainKind::atomic, ChainKind::srcu}) {
     CAPTURE(static_cast<int>(kind));
     NotifierChain chain;
@@ -259,7 +258,7 @@ TEST_CASE("notifier 0, 13: a chain holds no module: a callback left registered i
   }
 }
 
-TEST_CASE("notifier 13: a callback sees what was written before it was registered, who has unregistered it what it wrote") {
+TEST_CASE("notifier: a callback sees what was written before it was registered, who has unregistered it what it wrote") {
   for (const ChainKind kind : {ChainKind::blocking, ChainKind::atomic, ChainKind::srcu}) {
     CAPTURE(static_cast<int>(kind));
     NotifierChain chain;
@@ -285,7 +284,8 @@ TEST_CASE("notifier 13: a callback sees what was written before it was registere
   }
 }
 
-TEST_CASE("S6: closing a file takes its notifier from the chain of a parent that is gone, unless removal has moved it away under a lock") {
+TEST_CASE(
+    "cros_ec: closing a file takes its notifier from the chain of a parent that is gone, unless removal has moved it away under a lock") {
   // ec: the parent's memory, with the chain in it. The file has its own, with the block.
   enum class Form { buggy, ioctl_only, all } form = Form::buggy;
   NotifierChain chain;

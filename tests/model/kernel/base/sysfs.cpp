@@ -23,7 +23,7 @@ struct Attribute {
 
 }  // namespace
 
-TEST_CASE("sysfs 12: removal refuses new operations, waits for those under way, and then what they use may go") {
+TEST_CASE("sysfs: removal refuses new operations, waits for those under way, and then what they use may go") {
   Attribute a;
   int first = 0, second = 0;
   std::set<std::pair<int, int>> seen;
@@ -47,7 +47,7 @@ TEST_CASE("sysfs 12: removal refuses new operations, waits for those under way, 
   CHECK(every(lab).text() == "use-after-free(priv)@reader");
 }
 
-TEST_CASE("sysfs 12: it waits for operations, not for open files and not for what operations started") {
+TEST_CASE("sysfs: it waits for operations, not for open files and not for what operations started") {
   Attribute a;
   Work work;
   Lab lab([&](Lab& l) {
@@ -67,8 +67,7 @@ TEST_CASE("sysfs 12: it waits for operations, not for open files and not for wha
   CHECK(every(lab).text() == "use-after-free(priv)@kworker work");
 }
 
-TEST_CASE(
-    "sysfs 12: removal takes as long as the longest operation, which may be up to user space, who merely keeps a file open does not") {
+TEST_CASE("sysfs: removal takes as long as the longest operation, which may be up to user space, who merely keeps a file open does not") {
   SysfsAttribute a;
   Waiter inside, event;
   bool blocks = true;
@@ -96,7 +95,7 @@ TEST_CASE(
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("sysfs 12: a second remover waits as the first does") {
+TEST_CASE("sysfs: a second remover waits as the first does") {
   Attribute a;
   bool inside = false;
   Lab lab([&](Lab& l) {
@@ -122,7 +121,7 @@ TEST_CASE("sysfs 12: a second remover waits as the first does") {
   CHECK(sample(lab, 2'000).text().empty());
 }
 
-TEST_CASE("sysfs 12: removed from its own operation it waits for itself, unless it says so first, and one of several wins") {
+TEST_CASE("sysfs: removed from its own operation it waits for itself, unless it says so first, and one of several wins") {
   Attribute a;
   bool self = false;
   int won = 0;
@@ -146,7 +145,7 @@ TEST_CASE("sysfs 12: removed from its own operation it waits for itself, unless 
   CHECK(every(lab, [&] { CHECK(won == (a.runs > 0 ? 1 : 0)); }).text().empty());
 }
 
-TEST_CASE("sysfs 12: who loses to another self-removal returns when the attribute has gone") {
+TEST_CASE("sysfs: who loses to another self-removal returns when the attribute has gone") {
   Attribute a;
   int won = 0, lost = 0;
   std::set<int> found;
@@ -168,7 +167,7 @@ TEST_CASE("sysfs 12: who loses to another self-removal returns when the attribut
   CHECK(found == std::set<int>{-19});
 }
 
-TEST_CASE("sysfs 12: holding a lock that an operation takes, while it drains, is a deadlock") {
+TEST_CASE("sysfs: holding a lock that an operation takes, while it drains, is a deadlock") {
   Attribute a;
   Mutex lock;
   Lab lab([&](Lab& l) {
@@ -190,7 +189,7 @@ TEST_CASE("sysfs 12: holding a lock that an operation takes, while it drains, is
   CHECK(every(lab).text() == "deadlock(attr)@driver, deadlock(lock)@reader, lock-cycle(attr)@driver");
 }
 
-TEST_CASE("sysfs 12: an operation that breaks its protection is not waited for") {
+TEST_CASE("sysfs: an operation that breaks its protection is not waited for") {
   Attribute a;
   Lab lab([&](Lab& l) {
     a.extra = [&](Context& c) {
@@ -210,7 +209,7 @@ TEST_CASE("sysfs 12: an operation that breaks its protection is not waited for")
   CHECK(every(lab).text() == "use-after-free(priv)@reader");
 }
 
-TEST_CASE("sysfs 12: an attribute that its binding leaves behind is a leak, creating it twice is refused") {
+TEST_CASE("sysfs: an attribute that its binding leaves behind is a leak, creating it twice is refused") {
   SysfsAttribute a;
   Device d;
   Module m;

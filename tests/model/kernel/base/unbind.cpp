@@ -67,9 +67,8 @@ Steps tail(const Steps& all, std::string_view after) {
 
 }  // namespace
 
-TEST_CASE(
-    "device 1.1 steps 1-7, 7.2: the order of an unbind: attributes drained, remove(), dma_cleanup, devres and private data in the order "
-    "of the version, dev->driver and then drvdata cleared, links, the driver's list") {
+TEST_CASE("device: the order of an unbind: attributes drained, remove(), dma_cleanup, devres and private data in the order "
+          "of the version, dev->driver and then drvdata cleared, links, the driver's list") {
   for (const bool private_first : {false, true}) {
     Whole w;
     KernelConfig config;
@@ -101,7 +100,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("device 1.1: the order of a probe: suppliers, dma_configure, probe, attributes, dev->driver, the driver's list, links") {
+TEST_CASE("device: the order of a probe: suppliers, dma_configure, probe, attributes, dev->driver, the driver's list, links") {
   Whole w;
   Lab lab([&](Lab& l) {
     w.init(l);
@@ -116,7 +115,7 @@ TEST_CASE("device 1.1: the order of a probe: suppliers, dma_configure, probe, at
                                     "device_links_driver_bound", "mark", "mutex_unlock"});
 }
 
-TEST_CASE("device 1.1: a probe that fails at any step undoes what was done before it, after a successful probe with remove(), and can be "
+TEST_CASE("device: a probe that fails at any step undoes what was done before it, after a successful probe with remove(), and can be "
           "repeated") {
   Whole w;
   enum class Fails { nothing, suppliers, dma, probe, groups } fails{}, now{};
@@ -163,7 +162,7 @@ TEST_CASE("device 1.1: a probe that fails at any step undoes what was done befor
                                      undone));
 }
 
-TEST_CASE("device 1.1: with a fault to inject every allocation of the core's own can fail a probe, and nothing is left of it") {
+TEST_CASE("device: with a fault to inject every allocation of the core's own can fail a probe, and nothing is left of it") {
   KernelConfig config;
   config.faults = 1;
   Device device;
@@ -201,7 +200,7 @@ TEST_CASE("device 1.1: with a fault to inject every allocation of the core's own
   CHECK(seen == std::set<std::string>{"pbr", "-", "p-", "pr-"});
 }
 
-TEST_CASE("device 1.1.4: attributes of the driver are drained before remove(): what show() uses may be freed there, not before") {
+TEST_CASE("device: attributes of the driver are drained before remove(): what show() uses may be freed there, not before") {
   Device device;
   Module module;
   Binding binding;
@@ -237,7 +236,7 @@ TEST_CASE("device 1.1.4: attributes of the driver are drained before remove(): w
   CHECK(every(lab).text() == "use-after-free(priv)@user");
 }
 
-TEST_CASE("device 1.1.4, 12: an attribute of the driver that unbinds its own device waits for itself") {
+TEST_CASE("device: an attribute of the driver that unbinds its own device waits for itself") {
   Whole w;
   Lab lab([&](Lab& l) {
     w.init(l);
@@ -254,7 +253,7 @@ TEST_CASE("device 1.1.4, 12: an attribute of the driver that unbinds its own dev
   CHECK(every(lab).text() == "deadlock(self)@user, lock-cycle(self)@user");
 }
 
-TEST_CASE("device 1.1, 7.2: before 7.2 devres finds private data alive, since then what a devres callback still uses of it is gone") {
+TEST_CASE("device: before 7.2 devres finds private data alive, since then what a devres callback still uses of it is gone") {
   Device device;
   Module module;
   Binding binding;
@@ -281,7 +280,7 @@ TEST_CASE("device 1.1, 7.2: before 7.2 devres finds private data alive, since th
   CHECK(every(since).text() == "use-after-free(priv)@t");
 }
 
-TEST_CASE("device 1.1.6: drvdata stays set through remove() and devres, whoever looks later finds NULL") {
+TEST_CASE("device: drvdata stays set through remove() and devres, whoever looks later finds NULL") {
   Device device;
   Module module;
   Binding binding;
@@ -309,7 +308,7 @@ TEST_CASE("device 1.1.6: drvdata stays set through remove() and devres, whoever 
   CHECK(seen == std::set<std::uint64_t>{0, 7});
 }
 
-TEST_CASE("device 1.2: a device whose own list has resources already is not probed") {
+TEST_CASE("device: a device whose own list has resources already is not probed") {
   Device device;
   Module module;
   Binding binding;
@@ -331,7 +330,7 @@ TEST_CASE("device 1.2: a device whose own list has resources already is not prob
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("device 1.1: unbinds nest: a driver whose remove() unbinds another device keeps its own phase") {
+TEST_CASE("device: unbinds nest: a driver whose remove() unbinds another device keeps its own phase") {
   Device device, child;
   Module module;
   Binding binding, child_binding;

@@ -55,7 +55,7 @@ struct Tree {
 
 }  // namespace
 
-TEST_CASE("pci 1.3: the drivers of all devices below are unbound first, the last first, then the device's, then they are deleted, children "
+TEST_CASE("pci: the drivers of all devices below are unbound first, the last first, then the device's, then they are deleted, children "
           "first") {
   Tree t;
   Lab lab([&](Lab& l) {
@@ -69,7 +69,7 @@ TEST_CASE("pci 1.3: the drivers of all devices below are unbound first, the last
   CHECK(t.order == "bacABC");
 }
 
-TEST_CASE("pci 1.3, 17.10: pulled at any moment, the driver goes on without hardware until the bus thread has unbound it") {
+TEST_CASE("pci: pulled at any moment, the driver goes on without hardware until the bus thread has unbound it") {
   Tree t;
   std::set<std::pair<bool, bool>> seen;  // what two looks find
   Lab lab([&](Lab& l) {
@@ -95,7 +95,7 @@ TEST_CASE("pci 1.3, 17.10: pulled at any moment, the driver goes on without hard
   CHECK(seen == std::set<std::pair<bool, bool>>{{true, true}, {true, false}, {false, false}});
 }
 
-TEST_CASE("pci 1.3: two that remove a device, and an unbind by user space: each thing is done once") {
+TEST_CASE("pci: two that remove a device, and an unbind by user space: each thing is done once") {
   Tree t;
   Lab lab([&](Lab& l) {
     t.init(l);
@@ -115,7 +115,7 @@ TEST_CASE("pci 1.3: two that remove a device, and an unbind by user space: each 
   CHECK(sample(lab, 300, "random", [&] { CHECK(t.order == "aA"); }).text().empty());
 }
 
-TEST_CASE("pci 1.3: between stop and delete a device can be bound once more: deleting it unbinds it again") {
+TEST_CASE("pci: between stop and delete a device can be bound once more: deleting it unbinds it again") {
   Tree t;
   Binding again;
   std::set<std::string> seen;
@@ -136,8 +136,7 @@ TEST_CASE("pci 1.3: between stop and delete a device can be bound once more: del
   CHECK(seen == std::set<std::string>{"aA", "aaA"});
 }
 
-TEST_CASE(
-    "pci 1.3, 12: the attribute remove takes itself away before it removes its device, of two writers one does, without it nobody could") {
+TEST_CASE("pci: the attribute remove takes itself away before it removes its device, of two writers one does, without it nobody could") {
   Tree t;
   SysfsAttribute remove;
   Waiter written;
@@ -177,7 +176,7 @@ TEST_CASE(
   CHECK(sample(lab, 50).count("deadlock(remove)@a") > 0);
 }
 
-TEST_CASE("usb 1.3, 1.1: interfaces go with the lock of their device held, each before the next, and then the device") {
+TEST_CASE("usb: interfaces go with the lock of their device held, each before the next, and then the device") {
   Tree t;
   Lab lab([&](Lab& l) {
     t.init(l, true);

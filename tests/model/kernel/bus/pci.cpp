@@ -33,7 +33,7 @@ struct Card {
 
 }  // namespace
 
-TEST_CASE("pci 14: the last pci_disable_device clears bus mastering, it unmaps nothing and the device goes on answering") {
+TEST_CASE("pci: the last pci_disable_device clears bus mastering, it unmaps nothing and the device goes on answering") {
   Card card;
   int enables = 2, disables = 1;
   bool set = true;
@@ -60,7 +60,7 @@ TEST_CASE("pci 14: the last pci_disable_device clears bus mastering, it unmaps n
   CHECK(every(lab, [&] { CHECK(!card.master(lab)); }).text().empty());
 }
 
-TEST_CASE("pci 14: disabling a device that is not enabled is api-misuse, and does nothing") {
+TEST_CASE("pci: disabling a device that is not enabled is api-misuse, and does nothing") {
   Card card;
   Lab lab([&](Lab& l) {
     card.init(l);
@@ -74,7 +74,7 @@ TEST_CASE("pci 14: disabling a device that is not enabled is api-misuse, and doe
   CHECK(f.details.begin()->second == "pci_disable_device('pci') that is already disabled");
 }
 
-TEST_CASE("pci 14: an access after pci_disable_device is none, after pci_iounmap it is use-after-unmap") {
+TEST_CASE("pci: an access after pci_disable_device is none, after pci_iounmap it is use-after-unmap") {
   Card card;
   bool unmap = false;
   Waiter mapped;
@@ -99,7 +99,7 @@ TEST_CASE("pci 14: an access after pci_disable_device is none, after pci_iounmap
   CHECK(every(lab).text() == "use-after-unmap(bar1)@user");
 }
 
-TEST_CASE("pci 14: all BARs are claimed or none, whoever comes second gets -EBUSY") {
+TEST_CASE("pci: all BARs are claimed or none, whoever comes second gets -EBUSY") {
   Card card;
   std::size_t taken = 0;
   bool first = false;
@@ -124,7 +124,7 @@ TEST_CASE("pci 14: all BARs are claimed or none, whoever comes second gets -EBUS
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("pci 14: in D3cold and in reset a device answers all ones, reset gives its configuration back, D0 does not") {
+TEST_CASE("pci: in D3cold and in reset a device answers all ones, reset gives its configuration back, D0 does not") {
   Card card;
   bool reset = false, master = true;
   std::set<std::uint64_t> seen;
@@ -170,7 +170,7 @@ TEST_CASE("pci 14: in D3cold and in reset a device answers all ones, reset gives
     }
 }
 
-TEST_CASE("pci 14: nothing brings back a device that was pulled out") {
+TEST_CASE("pci: nothing brings back a device that was pulled out") {
   Card card;
   Lab lab([&](Lab& l) {
     card.init(l);
@@ -196,7 +196,7 @@ TEST_CASE("pci 14: nothing brings back a device that was pulled out") {
   CHECK(every(race, [&] { CHECK(race.engine.trace().objects[card.device.object.index()].word == 0); }).text().empty());
 }
 
-TEST_CASE("pci 14: that a device is disconnected is said after it has gone: a driver that asks first may read all ones all the same") {
+TEST_CASE("pci: that a device is disconnected is said after it has gone: a driver that asks first may read all ones all the same") {
   Card card;
   std::set<std::pair<bool, bool>> seen;
   bool said = false, ones = false;

@@ -2,7 +2,7 @@
 #include "model/cdev_driver.hpp"
 
 namespace unplug::model::test {
-TEST_CASE("cdev 2.1: an open file holds a reference on cdev->owner and one on fops.owner, release runs before either goes") {
+TEST_CASE("cdev: an open file holds a reference on cdev->owner and one on fops.owner, release runs before either goes") {
   CdevDriver d;
   Lab* lab = nullptr;
   bool same = false;
@@ -52,7 +52,7 @@ TEST_CASE("cdev 2.1: an open file holds a reference on cdev->owner and one on fo
   }
 }
 
-TEST_CASE("cdev 2.1: -ENXIO without a device, and when the module of the cdev or of the fops is GOING, and nothing is kept then") {
+TEST_CASE("cdev: -ENXIO without a device, and when the module of the cdev or of the fops is GOING, and nothing is kept then") {
   CdevDriver d;
   int form = 0;
   Lab lab([&](Lab& l) {
@@ -82,7 +82,7 @@ TEST_CASE("cdev 2.1: -ENXIO without a device, and when the module of the cdev or
   }
 }
 
-TEST_CASE("cdev 2.1: an open that the driver refuses gives both references and the kobject back") {
+TEST_CASE("cdev: an open that the driver refuses gives both references and the kobject back") {
   CdevDriver d;
   d.open.body = [](Context& c, File&) {
     mark(c);
@@ -106,7 +106,7 @@ TEST_CASE("cdev 2.1: an open that the driver refuses gives both references and t
             .empty());
 }
 
-TEST_CASE("cdev 2.1: opens of one inode race for its cache, and each has its own reference") {
+TEST_CASE("cdev: opens of one inode race for its cache, and each has its own reference") {
   CdevDriver d;
   std::array<File, 2> files;
   Lab lab([&](Lab& l) {
@@ -134,7 +134,7 @@ TEST_CASE("cdev 2.1: opens of one inode race for its cache, and each has its own
   CHECK(references == std::set<std::uint64_t>{2, 3});
 }
 
-TEST_CASE("cdev 2.1: opens that looked up different cdevs under one number end up with the one that the inode remembers") {
+TEST_CASE("cdev: opens that looked up different cdevs under one number end up with the one that the inode remembers") {
   CdevDriver d;
   Cdev second;
   std::array<File, 2> files;
@@ -167,7 +167,7 @@ TEST_CASE("cdev 2.1: opens that looked up different cdevs under one number end u
   CHECK(remembered == std::set<std::uint64_t>{1, 2});
 }
 
-TEST_CASE("cdev 2.2: cdev_del neither gates nor drains the operations of open files, memory lives until the last of them") {
+TEST_CASE("cdev: cdev_del neither gates nor drains the operations of open files, memory lives until the last of them") {
   CdevDriver d;
   Allocation window;
   std::set<int> ioctls;
@@ -212,7 +212,7 @@ TEST_CASE("cdev 2.2: cdev_del neither gates nor drains the operations of open fi
   CHECK(every(lab).text() == "use-after-free(window)@user");
 }
 
-TEST_CASE("cdev 2.2: the re-open hole: through an inode that remembers the cdev an open succeeds after cdev_del, while a file is open") {
+TEST_CASE("cdev: the re-open hole: through an inode that remembers the cdev an open succeeds after cdev_del, while a file is open") {
   CdevDriver d;
   bool dead_check = false;
   Allocation state;
@@ -243,7 +243,7 @@ TEST_CASE("cdev 2.2: the re-open hole: through an inode that remembers the cdev 
   CHECK(every(lab, [&] { CHECK(word(lab, d.cdev.kobj) == 0); }).text().empty());
 }
 
-TEST_CASE("cdev 2.1, 2.2: an open by lookup or by cache races with cdev_del and with the end of the memory, and loses cleanly") {
+TEST_CASE("cdev: an open by lookup or by cache races with cdev_del and with the end of the memory, and loses cleanly") {
   CdevDriver d;
   bool cached = true;
   std::set<int> results;
@@ -277,7 +277,7 @@ TEST_CASE("cdev 2.1, 2.2: an open by lookup or by cache races with cdev_del and 
   }
 }
 
-TEST_CASE("cdev 2.2: cdev_device_del removes the node, drains attributes, then deletes the cdev, cdev_del alone drains none") {
+TEST_CASE("cdev: cdev_device_del removes the node, drains attributes, then deletes the cdev, cdev_del alone drains none") {
   CdevDriver d;
   SysfsAttribute a, b;
   Allocation shown;
@@ -320,8 +320,7 @@ TEST_CASE("cdev 2.2: cdev_device_del removes the node, drains attributes, then d
   CHECK(every(lab).text() == "use-after-free(shown)@reader");
 }
 
-TEST_CASE(
-    "cdev 2.2, 15: a number that is taken is -EBUSY, an attribute that is there -EEXIST, deleting twice is double-release, never a leak") {
+TEST_CASE("cdev: a number that is taken is -EBUSY, an attribute that is there -EEXIST, deleting twice is double-release, never a leak") {
   CdevDriver d;
   Cdev second;
   SysfsAttribute a;

@@ -56,7 +56,7 @@ struct Node {
 
 }  // namespace
 
-TEST_CASE("chardev 2.2: misc_deregister waits for an open in flight, cdev_del waits for nobody") {
+TEST_CASE("chardev: misc_deregister waits for an open in flight, cdev_del waits for nobody") {
   Node n;
   Allocation priv;
   n.open.body = [&](Context& c, File&) {
@@ -88,7 +88,7 @@ TEST_CASE("chardev 2.2: misc_deregister waits for an open in flight, cdev_del wa
   CHECK(f.text() == "use-after-free(priv)@user");
 }
 
-TEST_CASE("chardev 2.2, 17.1: neither waits for an operation on an open file, and the file stays usable afterwards") {
+TEST_CASE("chardev: neither waits for an operation on an open file, and the file stays usable afterwards") {
   Node n;
   Allocation priv;
   int ioctls = 0;
@@ -131,7 +131,7 @@ TEST_CASE("chardev 2.2, 17.1: neither waits for an operation on an open file, an
   }
 }
 
-TEST_CASE("chardev 2.1, 7.3: every open file holds a reference on fops.owner until its close, without an owner none") {
+TEST_CASE("chardev: every open file holds a reference on fops.owner until its close, without an owner none") {
   Node n;
   Waiter opened;
   std::set<DeleteResult> results;
@@ -176,7 +176,7 @@ TEST_CASE("chardev 2.1, 7.3: every open file holds a reference on fops.owner unt
   }
 }
 
-TEST_CASE("chardev 2.1: an open that the driver refuses gives the reference back, and so does the last close, one per file") {
+TEST_CASE("chardev: an open that the driver refuses gives the reference back, and so does the last close, one per file") {
   Node n;
   n.owner = true;
   bool refuse = true;
@@ -213,7 +213,7 @@ TEST_CASE("chardev 2.1: an open that the driver refuses gives the reference back
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("chardev 1.4, 2.1: open fails once the module is GOING") {
+TEST_CASE("chardev: open fails once the module is GOING") {
   Node n;
   n.owner = true;
   int opens = 0;
@@ -245,7 +245,7 @@ TEST_CASE("chardev 1.4, 2.1: open fails once the module is GOING") {
   CHECK(every(lab, [&] { CHECK(opens == 0); }).text().empty());
 }
 
-TEST_CASE("chardev 2.2: an open that blocks holds up every misc open and deregistration in the system") {
+TEST_CASE("chardev: an open that blocks holds up every misc open and deregistration in the system") {
   Node n, other;
   Waiter user_event;
   other.open.body = [](Context& c, File&) {
@@ -287,7 +287,7 @@ TEST_CASE("chardev 2.2: an open that blocks holds up every misc open and deregis
   }
 }
 
-TEST_CASE("chardev 15: deregistered twice is double-release, never is a leak, only its own registration goes") {
+TEST_CASE("chardev: deregistered twice is double-release, never is a leak, only its own registration goes") {
   Node n;
   Registration second;
   int form = 0;
@@ -408,7 +408,7 @@ TEST_CASE("chardev: a user who waits for a node that never comes is idle, and an
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("chardev S6: an open file and what it points to, which an unbind frees") {
+TEST_CASE("chardev: an open file and what it points to, which an unbind frees") {
   enum class Form { bare, rwsem, rwsem_without_release } form = Form::bare;
   enum class User { ioctl, close_only } user = User::ioctl;
   Node n;

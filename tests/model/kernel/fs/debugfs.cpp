@@ -1,4 +1,5 @@
-// kernel/debugfs: the proxy, removal, and bugs of register dumps and of the global domain before it (corpus S11, S16).
+// kernel/debugfs: the proxy, removal, and bugs of register dumps and of the global domain before it (vc4-missing-drm-enter,
+// debugfs-global-srcu-self-wait).
 #include "unplug/model/kernel/fs/debugfs.hpp"
 
 #include "model/support.hpp"
@@ -54,7 +55,7 @@ std::function<int(Context&, File&)> uses(const Allocation& a) {
 
 }  // namespace
 
-TEST_CASE("debugfs 12: removal waits for operations, not for open files, later ones fail with -EIO, poll with HUP, open with -ENOENT") {
+TEST_CASE("debugfs: removal waits for operations, not for open files, later ones fail with -EIO, poll with HUP, open with -ENOENT") {
   Dump x;
   x.read.body = uses(x.priv);
   std::set<std::array<int, 2>> seen;
@@ -91,7 +92,7 @@ TEST_CASE("debugfs 12: removal waits for operations, not for open files, later o
   CHECK(seen == std::set<std::array<int, 2>>{{eio, eio}, {0, eio}, {0, 0}});
 }
 
-TEST_CASE("debugfs 12: unsafe files are not protected once they are open, unless their operations do it themselves") {
+TEST_CASE("debugfs: unsafe files are not protected once they are open, unless their operations do it themselves") {
   Dump x;
   x.unsafe = true;
   x.read.body = uses(x.priv);
@@ -123,7 +124,7 @@ TEST_CASE("debugfs 12: unsafe files are not protected once they are open, unless
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("debugfs 12: release is always forwarded, after removal too, in text that the open file pins") {
+TEST_CASE("debugfs: release is always forwarded, after removal too, in text that the open file pins") {
   Dump x;
   Lab* lab = nullptr;
   std::set<DeleteResult> unloads;
@@ -158,7 +159,7 @@ TEST_CASE("debugfs 12: release is always forwarded, after removal too, in text t
   }
 }
 
-TEST_CASE("debugfs 12: open is -ENXIO while the module unloads and has not removed the file, a refused open gives the reference back") {
+TEST_CASE("debugfs: open is -ENXIO while the module unloads and has not removed the file, a refused open gives the reference back") {
   Dump x;
   bool going = true;
   x.open.body = [](Context& c, File&) {
@@ -188,7 +189,7 @@ TEST_CASE("debugfs 12: open is -ENXIO while the module unloads and has not remov
             .empty());
 }
 
-TEST_CASE("debugfs 12: an open in flight is waited for") {
+TEST_CASE("debugfs: an open in flight is waited for") {
   Dump x;
   x.open.body = uses(x.priv);
   std::set<int> opens;
@@ -208,7 +209,7 @@ TEST_CASE("debugfs 12: an open in flight is waited for") {
   CHECK(opens == std::set<int>{enoent, 0});
 }
 
-TEST_CASE("debugfs 12, S16: removing its own file from an operation never returns, another one's does") {
+TEST_CASE("debugfs: removing its own file from an operation never returns, another one's does") {
   Dump own, other;
   bool self = true;
   own.read.body = [&](Context& c, File&) {
@@ -230,7 +231,7 @@ TEST_CASE("debugfs 12, S16: removing its own file from an operation never return
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("debugfs S16: with one SRCU domain for all files, removing another file from an operation waits for itself") {
+TEST_CASE("debugfs: with one SRCU domain for all files, removing another file from an operation waits for itself") {
   Srcu global;
   Allocation other;
   bool per_file = false;
@@ -253,7 +254,7 @@ TEST_CASE("debugfs S16: with one SRCU domain for all files, removing another fil
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("debugfs 15: created twice is misuse, never removed is a leak, removing what isn't there nothing") {
+TEST_CASE("debugfs: created twice is misuse, never removed is a leak, removing what isn't there nothing") {
   Dump x;
   Device device;
   Binding binding;
@@ -284,7 +285,7 @@ TEST_CASE("debugfs 15: created twice is misuse, never removed is a leak, removin
   CHECK(every(lab).text() == "leak(dump)@t");
 }
 
-TEST_CASE("S11, 5: drm_dev_enter around what an ioctl touches, and the register dump that was left out") {
+TEST_CASE("vc4-missing-drm-enter: drm_dev_enter around what an ioctl touches, and the register dump that was left out") {
   enum class Form { bare, ioctl_only, both, removed } form = Form::bare;
   Dump x;
   Srcu unplug_srcu;

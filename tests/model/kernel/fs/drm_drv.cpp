@@ -36,7 +36,7 @@ struct Drm {
 
 }  // namespace
 
-TEST_CASE("drm_drv 5: a section is entered before unplug or refused, and unplug waits for those under way") {
+TEST_CASE("drm_drv: a section is entered before unplug or refused, and unplug waits for those under way") {
   Drm d;
   std::set<bool> entered;
   Lab lab([&](Lab& l) {
@@ -63,7 +63,7 @@ TEST_CASE("drm_drv 5: a section is entered before unplug or refused, and unplug 
   CHECK(entered == std::set<bool>{false, true});
 }
 
-TEST_CASE("drm_drv 5: an access outside of a section is not covered, and a section that was left covers nothing") {
+TEST_CASE("drm_drv: an access outside of a section is not covered, and a section that was left covers nothing") {
   for (const bool section : {false, true}) {
     Drm d;
     Lab lab([&](Lab& l) {
@@ -86,7 +86,7 @@ TEST_CASE("drm_drv 5: an access outside of a section is not covered, and a secti
   }
 }
 
-TEST_CASE("drm_drv 5: one domain for all devices: a section of another holds unplug up, one's own for ever") {
+TEST_CASE("drm_drv: one domain for all devices: a section of another holds unplug up, one's own for ever") {
   Drm d;
   Lab lab([&](Lab& l) {
     d.init(l);
@@ -101,7 +101,7 @@ TEST_CASE("drm_drv 5: one domain for all devices: a section of another holds unp
   CHECK(f.count("deadlock(drm_unplug_srcu)@remove") == f.executions);
 }
 
-TEST_CASE("drm_drv 5: unplug takes the nodes away, and what user space has mapped, it waits for no file") {
+TEST_CASE("drm_drv: unplug takes the nodes away, and what user space has mapped, it waits for no file") {
   Drm d;
   File file;
   Mm mm;
@@ -138,7 +138,7 @@ TEST_CASE("drm_drv 5: unplug takes the nodes away, and what user space has mappe
   CHECK(opens == std::set<int>{-6});
 }
 
-TEST_CASE("drm_drv 5: unplug waits for sections first, then takes the nodes away, and zaps what is mapped when nobody can open any more") {
+TEST_CASE("drm_drv: unplug waits for sections first, then takes the nodes away, and zaps what is mapped when nobody can open any more") {
   Drm d;
   Lab lab([&](Lab& l) {
     d.init(l);

@@ -52,7 +52,7 @@ std::uint64_t word(const Lab& lab, ObjectId object) { return lab.engine.trace().
 
 }  // namespace
 
-TEST_CASE("file 2.1, 17.12: close is not the last fput, who drops the last reference runs release in its own task") {
+TEST_CASE("file: close is not the last fput, who drops the last reference runs release in its own task") {
   Opened o;
   File other;
   Waiter shared;
@@ -104,8 +104,7 @@ TEST_CASE("file 2.1, 17.12: close is not the last fput, who drops the last refer
   CHECK(unloads == std::set<DeleteResult>{DeleteResult::gone, DeleteResult::would_block});
 }
 
-TEST_CASE(
-    "file 2.1: both module references and the struct go exactly once, after release, and a private file takes no step for its count") {
+TEST_CASE("file: both module references and the struct go exactly once, after release, and a private file takes no step for its count") {
   Opened o;
   Lab* lab = nullptr;
   std::vector<std::string> order;
@@ -140,7 +139,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("file 2.1: an operation in flight holds a reference, close by another thread doesn't end the file under it") {
+TEST_CASE("file: an operation in flight holds a reference, close by another thread doesn't end the file under it") {
   Opened o;
   Descriptor d;
   Allocation priv;
@@ -184,7 +183,7 @@ TEST_CASE("file 2.1: an operation in flight holds a reference, close by another 
   CHECK(closes == std::set<int>{-9, 0});
 }
 
-TEST_CASE("file 2.1: an operation that borrows the descriptor's reference uses what another thread's close has freed") {
+TEST_CASE("file: an operation that borrows the descriptor's reference uses what another thread's close has freed") {
   Opened o;
   Descriptor d;
   Waiter installed;
@@ -223,7 +222,7 @@ TEST_CASE("file 2.1: an operation that borrows the descriptor's reference uses w
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("file 2.1: flush is called at each close, release once") {
+TEST_CASE("file: flush is called at each close, release once") {
   Opened o;
   File second;
   int flushes = 0;
@@ -260,7 +259,7 @@ TEST_CASE("file 2.1: flush is called at each close, release once") {
             .empty());
 }
 
-TEST_CASE("file 2.1: a reference too many, or taken from nothing, is misuse, and the file goes under those who rely on theirs") {
+TEST_CASE("file: a reference too many, or taken from nothing, is misuse, and the file goes under those who rely on theirs") {
   Opened o;
   int form = 0;
   Lab lab([&](Lab& l) {
@@ -297,8 +296,7 @@ TEST_CASE("file: a second reference to a file that was made for one is an error 
   CHECK(out.message.find("FileParts::counted") != std::string::npos);
 }
 
-TEST_CASE(
-    "fops-swap 2.2, 13: only the pointer loaded at the start of a call matters, the swap is no drain, and with a lock and a test it is") {
+TEST_CASE("fops-swap: only the pointer loaded at the start of a call matters, the swap is no drain, and with a lock and a test it is") {
   enum class Form { swap, lock, lock_and_test } form = Form::swap;
   Opened o;
   Module core;
@@ -363,7 +361,7 @@ TEST_CASE(
   CHECK(run(Form::lock_and_test).empty());
 }
 
-TEST_CASE("fops-swap 2.2: the new table's module is pinned from the swap to the last close, the old one's until its release puts it") {
+TEST_CASE("fops-swap: the new table's module is pinned from the swap to the last close, the old one's until its release puts it") {
   Opened o;
   Module core;
   FileOperations shut;
@@ -405,7 +403,7 @@ TEST_CASE("fops-swap 2.2: the new table's module is pinned from the swap to the 
   CHECK(every(lab, [&] { CHECK(word(lab, o.module.object) == 1); }).text().empty());
 }
 
-TEST_CASE("file 17.8: the entry guard is around read, write, flush and release as around ioctl, refused operations are counted") {
+TEST_CASE("file: the entry guard is around read, write, flush and release as around ioctl, refused operations are counted") {
   PolicySpec spec;
   spec.mechanism[static_cast<std::size_t>(Part::entry)] = "srcu";
   Policy policy(spec);

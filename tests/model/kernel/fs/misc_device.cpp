@@ -8,7 +8,7 @@ const Operation peek_op{.name = "is the node there?"};
 
 }  // namespace
 
-TEST_CASE("misc 2.2: names come and go under misc_mtx: while an open is in flight, of whatever device, none does") {
+TEST_CASE("misc: names come and go under misc_mtx: while an open is in flight, of whatever device, none does") {
   Mutex misc_mtx;
   CharDevice opened, other;
   Registration r, r2;

@@ -1,4 +1,4 @@
-// kernel/mmap: mappings of device memory, faults, and zapping (corpus S11, the twin).
+// kernel/mmap: mappings of device memory, faults, and zapping (vc4-missing-drm-enter, the twin).
 #include "unplug/model/kernel/fs/mmap.hpp"
 #include "unplug/model/mechanisms/policy.hpp"
 
@@ -92,7 +92,7 @@ struct Mapped {
 
 }  // namespace
 
-TEST_CASE("mmap 2.3: a VMA holds a reference to its file, and so to the module, munmap drops it, after the driver's close") {
+TEST_CASE("mmap: a VMA holds a reference to its file, and so to the module, munmap drops it, after the driver's close") {
   Mapped m;
   std::set<DeleteResult> unloads;
   Lab lab([&](Lab& l) {
@@ -122,7 +122,7 @@ TEST_CASE("mmap 2.3: a VMA holds a reference to its file, and so to the module, 
   CHECK(unloads == std::set<DeleteResult>{DeleteResult::gone, DeleteResult::would_block});
 }
 
-TEST_CASE("mmap 2.3: without ->mmap -ENODEV, one that fails leaves no entry and no reference") {
+TEST_CASE("mmap: without ->mmap -ENODEV, one that fails leaves no entry and no reference") {
   Mapped m;
   bool without = false;
   Lab lab([&](Lab& l) {
@@ -152,7 +152,7 @@ TEST_CASE("mmap 2.3: without ->mmap -ENODEV, one that fails leaves no entry and 
   }
 }
 
-TEST_CASE("mmap 2.3, S11: an access through an entry is no call that anything could refuse, so the entry has to be zapped before the "
+TEST_CASE("mmap: an access through an entry is no call that anything could refuse, so the entry has to be zapped before the "
           "window goes") {
   Mapped m;
   bool zap = false;
@@ -182,7 +182,7 @@ TEST_CASE("mmap 2.3, S11: an access through an entry is no call that anything co
   CHECK(both == std::set<std::set<UserAccess>>{{UserAccess::ok}, {UserAccess::ok, UserAccess::sigbus}, {UserAccess::sigbus}});
 }
 
-TEST_CASE("mmap 2.3, S11: zapping doesn't keep a fault from putting the entry back, nor waits for one, a flag that the fault tests under a "
+TEST_CASE("mmap: zapping doesn't keep a fault from putting the entry back, nor waits for one, a flag that the fault tests under a "
           "lock does") {
   Mapped m;
   bool flag_first = true;
@@ -228,7 +228,7 @@ TEST_CASE("mmap 2.3, S11: zapping doesn't keep a fault from putting the entry ba
   }
 }
 
-TEST_CASE("mmap 2.3: zapping reaches every VMA of the address space, those of other address spaces not") {
+TEST_CASE("mmap: zapping reaches every VMA of the address space, those of other address spaces not") {
   Mapped m;
   Mm second_mm;
   Vma second, elsewhere;
@@ -259,7 +259,7 @@ TEST_CASE("mmap 2.3: zapping reaches every VMA of the address space, those of ot
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("mmap 2.3: munmap waits for faults under way, a fault that comes too late finds no VMA") {
+TEST_CASE("mmap: munmap waits for faults under way, a fault that comes too late finds no VMA") {
   Mapped m;
   bool inside = false;
   std::set<UserAccess> seen;
@@ -291,7 +291,7 @@ TEST_CASE("mmap 2.3: munmap waits for faults under way, a fault that comes too l
   CHECK(m.seen == std::set<UserAccess>{UserAccess::ok, UserAccess::segv});
 }
 
-TEST_CASE("mmap 2.3: a fork has a VMA of its own with its own reference, and zapping finds it however they meet") {
+TEST_CASE("mmap: a fork has a VMA of its own with its own reference, and zapping finds it however they meet") {
   Mapped m;
   std::set<UserAccess> in_child;
   Lab lab([&](Lab& l) {
@@ -327,7 +327,7 @@ TEST_CASE("mmap 2.3: a fork has a VMA of its own with its own reference, and zap
   CHECK(in_child == std::set<UserAccess>{UserAccess::ok, UserAccess::sigbus});
 }
 
-TEST_CASE("mmap 2.3: mapped memory that is freed is used after that by user space alone") {
+TEST_CASE("mmap: mapped memory that is freed is used after that by user space alone") {
   Mapped m;
   Allocation page;
   bool zap = false;
@@ -352,7 +352,7 @@ TEST_CASE("mmap 2.3: mapped memory that is freed is used after that by user spac
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("mmap 2.3: unmap_mapping_range sleeps, not in an interrupt, and the entry guard is around ->mmap") {
+TEST_CASE("mmap: unmap_mapping_range sleeps, not in an interrupt, and the entry guard is around ->mmap") {
   Mapped m;
   PolicySpec spec;
   spec.mechanism[static_cast<std::size_t>(Part::entry)] = "rwsem";

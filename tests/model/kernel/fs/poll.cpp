@@ -66,7 +66,7 @@ struct Polled {
 
 }  // namespace
 
-TEST_CASE("poll 2, 0: a poll sleeps until an event or removal wakes it, and then asks again what there is") {
+TEST_CASE("poll: a poll sleeps until an event or removal wakes it, and then asks again what there is") {
   Polled p;
   std::set<std::uint32_t> masks;
   std::set<int> polls;
@@ -106,8 +106,7 @@ TEST_CASE("poll 2, 0: a poll sleeps until an event or removal wakes it, and then
   CHECK(f.text().empty());  // hardware may have an event yet
 }
 
-TEST_CASE(
-    "poll 0: a removal that sets the flag and wakes nobody leaves the sleeper asleep, one that wakes before it sets the flag as well") {
+TEST_CASE("poll: a removal that sets the flag and wakes nobody leaves the sleeper asleep, one that wakes before it sets the flag as well") {
   Polled p;
   int form = 0;
   Lab lab([&](Lab& l) {
@@ -168,7 +167,7 @@ TEST_CASE("poll: the queue is touched until poll returns, freed before that it i
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("poll 17.12: a poll in flight holds the file, close by another thread waits with release until it returns") {
+TEST_CASE("poll: a poll in flight holds the file, close by another thread waits with release until it returns") {
   Polled p;
   std::set<std::string> released_by;
   p.release.body = [&](Context& c, File&) {
@@ -201,7 +200,7 @@ TEST_CASE("poll 17.12: a poll in flight holds the file, close by another thread 
   CHECK(released_by == std::set<std::string>{"user", "closer"});
 }
 
-TEST_CASE("poll 17.12: the entries of a sleeping poll hold the file by themselves, release runs in the task that polls") {
+TEST_CASE("poll: the entries of a sleeping poll hold the file by themselves, release runs in the task that polls") {
   Polled p;
   Waiter registered, closed;
   std::set<std::string> released_by;

@@ -67,7 +67,7 @@ struct Entry {
 
 }  // namespace
 
-TEST_CASE("procfs 12: errors after removal are -EIO for read, write and mmap, -ENOTTY, -EINVAL for lseek, -ENOENT for open") {
+TEST_CASE("procfs: errors after removal are -EIO for read, write and mmap, -ENOTTY, -EINVAL for lseek, -ENOENT for open") {
   Entry x;
   x.op.body = [](Context& c, File&) {
     mark(c);
@@ -137,7 +137,7 @@ TEST_CASE("procfs: what the driver doesn't have, with the entry there") {
   CHECK(every(lab, [&] { CHECK((word(lab, x.e.in_use) & 0xffffffff) == 0); }).text().empty());
 }
 
-TEST_CASE("procfs 12: rmmod foo </proc/foo works, removal releases the open file itself, once, and no code of the module runs afterwards") {
+TEST_CASE("procfs: rmmod foo </proc/foo works, removal releases the open file itself, once, and no code of the module runs afterwards") {
   Entry x;
   Lab* lab = nullptr;
   x.in_module(lab);
@@ -179,8 +179,7 @@ TEST_CASE("procfs 12: rmmod foo </proc/foo works, removal releases the open file
   CHECK(reads == std::set<std::pair<int, int>>{{0, 0}, {0, eio}, {eio, eio}});
 }
 
-TEST_CASE(
-    "procfs 12, 17.6: a close that races with removal waits where removal releases its file, and removal waits for a close that does") {
+TEST_CASE("procfs: a close that races with removal waits where removal releases its file, and removal waits for a close that does") {
   Entry x;
   Lab* lab = nullptr;
   x.in_module(lab);
@@ -213,7 +212,7 @@ TEST_CASE(
   CHECK(x.released_by == std::set<std::string>{"remover", "user"});
 }
 
-TEST_CASE("procfs 12: an open in flight is waited for, and its file released then") {
+TEST_CASE("procfs: an open in flight is waited for, and its file released then") {
   Entry x;
   Lab* lab = nullptr;
   x.in_module(lab);
@@ -251,7 +250,7 @@ TEST_CASE("procfs 12: an open in flight is waited for, and its file released the
   CHECK(opens == std::set<int>{enoent, -12});
 }
 
-TEST_CASE("procfs 12: removal from its own operation, or from its own release, or under a lock that an operation takes, never returns") {
+TEST_CASE("procfs: removal from its own operation, or from its own release, or under a lock that an operation takes, never returns") {
   Entry x;
   Mutex lock;
   enum class Form { operation, release, under_lock } form = Form::operation;
@@ -292,7 +291,7 @@ TEST_CASE("procfs 12: removal from its own operation, or from its own release, o
   CHECK(every(lab).text() == "deadlock(entry)@remover, deadlock(lock)@user");
 }
 
-TEST_CASE("procfs 0, 12: what operations have started is not waited for") {
+TEST_CASE("procfs: what operations have started is not waited for") {
   Entry x;
   Work work;
   x.op.body = [&](Context& c, File&) {
@@ -313,8 +312,7 @@ TEST_CASE("procfs 0, 12: what operations have started is not waited for") {
   CHECK(every(lab).text() == "use-after-free(priv)@kworker work");
 }
 
-TEST_CASE(
-    "procfs 15: created twice or removed when it isn't there is misuse, never removed a leak, places of closed files are used again") {
+TEST_CASE("procfs: created twice or removed when it isn't there is misuse, never removed a leak, places of closed files are used again") {
   Entry x;
   Device device;
   Binding binding;

@@ -50,8 +50,7 @@ struct Node {
 
 }  // namespace
 
-TEST_CASE(
-    "sysfs 12: an open file pins neither module nor binding, its operations fail with -ENODEV after removal, and so does a new open") {
+TEST_CASE("sysfs: an open file pins neither module nor binding, its operations fail with -ENODEV after removal, and so does a new open") {
   Node n;
   Module module;
   std::set<std::array<int, 3>> seen;
@@ -82,7 +81,7 @@ TEST_CASE(
   CHECK(seen == std::set<std::array<int, 3>>{{-19, -19, -19}, {0, -19, -19}, {0, 0, -19}, {0, 0, 0}});
 }
 
-TEST_CASE("sysfs 12: a notification wakes who polls, a read takes it in, removal wakes nobody, a poll after it is EPOLLERR | EPOLLPRI") {
+TEST_CASE("sysfs: a notification wakes who polls, a read takes it in, removal wakes nobody, a poll after it is EPOLLERR | EPOLLPRI") {
   Node n;
   int form = 0;
   std::set<std::uint32_t> masks;
@@ -126,7 +125,7 @@ TEST_CASE("sysfs 12: a notification wakes who polls, a read takes it in, removal
   CHECK(f.blocked < f.executions);
 }
 
-TEST_CASE("sysfs 12: removal of a binary attribute takes its mappings away, no fault brings them back, then the window may go") {
+TEST_CASE("sysfs: removal of a binary attribute takes its mappings away, no fault brings them back, then the window may go") {
   Node n;
   bool zap = true;
   std::set<UserAccess> seen;
@@ -162,7 +161,7 @@ TEST_CASE("sysfs 12: removal of a binary attribute takes its mappings away, no f
   CHECK(every(lab).text() == "use-after-unmap(bar0)@user");
 }
 
-TEST_CASE("sysfs 12: a fault of a mapping counts as an operation that removal waits for") {
+TEST_CASE("sysfs: a fault of a mapping counts as an operation that removal waits for") {
   Node n;
   Allocation used;
   Lab lab([&](Lab& l) {
@@ -197,7 +196,7 @@ TEST_CASE("sysfs 12: a fault of a mapping counts as an operation that removal wa
   CHECK(seen == std::set<UserAccess>{UserAccess::ok, UserAccess::sigbus});
 }
 
-TEST_CASE("sysfs 12: mmap fails with -ENODEV after removal and without ->mmap, with -EINVAL for a mapping that wants ->close") {
+TEST_CASE("sysfs: mmap fails with -ENODEV after removal and without ->mmap, with -EINVAL for a mapping that wants ->close") {
   Node n;
   Lab lab([&](Lab& l) {
     n.init(l);
@@ -221,7 +220,7 @@ TEST_CASE("sysfs 12: mmap fails with -ENODEV after removal and without ->mmap, w
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("sysfs 1.1: a group is created and removed one attribute after another, and if one is there already, none of it stays") {
+TEST_CASE("sysfs: a group is created and removed one attribute after another, and if one is there already, none of it stays") {
   std::array<SysfsAttribute, 6> all;
   Lab lab([&](Lab& l) {
     static constexpr std::array<std::string_view, 6> names{"a", "b", "c", "d", "e", "f"};

@@ -24,7 +24,7 @@ struct Window {
 
 }  // namespace
 
-TEST_CASE("clocks 14: a register is touched with its clock gated: before it is enabled, after it is disabled, by remove() too early") {
+TEST_CASE("clocks: a register is touched with its clock gated: before it is enabled, after it is disabled, by remove() too early") {
   Window w;
   Work work;
   bool cancel_first = true;
@@ -58,7 +58,7 @@ TEST_CASE("clocks 14: a register is touched with its clock gated: before it is e
   CHECK(every(never).text() == "api-misuse(bar0)@driver");
 }
 
-TEST_CASE("clocks 14: they are counted: the last one to disable gates it") {
+TEST_CASE("clocks: they are counted: the last one to disable gates it") {
   Window w;
   int disables = 1;
   Lab lab([&](Lab& l) {
@@ -108,7 +108,7 @@ TEST_CASE("clocks: what doesn't balance is api-misuse: enabled unprepared, disab
         }).empty());
 }
 
-TEST_CASE("clocks 14: clk_prepare and what resumes may sleep, clk_enable and pm_runtime_put may not") {
+TEST_CASE("clocks: clk_prepare and what resumes may sleep, clk_enable and pm_runtime_put may not") {
   Window w;
   Lab lab([&](Lab& l) {
     w.init(l);
@@ -134,7 +134,7 @@ TEST_CASE("clocks 14: clk_prepare and what resumes may sleep, clk_enable and pm_
         "sleep-in-atomic(pm_runtime_resume_and_get)@softirq");
 }
 
-TEST_CASE("runtime PM 14: a reference is a resource like a BAR: an access after the last put is one to a device that may be suspended") {
+TEST_CASE("runtime PM: a reference is a resource like a BAR: an access after the last put is one to a device that may be suspended") {
   Window w;
   enum class Form { held, put, put_sync, put_and_get, disable } form = Form::held;
   Lab lab([&](Lab& l) {

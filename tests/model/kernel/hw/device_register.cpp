@@ -41,7 +41,7 @@ struct Card {
 
 }  // namespace
 
-TEST_CASE("posted writes 14: a write returns before the device has seen it, a read of any register comes back after") {
+TEST_CASE("posted writes: a write returns before the device has seen it, a read of any register comes back after") {
   Card card;
   enum class Back { none, same, other, plain } back = Back::none;
   std::set<bool> seen;
@@ -68,7 +68,7 @@ TEST_CASE("posted writes 14: a write returns before the device has seen it, a re
   }
 }
 
-TEST_CASE("posted writes 14: they arrive in order, one is acted on before the next, a register holds what arrived last") {
+TEST_CASE("posted writes: they arrive in order, one is acted on before the next, a register holds what arrived last") {
   Card card;
   Lab lab([&](Lab& l) {
     card.init(l);
@@ -86,7 +86,7 @@ TEST_CASE("posted writes 14: they arrive in order, one is acted on before the ne
   CHECK(every_schedule(lab, [&] { CHECK(card.arrived == std::vector<std::uint64_t>{1, 2}); }).text().empty());
 }
 
-TEST_CASE("posted writes 14: pulled out, the device loses what is on its way, a read-back is not kept waiting and answers all ones") {
+TEST_CASE("posted writes: pulled out, the device loses what is on its way, a read-back is not kept waiting and answers all ones") {
   Card card;
   std::uint64_t got = 0;
   std::set<std::pair<std::size_t, std::uint64_t>> seen;
@@ -106,7 +106,7 @@ TEST_CASE("posted writes 14: pulled out, the device loses what is on its way, a 
   CHECK(seen == std::set<std::pair<std::size_t, std::uint64_t>>{{0, 0xffff}, {1, 0xffff}, {2, 0xffff}, {2, 2}});
 }
 
-TEST_CASE("posted writes 14: without power writes vanish and reads are all ones, afterwards the registers are as after reset") {
+TEST_CASE("posted writes: without power writes vanish and reads are all ones, afterwards the registers are as after reset") {
   Card card;
   PciDevice pci;
   bool reset = false;
@@ -142,7 +142,7 @@ TEST_CASE("posted writes 14: without power writes vanish and reads are all ones,
   }
 }
 
-TEST_CASE("posted writes 14: a register access relies on mapping and region, as any") {
+TEST_CASE("posted writes: a register access relies on mapping and region, as any") {
   Card card;
   bool read = false;
   Lab lab([&](Lab& l) {
@@ -166,7 +166,7 @@ TEST_CASE("posted writes 14: a register access relies on mapping and region, as 
 }
 
 TEST_CASE(
-    "posted writes 14: a device whose interrupt was masked by a write raises it still, until a read-back says that the write has arrived") {
+    "posted writes: a device whose interrupt was masked by a write raises it still, until a read-back says that the write has arrived") {
   Card card;
   IrqLine line;
   IrqAction action;

@@ -58,7 +58,7 @@ const std::string offence = "dma-after-unmap(buffer)@dma";
 
 }  // namespace
 
-TEST_CASE("dma 14: unmapped while the engine may still use it is dma-after-unmap, stopped and waited for it is not") {
+TEST_CASE("dma: unmapped while the engine may still use it is dma-after-unmap, stopped and waited for it is not") {
   Card card;
   bool stop = true, wait = true;
   Lab lab([&](Lab& l) {
@@ -84,7 +84,7 @@ TEST_CASE("dma 14: unmapped while the engine may still use it is dma-after-unmap
   CHECK(run(false, false).text() == offence);
 }
 
-TEST_CASE("dma 14: a stop that is written needs a read-back before it is certain that the device saw it") {
+TEST_CASE("dma: a stop that is written needs a read-back before it is certain that the device saw it") {
   Card card;
   bool read_back = false;
   card.transfers = 1;
@@ -106,7 +106,7 @@ TEST_CASE("dma 14: a stop that is written needs a read-back before it is certain
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("dma 14: freed while it is mapped, the device reaches whoever has the page, unmapped and freed is one accident") {
+TEST_CASE("dma: freed while it is mapped, the device reaches whoever has the page, unmapped and freed is one accident") {
   Card card;
   bool unmap = false;
   Lab lab([&](Lab& l) {
@@ -124,7 +124,7 @@ TEST_CASE("dma 14: freed while it is mapped, the device reaches whoever has the 
   CHECK(every(lab).text() == offence);
 }
 
-TEST_CASE("dma 14: the IOMMU decides what becomes of it, not whether it is wrong: no step differs") {
+TEST_CASE("dma: the IOMMU decides what becomes of it, not whether it is wrong: no step differs") {
   Card card;
   std::set<std::uint64_t> executions;
   for (const auto& [iommu, detail] : {std::pair{Iommu::none, "without an IOMMU, the device reaches whoever has the page by then"},
@@ -149,7 +149,7 @@ TEST_CASE("dma 14: the IOMMU decides what becomes of it, not whether it is wrong
   CHECK(executions.size() == 1);
 }
 
-TEST_CASE("dma 14: without bus mastering no transfer begins, one in flight still lands, what is no PCI device knows none") {
+TEST_CASE("dma: without bus mastering no transfer begins, one in flight still lands, what is no PCI device knows none") {
   Card card;
   enum class How { clear, disable } how = How::clear;
   bool wait = true, pci = true, never = false;
@@ -197,7 +197,7 @@ TEST_CASE("dma 14: without bus mastering no transfer begins, one in flight still
   CHECK(landed == std::set<int>{0});
 }
 
-TEST_CASE("dma 14: a device that was pulled out, or has no power, does no DMA") {
+TEST_CASE("dma: a device that was pulled out, or has no power, does no DMA") {
   Card card;
   bool pull = true, wait = true;
   std::set<int> landed;
@@ -225,7 +225,7 @@ TEST_CASE("dma 14: a device that was pulled out, or has no power, does no DMA") 
   }
 }
 
-TEST_CASE("dma 14: an engine takes as many transfers as it was started for, one at a time, and can be started again") {
+TEST_CASE("dma: an engine takes as many transfers as it was started for, one at a time, and can be started again") {
   Card card;
   Allocation other;
   DmaBuffer second;
@@ -256,7 +256,7 @@ TEST_CASE("dma 14: an engine takes as many transfers as it was started for, one 
   CHECK(landed == std::set<int>{0, 1, 2, 3, 4});
 }
 
-TEST_CASE("dma 14: a transfer goes to the buffer that the engine had when it began") {
+TEST_CASE("dma: a transfer goes to the buffer that the engine had when it began") {
   Card card;
   Allocation other;
   DmaBuffer second;
@@ -277,7 +277,7 @@ TEST_CASE("dma 14: a transfer goes to the buffer that the engine had when it beg
   CHECK(every(lab).text() == offence);
 }
 
-TEST_CASE("dma 14: a coherent buffer freed is use-after-free by the CPU and dma-after-unmap by the device") {
+TEST_CASE("dma: a coherent buffer freed is use-after-free by the CPU and dma-after-unmap by the device") {
   Card card;
   bool cpu = false, device = false;
   Lab lab([&](Lab& l) {
@@ -330,7 +330,7 @@ TEST_CASE("dma: dma_alloc_coherent with GFP_KERNEL may sleep, dma_free_coherent 
   CHECK(every(lab).text() == misuse);
 }
 
-TEST_CASE("dma 14: a mapping that is still held when its owner has ended is a leak, as CONFIG_DMA_API_DEBUG says at unbind") {
+TEST_CASE("dma: a mapping that is still held when its owner has ended is a leak, as CONFIG_DMA_API_DEBUG says at unbind") {
   Card card;
   Allocation binding;
   bool unmap = false;
@@ -348,7 +348,7 @@ TEST_CASE("dma 14: a mapping that is still held when its owner has ended is a le
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("dma 14: unmapped twice, unmapped unmapped, unmapped after the memory was freed, mapped after it was, used before it is mapped") {
+TEST_CASE("dma: unmapped twice, unmapped unmapped, unmapped after the memory was freed, mapped after it was, used before it is mapped") {
   Card card;
   int maps = 1, unmaps = 1;
   bool early_free = false, late_free = false, use = false;
@@ -383,7 +383,7 @@ TEST_CASE("dma 14: unmapped twice, unmapped unmapped, unmapped after the memory 
 }
 
 // kernel-semantics.md 0: stop the engine, clear bus mastering, read back, wait, then unmap and free.
-TEST_CASE("dma 14: each step of the order stop, read back, wait, unmap is needed, whatever the doorbell did before") {
+TEST_CASE("dma: each step of the order stop, read back, wait, unmap is needed, whatever the doorbell did before") {
   Card card;
   card.transfers = 1;
   std::array<bool, 3> with{};

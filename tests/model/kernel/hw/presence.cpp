@@ -4,7 +4,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("surprise removal 14: a device is there until it is pulled, and never comes back") {
+TEST_CASE("surprise removal: a device is there until it is pulled, and never comes back") {
   Presence p;
   std::set<std::pair<bool, bool>> seen;
   bool first = false, second = false;

@@ -41,7 +41,7 @@ std::size_t count_events(const Lab& lab, std::string_view operation) {
 
 }  // namespace
 
-TEST_CASE("interrupts on a CPU 0: a handler that takes the lock its CPU holds spins for ever, with interrupts off it cannot") {
+TEST_CASE("interrupts on a CPU: a handler that takes the lock its CPU holds spins for ever, with interrupts off it cannot") {
   Cpu cpu;
   enum class Form { on, irqsave, bh, local_irq_disable, local_irq_save } form = Form::on;
   Lab lab([&](Lab& l) {
@@ -92,7 +92,7 @@ TEST_CASE("interrupts on a CPU 0: a handler that takes the lock its CPU holds sp
   }
 }
 
-TEST_CASE("interrupts on a CPU 0: one comes between any two steps of its task, at most as often as said, also several at one place") {
+TEST_CASE("interrupts on a CPU: one comes between any two steps of its task, at most as often as said, also several at one place") {
   Cpu cpu;
   std::set<std::vector<int>> seen;
   std::vector<int> before;
@@ -119,7 +119,7 @@ TEST_CASE("interrupts on a CPU 0: one comes between any two steps of its task, a
   CHECK(run(2) == std::set<std::vector<int>>{{0, 0}, {0, 1}, {1, 1}, {0, 2}, {1, 2}, {2, 2}});
 }
 
-TEST_CASE("interrupts on a CPU 0: the handler is in hard interrupt context with a call chain of its own, the task goes on where it was") {
+TEST_CASE("interrupts on a CPU: the handler is in hard interrupt context with a call chain of its own, the task goes on where it was") {
   Cpu cpu;
   static const StaticName function{"driver_ioctl"};
   static const KernelSite site{"driver_ioctl", "here"};
@@ -158,7 +158,7 @@ TEST_CASE("interrupts on a CPU 0: the handler is in hard interrupt context with 
   CHECK(ran);
 }
 
-TEST_CASE("interrupts on a CPU 0, 15: sleeping in one is sleep-in-atomic, so is sleeping with interrupts or softirqs off") {
+TEST_CASE("interrupts on a CPU: sleeping in one is sleep-in-atomic, so is sleeping with interrupts or softirqs off") {
   Cpu cpu;
   static const Operation nap{.name = "msleep", .pause = true};
   enum class Form { handler, irqs_off, softirqs_off, on_again } form = Form::handler;
@@ -193,8 +193,7 @@ TEST_CASE("interrupts on a CPU 0, 15: sleeping in one is sleep-in-atomic, so is 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE(
-    "interrupts on a CPU 0: local_irq_save nests by what it answers, what is off at the end is a leak, one enable too many is misuse") {
+TEST_CASE("interrupts on a CPU: local_irq_save nests by what it answers, what is off at the end is a leak, one enable too many is misuse") {
   enum class Form { nested, irqs, softirqs, too_many } form = Form::nested;
   Lab lab([&](Lab& l) {
     l.task("driver", [&](Context& c) {
@@ -227,8 +226,7 @@ TEST_CASE(
   CHECK(every(lab).text() == "api-misuse(local_bh_enable)@driver");
 }
 
-TEST_CASE(
-    "interrupts on a CPU 0: free_irq on another CPU waits for the nested handler, and none begins on a freed, busy or disabled line") {
+TEST_CASE("interrupts on a CPU: free_irq on another CPU waits for the nested handler, and none begins on a freed, busy or disabled line") {
   Cpu cpu;
   Allocation priv;
   bool free = true;
@@ -256,7 +254,7 @@ TEST_CASE(
   CHECK(every(lab).text() == "use-after-free(priv)@driver, use-after-free(priv)@hardware");
 }
 
-TEST_CASE("interrupts on a CPU 0: a tasklet that takes the lock its CPU holds spins for ever, with softirqs or interrupts off it cannot") {
+TEST_CASE("interrupts on a CPU: a tasklet that takes the lock its CPU holds spins for ever, with softirqs or interrupts off it cannot") {
   Cpu cpu;
   Tasklet tasklet;
   enum class Form { on, bh, irqsave, bh_disable, irq_disable } form = Form::on;
@@ -307,7 +305,7 @@ TEST_CASE("interrupts on a CPU 0: a tasklet that takes the lock its CPU holds sp
   }
 }
 
-TEST_CASE("interrupts on a CPU 0: a softirq there can be interrupted by a handler, not by another softirq, and no handler by anything") {
+TEST_CASE("interrupts on a CPU: a softirq there can be interrupted by a handler, not by another softirq, and no handler by anything") {
   Cpu cpu;
   Tasklet tasklet;
   int depth = 0, deepest = 0;
@@ -349,7 +347,7 @@ TEST_CASE("interrupts on a CPU 0: a softirq there can be interrupted by a handle
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("interrupts on a CPU 0: one that the line cannot take, or of a device that is gone, comes to nothing") {
+TEST_CASE("interrupts on a CPU: one that the line cannot take, or of a device that is gone, comes to nothing") {
   Cpu cpu;
   Presence there;
   enum class Form { not_requested, disabled, gone, busy } form = Form::not_requested;
@@ -385,7 +383,7 @@ TEST_CASE("interrupts on a CPU 0: one that the line cannot take, or of a device 
   CHECK(runs == std::set<int>{1, 2});
 }
 
-TEST_CASE("interrupts on a CPU 0: a tasklet that runs on one CPU is not run on another as well, scheduled again or not") {
+TEST_CASE("interrupts on a CPU: a tasklet that runs on one CPU is not run on another as well, scheduled again or not") {
   Tasklet tasklet;
   CpuInterrupts interrupts;
   int inside = 0, runs = 0;
@@ -413,7 +411,7 @@ TEST_CASE("interrupts on a CPU 0: a tasklet that runs on one CPU is not run on a
   CHECK(all == std::set<int>{1, 2});
 }
 
-TEST_CASE("interrupts on a CPU 0: no data race between who requests one and its handler there") {
+TEST_CASE("interrupts on a CPU: no data race between who requests one and its handler there") {
   Cpu cpu;
   Allocation data;
   Lab lab([&](Lab& l) {

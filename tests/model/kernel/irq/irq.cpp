@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("irq 11: the handler may run before request_irq's caller goes on: what it needs must be ready") {
+TEST_CASE("irq: the handler may run before request_irq's caller goes on: what it needs must be ready") {
   Device1 d;
   bool first = false;
   Lab lab([&](Lab& l) {
@@ -20,7 +20,7 @@ TEST_CASE("irq 11: the handler may run before request_irq's caller goes on: what
   CHECK(every_schedule(lab).text().empty());
 }
 
-TEST_CASE("irq 11: free_irq waits for the handler that runs and lets none begin, without it the handler runs on in freed memory") {
+TEST_CASE("irq: free_irq waits for the handler that runs and lets none begin, without it the handler runs on in freed memory") {
   Device1 d;
   bool free = true;
   std::set<int> runs;
@@ -41,7 +41,7 @@ TEST_CASE("irq 11: free_irq waits for the handler that runs and lets none begin,
   CHECK(every(lab).text() == "use-after-free(priv)@hardware");
 }
 
-TEST_CASE("irq 11: free_irq waits for no work that the handler queued: interrupt first, then the work") {
+TEST_CASE("irq: free_irq waits for no work that the handler queued: interrupt first, then the work") {
   Device1 d;
   Work work;
   enum class Order { irq_then_work, work_then_irq, irq_only } order = Order::irq_then_work;
@@ -65,7 +65,7 @@ TEST_CASE("irq 11: free_irq waits for no work that the handler queued: interrupt
   }
 }
 
-TEST_CASE("irq 11: freed twice, or never requested, is double-release, freed once it is none") {
+TEST_CASE("irq: freed twice, or never requested, is double-release, freed once it is none") {
   Device1 d;
   int requests = 1, frees = 2;
   Lab lab([&](Lab& l) {
@@ -87,7 +87,7 @@ TEST_CASE("irq 11: freed twice, or never requested, is double-release, freed onc
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("irq 11: who finds the line taken gets -EBUSY and has nothing: nothing to free, nothing to leak") {
+TEST_CASE("irq: who finds the line taken gets -EBUSY and has nothing: nothing to free, nothing to leak") {
   Device1 d;
   IrqAction second;
   Allocation owner;
@@ -114,7 +114,7 @@ TEST_CASE("irq 11: who finds the line taken gets -EBUSY and has nothing: nothing
   CHECK(every(lab, [&] { CHECK(handled == 0); }).text() == "double-release(irq)@driver");
 }
 
-TEST_CASE("irq 15: an interrupt that an ended owner requested and nobody freed is a leak") {
+TEST_CASE("irq: an interrupt that an ended owner requested and nobody freed is a leak") {
   IrqLine line;
   IrqAction action;
   Allocation owner;
@@ -131,7 +131,7 @@ TEST_CASE("irq 15: an interrupt that an ended owner requested and nobody freed i
   CHECK(every(lab).text() == "leak(irq)@driver");
 }
 
-TEST_CASE("irq 11: a line runs one handler at a time, two that come together are two runs, and no data race") {
+TEST_CASE("irq: a line runs one handler at a time, two that come together are two runs, and no data race") {
   Device1 d;
   std::set<int> runs;
   Lab lab([&](Lab& l) {
@@ -147,7 +147,7 @@ TEST_CASE("irq 11: a line runs one handler at a time, two that come together are
   CHECK(runs == std::set<int>{2});
 }
 
-TEST_CASE("irq 11: requested again after it was freed, by somebody else: only their handler runs") {
+TEST_CASE("irq: requested again after it was freed, by somebody else: only their handler runs") {
   Device1 d;
   IrqAction other;
   Waiter freed;
@@ -175,7 +175,7 @@ TEST_CASE("irq 11: requested again after it was freed, by somebody else: only th
   CHECK(every(lab, [&] { CHECK(handled + d.runs == 2); }).text().empty());
 }
 
-TEST_CASE("irq 11, 15: a handler that sleeps, and one that frees its own interrupt") {
+TEST_CASE("irq: a handler that sleeps, and one that frees its own interrupt") {
   Device1 d;
   bool free_itself = false;
   Lab lab([&](Lab& l) {
@@ -196,7 +196,7 @@ TEST_CASE("irq 11, 15: a handler that sleeps, and one that frees its own interru
   CHECK(every(lab).text() == "deadlock(irq)@hardware, sleep-in-atomic(free_irq)@hardware");
 }
 
-TEST_CASE("irq S9: freeing under a lock that the handler takes deadlocks") {
+TEST_CASE("irq: freeing under a lock that the handler takes deadlocks") {
   Device1 d;
   Mutex m;  // stands for a spinlock: the handler is on another CPU
   Lab lab([&](Lab& l) {
@@ -220,7 +220,7 @@ TEST_CASE("irq S9: freeing under a lock that the handler takes deadlocks") {
   CHECK(f.blocked < f.executions);
 }
 
-TEST_CASE("irq 11: who frees an interrupt that is freed already waits for nobody: the handler may still run") {
+TEST_CASE("irq: who frees an interrupt that is freed already waits for nobody: the handler may still run") {
   Device1 d;
   Allocation late;
   Waiter requested;
@@ -251,7 +251,7 @@ TEST_CASE("irq 11: who frees an interrupt that is freed already waits for nobody
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("irq 11: flags that request_threaded_irq refuses are api-misuse: no primary and no oneshot, no-autoen of a shared line") {
+TEST_CASE("irq: flags that request_threaded_irq refuses are api-misuse: no primary and no oneshot, no-autoen of a shared line") {
   IrqLine line;
   IrqDevice d;
   bool got = false;
@@ -276,7 +276,7 @@ TEST_CASE("irq 11: flags that request_threaded_irq refuses are api-misuse: no pr
   CHECK(refused());  // nothing to call at all
 }
 
-TEST_CASE("irq 0: masked at the device no interrupt of it arrives any more, those that have arrived run on, and other devices' arrive") {
+TEST_CASE("irq: masked at the device no interrupt of it arrives any more, those that have arrived run on, and other devices' arrive") {
   Device1 d;
   enum class Form { mask_only, mask_and_synchronize, unmasked_again, other_device } form = Form::mask_only;
   Lab lab([&](Lab& l) {

@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("disable_irq 11: waits for the handler that runs and lets none begin, _nosync lets the running one go on, enable_irq replays") {
+TEST_CASE("disable_irq: waits for the handler that runs and lets none begin, _nosync lets the running one go on, enable_irq replays") {
   Device1 d;
   enum class Form { sync, no_sync, synchronize } form = Form::sync;
   bool enable = true;
@@ -42,7 +42,7 @@ TEST_CASE("disable_irq 11: waits for the handler that runs and lets none begin, 
   CHECK(run(Form::synchronize, true) == "data-race(priv.hits)@driver, data-race(priv.hits)@hardware");
 }
 
-TEST_CASE("disable_irq 11: nests, and holds for all sharers") {
+TEST_CASE("disable_irq: nests, and holds for all sharers") {
   IrqLine line;
   IrqDevice a, b;
   bool off = false;
@@ -74,7 +74,7 @@ TEST_CASE("disable_irq 11: nests, and holds for all sharers") {
   CHECK(runs == std::set<std::pair<int, int>>{{2, 0}, {2, 1}, {2, 2}});
 }
 
-TEST_CASE("enable_irq 11: without a disable it is api-misuse, and changes nothing") {
+TEST_CASE("enable_irq: without a disable it is api-misuse, and changes nothing") {
   Device1 d;
   Lab lab([&](Lab& l) {
     d.init(l);
@@ -91,7 +91,7 @@ TEST_CASE("enable_irq 11: without a disable it is api-misuse, and changes nothin
   CHECK(runs == std::set<int>{1});
 }
 
-TEST_CASE("irq 11: IRQF_NO_AUTOEN leaves the line off until enable_irq, the last free shuts it down, the next request starts anew") {
+TEST_CASE("irq: IRQF_NO_AUTOEN leaves the line off until enable_irq, the last free shuts it down, the next request starts anew") {
   IrqLine line;
   IrqDevice first, second;
   bool enable = true;
@@ -122,7 +122,7 @@ TEST_CASE("irq 11: IRQF_NO_AUTOEN leaves the line off until enable_irq, the last
   CHECK(runs == std::set<std::pair<int, int>>{{0, 1}});
 }
 
-TEST_CASE("disable_irq 11: from the own handler or thread, or holding a lock that they take, it never returns, disable_irq_nosync does") {
+TEST_CASE("disable_irq: from the own handler or thread, or holding a lock that they take, it never returns, disable_irq_nosync does") {
   IrqLine line;
   IrqDevice d;
   Spinlock lock;
@@ -165,7 +165,7 @@ TEST_CASE("disable_irq 11: from the own handler or thread, or holding a lock tha
   for (const From f : {From::handler, From::thread, From::lock_of_handler}) CHECK(run(f, false).empty());
 }
 
-TEST_CASE("synchronize_irq 11: waits for the handler and then for every thread of the line, not for those that begin later") {
+TEST_CASE("synchronize_irq: waits for the handler and then for every thread of the line, not for those that begin later") {
   IrqLine line;
   IrqDevice a, b;
   bool again = false;

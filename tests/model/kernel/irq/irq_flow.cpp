@@ -5,7 +5,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("threaded irq 11: IRQ_WAKE_THREAD has the thread run in process context, other answers don't, no primary always does") {
+TEST_CASE("threaded irq: IRQ_WAKE_THREAD has the thread run in process context, other answers don't, no primary always does") {
   IrqLine line;
   IrqDevice d;
   static const Operation nap{.name = "msleep", .pause = true};
@@ -40,7 +40,7 @@ TEST_CASE("threaded irq 11: IRQ_WAKE_THREAD has the thread run in process contex
   CHECK(run(false, true) == std::set<int>{2});
 }
 
-TEST_CASE("threaded irq 11: IRQF_ONESHOT keeps the line masked until the thread is done, without it handlers run meanwhile") {
+TEST_CASE("threaded irq: IRQF_ONESHOT keeps the line masked until the thread is done, without it handlers run meanwhile") {
   IrqLine line;
   IrqDevice d;
   int during = 0;
@@ -78,7 +78,7 @@ TEST_CASE("threaded irq 11: IRQF_ONESHOT keeps the line masked until the thread 
   CHECK(runs == std::set<int>{2});
 }
 
-TEST_CASE("threaded irq 11: of two oneshot threads on a shared line the last one unmasks it") {
+TEST_CASE("threaded irq: of two oneshot threads on a shared line the last one unmasks it") {
   IrqLine line;
   IrqDevice a, b;
   bool met = false;
@@ -106,7 +106,7 @@ TEST_CASE("threaded irq 11: of two oneshot threads on a shared line the last one
   CHECK(runs == std::set<std::pair<int, int>>{{2, 0}, {2, 1}, {2, 2}});
 }
 
-TEST_CASE("threaded irq 11: a thread that was woken runs once more while free_irq waits, and never afterwards") {
+TEST_CASE("threaded irq: a thread that was woken runs once more while free_irq waits, and never afterwards") {
   IrqLine line;
   IrqDevice d, after;
   bool gone = false;
@@ -137,7 +137,7 @@ TEST_CASE("threaded irq 11: a thread that was woken runs once more while free_ir
   CHECK(seen == std::set<std::tuple<int, int, int>>{{0, 0, 1}, {1, 1, 0}});
 }
 
-TEST_CASE("threaded irq 11: free_irq does not wait for a sharer's thread, which may call it, synchronize_irq there never returns") {
+TEST_CASE("threaded irq: free_irq does not wait for a sharer's thread, which may call it, synchronize_irq there never returns") {
   IrqLine line;
   IrqDevice port, below;
   bool synchronize = false, own = false;
@@ -177,7 +177,7 @@ TEST_CASE("threaded irq 11: free_irq does not wait for a sharer's thread, which 
   CHECK(f.details.begin()->second.find("'irq thread port' waits in synchronize_irq(irq) for 'irq thread port'") != std::string::npos);
 }
 
-TEST_CASE("threaded irq 11: IRQ_WAKE_THREAD without a thread is api-misuse") {
+TEST_CASE("threaded irq: IRQ_WAKE_THREAD without a thread is api-misuse") {
   IrqLine line;
   IrqDevice d;
   Lab lab([&](Lab& l) {
@@ -190,7 +190,7 @@ TEST_CASE("threaded irq 11: IRQ_WAKE_THREAD without a thread is api-misuse") {
   CHECK(every(lab).text() == "api-misuse(irq)@hardware");
 }
 
-TEST_CASE("threaded irq 11: no data race from the handler to the thread, on to the next interrupt, and to who has freed or disabled it") {
+TEST_CASE("threaded irq: no data race from the handler to the thread, on to the next interrupt, and to who has freed or disabled it") {
   IrqLine line;
   IrqDevice d;
   Allocation data;
@@ -227,7 +227,7 @@ TEST_CASE("threaded irq 11: no data race from the handler to the thread, on to t
     }
 }
 
-TEST_CASE("free_irq and synchronize_irq 11: what they wait for first is the handlers: not what the threads of the line wait for") {
+TEST_CASE("free_irq and synchronize_irq: what they wait for first is the handlers: not what the threads of the line wait for") {
   IrqLine line;
   IrqDevice stuck, threaded;
   Waiter user, ready;

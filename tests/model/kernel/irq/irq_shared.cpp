@@ -17,8 +17,7 @@ void hardware_of(Lab& l, IrqLine& line, const Presence& device, unsigned times, 
 
 }  // namespace
 
-TEST_CASE(
-    "threaded irq S5: freed in the remove of the card it waits for both halves, left to the other scope the thread reads freed memory") {
+TEST_CASE("threaded irq: freed in the remove of the card it waits for both halves, left to the other scope the thread reads freed memory") {
   IrqLine line;
   IrqDevice d;
   Allocation kctl;
@@ -47,8 +46,7 @@ TEST_CASE(
   CHECK(every(lab).text() == "use-after-free(kctl)@irq thread d");
 }
 
-TEST_CASE(
-    "threaded irq 11: freeing under a mutex that the thread takes deadlocks, under one that it doesn't it waits as long as the thread") {
+TEST_CASE("threaded irq: freeing under a mutex that the thread takes deadlocks, under one that it doesn't it waits as long as the thread") {
   IrqLine line;
   IrqDevice d;
   Mutex lock;
@@ -76,7 +74,7 @@ TEST_CASE(
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("shared irq 11: an interrupt runs every action in the order of their requests, also those that come while it runs") {
+TEST_CASE("shared irq: an interrupt runs every action in the order of their requests, also those that come while it runs") {
   IrqLine line;
   IrqDevice a, b;
   std::vector<char> order;
@@ -105,7 +103,7 @@ TEST_CASE("shared irq 11: an interrupt runs every action in the order of their r
   CHECK(seen == std::set<std::vector<char>>{{'a'}, {'a', 'b'}});
 }
 
-TEST_CASE("shared irq 11: -EBUSY unless all say IRQF_SHARED and agree on IRQF_ONESHOT, nor is one action requested twice") {
+TEST_CASE("shared irq: -EBUSY unless all say IRQF_SHARED and agree on IRQF_ONESHOT, nor is one action requested twice") {
   IrqLine line;
   IrqDevice a, b;
   bool fits = false;
@@ -134,7 +132,7 @@ TEST_CASE("shared irq 11: -EBUSY unless all say IRQF_SHARED and agree on IRQF_ON
       }
 }
 
-TEST_CASE("shared irq 11: another device's interrupt calls the handler of one that is gone or silent until free_irq has returned") {
+TEST_CASE("shared irq: another device's interrupt calls the handler of one that is gone or silent until free_irq has returned") {
   IrqLine line;
   IrqDevice mine, other;
   Region region;
@@ -169,7 +167,7 @@ TEST_CASE("shared irq 11: another device's interrupt calls the handler of one th
   CHECK(every(lab).text() == "use-after-unmap(bar)@other device");
 }
 
-TEST_CASE("shared irq 11: an action that is freed while its handler runs keeps none of the others from running") {
+TEST_CASE("shared irq: an action that is freed while its handler runs keeps none of the others from running") {
   IrqLine line;
   IrqDevice a, b, c3;
   Waiter ready;
@@ -213,7 +211,7 @@ TEST_CASE("shared irq 11: an action that is freed while its handler runs keeps n
   CHECK(seen == std::set<std::tuple<int, int, int>>{{1, 1, 1}, {1, 0, 1}, {0, 1, 1}, {0, 0, 1}});
 }
 
-TEST_CASE("shared irq 11: with DEBUG_SHIRQ free_irq calls the handler once more, interrupts off, when the line no longer does") {
+TEST_CASE("shared irq: with DEBUG_SHIRQ free_irq calls the handler once more, interrupts off, when the line no longer does") {
   IrqLine line;
   IrqDevice d;
   Allocation priv;
@@ -263,7 +261,7 @@ TEST_CASE("shared irq 11: with DEBUG_SHIRQ free_irq calls the handler once more,
   CHECK(every(shirq).text().empty());
 }
 
-TEST_CASE("irq 11, 15: nobody cared: on a level line an interrupt that all handlers disown switches it off, and sharers wait for ever") {
+TEST_CASE("irq: nobody cared: on a level line an interrupt that all handlers disown switches it off, and sharers wait for ever") {
   IrqLine line;
   IrqDevice silent, sharer;
   Waiter interrupted;
@@ -306,7 +304,7 @@ TEST_CASE("irq 11, 15: nobody cared: on a level line an interrupt that all handl
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("irq 11, 15: nobody cared: the line stays off for interrupts to come until another sharer is installed or somebody enables it") {
+TEST_CASE("irq: nobody cared: the line stays off for interrupts to come until another sharer is installed or somebody enables it") {
   IrqLine line;
   IrqDevice silent, sharer;
   enum class Then { nothing, request, enable } then = Then::nothing;
@@ -347,7 +345,7 @@ TEST_CASE("irq 11, 15: nobody cared: the line stays off for interrupts to come u
   CHECK(runs(Then::enable) == std::set<std::pair<int, int>>{{2, 0}});
 }
 
-TEST_CASE("irq 11: a device that is gone raises nothing, what it has raised still arrives, and others on its line go on") {
+TEST_CASE("irq: a device that is gone raises nothing, what it has raised still arrives, and others on its line go on") {
   IrqLine line;
   IrqDevice mine, other;
   Presence here;
@@ -395,7 +393,7 @@ TEST_CASE("irq 11: a device that is gone raises nothing, what it has raised stil
   CHECK(late.contains(1));
 }
 
-TEST_CASE("shared irq 11: no data race between who requests while the handlers run and its handler, nor after nobody cared") {
+TEST_CASE("shared irq: no data race between who requests while the handlers run and its handler, nor after nobody cared") {
   IrqLine line;
   IrqDevice first, later;
   Allocation data;

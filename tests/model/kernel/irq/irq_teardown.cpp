@@ -7,7 +7,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("irq 15: a lock that a handler or an irq thread takes and returns with is told there, once, wherever it runs") {
+TEST_CASE("irq: a lock that a handler or an irq thread takes and returns with is told there, once, wherever it runs") {
   enum class Where { handler, thread, same_cpu, debug_shirq } where = Where::handler;
   bool lets_go = false;
   IrqLine line;
@@ -71,7 +71,7 @@ TEST_CASE("irq 15: a lock that a handler or an irq thread takes and returns with
   once(Where::debug_shirq, "leak(s)@driver", "an interrupt handler returns with lock 's' held");
 }
 
-TEST_CASE("irq 11: request_irq is for tasks that may sleep, free_irq as well, whether or not it has anything to wait for") {
+TEST_CASE("irq: request_irq is for tasks that may sleep, free_irq as well, whether or not it has anything to wait for") {
   Device1 d;
   Spinlock lock;
   enum class Under { nothing, request, release } under = Under::nothing;
@@ -94,8 +94,7 @@ TEST_CASE("irq 11: request_irq is for tasks that may sleep, free_irq as well, wh
   CHECK(every(lab).text() == "sleep-in-atomic(free_irq)@driver");
 }
 
-TEST_CASE(
-    "irq 11: an interrupt that is devm's comes until devres: remove() may not free what the handler uses, devm memory before it may") {
+TEST_CASE("irq: an interrupt that is devm's comes until devres: remove() may not free what the handler uses, devm memory before it may") {
   static const StaticName irq_name{"devm free_irq"};
   enum class Memory { by_hand, devm_before, devm_after } memory = Memory::by_hand;
   Device1 d;
@@ -130,8 +129,7 @@ TEST_CASE(
   CHECK(every(lab).text() == "use-after-free(priv)@hardware, use-before-init(priv)@hardware");
 }
 
-TEST_CASE(
-    "irq 11: free_irq waits for no timer or tasklet of its handler, which come after it, what comes on a freed line comes to nothing") {
+TEST_CASE("irq: free_irq waits for no timer or tasklet of its handler, which come after it, what comes on a freed line comes to nothing") {
   Device1 d;
   Timer timer;
   Tasklet tasklet;

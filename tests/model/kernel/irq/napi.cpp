@@ -41,7 +41,7 @@ struct Poller {
 
 }  // namespace
 
-TEST_CASE("napi 11: added it is disabled, enabled it is polled once for each time it is scheduled, again if that was during a poll") {
+TEST_CASE("napi: added it is disabled, enabled it is polled once for each time it is scheduled, again if that was during a poll") {
   Poller p;
   std::set<int> polls;
   int scheduled = 0;
@@ -71,7 +71,7 @@ TEST_CASE("napi 11: added it is disabled, enabled it is polled once for each tim
   CHECK(polls == std::set<int>{0});
 }
 
-TEST_CASE("napi 11: with all its budget used it is polled again, at most as often as the program says, napi_disable ends that") {
+TEST_CASE("napi: with all its budget used it is polled again, at most as often as the program says, napi_disable ends that") {
   Poller p;
   std::set<int> polls;
   Lab lab([&](Lab& l) {
@@ -94,7 +94,7 @@ TEST_CASE("napi 11: with all its budget used it is polled again, at most as ofte
   CHECK(polls == std::set<int>{1, 2, 3});
 }
 
-TEST_CASE("napi_disable 11: waits for the poll, refuses schedules meanwhile, without it the softirq polls freed memory") {
+TEST_CASE("napi_disable: waits for the poll, refuses schedules meanwhile, without it the softirq polls freed memory") {
   Poller p;
   bool disable = true, del = true;
   Lab lab([&](Lab& l) {
@@ -117,7 +117,7 @@ TEST_CASE("napi_disable 11: waits for the poll, refuses schedules meanwhile, wit
   CHECK(every(lab).text() == "use-after-free(home)@softirq napi");
 }
 
-TEST_CASE("napi_disable 11: from when it refuses schedules none is accepted or remembered, and a full poll isn't repeated, enabled all is "
+TEST_CASE("napi_disable: from when it refuses schedules none is accepted or remembered, and a full poll isn't repeated, enabled all is "
           "as before") {
   Poller p;
   Waiter ready;
@@ -162,7 +162,7 @@ TEST_CASE("napi_disable 11: from when it refuses schedules none is accepted or r
   CHECK(alone);
 }
 
-TEST_CASE("napi_disable 11: a poll function that forgets to complete, or twice in a row, and it never returns") {
+TEST_CASE("napi_disable: a poll function that forgets to complete, or twice in a row, and it never returns") {
   Poller p;
   bool twice = false, between = false;
   p.completes = false;
@@ -187,7 +187,7 @@ TEST_CASE("napi_disable 11: a poll function that forgets to complete, or twice i
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("napi_disable 11: from its own poll function, or holding a lock that takes, it never returns") {
+TEST_CASE("napi_disable: from its own poll function, or holding a lock that takes, it never returns") {
   Poller p;
   Spinlock lock;
   bool own = true;
@@ -217,7 +217,7 @@ TEST_CASE("napi_disable 11: from its own poll function, or holding a lock that t
   CHECK(every(lab).text() == "deadlock(lock)@softirq napi, deadlock(napi)@driver, sleep-in-atomic(napi_disable)@driver");
 }
 
-TEST_CASE("netif_napi_del 11: waits for a grace period, so for polls that run, but stops none that is scheduled") {
+TEST_CASE("netif_napi_del: waits for a grace period, so for polls that run, but stops none that is scheduled") {
   Poller p;
   Waiter polling;
   bool scheduled_late = false;
@@ -243,7 +243,7 @@ TEST_CASE("netif_napi_del 11: waits for a grace period, so for polls that run, b
   CHECK(every(lab).text() == "api-misuse(napi)@driver, use-after-free(home)@softirq napi");
 }
 
-TEST_CASE("netif_napi_del 11: a second time it does nothing, not even wait") {
+TEST_CASE("netif_napi_del: a second time it does nothing, not even wait") {
   Poller p;
   Lab lab([&](Lab& l) {
     p.init(l);
@@ -256,7 +256,7 @@ TEST_CASE("netif_napi_del 11: a second time it does nothing, not even wait") {
   CHECK(every(lab, [&] { CHECK(find_event(lab, "driver", "synchronize_rcu: grace period ends", 2) == no_such_event); }).text().empty());
 }
 
-TEST_CASE("napi 11: misuse: enabled twice, completed when not scheduled or with all its budget used, more work than budget") {
+TEST_CASE("napi: misuse: enabled twice, completed when not scheduled or with all its budget used, more work than budget") {
   Poller p;
   enum class Wrong { enable, complete, complete_full, exceed } wrong = Wrong::enable;
   Lab lab([&](Lab& l) {
@@ -280,7 +280,7 @@ TEST_CASE("napi 11: misuse: enabled twice, completed when not scheduled or with 
   }
 }
 
-TEST_CASE("napi 11: it is polled in an RCU reader: sleeping there is no better than in any softirq") {
+TEST_CASE("napi: it is polled in an RCU reader: sleeping there is no better than in any softirq") {
   Poller p;
   bool ended_inside = false;
   Lab lab([&](Lab& l) {
@@ -301,7 +301,7 @@ TEST_CASE("napi 11: it is polled in an RCU reader: sleeping there is no better t
   CHECK(!ended_inside);
 }
 
-TEST_CASE("napi 11: no data race from who schedules to the poll, from a poll to the next, and to who has disabled it") {
+TEST_CASE("napi: no data race from who schedules to the poll, from a poll to the next, and to who has disabled it") {
   Poller p;
   Allocation ring;
   Lab lab([&](Lab& l) {
@@ -320,7 +320,7 @@ TEST_CASE("napi 11: no data race from who schedules to the poll, from a poll to 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("napi 11: after a full poll the softirq puts it back on the list: a poll function may not free it") {
+TEST_CASE("napi: after a full poll the softirq puts it back on the list: a poll function may not free it") {
   Poller p;
   Lab lab([&](Lab& l) {
     p.extra = [&](Context& c) { kfree(c, p.home); };
@@ -338,7 +338,7 @@ TEST_CASE("napi 11: after a full poll the softirq puts it back on the list: a po
   CHECK(f.places.at("use-after-free(home)@softirq napi") == "napi polled");
 }
 
-TEST_CASE("napi 11: no data race from who enables it to a poll that somebody else schedules, who comes before it is added is misuse") {
+TEST_CASE("napi: no data race from who enables it to a poll that somebody else schedules, who comes before it is added is misuse") {
   Poller p;
   Allocation ring;
   Lab lab([&](Lab& l) {

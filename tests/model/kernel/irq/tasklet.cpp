@@ -29,7 +29,7 @@ struct Soft {
 
 }  // namespace
 
-TEST_CASE("tasklet 11: scheduled twice before it runs it runs once, scheduled while it runs it runs again, never twice at once") {
+TEST_CASE("tasklet: scheduled twice before it runs it runs once, scheduled while it runs it runs again, never twice at once") {
   Soft s;
   std::set<int> runs;
   bool own = false;
@@ -49,7 +49,7 @@ TEST_CASE("tasklet 11: scheduled twice before it runs it runs once, scheduled wh
   CHECK(runs == std::set<int>{2, 3});
 }
 
-TEST_CASE("tasklet 11: scheduled when the softirq has taken it but not yet called it, it runs once, and sees what came before") {
+TEST_CASE("tasklet: scheduled when the softirq has taken it but not yet called it, it runs once, and sees what came before") {
   Soft s;
   Allocation data;
   std::uint64_t seen = 0;
@@ -83,7 +83,7 @@ TEST_CASE("tasklet 11: scheduled when the softirq has taken it but not yet calle
   CHECK(all == std::set<std::pair<int, bool>>{{1, true}, {2, true}});
 }
 
-TEST_CASE("tasklet_kill 11: waits for one that is scheduled or runs, nothing else frees its memory in time") {
+TEST_CASE("tasklet_kill: waits for one that is scheduled or runs, nothing else frees its memory in time") {
   Soft s;
   enum class Form { kill, disable, nothing } form = Form::kill;
   std::set<int> runs;
@@ -106,7 +106,7 @@ TEST_CASE("tasklet_kill 11: waits for one that is scheduled or runs, nothing els
   CHECK(every(lab).text() == "use-after-free(home)@softirq tasklet");
 }
 
-TEST_CASE("tasklet_kill 11: swallows what is scheduled while it waits for the function, not what is scheduled afterwards") {
+TEST_CASE("tasklet_kill: swallows what is scheduled while it waits for the function, not what is scheduled afterwards") {
   Soft s;
   bool killed = false;
   int late = 0;
@@ -141,7 +141,7 @@ TEST_CASE("tasklet_kill 11: swallows what is scheduled while it waits for the fu
   CHECK(seen == std::set<std::pair<int, int>>{{1, 0}, {2, 0}, {2, 1}});
 }
 
-TEST_CASE("tasklet_kill 11: of one that is scheduled and disabled never returns unless somebody enables it, of one that is not it does") {
+TEST_CASE("tasklet_kill: of one that is scheduled and disabled never returns unless somebody enables it, of one that is not it does") {
   Soft s;
   bool schedule = true, other = false;
   Lab lab([&](Lab& l) {
@@ -165,7 +165,7 @@ TEST_CASE("tasklet_kill 11: of one that is scheduled and disabled never returns 
   CHECK(f.count("deadlock(tasklet)@driver") < f.executions);
 }
 
-TEST_CASE("tasklet_disable 11: waits for the function, _nosync does not, disabled it stays scheduled and runs when enabled, and nests") {
+TEST_CASE("tasklet_disable: waits for the function, _nosync does not, disabled it stays scheduled and runs when enabled, and nests") {
   Soft s;
   bool sync = true;
   int enables = 1;
@@ -201,7 +201,7 @@ TEST_CASE("tasklet_disable 11: waits for the function, _nosync does not, disable
   CHECK(every(lab).text() == "api-misuse(tasklet)@driver");
 }
 
-TEST_CASE("tasklet 11: no data race between who schedules or enables it, its function, and who has disabled or killed it") {
+TEST_CASE("tasklet: no data race between who schedules or enables it, its function, and who has disabled or killed it") {
   Soft s;
   Allocation data;
   bool kill = true;
@@ -226,7 +226,7 @@ TEST_CASE("tasklet 11: no data race between who schedules or enables it, its fun
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("tasklet_kill 11: not from interrupts, from its own function it and tasklet_disable never return") {
+TEST_CASE("tasklet_kill: not from interrupts, from its own function it and tasklet_disable never return") {
   Soft s;
   bool kill = true, own = true;
   Lab lab([&](Lab& l) {
@@ -252,7 +252,7 @@ TEST_CASE("tasklet_kill 11: not from interrupts, from its own function it and ta
   CHECK(every(lab).text() == "deadlock(tasklet)@softirq tasklet, sleep-in-atomic(tasklet_disable)@softirq tasklet");
 }
 
-TEST_CASE("tasklet_kill 11: under a lock that the function takes deadlocks") {
+TEST_CASE("tasklet_kill: under a lock that the function takes deadlocks") {
   Soft s;
   Spinlock lock;
   Lab lab([&](Lab& l) {
@@ -274,7 +274,7 @@ TEST_CASE("tasklet_kill 11: under a lock that the function takes deadlocks") {
   CHECK(f.details.at("deadlock(tasklet)@driver").find("'softirq tasklet' waits in spin_lock(lock)") != std::string::npos);
 }
 
-TEST_CASE("tasklet 11: its softirq touches it when its function has returned: that may not free it") {
+TEST_CASE("tasklet: its softirq touches it when its function has returned: that may not free it") {
   Soft s;
   Lab lab([&](Lab& l) {
     s.extra = [&](Context& c) { kfree(c, s.home); };
@@ -286,7 +286,7 @@ TEST_CASE("tasklet 11: its softirq touches it when its function has returned: th
   CHECK(f.places.begin()->second == "tasklet function finished");
 }
 
-TEST_CASE("tasklet S4: killed before the interrupt is freed it is scheduled again, freed or synchronized first it is not") {
+TEST_CASE("tasklet: killed before the interrupt is freed it is scheduled again, freed or synchronized first it is not") {
   IrqLine line;
   IrqDevice d;
   Soft s;

@@ -35,7 +35,7 @@ struct Clock {
 
 }  // namespace
 
-TEST_CASE("timer 10: armed it runs once, arming what is pending moves it and answers that it was") {
+TEST_CASE("timer: armed it runs once, arming what is pending moves it and answers that it was") {
   Clock t;
   std::set<std::pair<bool, int>> seen;
   bool second = false;
@@ -51,7 +51,7 @@ TEST_CASE("timer 10: armed it runs once, arming what is pending moves it and ans
   CHECK(seen == std::set<std::pair<bool, int>>{{true, 1}, {false, 2}});
 }
 
-TEST_CASE("timer 10: it is off the wheel before its function is called: armed while it runs it runs again, never twice at once") {
+TEST_CASE("timer: it is off the wheel before its function is called: armed while it runs it runs again, never twice at once") {
   Clock t;
   int armed = 0;
   Lab lab([&](Lab& l) {
@@ -67,7 +67,7 @@ TEST_CASE("timer 10: it is off the wheel before its function is called: armed wh
   CHECK(f.text().empty());
 }
 
-TEST_CASE("timer_delete_sync 10: waits for the function, timer_delete does not, without either the softirq walks freed memory") {
+TEST_CASE("timer_delete_sync: waits for the function, timer_delete does not, without either the softirq walks freed memory") {
   Clock t;
   enum class Form { sync, no_wait, nothing } form = Form::sync;
   std::set<std::pair<bool, int>> seen;
@@ -92,7 +92,7 @@ TEST_CASE("timer_delete_sync 10: waits for the function, timer_delete does not, 
   CHECK(every(lab).text() == "use-after-free(home)@softirq timer");
 }
 
-TEST_CASE("timer_delete_sync 10: stops a timer that arms itself, but keeps nobody from arming it afterwards, timer_shutdown_sync does") {
+TEST_CASE("timer_delete_sync: stops a timer that arms itself, but keeps nobody from arming it afterwards, timer_shutdown_sync does") {
   Clock t;
   bool shut = false, third_party = false;
   int after = 0;
@@ -125,7 +125,7 @@ TEST_CASE("timer_delete_sync 10: stops a timer that arms itself, but keeps nobod
   CHECK(late == 0);
 }
 
-TEST_CASE("timer_shutdown 10: silently ignores who arms it later, and does not wait") {
+TEST_CASE("timer_shutdown: silently ignores who arms it later, and does not wait") {
   Clock t;
   bool sync = false;
   Lab lab([&](Lab& l) {
@@ -143,7 +143,7 @@ TEST_CASE("timer_shutdown 10: silently ignores who arms it later, and does not w
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("timer 10: a timer and a work item that start each other: no order of delete and cancel stops both, shutdown first does") {
+TEST_CASE("timer: a timer and a work item that start each other: no order of delete and cancel stops both, shutdown first does") {
   Clock t;
   Work work;
   enum class Order { timer_first, work_first, shutdown_first } order = Order::timer_first;
@@ -180,7 +180,7 @@ TEST_CASE("timer 10: a timer and a work item that start each other: no order of 
   CHECK(!run(Order::shutdown_first));
 }
 
-TEST_CASE("timer_delete_sync 10: from its own function, or holding what that waits for, it never returns") {
+TEST_CASE("timer_delete_sync: from its own function, or holding what that waits for, it never returns") {
   Clock t;
   Waiter held;
   bool own = true;
@@ -208,7 +208,7 @@ TEST_CASE("timer_delete_sync 10: from its own function, or holding what that wai
   CHECK(f.blocked > 0);
 }
 
-TEST_CASE("timer_delete_sync 10: nor holding a lock that an interrupt takes which comes while the function runs") {
+TEST_CASE("timer_delete_sync: nor holding a lock that an interrupt takes which comes while the function runs") {
   Clock t;
   IrqLine line;
   IrqAction action;
@@ -247,7 +247,7 @@ TEST_CASE("timer_delete_sync 10: nor holding a lock that an interrupt takes whic
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("timer_delete_sync 10: not from hard interrupt context") {
+TEST_CASE("timer_delete_sync: not from hard interrupt context") {
   Clock t;
   Lab lab([&](Lab& l) {
     t.init(l);
@@ -259,7 +259,7 @@ TEST_CASE("timer_delete_sync 10: not from hard interrupt context") {
   CHECK(every(lab).text() == "api-misuse(timer)@hardirq");
 }
 
-TEST_CASE("hrtimer 10: restarted as often as its function asks, cancel stops it, try_to_cancel does nothing while it runs") {
+TEST_CASE("hrtimer: restarted as often as its function asks, cancel stops it, try_to_cancel does nothing while it runs") {
   Clock t;
   int left = 0, answer = 0, left_over = 0;
   bool attempt = false;
@@ -296,7 +296,7 @@ TEST_CASE("hrtimer 10: restarted as often as its function asks, cancel stops it,
   CHECK(answers == std::set<int>{-1, 0, 1});
 }
 
-TEST_CASE("timer 10: under timed it expires when it was armed for, and a move moves it") {
+TEST_CASE("timer: under timed it expires when it was armed for, and a move moves it") {
   Clock t;
   sim::Time at = 0;
   sim::Duration second = 0;

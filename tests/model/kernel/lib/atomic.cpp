@@ -5,7 +5,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("atomic 15: operations on one field are never torn: all that was added is there, and one task finds the last") {
+TEST_CASE("atomic: operations on one field are never torn: all that was added is there, and one task finds the last") {
   Allocation p;
   std::set<std::uint64_t> ends;
   std::size_t last = 0;
@@ -26,7 +26,7 @@ TEST_CASE("atomic 15: operations on one field are never torn: all that was added
   CHECK(lasts == std::set<std::size_t>{1});
 }
 
-TEST_CASE("atomic 15: what was there before, and what is there after") {
+TEST_CASE("atomic: what was there before, and what is there after") {
   Allocation p;
   Lab lab([&](Lab& l) {
     l.init(p, "p", {"n"});
@@ -54,7 +54,7 @@ TEST_CASE("atomic 15: what was there before, and what is there after") {
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("atomic 15: a bit lock orders what is done under it, a bit that is only set and tested does not") {
+TEST_CASE("atomic: a bit lock orders what is done under it, a bit that is only set and tested does not") {
   Allocation p;
   bool lock = true;
   Lab lab([&](Lab& l) {
@@ -77,7 +77,7 @@ TEST_CASE("atomic 15: a bit lock orders what is done under it, a bit that is onl
   CHECK(every(lab).text().find("data-race(p.data)") != std::string::npos);
 }
 
-TEST_CASE("atomic 15: each touches the memory that its field is in") {
+TEST_CASE("atomic: each touches the memory that its field is in") {
   Allocation p;
   int which = 0;
   Lab lab([&](Lab& l) {

@@ -16,7 +16,7 @@ KernelConfig with_faults(std::uint32_t n) {
 
 }  // namespace
 
-TEST_CASE("fault 15: without faults in the configuration nothing fails, no step is taken and no object made") {
+TEST_CASE("fault: without faults in the configuration nothing fails, no step is taken and no object made") {
   Lab lab([](Lab& l) {
     l.task("t", [](Context& c) {
       for (int i = 0; i < 5; ++i) must(!should_fail(c));
@@ -27,7 +27,7 @@ TEST_CASE("fault 15: without faults in the configuration nothing fails, no step 
   CHECK(!lab.kernel.faults);
 }
 
-TEST_CASE("fault 15: any call may fail, at most as many in one execution as there are faults, and then nothing is asked any more") {
+TEST_CASE("fault: any call may fail, at most as many in one execution as there are faults, and then nothing is asked any more") {
   for (const std::uint32_t faults : {1U, 2U}) {
     std::vector<bool> failed;
     std::set<std::vector<bool>> seen;
@@ -49,7 +49,7 @@ TEST_CASE("fault 15: any call may fail, at most as many in one execution as ther
   }
 }
 
-TEST_CASE("fault 15: with the task filter only calls of marked tasks fail, and only while they are") {
+TEST_CASE("fault: with the task filter only calls of marked tasks fail, and only while they are") {
   std::vector<bool> failed;
   std::set<std::vector<bool>> seen;
   KernelConfig config = with_faults(2);
@@ -71,7 +71,7 @@ TEST_CASE("fault 15: with the task filter only calls of marked tasks fail, and o
   CHECK(seen == std::set<std::vector<bool>>{{false, false, false}, {false, true, false}});
 }
 
-TEST_CASE("fault 15: what may fail by itself needs no faults in the configuration") {
+TEST_CASE("fault: what may fail by itself needs no faults in the configuration") {
   std::set<bool> seen;
   bool failed = false;
   Lab lab([&](Lab& l) { l.task("t", [&](Context& c) { failed = may_fail(c); }); });
@@ -79,7 +79,7 @@ TEST_CASE("fault 15: what may fail by itself needs no faults in the configuratio
   CHECK(seen.size() == 2);
 }
 
-TEST_CASE("fault 15: tasks share the faults: who comes second to the last one does not fail") {
+TEST_CASE("fault: tasks share the faults: who comes second to the last one does not fail") {
   std::array<bool, 2> failed{};
   std::set<std::array<bool, 2>> seen;
   Lab lab(

@@ -20,7 +20,7 @@ struct Object {
 
 }  // namespace
 
-TEST_CASE("kref 13: the last to put runs the release function, whoever it is, and only once: memory lives as long as references") {
+TEST_CASE("kref: the last to put runs the release function, whoever it is, and only once: memory lives as long as references") {
   Object o;
   std::set<std::string> released;
   std::string by;
@@ -37,7 +37,7 @@ TEST_CASE("kref 13: the last to put runs the release function, whoever it is, an
   CHECK(released == std::set<std::string>{"a", "b"});
 }
 
-TEST_CASE("kref 13: a reference keeps memory, not what the memory describes") {
+TEST_CASE("kref: a reference keeps memory, not what the memory describes") {
   Object o;
   Allocation hardware;
   Lab lab([&](Lab& l) {
@@ -56,7 +56,7 @@ TEST_CASE("kref 13: a reference keeps memory, not what the memory describes") {
   CHECK(every(lab).text() == "use-after-free(hardware)@user");
 }
 
-TEST_CASE("kref 13: the release function runs in the context of who puts: what sleeps there sleeps in atomic") {
+TEST_CASE("kref: the release function runs in the context of who puts: what sleeps there sleeps in atomic") {
   Object o;
   auto kind = ContextKind::process;
   Lab lab([&](Lab& l) {
@@ -76,7 +76,7 @@ TEST_CASE("kref 13: the release function runs in the context of who puts: what s
   CHECK(every(lab).text() == "sleep-in-atomic(cleanup)@a");
 }
 
-TEST_CASE("kref 15: a get from 0 and a put below are misuse and saturate: it leaks rather than being freed again") {
+TEST_CASE("kref: a get from 0 and a put below are misuse and saturate: it leaks rather than being freed again") {
   Kref ref;
   std::uint32_t initial = 0, left = 0;
   enum class Do { get, get_unless_zero, put } first = Do::get, second = Do::put;
@@ -129,8 +129,7 @@ TEST_CASE("kref 15: a get from 0 and a put below are misuse and saturate: it lea
   CHECK(left == 0x7fffffff);
 }
 
-TEST_CASE(
-    "kref 8.4, 13: a get without a reference is not made safe by the count, get_unless_zero only while something keeps the memory there") {
+TEST_CASE("kref: a get without a reference is not made safe by the count, get_unless_zero only while something keeps the memory there") {
   Object o;
   Allocation slot;
   enum class Form { get, unless_zero, unless_zero_locked, get_locked } form = Form::get;
@@ -170,7 +169,7 @@ TEST_CASE(
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("kref S7: an object that embeds its own cdev is freed before the VFS puts that, with the device as the cdev's parent after") {
+TEST_CASE("kref: an object that embeds its own cdev is freed before the VFS puts that, with the device as the cdev's parent after") {
   // The file is open: cdev and clock have two references each. Memory: clock, cdev, device.
   Allocation ptp;
   Kref clock, cdev, device;
@@ -202,7 +201,7 @@ TEST_CASE("kref S7: an object that embeds its own cdev is freed before the VFS p
 }
 
 TEST_CASE(
-    "kref 13: references and a completion: the base reference is dropped, the last one completes, removal waits as long as anyone holds") {
+    "kref: references and a completion: the base reference is dropped, the last one completes, removal waits as long as anyone holds") {
   Object o;
   Waiter done;
   bool ends = true;

@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("memory 15: a use that is not ordered before kfree is use-after-free in every execution, lucky or not") {
+TEST_CASE("memory: a use that is not ordered before kfree is use-after-free in every execution, lucky or not") {
   Allocation p;
   Lab lab([&](Lab& l) {
     l.init(p, "p", {"x"});
@@ -17,7 +17,7 @@ TEST_CASE("memory 15: a use that is not ordered before kfree is use-after-free i
   CHECK(every(lab).executions == 1);  // one trace
 }
 
-TEST_CASE("memory 15: a use that something orders before kfree is none") {
+TEST_CASE("memory: a use that something orders before kfree is none") {
   Allocation p;
   Waiter done;
   Lab lab([&](Lab& l) {
@@ -36,7 +36,7 @@ TEST_CASE("memory 15: a use that something orders before kfree is none") {
   CHECK(every_schedule(lab).text().empty());
 }
 
-TEST_CASE("memory 15: freed twice is double-free, one finding for the two who free, by one task as well") {
+TEST_CASE("memory: freed twice is double-free, one finding for the two who free, by one task as well") {
   Allocation p;
   Lab two([&](Lab& l) {
     l.init(p, "p");
@@ -74,7 +74,7 @@ TEST_CASE("memory: what kzalloc begins is use-before-init until something orders
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("memory 15: what an owner that has ended made and nobody freed is a leak, an owner that lives leaks nothing") {
+TEST_CASE("memory: what an owner that has ended made and nobody freed is a leak, an owner that lives leaks nothing") {
   Allocation owner, p;
   bool end_owner = true, release = false;
   Lab lab([&](Lab& l) {
@@ -95,7 +95,7 @@ TEST_CASE("memory 15: what an owner that has ended made and nobody freed is a le
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("memory 15: a task that still sleeps in freed memory at the end uses it") {
+TEST_CASE("memory: a task that still sleeps in freed memory at the end uses it") {
   Allocation p;
   Waiter inside;  // embedded in p, and user space may never complete it
   Lab lab([&](Lab& l) {
@@ -126,8 +126,8 @@ TEST_CASE("memory: a field keeps what was stored last, each its own") {
   CHECK(every(lab).text().empty());
 }
 
-// bug-corpus S18: the timer of the NFC firmware download.
-TEST_CASE("memory 15, S18: kzalloc with GFP_KERNEL may sleep, and is wrong in atomic context, GFP_ATOMIC is not") {
+// nfc-fw-timer-sleeps: the timer of the NFC firmware download.
+TEST_CASE("memory: kzalloc with GFP_KERNEL may sleep, and is wrong in atomic context, GFP_ATOMIC is not") {
   Allocation p;
   Timer timer;
   Gfp gfp = Gfp::kernel;
@@ -155,7 +155,7 @@ TEST_CASE("memory 15, S18: kzalloc with GFP_KERNEL may sleep, and is wrong in at
   }
 }
 
-TEST_CASE("memory 15: GFP_KERNEL under a spinlock and inside an RCU reader, under a mutex it is fine, and it takes no step") {
+TEST_CASE("memory: GFP_KERNEL under a spinlock and inside an RCU reader, under a mutex it is fine, and it takes no step") {
   Allocation p;
   Spinlock spin;
   Mutex mutex;
@@ -239,8 +239,8 @@ TEST_CASE("memory: an embedded member lives and dies with what it is in, and is 
   CHECK(every(late).text() == "api-misuse(parent.work)@owner, use-after-free(parent)@owner");
 }
 
-// bug-corpus S3: static state of a module, touched by a timer that outlives it.
-TEST_CASE("memory 1.4: static data of a module dies with its text, whoever touches it afterwards") {
+// cpu5wdt-timer-tail: static state of a module, touched by a timer that outlives it.
+TEST_CASE("memory: static data of a module dies with its text, whoever touches it afterwards") {
   Module module;
   Allocation state;
   Timer timer;

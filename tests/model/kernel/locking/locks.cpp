@@ -97,7 +97,7 @@ TEST_CASE("mutex: unlock by a task that does not hold it is api-misuse, and open
   CHECK(most == 2);
 }
 
-TEST_CASE("mutex 15: locked twice by one task, it waits for itself") {
+TEST_CASE("mutex: locked twice by one task, it waits for itself") {
   Mutex m;
   Lab lab([&](Lab& l) {
     l.init(m, "m");
@@ -111,7 +111,7 @@ TEST_CASE("mutex 15: locked twice by one task, it waits for itself") {
   CHECK(f.details.begin()->second == "'a' waits in mutex_lock(m) for 'a' waits in mutex_lock(m)");
 }
 
-TEST_CASE("mutex 1.1: two locks in opposite order deadlock, in the same order they don't") {
+TEST_CASE("mutex: two locks in opposite order deadlock, in the same order they don't") {
   Mutex m, n;
   bool opposite = true;
   Lab lab([&](Lab& l) {
@@ -136,7 +136,7 @@ TEST_CASE("mutex 1.1: two locks in opposite order deadlock, in the same order th
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("mutex 15: taking one in an interrupt or in an RCU reader is sleep-in-atomic, even if it is free") {
+TEST_CASE("mutex: taking one in an interrupt or in an RCU reader is sleep-in-atomic, even if it is free") {
   Mutex m;
   Lab lab([&](Lab& l) {
     l.init(m, "m");
@@ -263,7 +263,7 @@ TEST_CASE("mutex_lock_interruptible: two of them in opposite orders wait until u
   CHECK(sample(lab, 400).count("hung-remove(m)@remove") > 0);
 }
 
-TEST_CASE("locks 15: interruptible or not, taking a sleeping lock under a spinlock is sleep-in-atomic") {
+TEST_CASE("locks: interruptible or not, taking a sleeping lock under a spinlock is sleep-in-atomic") {
   Mutex m;
   Spinlock spin;
   Lab lab([&](Lab& l) {

@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("rwsem 13: readers share, a writer is alone") {
+TEST_CASE("rwsem: readers share, a writer is alone") {
   Rwsem s;
   int readers = 0, writers = 0, most_readers = 0;
   Lab lab([&](Lab& l) {
@@ -34,7 +34,7 @@ TEST_CASE("rwsem 13: readers share, a writer is alone") {
   CHECK(most_readers == 2);
 }
 
-TEST_CASE("rwsem 13: a waiting writer keeps new readers out, so a nested down_read deadlocks, without a writer it doesn't") {
+TEST_CASE("rwsem: a waiting writer keeps new readers out, so a nested down_read deadlocks, without a writer it doesn't") {
   Rwsem s;
   bool writer = true;
   Lab lab([&](Lab& l) {

@@ -21,7 +21,7 @@ TEST_CASE("spinlock: one at a time, and what it guards is ordered") {
   CHECK(sums == std::set<std::uint64_t>{3});
 }
 
-TEST_CASE("spinlock 15: who holds one may not sleep, and may not keep it") {
+TEST_CASE("spinlock: who holds one may not sleep, and may not keep it") {
   Spinlock s;
   Mutex m;
   Rwsem after;
@@ -44,7 +44,7 @@ TEST_CASE("spinlock 15: who holds one may not sleep, and may not keep it") {
   CHECK(every(lab).count("leak(lock)@a") == 1);
 }
 
-TEST_CASE("spinlock 15: unlocked by who doesn't hold it is misuse, two in opposite orders deadlock") {
+TEST_CASE("spinlock: unlocked by who doesn't hold it is misuse, two in opposite orders deadlock") {
   Spinlock s, t;
   bool misuse = true;
   Lab lab([&](Lab& l) {

@@ -22,7 +22,7 @@ struct Queue {
 
 }  // namespace
 
-TEST_CASE("wait_event 0: who sets the condition and wakes lets every waiter go, in every order") {
+TEST_CASE("wait_event: who sets the condition and wakes lets every waiter go, in every order") {
   Queue w;
   int through = 0;
   Lab lab([&](Lab& l) {
@@ -246,7 +246,7 @@ TEST_CASE("wait_event_interruptible_timeout: ends in each of three ways") {
   CHECK(seen == std::set<WaitEnd>{WaitEnd::done, WaitEnd::expired, WaitEnd::interrupted});
 }
 
-TEST_CASE("wait queues 0: waking one in freed memory is a use after free, and so is being woken by wait_event and looking again") {
+TEST_CASE("wait queues: waking one in freed memory is a use after free, and so is being woken by wait_event and looking again") {
   Queue w;
   w.embedded = true;
   bool waker_late = true;
@@ -302,7 +302,7 @@ TEST_CASE("finish_wait: touches the queue if nobody has woken the entry, else it
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("poll 0: stays on the queue while it sleeps and until it returns, so that freeing that is a use after free") {
+TEST_CASE("poll: stays on the queue while it sleeps and until it returns, so that freeing that is a use after free") {
   Queue w;
   w.embedded = true;
   bool frees = false, wakes = false, ready = false;
@@ -353,7 +353,7 @@ TEST_CASE("poll: a wake-up without anything to report is one to sleep on after")
   CHECK(twice > 0);
 }
 
-TEST_CASE("wait queues 15: sleeping on one is for tasks, waking is for all") {
+TEST_CASE("wait queues: sleeping on one is for tasks, waking is for all") {
   Queue w;
   Lab lab([&](Lab& l) {
     w.init(l);

@@ -59,7 +59,7 @@ TEST_CASE("completion: two complete() count up, so two waits go on") {
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("fence 16.10: signalled once for ever, one that user space owns may never be, and that is no deadlock") {
+TEST_CASE("fence: signalled once for ever, one that user space owns may never be, and that is no deadlock") {
   Waiter fence;
   Owner owner = Owner::user;
   bool signal = false;
@@ -88,7 +88,7 @@ TEST_CASE("fence 16.10: signalled once for ever, one that user space owns may ne
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("shoot_down 16.10: every waiter, present and future, returns with an error, what was completed before still counts") {
+TEST_CASE("shoot_down: every waiter, present and future, returns with an error, what was completed before still counts") {
   Waiter w, fence;
   Waiter gone;
   std::set<std::vector<bool>> results;
@@ -117,7 +117,7 @@ TEST_CASE("shoot_down 16.10: every waiter, present and future, returns with an e
   CHECK(results == std::set<std::vector<bool>>{{true, false, false}, {false, false, true}});
 }
 
-TEST_CASE("completion 15: waiting in an interrupt is sleep-in-atomic, completing is not") {
+TEST_CASE("completion: waiting in an interrupt is sleep-in-atomic, completing is not") {
   Waiter w;
   Lab lab([&](Lab& l) {
     l.init(w, "w");
@@ -313,7 +313,7 @@ TEST_CASE("completion: a cycle of others is one, whoever sleeps with a timeout b
   CHECK(f.count("deadlock(b)@x") == f.count("deadlock(a)@y"));
 }
 
-TEST_CASE("completion 3: under timed, time tells how a wait with a timeout ends") {
+TEST_CASE("completion: under timed, time tells how a wait with a timeout ends") {
   Waiter w;
   sim::Duration after = 0;
   Waited result = Waited::completed;

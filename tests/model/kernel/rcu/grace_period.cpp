@@ -45,7 +45,7 @@ std::vector<sim::Duration> rcu_calls(const KernelConfig& config, unsigned calls,
 
 }  // namespace
 
-TEST_CASE("grace period 4.3: idle, HZ=250: uniform between 3 and 4 jiffies at a random phase, 4 back to back, on a tick") {
+TEST_CASE("grace period: idle, HZ=250: uniform between 3 and 4 jiffies at a random phase, 4 back to back, on a tick") {
   const auto alone = rcu_calls({}, 1, true, 600);
   CHECK(median(alone) > 13 * sim::millisecond);
   CHECK(median(alone) < 15 * sim::millisecond);
@@ -74,7 +74,7 @@ TEST_CASE("grace period 4.3: idle, HZ=250: uniform between 3 and 4 jiffies at a 
   CHECK(median(back_to_back) <= 4 * jiffy);
 }
 
-TEST_CASE("grace period 4.3: callers one after another pay each, callers at once share, whatever their number") {
+TEST_CASE("grace period: callers one after another pay each, callers at once share, whatever their number") {
   constexpr unsigned n = 32;
   sim::Time sequential = 0, concurrent = 0;
   Lab one([&](Lab& l) {
@@ -101,7 +101,7 @@ TEST_CASE("grace period 4.3: callers one after another pay each, callers at once
   }
 }
 
-TEST_CASE("grace period 4.3: one CPU: uniform between 2 and 3 jiffies at a random phase, exactly 3 back to back") {
+TEST_CASE("grace period: one CPU: uniform between 2 and 3 jiffies at a random phase, exactly 3 back to back") {
   KernelConfig config;
   config.cpus = 1;
   config.grace_periods = GracePeriodPreset::idle_one_cpu;
@@ -121,7 +121,7 @@ TEST_CASE("grace period 4.3: one CPU: uniform between 2 and 3 jiffies at a rando
   CHECK(median(first) < 3 * jiffy - jiffy / 3);
 }
 
-TEST_CASE("grace period 4.3: who calls before the tick shares, who calls after it waits for the next, which begins as the first ends") {
+TEST_CASE("grace period: who calls before the tick shares, who calls after it waits for the next, which begins as the first ends") {
   KernelConfig config;
   config.grace_periods = GracePeriodPreset::idle_one_cpu;
   Lab lab(
@@ -144,7 +144,7 @@ TEST_CASE("grace period 4.3: who calls before the tick shares, who calls after i
   run_timed(lab);
 }
 
-TEST_CASE("grace period 4.3: who comes while one runs waits for its end, however long that takes, and then for one in full") {
+TEST_CASE("grace period: who comes while one runs waits for its end, however long that takes, and then for one in full") {
   KernelConfig config;
   config.grace_periods = GracePeriodPreset::pathological;
   Lab lab(
@@ -164,7 +164,7 @@ TEST_CASE("grace period 4.3: who comes while one runs waits for its end, however
   for (std::uint64_t seed = 1; seed <= 10; ++seed) run_timed(lab, seed);
 }
 
-TEST_CASE("grace period 4.3: a reader that an execution left inside is not in the way of the next execution") {
+TEST_CASE("grace period: a reader that an execution left inside is not in the way of the next execution") {
   bool stays = true;
   sim::Time end = 0;
   Waiter never;
@@ -188,7 +188,7 @@ TEST_CASE("grace period 4.3: a reader that an execution left inside is not in th
   CHECK(end <= 7 * jiffy);
 }
 
-TEST_CASE("grace period 4.3: a reader that comes after the call holds it up if it is inside when its CPU learns of the grace period") {
+TEST_CASE("grace period: a reader that comes after the call holds it up if it is inside when its CPU learns of the grace period") {
   KernelConfig config;
   config.grace_periods = GracePeriodPreset::idle_one_cpu;
   // The call comes 1 ms after a tick: noticed at 4, known at 8, over at 12.
@@ -219,7 +219,7 @@ TEST_CASE("grace period 4.3: a reader that comes after the call holds it up if i
   }
 }
 
-TEST_CASE("grace period 4.3: readers follow one another without end: it ends once none is left that was inside when its CPU knew") {
+TEST_CASE("grace period: readers follow one another without end: it ends once none is left that was inside when its CPU knew") {
   KernelConfig config;
   config.grace_periods = GracePeriodPreset::idle_one_cpu;
   sim::Time end = 0;
@@ -247,7 +247,7 @@ TEST_CASE("grace period 4.3: readers follow one another without end: it ends onc
   CHECK(end <= 24 * sim::millisecond);
 }
 
-TEST_CASE("grace period 4.3: a reader that came after the call and waits for the caller costs a stall, it doesn't block it") {
+TEST_CASE("grace period: a reader that came after the call and waits for the caller costs a stall, it doesn't block it") {
   sim::Time end = 0;
   Waiter done;
   Lab lab([&](Lab& l) {
@@ -271,7 +271,7 @@ TEST_CASE("grace period 4.3: a reader that came after the call and waits for the
 }
 
 TEST_CASE(
-    "grace period 4.3: `grace_period` is the exact duration of each, who comes in the middle of one waits for its rest and for the next") {
+    "grace period: `grace_period` is the exact duration of each, who comes in the middle of one waits for its rest and for the next") {
   KernelConfig config;
   config.grace_period = 10 * sim::millisecond;
   Call first, second, third, fourth;
@@ -305,7 +305,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("grace period 4.3: a reader in the way costs what remains of it plus two to three jiffies, even if it leaves early") {
+TEST_CASE("grace period: a reader in the way costs what remains of it plus two to three jiffies, even if it leaves early") {
   for (const sim::Duration hold : {6 * sim::millisecond, 20 * sim::millisecond, 50 * sim::millisecond, 333 * sim::millisecond}) {
     CAPTURE(hold);
     std::vector<sim::Duration> after;
@@ -335,7 +335,7 @@ TEST_CASE("grace period 4.3: a reader in the way costs what remains of it plus t
   }
 }
 
-TEST_CASE("grace period 4.3: a reader that began after the call costs nothing") {
+TEST_CASE("grace period: a reader that began after the call costs nothing") {
   KernelConfig config;
   config.grace_period = 10 * sim::millisecond;
   Call call;
@@ -354,7 +354,7 @@ TEST_CASE("grace period 4.3: a reader that began after the call costs nothing") 
   CHECK(call.took() < 11 * sim::millisecond);
 }
 
-TEST_CASE("grace period 4.3: the tick and the load: HZ 1000, 100, busy, pathological") {
+TEST_CASE("grace period: the tick and the load: HZ 1000, 100, busy, pathological") {
   KernelConfig config;
   config.hz = 1000;
   CHECK(median(rcu_calls(config, 1, true)) > 5 * sim::millisecond);  // noticed, a scan after 4 ticks, the callback
@@ -374,7 +374,7 @@ TEST_CASE("grace period 4.3: the tick and the load: HZ 1000, 100, busy, patholog
   CHECK(*std::ranges::max_element(pathological) <= 2 * sim::second);
 }
 
-TEST_CASE("grace period 4.2: callbacks of call_rcu share with synchronize_rcu, and rcu_barrier costs one with any number of them") {
+TEST_CASE("grace period: callbacks of call_rcu share with synchronize_rcu, and rcu_barrier costs one with any number of them") {
   KernelConfig config;
   config.grace_period = 10 * sim::millisecond;
   std::deque<RcuCallback> callbacks(20);
@@ -393,7 +393,7 @@ TEST_CASE("grace period 4.2: callbacks of call_rcu share with synchronize_rcu, a
   CHECK(barrier.took() < 21 * sim::millisecond);
 }
 
-TEST_CASE("srcu timing 3.2: polls lie at ages 2, 4, 8, 16, 27, 38 jiffies, the first two jiffies are polled closely") {
+TEST_CASE("srcu timing: polls lie at ages 2, 4, 8, 16, 27, 38 jiffies, the first two jiffies are polled closely") {
   const KernelConfig config;
   const sim::Time begin = 7 * jiffy + sim::millisecond, tick = 7 * jiffy;
   SrcuTiming timing(config, begin, false);
@@ -411,7 +411,7 @@ TEST_CASE("srcu timing 3.2: polls lie at ages 2, 4, 8, 16, 27, 38 jiffies, the f
   }
 }
 
-TEST_CASE("srcu timing 3.2: a grace period within 25 us of the last one is not expedited: 3 to 4 jiffies") {
+TEST_CASE("srcu timing: a grace period within 25 us of the last one is not expedited: 3 to 4 jiffies") {
   const KernelConfig config;
   const sim::Time begin = 7 * jiffy + sim::millisecond, tick = 7 * jiffy;
   SrcuTiming timing(config, begin, true);
@@ -423,7 +423,7 @@ TEST_CASE("srcu timing 3.2: a grace period within 25 us of the last one is not e
   }
 }
 
-TEST_CASE("srcu timing 3.2: short without readers, slow when repeated at once, the longest reader plus the rest of a poll otherwise") {
+TEST_CASE("srcu timing: short without readers, slow when repeated at once, the longest reader plus the rest of a poll otherwise") {
   Srcu srcu, other;
   std::vector<Call> calls;
   sim::Time left = 0;
@@ -465,7 +465,7 @@ TEST_CASE("srcu timing 3.2: short without readers, slow when repeated at once, t
   }
 }
 
-TEST_CASE("srcu timing 3.2: callers at once share, separate domains cost each on its own") {
+TEST_CASE("srcu timing: callers at once share, separate domains cost each on its own") {
   Srcu srcu;
   sim::Time end = 0;
   Lab lab([&](Lab& l) {

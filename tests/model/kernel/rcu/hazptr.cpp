@@ -26,7 +26,7 @@ struct Pointers {
 
 }  // namespace
 
-TEST_CASE("hazptr 13: synchronize_shazptr waits for the readers of its pointer, for those of another it does not") {
+TEST_CASE("hazptr: synchronize_shazptr waits for the readers of its pointer, for those of another it does not") {
   Pointers h;
   bool same = true, look_again = true;
   Lab lab([&](Lab& l) {
@@ -51,7 +51,7 @@ TEST_CASE("hazptr 13: synchronize_shazptr waits for the readers of its pointer, 
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
-TEST_CASE("hazptr 13: it does not wait for who comes later, nor for a reader of another pointer however long, RCU does") {
+TEST_CASE("hazptr: it does not wait for who comes later, nor for a reader of another pointer however long, RCU does") {
   Pointers h;
   Waiter gone;
   enum class Form { other, later } form = Form::other;
@@ -87,7 +87,7 @@ TEST_CASE("hazptr 13: it does not wait for who comes later, nor for a reader of 
   CHECK(free_running > 0);
 }
 
-TEST_CASE("hazptr 13: nested sections make the slot a wildcard, which everybody waits for until the outermost section ends") {
+TEST_CASE("hazptr: nested sections make the slot a wildcard, which everybody waits for until the outermost section ends") {
   Pointers h;
   HazptrTarget* target = nullptr;
   bool nested = true;
@@ -115,7 +115,7 @@ TEST_CASE("hazptr 13: nested sections make the slot a wildcard, which everybody 
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
-TEST_CASE("hazptr 13: who waits inside a section for the pointer it protects waits for itself, and a section left open is a leak") {
+TEST_CASE("hazptr: who waits inside a section for the pointer it protects waits for itself, and a section left open is a leak") {
   Pointers h;
   enum class Form { self, wildcard, open } form = Form::self;
   Lab lab([&](Lab& l) {

@@ -5,7 +5,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("kfree_rcu 4.2: frees after every section that was open at the call, from any context, and waits for nothing") {
+TEST_CASE("kfree_rcu: frees after every section that was open at the call, from any context, and waits for nothing") {
   KvfreeRcu kvfree;
   Allocation slot, data;
   bool section = true;
@@ -40,7 +40,7 @@ TEST_CASE("kfree_rcu 4.2: frees after every section that was open at the call, f
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
-TEST_CASE("kfree_rcu 4.2: no pointer into the module is queued: unloading needs no barrier") {
+TEST_CASE("kfree_rcu: no pointer into the module is queued: unloading needs no barrier") {
   KvfreeRcu kvfree;
   Allocation data;
   Module m;
@@ -62,8 +62,7 @@ TEST_CASE("kfree_rcu 4.2: no pointer into the module is queued: unloading needs 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE(
-    "kfree_rcu 4.2: rcu_barrier knows nothing of it, kvfree_rcu_barrier waits until the memory is free, and for nothing queued later") {
+TEST_CASE("kfree_rcu: rcu_barrier knows nothing of it, kvfree_rcu_barrier waits until the memory is free, and for nothing queued later") {
   KvfreeRcu kvfree;
   Allocation data, later;
   enum class Form { nothing, rcu_barrier, kvfree_barrier } form = Form::nothing;
@@ -117,7 +116,7 @@ TEST_CASE("kfree_rcu: twice is a double free, of freed memory a use") {
   CHECK(every(lab).text() == "double-free(data)@a/kfree_rcu#1, use-after-free(data)@a");
 }
 
-TEST_CASE("kfree_rcu 8.4: RCU protects a pointer loaded from the shared slot inside the section, not one that was copied before") {
+TEST_CASE("kfree_rcu: RCU protects a pointer loaded from the shared slot inside the section, not one that was copied before") {
   KvfreeRcu kvfree;
   Allocation priv, provider;
   Kref ref;

@@ -24,7 +24,7 @@ struct Ref {
 
 }  // namespace
 
-TEST_CASE("percpu_ref 13: tryget_live, kill, and a wait for release: whoever got in has left before the data is freed") {
+TEST_CASE("percpu_ref: tryget_live, kill, and a wait for release: whoever got in has left before the data is freed") {
   Ref r;
   Allocation data;
   Waiter released;
@@ -58,7 +58,7 @@ TEST_CASE("percpu_ref 13: tryget_live, kill, and a wait for release: whoever got
   }
 }
 
-TEST_CASE("percpu_ref 13: who was looking at the mark still gets in after kill returns, none does once confirm has been called") {
+TEST_CASE("percpu_ref: who was looking at the mark still gets in after kill returns, none does once confirm has been called") {
   Ref r;
   std::uint64_t after_kill = 0, after_confirm = 0;
   Lab lab([&](Lab& l) {
@@ -83,7 +83,7 @@ TEST_CASE("percpu_ref 13: who was looking at the mark still gets in after kill r
   CHECK(after_confirm == 0);
 }
 
-TEST_CASE("percpu_ref 13: after kill get and tryget go on succeeding, tryget until the count is 0, tryget_live does not") {
+TEST_CASE("percpu_ref: after kill get and tryget go on succeeding, tryget until the count is 0, tryget_live does not") {
   Ref r;
   std::vector<bool> got;
   Waiter released;
@@ -111,7 +111,7 @@ TEST_CASE("percpu_ref 13: after kill get and tryget go on succeeding, tryget unt
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("percpu_ref 13: release runs when the last is put, not before the grace period that sums the counters") {
+TEST_CASE("percpu_ref: release runs when the last is put, not before the grace period that sums the counters") {
   Ref r;
   std::uint64_t releases = 0;
   Lab lab([&](Lab& l) {
@@ -139,7 +139,7 @@ TEST_CASE("percpu_ref 13: release runs when the last is put, not before the grac
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("percpu_ref 13: no grace period is implied between kill and release: in atomic mode an RCU reader may still be looking") {
+TEST_CASE("percpu_ref: no grace period is implied between kill and release: in atomic mode an RCU reader may still be looking") {
   Ref r;
   Allocation slot, data;
   bool synchronize = false;
@@ -169,7 +169,7 @@ TEST_CASE("percpu_ref 13: no grace period is implied between kill and release: i
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("percpu_ref 13: release runs inside a read-side section: what sleeps there sleeps in atomic") {
+TEST_CASE("percpu_ref: release runs inside a read-side section: what sleeps there sleeps in atomic") {
   Ref r;
   Lab lab([&](Lab& l) {
     r.init(
@@ -184,7 +184,7 @@ TEST_CASE("percpu_ref 13: release runs inside a read-side section: what sleeps t
   CHECK(every(lab).text() == "sleep-in-atomic(cleanup)@killer");
 }
 
-TEST_CASE("percpu_ref 13: killed twice it is misuse, and a reference too many is dropped") {
+TEST_CASE("percpu_ref: killed twice it is misuse, and a reference too many is dropped") {
   Ref r;
   Allocation data;
   auto mode = PercpuRefMode::atomic;
@@ -212,7 +212,7 @@ TEST_CASE("percpu_ref 13: killed twice it is misuse, and a reference too many is
   CHECK(every(lab).count("api-misuse(ref)@a") > 0);
 }
 
-TEST_CASE("percpu_ref 13: a put too many shows when the counters are summed") {
+TEST_CASE("percpu_ref: a put too many shows when the counters are summed") {
   Ref r;
   Lab lab([&](Lab& l) {
     r.init(l, [](Context& c) { mark(c); });
@@ -227,7 +227,7 @@ TEST_CASE("percpu_ref 13: a put too many shows when the counters are summed") {
   CHECK(f.places.begin()->second == "percpu_ref switch: add the sum");
 }
 
-TEST_CASE("percpu_ref 13: exit frees the counters: after release clean, before it a use after free, while it is switched misuse") {
+TEST_CASE("percpu_ref: exit frees the counters: after release clean, before it a use after free, while it is switched misuse") {
   Ref r;
   Waiter released;
   bool wait = true, kill = true;
@@ -255,7 +255,7 @@ TEST_CASE("percpu_ref 13: exit frees the counters: after release clean, before i
   CHECK(every(lab).text() == "api-misuse(ref)@remove, use-after-free(ref)@ref/switch#1, use-after-free(ref)@user");
 }
 
-TEST_CASE("percpu_ref 13: a reference that is never put keeps removal waiting for ever") {
+TEST_CASE("percpu_ref: a reference that is never put keeps removal waiting for ever") {
   Ref r;
   Waiter released;
   Lab lab([&](Lab& l) {

@@ -19,7 +19,7 @@ struct Publish {
 
 }  // namespace
 
-TEST_CASE("rcu 4.2: synchronize_rcu and synchronize_rcu_expedited wait for every section that began before") {
+TEST_CASE("rcu: synchronize_rcu and synchronize_rcu_expedited wait for every section that began before") {
   Publish p;
   enum class Form { right, expedited, no_wait, no_section, wrong_order } form = Form::right;
   Lab lab([&](Lab& l) {
@@ -47,7 +47,7 @@ TEST_CASE("rcu 4.2: synchronize_rcu and synchronize_rcu_expedited wait for every
   }
 }
 
-TEST_CASE("rcu 4.2: it does not wait for a section that begins after it, nor for SRCU readers") {
+TEST_CASE("rcu: it does not wait for a section that begins after it, nor for SRCU readers") {
   Waiter gone;
   Srcu srcu;
   std::uint64_t late = 0;
@@ -80,7 +80,7 @@ TEST_CASE("rcu 4.2: it does not wait for a section that begins after it, nor for
   CHECK(f.blocked + late == f.executions);
 }
 
-TEST_CASE("rcu 4.1: sections nest: the inner unlock ends nothing") {
+TEST_CASE("rcu: sections nest: the inner unlock ends nothing") {
   Publish p;
   Lab lab([&](Lab& l) {
     p.init(l);
@@ -101,8 +101,7 @@ TEST_CASE("rcu 4.1: sections nest: the inner unlock ends nothing") {
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE(
-    "rcu 4.1: sleeping in a reader is reported, with PREEMPT_RCU the section goes on, without it is over and the use is one after free") {
+TEST_CASE("rcu: sleeping in a reader is reported, with PREEMPT_RCU the section goes on, without it is over and the use is one after free") {
   Publish p;
   const auto make = [&](Lab& l) {
     static const Operation nap{.name = "msleep", .pause = true};
@@ -128,7 +127,7 @@ TEST_CASE(
   CHECK(every(server).text() == "sleep-in-atomic(msleep)@reader, use-after-free(data)@reader");
 }
 
-TEST_CASE("rcu 4.1: without PREEMPT_RCU a reader that slept is one again once it runs: what it finds then is protected") {
+TEST_CASE("rcu: without PREEMPT_RCU a reader that slept is one again once it runs: what it finds then is protected") {
   Publish p;
   KernelConfig config;
   config.preempt_rcu = false;
@@ -152,7 +151,7 @@ TEST_CASE("rcu 4.1: without PREEMPT_RCU a reader that slept is one again once it
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@reader");
 }
 
-TEST_CASE("rcu 4.2: synchronize_rcu inside a reader is misuse and waits for itself, without PREEMPT_RCU its own sleep ends the wait") {
+TEST_CASE("rcu: synchronize_rcu inside a reader is misuse and waits for itself, without PREEMPT_RCU its own sleep ends the wait") {
   const auto make = [](Lab& l) {
     l.task("reader", [&](Context& c) {
       rcu_read_lock(c, l.rcu);
@@ -172,7 +171,7 @@ TEST_CASE("rcu 4.2: synchronize_rcu inside a reader is misuse and waits for itse
   CHECK(f.places.at("sleep-in-atomic(synchronize_rcu)@reader") == "synchronize_rcu: grace period ends");
 }
 
-TEST_CASE("rcu 4.1: unlock without lock is misuse, and so is a section that is never closed") {
+TEST_CASE("rcu: unlock without lock is misuse, and so is a section that is never closed") {
   Lab unlock([&](Lab& l) {
     l.task("other", [&](Context& c) { mark(c); });
     l.task("reader", [&](Context& c) { rcu_read_unlock(c, l.rcu); });
@@ -184,7 +183,7 @@ TEST_CASE("rcu 4.1: unlock without lock is misuse, and so is a section that is n
   CHECK(every(open).text() == "leak(rcu)@reader");
 }
 
-TEST_CASE("rcu 4.2: a reader may wait for nothing, but any number of readers and updaters together end") {
+TEST_CASE("rcu: a reader may wait for nothing, but any number of readers and updaters together end") {
   Lab lab([&](Lab& l) {
     for (const auto* n : {"r1", "r2"})
       l.task(n, [&](Context& c) {
@@ -202,7 +201,7 @@ TEST_CASE("rcu 4.2: a reader may wait for nothing, but any number of readers and
   CHECK(f.list.empty());
 }
 
-TEST_CASE("call_rcu 4.2: the callback runs after every section that was open at the call, in softirq, and call_rcu waits for nothing") {
+TEST_CASE("call_rcu: the callback runs after every section that was open at the call, in softirq, and call_rcu waits for nothing") {
   Publish p;
   RcuCallback callback;
   bool sleeps = false, hurry = false;
@@ -236,7 +235,7 @@ TEST_CASE("call_rcu 4.2: the callback runs after every section that was open at 
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@callback");
 }
 
-TEST_CASE("call_rcu 4.2: from any context: a handler, a softirq, under a spinlock") {
+TEST_CASE("call_rcu: from any context: a handler, a softirq, under a spinlock") {
   std::array<RcuCallback, 3> callbacks;
   Spinlock lock;
   int runs = 0;
@@ -259,7 +258,7 @@ TEST_CASE("call_rcu 4.2: from any context: a handler, a softirq, under a spinloc
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("call_rcu S12: only rcu_barrier in module exit keeps a callback out of freed text, a grace period does not") {
+TEST_CASE("call_rcu: only rcu_barrier in module exit keeps a callback out of freed text, a grace period does not") {
   enum class Exit { nothing, sync, barrier } exit = Exit::nothing;
   Module m;
   Allocation object;
@@ -293,7 +292,7 @@ TEST_CASE("call_rcu S12: only rcu_barrier in module exit keeps a callback out of
   CHECK(every(lab).text() == "module-pinned(foo)@rmmod");
 }
 
-TEST_CASE("rcu_barrier 4.2: waits for what was queued before it, running or not, and for nothing queued later") {
+TEST_CASE("rcu_barrier: waits for what was queued before it, running or not, and for nothing queued later") {
   std::deque<RcuCallback> callbacks(2);
   Waiter go;
   std::uint64_t free_running = 0;
@@ -328,7 +327,7 @@ TEST_CASE("rcu_barrier 4.2: waits for what was queued before it, running or not,
   CHECK(free_running > 0);
 }
 
-TEST_CASE("rcu_barrier S12: a callback that queues another is not covered by one barrier") {
+TEST_CASE("rcu_barrier: a callback that queues another is not covered by one barrier") {
   std::deque<RcuCallback> callbacks(2);
   Module m;
   int barriers = 1;
@@ -354,7 +353,7 @@ TEST_CASE("rcu_barrier S12: a callback that queues another is not covered by one
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("rcu_barrier 4.2: from inside a callback it waits for itself, with nothing queued it waits for nothing") {
+TEST_CASE("rcu_barrier: from inside a callback it waits for itself, with nothing queued it waits for nothing") {
   RcuCallback callback;
   bool self = true;
   Lab lab([&](Lab& l) {
@@ -369,7 +368,7 @@ TEST_CASE("rcu_barrier 4.2: from inside a callback it waits for itself, with not
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("call_rcu 15: a head that is still pending must not be queued again, once its function has begun it may") {
+TEST_CASE("call_rcu: a head that is still pending must not be queued again, once its function has begun it may") {
   RcuCallback callback;
   bool twice = true;
   int runs = 0;
@@ -391,7 +390,7 @@ TEST_CASE("call_rcu 15: a head that is still pending must not be queued again, o
   CHECK(every(lab, [&] { CHECK(runs == 2); }).text().empty());
 }
 
-TEST_CASE("call_rcu 15: the head is touched when it is queued and when it is called: memory freed meanwhile is used") {
+TEST_CASE("call_rcu: the head is touched when it is queued and when it is called: memory freed meanwhile is used") {
   RcuCallback callback;
   Allocation p;
   bool before = false;

@@ -5,7 +5,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("rcu 4.2: an expedited grace period waits for no section that begins after it, is misuse inside one, and removal pays for it") {
+TEST_CASE("rcu: an expedited grace period waits for no section that begins after it, is misuse inside one, and removal pays for it") {
   bool inside = false;
   Waiter gone;
   std::uint64_t late = 0;
@@ -33,7 +33,7 @@ TEST_CASE("rcu 4.2: an expedited grace period waits for no section that begins a
   CHECK(f.details.at("api-misuse(rcu)@remove") == "synchronize_rcu_expedited() inside an RCU read-side section");
 }
 
-TEST_CASE("rcu 4.2: expedited and normal grace periods are machineries of their own: neither waits for the other, each for its readers") {
+TEST_CASE("rcu: expedited and normal grace periods are machineries of their own: neither waits for the other, each for its readers") {
   // The first caller is in the middle of a normal one all the while.
   std::map<std::string, sim::Duration> took;
   sim::Duration held = 0;
@@ -66,7 +66,7 @@ TEST_CASE("rcu 4.2: expedited and normal grace periods are machineries of their 
   CHECK(took.at("expedited") < 100 * sim::millisecond + 450 * sim::microsecond);
 }
 
-TEST_CASE("rcu 4.2: rcu_expedited makes every grace period short, rcu_normal none, and rcu_normal wins") {
+TEST_CASE("rcu: rcu_expedited makes every grace period short, rcu_normal none, and rcu_normal wins") {
   const auto brief = [](bool expedite, bool normal, bool ask) {
     KernelConfig config;
     config.rcu_expedited = expedite;
@@ -92,8 +92,7 @@ TEST_CASE("rcu 4.2: rcu_expedited makes every grace period short, rcu_normal non
   }
 }
 
-TEST_CASE(
-    "call_rcu 4.2: RCU_LAZY holds callbacks for seconds, not those of call_rcu_hurry, and rcu_barrier lets those go that it waits for") {
+TEST_CASE("call_rcu: RCU_LAZY holds callbacks for seconds, not those of call_rcu_hurry, and rcu_barrier lets those go that it waits for") {
   std::deque<RcuCallback> callbacks(3);
   std::array<sim::Time, 3> ran{};
   sim::Time barrier = 0;

@@ -29,7 +29,7 @@ KernelConfig config_of(bool readers) {
 
 }  // namespace
 
-TEST_CASE("rcu 4.2: a grace period waits for timer functions, interrupt handlers and callbacks that have begun, unless configured not to") {
+TEST_CASE("rcu: a grace period waits for timer functions, interrupt handlers and callbacks that have begun, unless configured not to") {
   Used u;
   Timer timer, hrtimer;
   IrqLine line;
@@ -79,7 +79,7 @@ TEST_CASE("rcu 4.2: a grace period waits for timer functions, interrupt handlers
   }
 }
 
-TEST_CASE("rcu 4.2: a handler takes nothing outside its section: what timer_delete() no longer finds, a grace period waits for") {
+TEST_CASE("rcu: a handler takes nothing outside its section: what timer_delete() no longer finds, a grace period waits for") {
   Used u;
   Timer timer;
   std::set<std::string> seen;
@@ -108,7 +108,7 @@ TEST_CASE("rcu 4.2: a handler takes nothing outside its section: what timer_dele
   CHECK(in_vain > 0);
 }
 
-TEST_CASE("rcu 4.2: a handler that comes in vain does not touch the timer, one that doesn't does") {
+TEST_CASE("rcu: a handler that comes in vain does not touch the timer, one that doesn't does") {
   Timer timer;
   Allocation home;
   bool deleted = true, rearmed = false;
@@ -134,7 +134,7 @@ TEST_CASE("rcu 4.2: a handler that comes in vain does not touch the timer, one t
   CHECK(every(lab).text() == "use-after-free(home)@softirq timer");
 }
 
-TEST_CASE("rcu 4.2: a grace period does not wait for a handler that has not begun, nor for one whose run is over") {
+TEST_CASE("rcu: a grace period does not wait for a handler that has not begun, nor for one whose run is over") {
   Used u;
   Timer timer;
   Waiter gone;
@@ -160,7 +160,7 @@ TEST_CASE("rcu 4.2: a grace period does not wait for a handler that has not begu
   CHECK(late > 0);
 }
 
-TEST_CASE("rcu 4.1: rcu_read_lock in a handler nests in its section, and makes one where handlers are none") {
+TEST_CASE("rcu: rcu_read_lock in a handler nests in its section, and makes one where handlers are none") {
   Used u;
   Timer timer;
   IrqLine line;
@@ -190,7 +190,7 @@ TEST_CASE("rcu 4.1: rcu_read_lock in a handler nests in its section, and makes o
   CHECK(sample(lab, 400, "random", [&] { CHECK(find_event(lab, "softirq timer", "rcu_read_lock") == no_such_event); }).text().empty());
 }
 
-TEST_CASE("rcu 4.1: an unlock in a handler that took no lock is misuse, its own section is not what it ends") {
+TEST_CASE("rcu: an unlock in a handler that took no lock is misuse, its own section is not what it ends") {
   Timer timer;
   Lab lab([&](Lab& l) {
     rcu_watch_interrupts(l.kernel, l.rcu);
@@ -200,7 +200,7 @@ TEST_CASE("rcu 4.1: an unlock in a handler that took no lock is misuse, its own 
   CHECK(every(lab).text() == "api-misuse(rcu)@softirq timer");
 }
 
-TEST_CASE("rcu S12: that callbacks are readers does not make a grace period do for rcu_barrier") {
+TEST_CASE("rcu: that callbacks are readers does not make a grace period do for rcu_barrier") {
   Module m;
   RcuCallback callback;
   bool barrier = false;
@@ -221,7 +221,7 @@ TEST_CASE("rcu S12: that callbacks are readers does not make a grace period do f
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("rcu S3: the tail of cpu5wdt's timer: masked by the grace period of free_module(), execute-after-free where there is none") {
+TEST_CASE("rcu: the tail of cpu5wdt's timer: masked by the grace period of free_module(), execute-after-free where there is none") {
   Module m;
   Timer timer;
   Waiter stop;

@@ -42,7 +42,7 @@ TEST_CASE("kmem_cache_destroy: with objects left it is api-misuse, and whoever f
   CHECK(every(lab).text() == "api-misuse(cache)@driver, use-after-free(cache)@driver");
 }
 
-TEST_CASE("kmem_cache_destroy 4.2: objects that callbacks of call_rcu free are still there, a grace period is not enough, rcu_barrier is") {
+TEST_CASE("kmem_cache_destroy: objects that callbacks of call_rcu free are still there, a grace period is not enough, rcu_barrier is") {
   Cache k;
   RcuCallback callback;
   enum class Before { nothing, grace_period, barrier } before = Before::nothing;
@@ -66,7 +66,7 @@ TEST_CASE("kmem_cache_destroy 4.2: objects that callbacks of call_rcu free are s
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("kmem_cache_destroy 4.2: waits for objects given to kfree_rcu, which are freed into it, and needs no barrier of the driver's") {
+TEST_CASE("kmem_cache_destroy: waits for objects given to kfree_rcu, which are freed into it, and needs no barrier of the driver's") {
   Cache k;
   KvfreeRcu kvfree;
   Waiter inside;

@@ -15,7 +15,7 @@ unsigned count_events(const Lab& lab, std::string_view operation) {
 
 }  // namespace
 
-TEST_CASE("srcu 3.2: synchronize_srcu waits for every section of its domain that began before, asleep or not, of no other domain") {
+TEST_CASE("srcu: synchronize_srcu waits for every section of its domain that began before, asleep or not, of no other domain") {
   Allocation slot, data;
   Srcu srcu, other;
   bool same = true;
@@ -44,7 +44,7 @@ TEST_CASE("srcu 3.2: synchronize_srcu waits for every section of its domain that
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
-TEST_CASE("srcu 3.1: sections nest and overlap, by index, several readers at once") {
+TEST_CASE("srcu: sections nest and overlap, by index, several readers at once") {
   Allocation slot, data;
   Srcu srcu;
   Lab lab([&](Lab& l) {
@@ -75,7 +75,7 @@ TEST_CASE("srcu 3.1: sections nest and overlap, by index, several readers at onc
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("srcu 3.2: it waits for no section that begins after it, a reader that was about to count itself in may prolong it") {
+TEST_CASE("srcu: it waits for no section that begins after it, a reader that was about to count itself in may prolong it") {
   Srcu srcu;
   Waiter done;
   std::uint64_t later = 0, caught = 0;
@@ -108,7 +108,7 @@ TEST_CASE("srcu 3.2: it waits for no section that begins after it, a reader that
   CHECK(caught > 0);
 }
 
-TEST_CASE("srcu 3.3: synchronize inside a reader of the same domain waits for itself, of another one does not") {
+TEST_CASE("srcu: synchronize inside a reader of the same domain waits for itself, of another one does not") {
   Srcu srcu, other;
   bool same = true;
   Lab lab([&](Lab& l) {
@@ -128,7 +128,7 @@ TEST_CASE("srcu 3.3: synchronize inside a reader of the same domain waits for it
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("srcu 3.3: readers of two domains that each synchronize the other's deadlock") {
+TEST_CASE("srcu: readers of two domains that each synchronize the other's deadlock") {
   Srcu a, b;
   Lab lab([&](Lab& l) {
     l.init(a, "a");
@@ -146,7 +146,7 @@ TEST_CASE("srcu 3.3: readers of two domains that each synchronize the other's de
   CHECK(f.blocked < f.executions);
 }
 
-TEST_CASE("srcu 3.3: a mutex taken inside a section and held across synchronize deadlocks, released before it doesn't") {
+TEST_CASE("srcu: a mutex taken inside a section and held across synchronize deadlocks, released before it doesn't") {
   Srcu srcu;
   Mutex m;
   bool across = true;
@@ -171,7 +171,7 @@ TEST_CASE("srcu 3.3: a mutex taken inside a section and held across synchronize 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("srcu 8.3: an index kept in a shared handle is overwritten and removal hangs, with a handle per call it is clean") {
+TEST_CASE("srcu: an index kept in a shared handle is overwritten and removal hangs, with a handle per call it is clean") {
   Srcu srcu;
   Allocation provider, handle;
   bool shared = true;
@@ -210,7 +210,7 @@ TEST_CASE("srcu 8.3: an index kept in a shared handle is overwritten and removal
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("srcu 3.2: concurrent callers share: all that come during one grace period are served by the next") {
+TEST_CASE("srcu: concurrent callers share: all that come during one grace period are served by the next") {
   Srcu srcu;
   std::set<unsigned> flips;
   Lab lab([&](Lab& l) {
@@ -237,7 +237,7 @@ TEST_CASE("srcu 3.2: concurrent callers share: all that come during one grace pe
   CHECK(shared > 0);
 }
 
-TEST_CASE("srcu 3.2: a caller that comes in the middle of a grace period needs the next one, and sees a reader the first one missed") {
+TEST_CASE("srcu: a caller that comes in the middle of a grace period needs the next one, and sees a reader the first one missed") {
   Srcu srcu;
   Allocation slot, data;
   Lab lab([&](Lab& l) {
@@ -261,7 +261,7 @@ TEST_CASE("srcu 3.2: a caller that comes in the middle of a grace period needs t
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("srcu 3.2: many callers that share grace periods: each frees its own, none under a reader, all end") {
+TEST_CASE("srcu: many callers that share grace periods: each frees its own, none under a reader, all end") {
   constexpr std::size_t n = 4;
   Srcu srcu;
   std::array<Allocation, n> slots, data;
@@ -292,7 +292,7 @@ TEST_CASE("srcu 3.2: many callers that share grace periods: each frees its own, 
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("srcu 3.2: once the grace period a caller needs is over it goes on, even if another has begun that never ends") {
+TEST_CASE("srcu: once the grace period a caller needs is over it goes on, even if another has begun that never ends") {
   Srcu srcu;
   Waiter go, done;
   std::uint64_t relevant = 0;
@@ -325,7 +325,7 @@ TEST_CASE("srcu 3.2: once the grace period a caller needs is over it goes on, ev
   CHECK(relevant > 0);
 }
 
-TEST_CASE("srcu 3.2: synchronize inside an RCU section is misuse as well, though it ends") {
+TEST_CASE("srcu: synchronize inside an RCU section is misuse as well, though it ends") {
   Srcu srcu;
   Lab lab([&](Lab& l) {
     l.init(srcu, "srcu");
@@ -338,7 +338,7 @@ TEST_CASE("srcu 3.2: synchronize inside an RCU section is misuse as well, though
   CHECK(every(lab).text() == "api-misuse(srcu)@t, sleep-in-atomic(synchronize_srcu)@t");
 }
 
-TEST_CASE("srcu 3.2: synchronize_srcu_expedited waits for the same sections, and shares grace periods with the other") {
+TEST_CASE("srcu: synchronize_srcu_expedited waits for the same sections, and shares grace periods with the other") {
   Srcu srcu;
   Allocation slot, data;
   bool wait = true;
@@ -365,7 +365,7 @@ TEST_CASE("srcu 3.2: synchronize_srcu_expedited waits for the same sections, and
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
-TEST_CASE("srcu 3.2: which grace periods are expedited: those of an idle domain, those asked for, all or none by configuration") {
+TEST_CASE("srcu: which grace periods are expedited: those of an idle domain, those asked for, all or none by configuration") {
   Srcu srcu;
   std::vector<sim::Duration> took;
   const auto run = [&](bool ask, bool expedite, bool normal) {
@@ -396,8 +396,7 @@ TEST_CASE("srcu 3.2: which grace periods are expedited: those of an idle domain,
     for (const bool expedite : {false, true}) CHECK(run(ask, expedite, true) == std::pair(false, false));
 }
 
-TEST_CASE(
-    "srcu S16: one domain for all debugfs files: removing another file from an operation waits for itself, a domain a file does not") {
+TEST_CASE("srcu: one domain for all debugfs files: removing another file from an operation waits for itself, a domain a file does not") {
   Srcu global, own, other;
   enum class Form { one_for_all, other_file, own_file } form = Form::one_for_all;
   Lab lab([&](Lab& l) {
@@ -420,7 +419,7 @@ TEST_CASE(
   CHECK(every(lab).text() == "api-misuse(own)@T, deadlock(own)@T, hung-remove(own)@T, lock-cycle(own)@T");
 }
 
-TEST_CASE("srcu 3.3: lockdep sees a section as a map held shared, a grace period as a wait for it, and neither as a lock at exit") {
+TEST_CASE("srcu: lockdep sees a section as a map held shared, a grace period as a wait for it, and neither as a lock at exit") {
   Srcu srcu;
   Mutex m;
   Lab lab([&](Lab& l) {

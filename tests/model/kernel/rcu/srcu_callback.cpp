@@ -23,7 +23,7 @@ void init(Lab& l, SrcuCallback& callback, std::string_view name, std::function<v
 
 }  // namespace
 
-TEST_CASE("call_srcu 3.2: the callback runs after every section of the domain that began before the call, of no other, must not sleep") {
+TEST_CASE("call_srcu: the callback runs after every section of the domain that began before the call, of no other, must not sleep") {
   Domain d, other;
   Allocation slot, data;
   SrcuCallback callback;
@@ -60,7 +60,7 @@ TEST_CASE("call_srcu 3.2: the callback runs after every section of the domain th
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@callback");
 }
 
-TEST_CASE("call_srcu 3.2: it is never expedited, not even in an idle domain") {
+TEST_CASE("call_srcu: it is never expedited, not even in an idle domain") {
   Domain d;
   SrcuCallback callback;
   sim::Time ran = 0;
@@ -79,7 +79,7 @@ TEST_CASE("call_srcu 3.2: it is never expedited, not even in an idle domain") {
   }
 }
 
-TEST_CASE("srcu_barrier 3.2: waits for callbacks queued before it until they have finished, synchronize_srcu does not, for unloading") {
+TEST_CASE("srcu_barrier: waits for callbacks queued before it until they have finished, synchronize_srcu does not, for unloading") {
   Domain d;
   Module m;
   std::deque<SrcuCallback> callbacks(2);
@@ -118,7 +118,7 @@ TEST_CASE("srcu_barrier 3.2: waits for callbacks queued before it until they hav
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("srcu_barrier 3.2: waits neither for readers nor for what is queued later, and from a callback for itself") {
+TEST_CASE("srcu_barrier: waits neither for readers nor for what is queued later, and from a callback for itself") {
   Domain d;
   SrcuCallback late;
   Waiter done;
@@ -150,7 +150,7 @@ TEST_CASE("srcu_barrier 3.2: waits neither for readers nor for what is queued la
   CHECK(every(lab).text() == "deadlock(srcu)@late, sleep-in-atomic(srcu_barrier)@late");
 }
 
-TEST_CASE("call_srcu 15: a head that is still pending must not be queued again, once its function has begun it may") {
+TEST_CASE("call_srcu: a head that is still pending must not be queued again, once its function has begun it may") {
   Domain d;
   SrcuCallback callback;
   bool twice = true;
@@ -172,7 +172,7 @@ TEST_CASE("call_srcu 15: a head that is still pending must not be queued again, 
   CHECK(every(lab, [&] { CHECK(runs == 2); }).text().empty());
 }
 
-TEST_CASE("cleanup_srcu_struct 3.2: it waits for a function that has begun, so that is not among what is still queued") {
+TEST_CASE("cleanup_srcu_struct: it waits for a function that has begun, so that is not among what is still queued") {
   Domain d;
   SrcuCallback callback;
   Waiter begun;
@@ -220,7 +220,7 @@ TEST_CASE("call_srcu: its functions run with softirqs off, so grace periods of R
   }
 }
 
-TEST_CASE("cleanup_srcu_struct 3.3: waits for no reader: finding one it warns and leaks, and who comes afterwards uses freed counters") {
+TEST_CASE("cleanup_srcu_struct: waits for no reader: finding one it warns and leaks, and who comes afterwards uses freed counters") {
   Domain d;
   bool wait = false;
   std::set<bool> freed;
@@ -255,7 +255,7 @@ TEST_CASE("cleanup_srcu_struct 3.3: waits for no reader: finding one it warns an
   }
 }
 
-TEST_CASE("cleanup_srcu_struct 3.3: is clean once no reader can come, looks at both counters, and may sleep") {
+TEST_CASE("cleanup_srcu_struct: is clean once no reader can come, looks at both counters, and may sleep") {
   Domain d;
   std::uint64_t first = 0;
   auto kind = ContextKind::process;
@@ -285,7 +285,7 @@ TEST_CASE("cleanup_srcu_struct 3.3: is clean once no reader can come, looks at b
   CHECK(every(lab).text() == "sleep-in-atomic(cleanup_srcu_struct)@a");
 }
 
-TEST_CASE("cleanup_srcu_struct 3.3: callbacks still queued, or a grace period that runs: it warns and leaks, those that run it waits for") {
+TEST_CASE("cleanup_srcu_struct: callbacks still queued, or a grace period that runs: it warns and leaks, those that run it waits for") {
   Domain d;
   SrcuCallback callback;
   bool barrier = false, synchronizer = false;
@@ -323,7 +323,7 @@ TEST_CASE("cleanup_srcu_struct 3.3: callbacks still queued, or a grace period th
   CHECK(reasons == std::set<std::string>{"cleanup_srcu_struct('srcu') with a grace period running"});
 }
 
-TEST_CASE("call_srcu 15: the head is touched when it is queued and when it is called: memory freed meanwhile is used") {
+TEST_CASE("call_srcu: the head is touched when it is queued and when it is called: memory freed meanwhile is used") {
   Domain d;
   SrcuCallback callback;
   Allocation p;

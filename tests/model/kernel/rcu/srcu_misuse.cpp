@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("srcu 3.1: a section begins and ends in one task: ended by another it is over all the same, but that is misuse") {
+TEST_CASE("srcu: a section begins and ends in one task: ended by another it is over all the same, but that is misuse") {
   Srcu s;
   Waiter handed, over;
   bool hands_over = true;
@@ -38,7 +38,7 @@ TEST_CASE("srcu 3.1: a section begins and ends in one task: ended by another it 
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("srcu 3.3: unlock with the wrong index hangs every later grace period, an index that is none is misuse") {
+TEST_CASE("srcu: unlock with the wrong index hangs every later grace period, an index that is none is misuse") {
   Srcu srcu;
   std::uint64_t wrong = 1;
   Lab lab([&](Lab& l) {

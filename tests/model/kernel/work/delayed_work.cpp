@@ -31,7 +31,7 @@ struct Delayed {
 
 }  // namespace
 
-TEST_CASE("delayed work 9: PENDING from the arming on: queued twice it runs once") {
+TEST_CASE("delayed work: PENDING from the arming on: queued twice it runs once") {
   Delayed d;
   std::set<std::pair<bool, int>> seen;
   bool second = false;
@@ -47,7 +47,7 @@ TEST_CASE("delayed work 9: PENDING from the arming on: queued twice it runs once
   CHECK(seen == std::set<std::pair<bool, int>>{{false, 1}, {true, 2}});
 }
 
-TEST_CASE("delayed work 9: without a delay it is queued at once, a flush runs it without waiting for the timer") {
+TEST_CASE("delayed work: without a delay it is queued at once, a flush runs it without waiting for the timer") {
   Delayed d;
   sim::Duration delay = 0;
   bool flush = false;
@@ -72,7 +72,7 @@ TEST_CASE("delayed work 9: without a delay it is queued at once, a flush runs it
   }
 }
 
-TEST_CASE("flush_delayed_work 9: queues what the timer has now, and has waited for it when it returns") {
+TEST_CASE("flush_delayed_work: queues what the timer has now, and has waited for it when it returns") {
   Delayed d;
   sim::Duration delay = 0;
   Lab lab([&](Lab& l) {
@@ -89,7 +89,7 @@ TEST_CASE("flush_delayed_work 9: queues what the timer has now, and has waited f
   }
 }
 
-TEST_CASE("cancel_delayed_work 9: an item that was taken back can be queued again, from an interrupt handler as well") {
+TEST_CASE("cancel_delayed_work: an item that was taken back can be queued again, from an interrupt handler as well") {
   Delayed d;
   ContextKind kind = ContextKind::process;
   std::set<std::pair<bool, int>> seen;
@@ -119,7 +119,7 @@ TEST_CASE("cancel_delayed_work 9: an item that was taken back can be queued agai
   }
 }
 
-TEST_CASE("cancel_delayed_work 9: while the timer is armed it is taken from there, without a look at the item") {
+TEST_CASE("cancel_delayed_work: while the timer is armed it is taken from there, without a look at the item") {
   Delayed d;
   std::set<Steps> armed;
   Lab lab([&](Lab& l) {
@@ -135,7 +135,7 @@ TEST_CASE("cancel_delayed_work 9: while the timer is armed it is taken from ther
   CHECK(armed == std::set<Steps>{{"queue_delayed_work", "mod_timer", "timer_delete", "cancel_delayed_work: clear PENDING"}});
 }
 
-TEST_CASE("cancel_delayed_work_sync 9: takes it from the timer, from between, and from the queue, and waits for what runs") {
+TEST_CASE("cancel_delayed_work_sync: takes it from the timer, from between, and from the queue, and waits for what runs") {
   Delayed d;
   enum class Form { sync, no_wait, inner, nothing } form = Form::sync;
   std::set<std::pair<bool, int>> seen;
@@ -163,7 +163,7 @@ TEST_CASE("cancel_delayed_work_sync 9: takes it from the timer, from between, an
   CHECK(every(lab).count("use-after-free(home)@softirq dwork") > 0);
 }
 
-TEST_CASE("cancel_delayed_work_sync 9: handles an item that queues itself, not somebody who queues it afterwards, disabling does") {
+TEST_CASE("cancel_delayed_work_sync: handles an item that queues itself, not somebody who queues it afterwards, disabling does") {
   Delayed d;
   bool third_party = false, disable = false;
   Lab lab([&](Lab& l) {
@@ -193,7 +193,7 @@ TEST_CASE("cancel_delayed_work_sync 9: handles an item that queues itself, not s
   CHECK(late == 0);
 }
 
-TEST_CASE("disable_delayed_work 9: takes it back and refuses others until enabled, and does not wait for the one that runs") {
+TEST_CASE("disable_delayed_work: takes it back and refuses others until enabled, and does not wait for the one that runs") {
   Delayed d;
   enum class Form { disabled, waited, enabled } form = Form::disabled;
   bool was = false, queued = false;
@@ -219,7 +219,7 @@ TEST_CASE("disable_delayed_work 9: takes it back and refuses others until enable
   CHECK(every(lab, [&] { CHECK(queued); }).count("use-after-free(home)@softirq dwork") > 0);
 }
 
-TEST_CASE("cancel_delayed_work 9: armed between its two looks, it is taken from the timer all the same, which need not expire first") {
+TEST_CASE("cancel_delayed_work: armed between its two looks, it is taken from the timer all the same, which need not expire first") {
   Delayed d;
   bool was = false;
   std::uint64_t taken = 0;
@@ -240,7 +240,7 @@ TEST_CASE("cancel_delayed_work 9: armed between its two looks, it is taken from 
   CHECK(taken > 0);
 }
 
-TEST_CASE("mod_delayed_work 9: moves it wherever it was, and it runs once for each time it was taken from rest") {
+TEST_CASE("mod_delayed_work: moves it wherever it was, and it runs once for each time it was taken from rest") {
   Delayed d;
   std::set<std::pair<bool, int>> seen;
   bool was = false;
@@ -255,7 +255,7 @@ TEST_CASE("mod_delayed_work 9: moves it wherever it was, and it runs once for ea
   CHECK(seen == std::set<std::pair<bool, int>>{{true, 1}, {false, 2}});
 }
 
-TEST_CASE("delayed work 9: what was written before it was queued, moved or flushed, its function sees") {
+TEST_CASE("delayed work: what was written before it was queued, moved or flushed, its function sees") {
   Delayed d;
   enum class Way { queue, mod, mod_now, flush } way = Way::queue;
   Lab lab([&](Lab& l) {
@@ -277,7 +277,7 @@ TEST_CASE("delayed work 9: what was written before it was queued, moved or flush
   }
 }
 
-TEST_CASE("mod_delayed_work 9: who queues it while it is being moved is refused, and it runs once for each that answered true") {
+TEST_CASE("mod_delayed_work: who queues it while it is being moved is refused, and it runs once for each that answered true") {
   Delayed d;
   int promised = 0;
   Lab lab([&](Lab& l) {
@@ -289,7 +289,7 @@ TEST_CASE("mod_delayed_work 9: who queues it while it is being moved is refused,
   CHECK(every(lab, [&] { CHECK(d.runs == promised); }).text().empty());
 }
 
-TEST_CASE("disable_work 9: refuses what comes later and takes back what is pending, without waiting for what runs") {
+TEST_CASE("disable_work: refuses what comes later and takes back what is pending, without waiting for what runs") {
   Work w;
   Allocation home;
   bool refused = false, sync = false;
@@ -308,7 +308,7 @@ TEST_CASE("disable_work 9: refuses what comes later and takes back what is pendi
   CHECK(every(lab, [&] { CHECK(refused); }).text().empty());
 }
 
-TEST_CASE("delayed work 9: who cancels it under a lock waits for the map its function runs under, who only takes it back does not") {
+TEST_CASE("delayed work: who cancels it under a lock waits for the map its function runs under, who only takes it back does not") {
   Delayed d;
   Mutex outside;
   int form = 0;

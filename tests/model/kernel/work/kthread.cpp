@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("kthread_stop 0: tells the thread, waits until it has returned, answers its result, and then its memory may go") {
+TEST_CASE("kthread_stop: tells the thread, waits until it has returned, answers its result, and then its memory may go") {
   Kthread t;
   Allocation priv;
   int result = 0, rounds = 0;
@@ -99,7 +99,7 @@ TEST_CASE("kthread_should_stop: true once kthread_stop has told the thread, and 
             .empty());
 }
 
-TEST_CASE("kthread_stop 0: a thread that never looks is never stopped, and by itself it waits for ever") {
+TEST_CASE("kthread_stop: a thread that never looks is never stopped, and by itself it waits for ever") {
   Kthread t;
   Waiter event;
   bool own = false;
@@ -123,7 +123,7 @@ TEST_CASE("kthread_stop 0: a thread that never looks is never stopped, and by it
   CHECK(every(lab).text() == "deadlock(loop)@kthread loop");
 }
 
-TEST_CASE("kthread 0: it holds no module: left running, its text goes from under it") {
+TEST_CASE("kthread: it holds no module: left running, its text goes from under it") {
   Kthread t;
   Module m;
   bool stop = false;
@@ -336,7 +336,7 @@ TEST_CASE("put_task_struct: the last reference to a thread that has returned fre
   CHECK(every(lab).count("api-misuse(poll)@driver") > 0);
 }
 
-TEST_CASE("module_put_and_kthread_exit 1.4: the thread ends in text that stays, where module_put and return do not") {
+TEST_CASE("module_put_and_kthread_exit: the thread ends in text that stays, where module_put and return do not") {
   Kthread t;
   Module m;
   bool by_helper = true;
@@ -392,7 +392,8 @@ TEST_CASE("kthread_exit: ends the thread from within, with what kthread_stop the
   CHECK(every(lab).text() == "leak(m)@kthread once");
 }
 
-TEST_CASE("S13: threads that stop each other under one lock of kthread_stop deadlock, in two stages, or without the lock, they do not") {
+TEST_CASE(
+    "pvrusb2: threads that stop each other under one lock of kthread_stop deadlock, in two stages, or without the lock, they do not") {
   enum class Form { global_lock, two_stages, today } form = Form::global_lock;
   Kthread b, inner;
   Mutex stop_lock;

@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("kthread_queue_work 13: queued once it runs once, false means it was queued already, one at a time and in order") {
+TEST_CASE("kthread_queue_work: queued once it runs once, false means it was queued already, one at a time and in order") {
   WorkerFixture x;
   Allocation home;
   int accepted = 0;
@@ -31,7 +31,7 @@ TEST_CASE("kthread_queue_work 13: queued once it runs once, false means it was q
   CHECK(seen == std::set<std::string>{"wo", "wow"});
 }
 
-TEST_CASE("kthread_queue_work 13: off the list before its function is called: queued while it runs it runs again, never twice at once") {
+TEST_CASE("kthread_queue_work: off the list before its function is called: queued while it runs it runs again, never twice at once") {
   WorkerFixture x;
   int accepted = 0;
   std::uint64_t while_running = 0;
@@ -53,7 +53,7 @@ TEST_CASE("kthread_queue_work 13: off the list before its function is called: qu
   CHECK(while_running > 0);
 }
 
-TEST_CASE("kthread_queue_work 13: with a second worker, or on one that does not exist yet, it is misuse") {
+TEST_CASE("kthread_queue_work: with a second worker, or on one that does not exist yet, it is misuse") {
   WorkerFixture x;
   KthreadWorker second;
   bool run = true;
@@ -71,7 +71,7 @@ TEST_CASE("kthread_queue_work 13: with a second worker, or on one that does not 
   CHECK(every(lab).text() == "use-before-init(worker)@a");
 }
 
-TEST_CASE("kthread_flush_work 13: waits for the instance that is queued or runs, not for what is behind it, not for a later one") {
+TEST_CASE("kthread_flush_work: waits for the instance that is queued or runs, not for what is behind it, not for a later one") {
   WorkerFixture x;
   std::uint64_t unfinished = 0, idle = 0;
   bool queue = true;
@@ -119,7 +119,7 @@ TEST_CASE("kthread_flush_work 13: waits for the instance that is queued or runs,
   CHECK(every(again).text().empty());
 }
 
-TEST_CASE("kthread_flush_worker 13: waits for all that was queued before, and for nothing that is queued later") {
+TEST_CASE("kthread_flush_worker: waits for all that was queued before, and for nothing that is queued later") {
   WorkerFixture x;
   std::uint64_t later = 0;
   Lab lab([&](Lab& l) {
@@ -143,7 +143,7 @@ TEST_CASE("kthread_flush_worker 13: waits for all that was queued before, and fo
   CHECK(later > 0);
 }
 
-TEST_CASE("kthread_cancel_work_sync 13: takes it off the list, waits for it if it runs, and then its memory may go") {
+TEST_CASE("kthread_cancel_work_sync: takes it off the list, waits for it if it runs, and then its memory may go") {
   WorkerFixture x;
   bool cancel = true, was = false;
   std::set<std::pair<bool, int>> seen;
@@ -164,7 +164,7 @@ TEST_CASE("kthread_cancel_work_sync 13: takes it off the list, waits for it if i
   CHECK(every(lab).text() == "use-after-free(home)@kthread worker");
 }
 
-TEST_CASE("kthread_cancel_work_sync 13: a work that queues itself is refused meanwhile, somebody who queues it afterwards is not") {
+TEST_CASE("kthread_cancel_work_sync: a work that queues itself is refused meanwhile, somebody who queues it afterwards is not") {
   WorkerFixture x;
   bool third_party = false, gone = false;
   int late = 0;
@@ -192,7 +192,7 @@ TEST_CASE("kthread_cancel_work_sync 13: a work that queues itself is refused mea
   CHECK(late > 0);
 }
 
-TEST_CASE("kthread_cancel_work_sync 13: two at once, both return, and it can be queued again") {
+TEST_CASE("kthread_cancel_work_sync: two at once, both return, and it can be queued again") {
   WorkerFixture x;
   Lab lab([&](Lab& l) {
     x.extra = [](Context& c) { mark(c); };
@@ -211,7 +211,7 @@ TEST_CASE("kthread_cancel_work_sync 13: two at once, both return, and it can be 
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("kthread_worker 13: cancelling or flushing a work from inside itself, or the worker from a work on it, waits for ever") {
+TEST_CASE("kthread_worker: cancelling or flushing a work from inside itself, or the worker from a work on it, waits for ever") {
   WorkerFixture x;
   int form = 0;
   Lab lab([&](Lab& l) {
@@ -239,7 +239,7 @@ TEST_CASE("kthread_worker 13: cancelling or flushing a work from inside itself, 
   }
 }
 
-TEST_CASE("kthread_cancel_work_sync 13: holding a lock that the function takes deadlocks") {
+TEST_CASE("kthread_cancel_work_sync: holding a lock that the function takes deadlocks") {
   WorkerFixture x;
   Mutex m;
   Lab lab([&](Lab& l) {
@@ -262,7 +262,7 @@ TEST_CASE("kthread_cancel_work_sync 13: holding a lock that the function takes d
   CHECK(f.blocked < f.executions);
 }
 
-TEST_CASE("kthread_worker 13: what was written before it was queued its function sees, and what it wrote who waited") {
+TEST_CASE("kthread_worker: what was written before it was queued its function sees, and what it wrote who waited") {
   for (const int form : {0, 1, 2, 3, 4}) {
     CAPTURE(form);
     WorkerFixture x;
@@ -290,7 +290,7 @@ TEST_CASE("kthread_worker 13: what was written before it was queued its function
   }
 }
 
-TEST_CASE("kthread_worker 13: queueing is allowed anywhere, waiting sleeps, a function that keeps a lock leaks it") {
+TEST_CASE("kthread_worker: queueing is allowed anywhere, waiting sleeps, a function that keeps a lock leaks it") {
   WorkerFixture x;
   Mutex m;
   Lab lab([&](Lab& l) {
@@ -309,7 +309,7 @@ TEST_CASE("kthread_worker 13: queueing is allowed anywhere, waiting sleeps, a fu
   CHECK(every(lab).text() == "leak(m)@kthread worker, sleep-in-atomic(kthread_flush_worker)@irq");
 }
 
-TEST_CASE("kthread_worker 13: a work may free the memory it is embedded in") {
+TEST_CASE("kthread_worker: a work may free the memory it is embedded in") {
   WorkerFixture x;
   Lab lab([&](Lab& l) {
     x.extra = [&](Context& c) { kfree(c, x.home); };

@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("kthread_destroy_worker 13: runs what is queued, ends the thread, frees the worker, and who queues later touches it") {
+TEST_CASE("kthread_destroy_worker: runs what is queued, ends the thread, frees the worker, and who queues later touches it") {
   WorkerFixture x;
   bool late = false;
   Lab lab([&](Lab& l) {
@@ -23,7 +23,7 @@ TEST_CASE("kthread_destroy_worker 13: runs what is queued, ends the thread, free
   CHECK(every(lab, [&] { CHECK(x.runs == 1); }).text() == "use-after-free(worker)@a");
 }
 
-TEST_CASE("kthread_destroy_worker 13: what comes between its flush and its end stays queued, with a warning") {
+TEST_CASE("kthread_destroy_worker: what comes between its flush and its end stays queued, with a warning") {
   WorkerFixture x;
   Waiter made;
   Lab lab([&](Lab& l) {
@@ -57,7 +57,7 @@ TEST_CASE("kthread_destroy_worker 13: what comes between its flush and its end s
   CHECK(every(armed).text() == "api-misuse(worker)@a, use-after-free(worker)@softirq work");
 }
 
-TEST_CASE("kthread_stop 13: a worker that is stopped and not flushed leaves what is queued, one that is not stopped is a leak") {
+TEST_CASE("kthread_stop: a worker that is stopped and not flushed leaves what is queued, one that is not stopped is a leak") {
   WorkerFixture x;
   Allocation home;
   bool flush = false;
@@ -104,7 +104,7 @@ TEST_CASE("kthread_stop 13: a worker that is stopped and not flushed leaves what
   CHECK(every(left).text().empty());
 }
 
-TEST_CASE("kthread_stop 13: a worker that was never started ends without doing anything") {
+TEST_CASE("kthread_stop: a worker that was never started ends without doing anything") {
   WorkerFixture x;
   Allocation home;
   Lab lab([&](Lab& l) {
@@ -120,7 +120,7 @@ TEST_CASE("kthread_stop 13: a worker that was never started ends without doing a
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("kthread_worker 13: delayed, it is cancelled wherever it is, and with its timer, then memory may go") {
+TEST_CASE("kthread_worker: delayed, it is cancelled wherever it is, and with its timer, then memory may go") {
   for (const sim::Duration delay : {sim::Duration{0}, sim::Duration{10}}) {
     CAPTURE(delay);
     for (const int form : {0, 1, 2, 3}) {
@@ -155,7 +155,7 @@ TEST_CASE("kthread_worker 13: delayed, it is cancelled wherever it is, and with 
   }
 }
 
-TEST_CASE("kthread_worker 13: delayed, queued twice it runs once, and who queues it while it is cancelled is refused") {
+TEST_CASE("kthread_worker: delayed, queued twice it runs once, and who queues it while it is cancelled is refused") {
   WorkerFixture x;
   int accepted = 0, taken = 0;
   Lab lab([&](Lab& l) {
@@ -198,7 +198,7 @@ TEST_CASE("kthread_worker 13: delayed, queued twice it runs once, and who queues
   CHECK(late == 0);
 }
 
-TEST_CASE("kthread_flush_work 13: of one whose timer is armed it never returns") {
+TEST_CASE("kthread_flush_work: of one whose timer is armed it never returns") {
   WorkerFixture x;
   Lab lab([&](Lab& l) {
     x.init(l);

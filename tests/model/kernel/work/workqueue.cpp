@@ -5,7 +5,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("work 9: queued once it runs once, false means it was pending already, and the pending instance does run") {
+TEST_CASE("work: queued once it runs once, false means it was pending already, and the pending instance does run") {
   Item i;
   std::set<std::pair<bool, int>> seen;
   bool second = false;
@@ -25,7 +25,7 @@ TEST_CASE("work 9: queued once it runs once, false means it was pending already,
   CHECK(seen == std::set<std::pair<bool, int>>{{false, 1}, {true, 2}});
 }
 
-TEST_CASE("work 9: PENDING is cleared before the function is called: queued again while it runs, it runs again, never twice at once") {
+TEST_CASE("work: PENDING is cleared before the function is called: queued again while it runs, it runs again, never twice at once") {
   Item i;
   int accepted = 0;
   std::uint64_t while_running = 0;
@@ -44,7 +44,7 @@ TEST_CASE("work 9: PENDING is cleared before the function is called: queued agai
   CHECK(while_running > 0);
 }
 
-TEST_CASE("work 9: many producers: every call that answers true is one run") {
+TEST_CASE("work: many producers: every call that answers true is one run") {
   Item i;
   int accepted = 0;
   Lab lab([&](Lab& l) {
@@ -59,7 +59,7 @@ TEST_CASE("work 9: many producers: every call that answers true is one run") {
   CHECK(f.text().empty());
 }
 
-TEST_CASE("cancel_work_sync 9: steals what is pending, waits for what runs, then memory may go") {
+TEST_CASE("cancel_work_sync: steals what is pending, waits for what runs, then memory may go") {
   Item i;
   enum class Form { sync, no_wait, nothing } form = Form::sync;
   std::set<std::pair<bool, int>> seen;
@@ -84,7 +84,7 @@ TEST_CASE("cancel_work_sync 9: steals what is pending, waits for what runs, then
   CHECK(every(lab).text() == "use-after-free(home)@kworker work");
 }
 
-TEST_CASE("cancel_work_sync 9: it handles an item that queues itself, flush_work does not") {
+TEST_CASE("cancel_work_sync: it handles an item that queues itself, flush_work does not") {
   Item i;
   bool cancel = true;
   Lab lab([&](Lab& l) {
@@ -109,7 +109,7 @@ TEST_CASE("cancel_work_sync 9: it handles an item that queues itself, flush_work
   CHECK(every(lab).text() == "use-after-free(home)@kworker work");
 }
 
-TEST_CASE("cancel_work_sync 9: a third party may queue again right after it returns, after disable_work_sync it may not") {
+TEST_CASE("cancel_work_sync: a third party may queue again right after it returns, after disable_work_sync it may not") {
   Item i;
   bool disable = false;
   bool accepted = false;
@@ -140,7 +140,7 @@ TEST_CASE("cancel_work_sync 9: a third party may queue again right after it retu
   });
 }
 
-TEST_CASE("disable_work_sync 9: counts, and enable_work undoes it, one too many is misuse") {
+TEST_CASE("disable_work_sync: counts, and enable_work undoes it, one too many is misuse") {
   Item i;
   Lab lab([&](Lab& l) {
     i.init(l);
@@ -161,7 +161,7 @@ TEST_CASE("disable_work_sync 9: counts, and enable_work undoes it, one too many 
   CHECK(f.places.begin()->second == "enable_work");
 }
 
-TEST_CASE("cancel_work_sync 9: two at once, and with disable_work_sync: all return, the depth is what disable left") {
+TEST_CASE("cancel_work_sync: two at once, and with disable_work_sync: all return, the depth is what disable left") {
   Item i;
   Lab lab([&](Lab& l) {
     i.init(l);
@@ -178,7 +178,7 @@ TEST_CASE("cancel_work_sync 9: two at once, and with disable_work_sync: all retu
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("flush_work 9: waits for what was queued before it, running or pending, and for nothing queued later") {
+TEST_CASE("flush_work: waits for what was queued before it, running or pending, and for nothing queued later") {
   Item i;
   int before = 0;
   std::uint64_t unfinished = 0;
@@ -223,7 +223,7 @@ TEST_CASE("flush_work 9: waits for what was queued before it, running or pending
   CHECK(f.blocked == 0);
 }
 
-TEST_CASE("flush_work 9: it never hangs on an instance that somebody else took back") {
+TEST_CASE("flush_work: it never hangs on an instance that somebody else took back") {
   Item i;
   bool sync = false;
   Lab lab([&](Lab& l) {
@@ -274,8 +274,7 @@ TEST_CASE("work 9 (b): cancelling, disabling or flushing an item from inside its
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE(
-    "work 9 (a), S9: cancelling under a lock that the function takes deadlocks, outside of it, or an item that takes none, does not") {
+TEST_CASE("work: cancelling under a lock that the function takes deadlocks, outside of it, or an item that takes none, does not") {
   Item i;
   Mutex m;
   bool inside = true, takes = true;
@@ -308,7 +307,7 @@ TEST_CASE(
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("work 9: an item may free the memory it is embedded in, a pending one must not lose it") {
+TEST_CASE("work: an item may free the memory it is embedded in, a pending one must not lose it") {
   Allocation p;
   Work work;
   bool by_itself = true;
@@ -326,7 +325,7 @@ TEST_CASE("work 9: an item may free the memory it is embedded in, a pending one 
   CHECK(every(lab).text() == "use-after-free(p)@kworker work");
 }
 
-TEST_CASE("work 9, 16.25: an item holds no module reference: left alone it runs in freed text, cancelled first it doesn't") {
+TEST_CASE("work: an item holds no module reference: left alone it runs in freed text, cancelled first it doesn't") {
   Item i;
   Module m;
   bool cancel = false;
@@ -350,7 +349,7 @@ TEST_CASE("work 9, 16.25: an item holds no module reference: left alone it runs 
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("work 9: queueing is allowed anywhere, the sync calls sleep, a function that keeps a lock leaks it") {
+TEST_CASE("work: queueing is allowed anywhere, the sync calls sleep, a function that keeps a lock leaks it") {
   Item i;
   Mutex m;
   Lab lab([&](Lab& l) {
@@ -369,7 +368,7 @@ TEST_CASE("work 9: queueing is allowed anywhere, the sync calls sleep, a functio
   CHECK(every(lab).text() == "leak(m)@kworker work, sleep-in-atomic(cancel_work_sync)@irq");
 }
 
-TEST_CASE("work 9: flush_work says whether it waited, and a function knows whose it is") {
+TEST_CASE("work: flush_work says whether it waited, and a function knows whose it is") {
   Item i;
   Work* inside = nullptr;
   Work* outside = nullptr;
@@ -397,7 +396,7 @@ TEST_CASE("work 9: flush_work says whether it waited, and a function knows whose
             .empty());
 }
 
-TEST_CASE("work 9: lockdep's map: a function runs under its item's, and who waits for the item waits for that, pending or not") {
+TEST_CASE("work: lockdep's map: a function runs under its item's, and who waits for the item waits for that, pending or not") {
   Item i;
   Mutex inside, outside;
   bool clean = true;

@@ -13,7 +13,7 @@ bool holds(const Lab& lab, ObjectId held, ObjectId taken, LockUse use) {
 
 }  // namespace
 
-TEST_CASE("workqueue 9: an ordered queue runs one item at a time in the order of queueing, others as many as they may") {
+TEST_CASE("workqueue: an ordered queue runs one item at a time in the order of queueing, others as many as they may") {
   Workqueue q;
   Work work[3];
   unsigned max_active = 1;
@@ -57,7 +57,7 @@ TEST_CASE("workqueue 9: an ordered queue runs one item at a time in the order of
   CHECK(run(0) == 3);
 }
 
-TEST_CASE("workqueue 9: queued once it runs once, false means it was pending already, and the pending instance does run") {
+TEST_CASE("workqueue: queued once it runs once, false means it was pending already, and the pending instance does run") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -83,7 +83,7 @@ TEST_CASE("workqueue 9: queued once it runs once, false means it was pending alr
   }
 }
 
-TEST_CASE("workqueue 9: what was written before it was queued its function sees, and what it wrote who flushed") {
+TEST_CASE("workqueue: what was written before it was queued its function sees, and what it wrote who flushed") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     for (const int form : {0, 1, 2, 3, 4}) {
@@ -161,7 +161,7 @@ TEST_CASE("workqueue 9 (c): flushing, draining or destroying the queue from a wo
   }
 }
 
-TEST_CASE("workqueue 9: an item that still runs is not run by a second worker, but it takes a place") {
+TEST_CASE("workqueue: an item that still runs is not run by a second worker, but it takes a place") {
   Workqueue q;
   QueueItem x;
   Work y;
@@ -190,7 +190,7 @@ TEST_CASE("workqueue 9: an item that still runs is not run by a second worker, b
   CHECK(every(lab, [&] { CHECK(x.runs == 2); }).text().empty());
 }
 
-TEST_CASE("workqueue 9: an item that still runs from another queue is waited for") {
+TEST_CASE("workqueue: an item that still runs from another queue is waited for") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -216,7 +216,7 @@ TEST_CASE("workqueue 9: an item that still runs from another queue is waited for
   }
 }
 
-TEST_CASE("workqueue 9: an item may free the memory it is embedded in") {
+TEST_CASE("workqueue: an item may free the memory it is embedded in") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -236,7 +236,7 @@ TEST_CASE("workqueue 9: an item may free the memory it is embedded in") {
   }
 }
 
-TEST_CASE("workqueue 9: queueing is allowed anywhere, flushing and destroying sleep, a function that keeps a lock leaks it") {
+TEST_CASE("workqueue: queueing is allowed anywhere, flushing and destroying sleep, a function that keeps a lock leaks it") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -260,7 +260,7 @@ TEST_CASE("workqueue 9: queueing is allowed anywhere, flushing and destroying sl
   }
 }
 
-TEST_CASE("workqueue 9: lockdep's maps: a function runs under its item's and its queue's, and who waits for either waits for that") {
+TEST_CASE("workqueue: lockdep's maps: a function runs under its item's and its queue's, and who waits for either waits for that") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -326,7 +326,7 @@ TEST_CASE("workqueue 9: lockdep's maps: a function runs under its item's and its
   }
 }
 
-TEST_CASE("S10: flushing a shared queue under rtnl waits for somebody else's work that takes it, cancelling one's own does not") {
+TEST_CASE("phylib: flushing a shared queue under rtnl waits for somebody else's work that takes it, cancelling one's own does not") {
   Workqueue q;
   Work phy_work, other;
   Mutex rtnl;

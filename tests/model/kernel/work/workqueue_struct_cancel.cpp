@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("delayed work 9: destroy_workqueue leaves the timer armed, which then queues onto freed memory") {
+TEST_CASE("delayed work: destroy_workqueue leaves the timer armed, which then queues onto freed memory") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -27,7 +27,7 @@ TEST_CASE("delayed work 9: destroy_workqueue leaves the timer armed, which then 
   }
 }
 
-TEST_CASE("delayed work 9: on a queue of one's own it is cancelled, moved and flushed wherever it is") {
+TEST_CASE("delayed work: on a queue of one's own it is cancelled, moved and flushed wherever it is") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     for (const sim::Duration delay : {sim::Duration{0}, sim::Duration{10}}) {
@@ -70,7 +70,7 @@ TEST_CASE("delayed work 9: on a queue of one's own it is cancelled, moved and fl
   }
 }
 
-TEST_CASE("cancel_work 9: steals what is on the list, does not wait, and each acceptance is a run or a theft, whoever comes between") {
+TEST_CASE("cancel_work: steals what is on the list, does not wait, and each acceptance is a run or a theft, whoever comes between") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     for (const int form : {0, 1, 2}) {
@@ -103,7 +103,7 @@ TEST_CASE("cancel_work 9: steals what is on the list, does not wait, and each ac
   }
 }
 
-TEST_CASE("cancel_work_sync 9: takes it from the list, or waits for it, and then memory may go") {
+TEST_CASE("cancel_work_sync: takes it from the list, or waits for it, and then memory may go") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -145,7 +145,7 @@ TEST_CASE("cancel_work_sync 9: takes it from the list, or waits for it, and then
   }
 }
 
-TEST_CASE("cancel_work_sync 9: what it takes from an ordered queue it takes from between the others, who go on") {
+TEST_CASE("cancel_work_sync: what it takes from an ordered queue it takes from between the others, who go on") {
   Workqueue q;
   Work work[3];
   std::string order;
@@ -170,7 +170,7 @@ TEST_CASE("cancel_work_sync 9: what it takes from an ordered queue it takes from
   CHECK(seen.size() == 2);
 }
 
-TEST_CASE("cancel_work 9: what is taken from an ordered queue is not pending any more for who runs behind it") {
+TEST_CASE("cancel_work: what is taken from an ordered queue is not pending any more for who runs behind it") {
   Workqueue q;
   Work x, y, last;
   int runs = 0, stolen = 0;
@@ -200,7 +200,7 @@ TEST_CASE("cancel_work 9: what is taken from an ordered queue is not pending any
   CHECK(seen == std::set<int>{0, 1, 2});
 }
 
-TEST_CASE("cancel_work_sync 9: handles an item that queues itself, not somebody who queues it right after, disable_work_sync does") {
+TEST_CASE("cancel_work_sync: handles an item that queues itself, not somebody who queues it right after, disable_work_sync does") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -261,7 +261,7 @@ TEST_CASE("work 9 (b): on a queue of one's own, too, cancelling or flushing ones
   }
 }
 
-TEST_CASE("S14: cancelled before its source is closed it comes again, closed twice is a double release, closed once and then cancelled it "
+TEST_CASE("emac: cancelled before its source is closed it comes again, closed twice is a double release, closed once and then cancelled it "
           "is sound") {
   IrqLine line;
   IrqAction action;
@@ -304,7 +304,7 @@ TEST_CASE("S14: cancelled before its source is closed it comes again, closed twi
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("cancel_work 9: while one item is taken back nothing else of the queue is, nor does it run what comes next") {
+TEST_CASE("cancel_work: while one item is taken back nothing else of the queue is, nor does it run what comes next") {
   Workqueue q;
   Work first, next, last;
   Waiter queued;

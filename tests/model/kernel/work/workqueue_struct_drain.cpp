@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("flush_workqueue 9: waits for all that was queued before, running or waiting, and for nothing queued later") {
+TEST_CASE("flush_workqueue: waits for all that was queued before, running or waiting, and for nothing queued later") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -31,7 +31,7 @@ TEST_CASE("flush_workqueue 9: waits for all that was queued before, running or w
   }
 }
 
-TEST_CASE("drain_workqueue 9: waits for chained works as well, a flush does not") {
+TEST_CASE("drain_workqueue: waits for chained works as well, a flush does not") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -58,7 +58,7 @@ TEST_CASE("drain_workqueue 9: waits for chained works as well, a flush does not"
 }
 
 TEST_CASE(
-    "drain_workqueue 9: what others queue meanwhile is dropped: it says true, later ones false, nobody runs it and it can't be cancelled") {
+    "drain_workqueue: what others queue meanwhile is dropped: it says true, later ones false, nobody runs it and it can't be cancelled") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -111,7 +111,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("drain_workqueue 9: chained means queued by a work on this queue, not by one on another") {
+TEST_CASE("drain_workqueue: chained means queued by a work on this queue, not by one on another") {
   Workqueue q, other;
   Work chain, next;
   int runs = 0;
@@ -132,7 +132,7 @@ TEST_CASE("drain_workqueue 9: chained means queued by a work on this queue, not 
   CHECK(every(lab).text() == "api-misuse(wq)@kworker other, lost-work(next)@kworker other");
 }
 
-TEST_CASE("drain_workqueue 9: it takes works again afterwards, and two may drain at once") {
+TEST_CASE("drain_workqueue: it takes works again afterwards, and two may drain at once") {
   Workqueue q;
   QueueItem i;
   Lab lab([&](Lab& l) {
@@ -163,7 +163,7 @@ TEST_CASE("drain_workqueue 9: it takes works again afterwards, and two may drain
   CHECK(f.text().empty());
 }
 
-TEST_CASE("drain_workqueue 9: an item that goes on queueing itself is reported after ten rounds") {
+TEST_CASE("drain_workqueue: an item that goes on queueing itself is reported after ten rounds") {
   Workqueue q;
   QueueItem i;
   int times = 60;
@@ -185,7 +185,7 @@ TEST_CASE("drain_workqueue 9: an item that goes on queueing itself is reported a
   CHECK(sample(lab, 30).text().empty());
 }
 
-TEST_CASE("destroy_workqueue 9: runs what is queued, then its memory is gone, and who queues later touches it") {
+TEST_CASE("destroy_workqueue: runs what is queued, then its memory is gone, and who queues later touches it") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -210,7 +210,7 @@ TEST_CASE("destroy_workqueue 9: runs what is queued, then its memory is gone, an
   }
 }
 
-TEST_CASE("destroy_workqueue 9: who queues while it is destroyed is too late or too early, and a queue that is left is a leak") {
+TEST_CASE("destroy_workqueue: who queues while it is destroyed is too late or too early, and a queue that is left is a leak") {
   Workqueue q;
   QueueItem i;
   Lab lab([&](Lab& l) {

@@ -3,7 +3,7 @@
 
 namespace unplug::model::test {
 
-TEST_CASE("flush_scheduled_work 9: waits for every item on the system's queue, not for what is queued later, not for one that is gone") {
+TEST_CASE("flush_scheduled_work: waits for every item on the system's queue, not for what is queued later, not for one that is gone") {
   Item a, b;
   Allocation gone;
   Work old;

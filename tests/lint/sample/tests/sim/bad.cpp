@@ -8,3 +8,5 @@ TEST_CASE(
 TEST_CASE("one, two") { f(";"); }
 TEST_CASE("three; "  // bad: a title
           "four") {
+TEST_CASE("srcu 3.2, 15: readers are waited for") {  // bad: a title that cites
+TEST_CASE("r592: two of 3") {
