@@ -187,8 +187,8 @@ TEST_CASE("a timeout of what is no data choice, or that awaits what does not exi
   Lambda p([&](Engine& eng) {
     const ObjectId x = eng.new_object(eng.own_name("x"));
     eng.spawn("t", [&, x] {
-      const Await await{form == 0 ? ObjectId{7} : x, {}};
-      const Awaited ends{{&await, 1}, 5};
+      const Await other{form == 0 ? ObjectId{7} : x, {}};
+      const Awaited ends{{&other, 1}, 5};
       Step s{.operation = &nothing, .alternatives = form == 1 ? 1U : 2U};
       if (form == 2) {
         s.alternatives = 1;
