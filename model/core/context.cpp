@@ -63,7 +63,7 @@ void Context::leave_cpu(std::string_view what) {
 }
 
 void Context::back_on_cpu() {
-  if (rcu != nullptr && !aborting()) rcu->note_resume(*this);
+  if (rcu_nesting > 0 && !aborting()) rcu->note_resume(*this);
 }
 
 void Context::begin_wait(const WaitInfo& info) {
