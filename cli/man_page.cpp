@@ -41,11 +41,6 @@ std::string heading(const std::string& name) {
   return fmt::format(".TH {} 1 \"\" \"unplug {}\" \"unplug\"\n", roff(upper), version);
 }
 
-std::string placeholder(const CLI::Option& o) {
-  std::string name = o.get_type_name();
-  return name.substr(0, name.find(':'));
-}
-
 std::string synopsis(const CLI::App& verb) {
   std::string out = fmt::format("\\fBunplug {}\\fR", roff(verb.get_name()));
   if (!verbs_of(verb).empty()) {
@@ -77,7 +72,7 @@ std::string options(const CLI::App& app) {
     for (const std::string& l : o->get_lnames()) name += fmt::format("\\fB\\-\\-{}\\fR, ", roff(l));
     name.resize(name.size() - 2);
     for (int i = 0; i < o->get_items_expected_max() && i < o->get_expected_min(); ++i)
-      name += fmt::format(" \\fI{}\\fR", roff(placeholder(*o)));
+      name += fmt::format(" \\fI{}\\fR", roff(o->get_type_name()));
     item(name, o->get_description());
   }
   return out;

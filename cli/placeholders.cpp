@@ -17,12 +17,7 @@ using Files = std::span<const std::string>;
 
 std::vector<Candidate> scenario_names(Files) {
   std::vector<Candidate> out;
-  for (const scenarios::ShippedFile& f : scenarios::shipped_files()) {
-    scenarios::Diagnostics quiet;
-    const auto d = scenarios::Document::parse(std::string(f.text), f.path, quiet);
-    const scenarios::Node title = d ? d->root().find("title") : scenarios::Node{};
-    out.push_back({scenarios::short_name(f), title.is(scenarios::Node::Kind::string) ? std::string(title.string()) : ""});
-  }
+  for (const scenarios::ShippedFile& f : scenarios::shipped_files()) out.push_back({scenarios::short_name(f), scenarios::title(f)});
   return out;
 }
 
@@ -113,10 +108,8 @@ constexpr std::array table{
 
 }  // namespace
 
-std::span<const Placeholder> placeholders() { return table; }
-
 const Placeholder* find_placeholder(std::string_view name) {
-  const auto found = std::ranges::find(table, name.substr(0, name.find(':')), &Placeholder::name);  // "WHEN:{auto,always,never}"
+  const auto found = std::ranges::find(table, name, &Placeholder::name);
   return found == table.end() ? nullptr : &*found;
 }
 

@@ -18,12 +18,11 @@ enum class Paths : unsigned char { none, files, folders };
 struct Placeholder {
   std::string_view name;  // "POLICY": a type name of an option, or the name of a positional
   Paths paths;
-  // `files`: the scenario files that stand on the command line already. Null: nothing is known of it.
+  // `files`: the scenario files that stand on the command line already. Null: there are none.
   std::vector<Candidate> (*words)(std::span<const std::string> files);
 };
 
-// All that mean something; null if there is none of that name.
-[[nodiscard]] std::span<const Placeholder> placeholders();
+// Null if nothing is known of one with that name.
 [[nodiscard]] const Placeholder* find_placeholder(std::string_view name);
 
 }  // namespace unplug::cli

@@ -6,6 +6,8 @@
 include(GNUInstallDirs)
 
 set(pages ${PROJECT_BINARY_DIR}/pages)
+set(changelog ${PROJECT_BINARY_DIR}/debian-changelog)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/debian/changelog.in ${changelog} @ONLY)
 add_custom_command(
   OUTPUT ${pages}/done
   COMMAND ${CMAKE_COMMAND} -E rm -rf ${pages}
@@ -14,9 +16,9 @@ add_custom_command(
   COMMAND unplug completion bash > ${pages}/unplug
   COMMAND unplug completion zsh > ${pages}/_unplug
   COMMAND unplug completion fish > ${pages}/unplug.fish
-  COMMAND gzip -9nc ${PROJECT_SOURCE_DIR}/cmake/debian/changelog > ${pages}/changelog.gz
+  COMMAND gzip -9nc ${changelog} > ${pages}/changelog.gz
   COMMAND ${CMAKE_COMMAND} -E touch ${pages}/done
-  DEPENDS unplug ${PROJECT_SOURCE_DIR}/cmake/debian/changelog
+  DEPENDS unplug ${changelog}
   COMMENT "Manual pages and completions"
   VERBATIM)
 add_custom_target(unplug_pages ALL DEPENDS ${pages}/done)

@@ -5,6 +5,7 @@
 
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/scenarios/json/diagnostics.hpp"
+#include "unplug/scenarios/json/document.hpp"
 
 namespace unplug::scenarios {
 namespace {
@@ -39,6 +40,13 @@ std::optional<ShippedFile> shipped_file(std::string_view name) {
 std::string short_name(const ShippedFile& f) {
   const std::size_t from = f.path.rfind('/') + 1;
   return f.path.substr(from, f.path.size() - from - ending.size());
+}
+
+std::string title(const ShippedFile& f) {
+  Diagnostics quiet;
+  const auto d = Document::parse(std::string(f.text), f.path, quiet);
+  const Node title = d ? d->root().find("title") : Node{};
+  return title.is(Node::Kind::string) ? std::string(title.string()) : std::string{};
 }
 
 std::string nearest_shipped_file(std::string_view name) {

@@ -20,6 +20,8 @@ struct ShippedFile {
 
 // Its name without folder and ending, which shipped_file() takes unless another has the same: "nova-timer".
 [[nodiscard]] std::string short_name(const ShippedFile& file);
+// What its "title" says; empty if it has none.
+[[nodiscard]] std::string title(const ShippedFile& file);
 // The name of one that was most likely meant, as shipped_file() takes it; empty if none was.
 [[nodiscard]] std::string nearest_shipped_file(std::string_view name);
 
