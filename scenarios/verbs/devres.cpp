@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "unplug/model/core/errno.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
@@ -47,8 +48,7 @@ template <auto function> std::uint32_t on_action(Frame& f, const Instruction& i,
 std::uint32_t do_open(Frame& f, const Instruction& i, std::uint32_t next) {
   const model::DevresGroup* g = thing<EntityKind::devres_group>(f, i);
   model::Devres* list = devres_of(f, i);
-  constexpr int enomem = -12;
-  return g == nullptr || list == nullptr || model::devres_open_group(f.context, *list, g) || f.aborting() ? next : f.fail(i, enomem);
+  return g == nullptr || list == nullptr || model::devres_open_group(f.context, *list, g) || f.aborting() ? next : f.fail(i, model::enomem);
 }
 
 template <auto function> std::uint32_t on_group(Frame& f, const Instruction& i, std::uint32_t next) {

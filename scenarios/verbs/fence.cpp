@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/locking/dma_fence.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
@@ -42,8 +43,7 @@ std::uint32_t do_add(Frame& f, const Instruction& i, std::uint32_t next) {
       thing<EntityKind::fence>(f, *f.world.program().of(EntityKind::fence_callback)[i.operand.index].thing("fence"));
   if (c == nullptr || fence == nullptr) return next;
   const bool added = model::dma_fence_add_callback(f.context, *fence, *c);
-  constexpr int enoent = -2;
-  set_local(f, i, added ? 0 : static_cast<std::uint64_t>(std::int64_t{enoent}));
+  set_local(f, i, added ? 0 : static_cast<std::uint64_t>(std::int64_t{model::enoent}));
   return added ? next : otherwise(f, i, next);
 }
 

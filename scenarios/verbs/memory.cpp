@@ -1,4 +1,5 @@
 // Memory: allocation, release, plain and marked accesses.
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/lib/fault.hpp"
 #include "unplug/model/kernel/rcu/slab.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
@@ -36,15 +37,13 @@ model::Allocation& allocated(Frame& f, const Instruction& i) {
   return made.memory;
 }
 
-constexpr int enomem = -12;
-
 // An allocation that the author has a path for may fail, a data choice; others do where faults are injected.
 bool fails(Frame& f, const Instruction& i) { return i.target != no_target ? model::may_fail(f.context) : model::should_fail(f.context); }
 
 std::uint32_t do_devm_kzalloc(Frame& f, const Instruction& i, std::uint32_t next) {
   model::Devres* list = devres_of(f, i);
   if (list == nullptr) return next;
-  if (fails(f, i)) return f.fail(i, enomem);
+  if (fails(f, i)) return f.fail(i, model::enomem);
   static const model::StaticName release{"devm kfree"};
   model::Allocation& a = allocated(f, i);
   model::kzalloc(f.context, a);
@@ -59,14 +58,14 @@ std::uint32_t do_devm_kfree(Frame& f, const Instruction& i, std::uint32_t next) 
 }
 
 std::uint32_t do_kzalloc(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (fails(f, i)) return f.fail(i, enomem);
+  if (fails(f, i)) return f.fail(i, model::enomem);
   model::kzalloc(f.context, allocated(f, i), static_cast<model::Gfp>(i.amount));
   return next;
 }
 
 std::uint32_t do_cache_alloc(Frame& f, const Instruction& i, std::uint32_t next) {
   const Operand& cache = *f.world.program().of(EntityKind::allocation)[i.operand.index].thing("cache");
-  if (fails(f, i)) return f.fail(i, enomem);
+  if (fails(f, i)) return f.fail(i, model::enomem);
   model::Allocation& a = allocated(f, i);
   model::kmem_cache_alloc(f.context, *thing<EntityKind::kmem_cache>(f, cache), a, static_cast<model::Gfp>(i.amount));
   return next;

@@ -1,4 +1,5 @@
 // MMIO: regions, mappings of them, register accesses.
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/hw/clock.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
@@ -12,7 +13,6 @@ constexpr auto kind = EntityKind::mapping;
 
 // Of a mapping, from the verbs that declare it: its region is claimed by a step of its own; it is a BAR.
 constexpr std::uint8_t claimed_apart = 1, is_bar = 2;
-constexpr int ebusy = -16;
 
 bool has(const Frame& f, const Instruction& i, std::uint8_t flag) {
   return (f.world.program().of(kind)[i.operand.index].flags & flag) != 0;
@@ -21,7 +21,7 @@ bool has(const Frame& f, const Instruction& i, std::uint8_t flag) {
 model::Mapping& mapping(Frame& f, const Instruction& i) { return owner(f, i.operand).things.get<kind>(i.operand.index); }
 
 std::uint32_t busy(Frame& f, const Instruction& i, std::uint32_t next) {
-  f.result = ebusy;
+  f.result = model::ebusy;
   return otherwise(f, i, next);
 }
 
@@ -83,7 +83,7 @@ std::uint32_t do_iounmap(Frame& f, const Instruction& i, std::uint32_t next) {
 std::uint32_t do_claim(Frame& f, const Instruction& i, std::uint32_t next) {
   if (f.task != nullptr) {
     const bool got = model::request_mem_region(f.context, owner(f, i.operand).device->other_claims[i.operand.index]);
-    f.answer = got ? 0 : ebusy;
+    f.answer = got ? 0 : model::ebusy;
     return got ? next : otherwise(f, i, next);
   }
   return model::request_mem_region(f.context, mapping(f, i)) ? next : busy(f, i, next);

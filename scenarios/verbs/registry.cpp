@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "unplug/model/core/errno.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 
 namespace unplug::scenarios {
@@ -11,21 +12,20 @@ struct MayFail {
   std::string_view verb;
   int error;
 };
-constexpr int enomem = -12;
-constexpr std::array may_fail{MayFail{"kmem_cache_create", enomem},
-                              MayFail{"percpu_ref_init", enomem},
-                              MayFail{"init_srcu_struct", enomem},
-                              MayFail{"devm_ioremap_resource", enomem},
-                              MayFail{"ioremap", enomem},
-                              MayFail{"devm_request_irq", enomem},
-                              MayFail{"request_irq", enomem},
-                              MayFail{"kthread_run", enomem},
-                              MayFail{"device_create_file", enomem},
-                              MayFail{"device_add", enomem},
-                              MayFail{"misc_register", enomem},
-                              MayFail{"usb_register_dev", enomem},
-                              MayFail{"usb_alloc_urb", enomem},
-                              MayFail{"cdev_device_add", enomem}};
+constexpr std::array may_fail{MayFail{"kmem_cache_create", model::enomem},
+                              MayFail{"percpu_ref_init", model::enomem},
+                              MayFail{"init_srcu_struct", model::enomem},
+                              MayFail{"devm_ioremap_resource", model::enomem},
+                              MayFail{"ioremap", model::enomem},
+                              MayFail{"devm_request_irq", model::enomem},
+                              MayFail{"request_irq", model::enomem},
+                              MayFail{"kthread_run", model::enomem},
+                              MayFail{"device_create_file", model::enomem},
+                              MayFail{"device_add", model::enomem},
+                              MayFail{"misc_register", model::enomem},
+                              MayFail{"usb_register_dev", model::enomem},
+                              MayFail{"usb_alloc_urb", model::enomem},
+                              MayFail{"cdev_device_add", model::enomem}};
 
 // Beyond their "at_most", calls answer 0: nothing was queued, no timer was armed before. These an error.
 constexpr std::array refuse{MayFail{"usb_submit_urb", -16}};  // -EBUSY

@@ -1,4 +1,5 @@
 // Runtime power management of the device that is bound.
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/base/devres.hpp"
 #include "unplug/model/kernel/hw/clock.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
@@ -11,7 +12,6 @@ constexpr auto kind = EntityKind::runtime_pm;
 constexpr VerbFamily family{kind,
                             "the driver's callbacks (runtime_suspend(), runtime_resume()), autosuspend delays, errors of a resume, that "
                             "disabling nests, that the core resumes the device for remove()"};
-constexpr int error = -13;  // -EACCES: disabled
 
 std::uint32_t do_devm_enable(Frame& f, const Instruction& i, std::uint32_t next) {
   static const model::StaticName disable{"devm pm_runtime_disable"};
@@ -38,10 +38,10 @@ std::vector<Verb> runtime_pm_verbs() {
       family.sets_up("pm_runtime_enable", {}, runtime,
                      "runtime PM of the device, suspended at first: a mapping that names it may only be accessed while it is resumed"),
       family.declares("devm_pm_runtime_enable", do_devm_enable, {other_device}, runtime, "the same; devres disables it after remove()"),
-      family.on_thing("pm_runtime_get_sync", try_or_error<kind, model::pm_runtime_get_sync, error>, {answer, refused}, runtime,
+      family.on_thing("pm_runtime_get_sync", try_or_error<kind, model::pm_runtime_get_sync, model::eacces>, {answer, refused}, runtime,
                       "counts and resumes; where it is disabled it counts all the same"),
-      family.on_thing("pm_runtime_resume_and_get", try_or_error<kind, model::pm_runtime_resume_and_get, error>, {answer, refused}, runtime,
-                      "counts and resumes; where it is disabled it does neither"),
+      family.on_thing("pm_runtime_resume_and_get", try_or_error<kind, model::pm_runtime_resume_and_get, model::eacces>, {answer, refused},
+                      runtime, "counts and resumes; where it is disabled it does neither"),
       family.on_thing("pm_runtime_get_noresume", on<kind, model::pm_runtime_get_noresume>, {}, runtime, "counts, and resumes nothing"),
       family.on_thing("pm_runtime_put", on<kind, model::pm_runtime_put>, {}, runtime,
                       "the last one asks for a suspend, which a worker of the kernel does some time later"),

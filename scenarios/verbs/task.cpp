@@ -1,14 +1,13 @@
 // What tasks of user space do with file descriptors.
 #include <fmt/format.h>
 
+#include "unplug/model/core/errno.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
 namespace unplug::scenarios {
 namespace {
-
-constexpr int ebadf = -9;
 
 std::uint64_t signed_word(int r) { return static_cast<std::uint64_t>(static_cast<std::int64_t>(r)); }
 
@@ -19,7 +18,7 @@ std::uint32_t open_as(Frame& f, const Instruction& i, const Operand& what, model
   OpenFile* const own = shared ? nullptr : &f.task->files[i.to];
   model::File& file = shared ? s->descriptor.file : own->file;
   Origin& origin = shared ? s->origin : own->origin;
-  f.answer = ebadf;
+  f.answer = model::ebadf;
   if (file.open && !shared) return next;  // the descriptor is in use: the program under test would have another number
   const DescriptorSpec& spec = shared ? f.world.program().shared_descriptors[i.to - first_shared_descriptor] : f.task->spec->files[i.to];
   f.world.init_file(file, spec.counted, spec.epoll);
@@ -46,7 +45,7 @@ std::uint32_t do_open(Frame& f, const Instruction& i, std::uint32_t next) {
 
 std::uint32_t do_reopen(Frame& f, const Instruction& i, std::uint32_t next) {
   UsedFile used(f.context, *f.task, i.other);
-  f.answer = ebadf;
+  f.answer = model::ebadf;
   if (!used || f.aborting()) return otherwise(f, i, next);
   const Operand& what = *used.origin().opened;
   model::CharInode* const inode = used.file().inode;
@@ -58,7 +57,7 @@ std::uint32_t do_reopen(Frame& f, const Instruction& i, std::uint32_t next) {
 template <class Operate> std::uint32_t on_file(Frame& f, const Instruction& i, std::uint32_t next, Operate operate) {
   UsedFile used(f.context, *f.task, i.other);
   if (f.aborting()) return next;
-  const int r = used ? operate(used.file()) : ebadf;
+  const int r = used ? operate(used.file()) : model::ebadf;
   if (used) used.done();
   if (f.aborting()) return next;
   f.answer = r;
@@ -87,7 +86,7 @@ std::uint32_t do_close(Frame& f, const Instruction& i, std::uint32_t next) {
     return next;
   }
   OpenFile& own = f.task->files[i.other];
-  f.answer = own.file.open ? 0 : ebadf;
+  f.answer = own.file.open ? 0 : model::ebadf;
   model::vfs_close(f.context, own.file);
   if (!f.aborting()) f.world.file_closed(own.origin);
   return next;
@@ -98,7 +97,7 @@ std::uint32_t do_dup(Frame& f, const Instruction& i, std::uint32_t next) {
   SharedFile* const shared = i.to >= first_shared_descriptor ? &f.world.shared_file(i.to - first_shared_descriptor) : nullptr;
   model::File& to = shared != nullptr ? shared->descriptor.file : f.task->files[i.to].file;
   Origin& origin = shared != nullptr ? shared->origin : f.task->files[i.to].origin;
-  f.answer = ebadf;
+  f.answer = model::ebadf;
   if (to.open && shared == nullptr) return next;
   UsedFile used(f.context, *f.task, i.other);
   if (!used || f.aborting()) return otherwise(f, i, next);

@@ -1,5 +1,6 @@
 // Wait queues.
 #include "unplug/model/kernel/locking/wait_queue.hpp"
+#include "unplug/model/core/errno.hpp"
 #include "unplug/scenarios/language/compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
@@ -10,7 +11,6 @@ namespace {
 enum class Way : std::uint8_t { plain, interruptible, killable, timeout, interruptible_timeout };
 
 template <Way way> std::uint32_t do_wait(Frame& f, const Instruction& i, std::uint32_t next) {
-  constexpr int erestartsys = -512;
   model::WaitQueue* const q = thing<EntityKind::wait_queue>(f, i);
   if (q == nullptr) return i.number;
   const model::Condition condition = [&](model::Context& c) {
@@ -26,14 +26,14 @@ template <Way way> std::uint32_t do_wait(Frame& f, const Instruction& i, std::ui
   } else if constexpr (way == Way::interruptible || way == Way::killable) {
     done = way == Way::killable ? model::wait_event_killable(f.context, *q, condition)
                                 : model::wait_event_interruptible(f.context, *q, condition);
-    answer = done ? 0 : erestartsys;
+    answer = done ? 0 : model::erestartsys;
   } else if constexpr (way == Way::timeout) {
     done = model::wait_event_timeout(f.context, *q, condition, drawn_duration(f, i));
     answer = done ? 1 : 0;
   } else {
     const model::WaitEnd how = model::wait_event_interruptible_timeout(f.context, *q, condition, drawn_duration(f, i));
     done = how == model::WaitEnd::done;
-    answer = done ? 1 : how == model::WaitEnd::expired ? 0 : erestartsys;
+    answer = done ? 1 : how == model::WaitEnd::expired ? 0 : model::erestartsys;
   }
   set_local(f, i, static_cast<std::uint64_t>(answer));
   return done ? i.number : otherwise(f, i, i.number);

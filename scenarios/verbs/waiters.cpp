@@ -1,4 +1,5 @@
 // Completions.
+#include "unplug/model/core/errno.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 
@@ -40,12 +41,11 @@ Verb anywhere(Verb v) {
 }  // namespace
 
 std::uint32_t waited(Frame& f, const Instruction& i, std::uint32_t next, model::Waited how, std::uint64_t completed) {
-  constexpr int erestartsys = -512, enodev = -19;
   switch (how) {
     case model::Waited::completed: set_local(f, i, completed); return next;
     case model::Waited::expired: set_local(f, i, 0); break;
-    case model::Waited::interrupted: set_local(f, i, static_cast<std::uint64_t>(std::int64_t{erestartsys})); break;
-    case model::Waited::shot_down: set_local(f, i, static_cast<std::uint64_t>(std::int64_t{enodev})); break;
+    case model::Waited::interrupted: set_local(f, i, static_cast<std::uint64_t>(std::int64_t{model::erestartsys})); break;
+    case model::Waited::shot_down: set_local(f, i, static_cast<std::uint64_t>(std::int64_t{model::enodev})); break;
   }
   return otherwise(f, i, next);
 }

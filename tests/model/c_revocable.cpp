@@ -1,12 +1,11 @@
 // The C "revocable" (drivers/base/revocable.c) in its versions, and what was proposed in its place, put together from primitives.
 #include "support.hpp"
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/lib/kref.hpp"
 #include "unplug/model/kernel/rcu/srcu_callback.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int enodev = -19;
 
 // v8 and later: a domain, the resource, a count that starts at 2: one reference goes with revoke(), one is the owner's. The index is the
 // caller's, on his stack (what becomes of one that is shared: srcu.cpp).

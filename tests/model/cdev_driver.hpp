@@ -2,13 +2,10 @@
 #pragma once
 
 #include "model/support.hpp"
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/fs/cdev.hpp"
 
 namespace unplug::model::test {
-
-inline constexpr int enoent = -2, enxio = -6, ebusy = -16;
-
-inline std::uint64_t word(const Lab& lab, ObjectId object) { return lab.engine.trace().objects[object.index()].word; }
 
 // A reference count in driver memory: kref_get(), and kref_put() that answers whether it was the last.
 inline void kref_get(Context& c, const Allocation& a) {

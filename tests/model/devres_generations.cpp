@@ -1,12 +1,11 @@
 // Five generations of Devres (rust/kernel/devres.rs): who destroys the resource when unbinding and the owner's drop race, and who waits
 // for whom. Written by hand from primitives: each has the bug that it is known for, and the next one doesn't.
 #include "support.hpp"
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/base/devres.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int enoent = -2;
 
 // D0: 6.14. D1: 6.16. D2: 6.17. D3: February 2026. D4: July 2026.
 enum class Generation : std::uint8_t { d0, d1, d2, d3, d4 };

@@ -1,12 +1,11 @@
 // DRM's way of unplugging, put together from primitives: one SRCU domain for all devices, entered where a driver touches hardware.
 // drivers/gpu/drm/drm_drv.c, v6.18.
 #include "support.hpp"
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/lib/kref.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int enodev = -19;
 
 // A DRM device: memory that its files keep, a window that is devm's.
 struct Drm {

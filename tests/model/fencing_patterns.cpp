@@ -1,11 +1,10 @@
 // How subsystems fence the operations of open files, in the few lines that matter, put together from primitives.
 #include "support.hpp"
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/lib/kref.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int eio = -5, enodev = -19;
 
 using Results = std::set<std::pair<int, int>>;
 

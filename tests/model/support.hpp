@@ -91,6 +91,9 @@ struct FileBody {
   static int run(Context& context, File& file, void* argument) { return static_cast<FileBody*>(argument)->body(context, file); }
 };
 
+// What the object holds now.
+inline std::uint64_t word(const Lab& lab, ObjectId object) { return lab.engine.trace().objects[object.index()].word; }
+
 // --- One-line steps.
 inline const Operation mark_op{.name = "mark"};
 // A step that touches nothing but what the context relies on.

@@ -1,13 +1,12 @@
 // RDMA's way of unplugging, put together from primitives: operations inside a domain of the device's own, one grace period at removal.
 // drivers/infiniband/core/uverbs_main.c, uverbs_uapi.c, rdma_core.c, v6.18.
 #include "support.hpp"
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/lib/kref.hpp"
 #include "unplug/model/kernel/locking/wait_queue.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int eio = -5, enxio = -6, enodev = -19;
 
 // ib_uverbs_device and the HCA driver below it.
 struct Uverbs {

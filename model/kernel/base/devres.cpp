@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/lib/fault.hpp"
 
 namespace unplug::model {
@@ -12,8 +13,6 @@ namespace {
 const Operation add_op{.name = "devres_add"}, remove_op{.name = "devres_remove"}, detach_op{.name = "devres_release_all: detach list"},
     open_op{.name = "devres_open_group"}, close_op{.name = "devres_close_group"}, ungroup_op{.name = "devres_remove_group"},
     detach_group_op{.name = "devres_release_group: detach nodes"};
-
-constexpr int enomem = -12, enoent = -2;
 
 using Entry = Devres::Entry;
 using Entries = std::vector<Entry>;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/base/device_core.hpp"
 #include "unplug/model/kernel/base/sysfs.hpp"
 
@@ -19,7 +20,6 @@ const Operation register_op{.name = "driver_register: on the bus", .sync = sim::
     unlock_op{.name = "driver_detach: unlock the list", .sync = sim::Sync::release},
     unbind_look_op{.name = "unbind_store: dev->driver read"}, bound_op{.name = "dev->driver read before probe", .sync = sim::Sync::acquire};
 
-constexpr int eio = -5, ebusy = -16, enodev = -19;
 constexpr std::uint64_t on_bus = 1, probe = 2;
 constexpr std::uint64_t on_list = 1, walker = 2, walkers = 14, node_mask = 15;
 

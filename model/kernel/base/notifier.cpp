@@ -1,4 +1,5 @@
 #include "unplug/model/kernel/base/notifier.hpp"
+#include "unplug/model/core/errno.hpp"
 
 #include <fmt/format.h>
 
@@ -8,8 +9,6 @@ namespace {
 const Operation register_op{.name = "notifier_chain_register", .sync = sim::Sync::release}, unlink_op{.name = "notifier_chain_unregister"},
     empty_op{.name = "notifier_call_chain: empty?"}, head_op{.name = "notifier_call_chain: head", .sync = sim::Sync::acquire},
     next_op{.name = "notifier_call_chain: next", .sync = sim::Sync::acquire};
-
-constexpr int eexist = -17, enoent = -2;
 
 // From an effect: goes on along the chain as long as `on` says so of the block there, which is touched for that.
 template <class On> NotifierBlock** walk_to(Context& context, NotifierChain& chain, On&& on) {

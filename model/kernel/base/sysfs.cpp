@@ -1,4 +1,5 @@
 #include "unplug/model/kernel/base/sysfs.hpp"
+#include "unplug/model/core/errno.hpp"
 
 namespace unplug::model {
 namespace {
@@ -16,7 +17,6 @@ const Operation create_op{.name = "sysfs_create_file", .sync = sim::Sync::releas
 // removes it from its own operation (KERNFS_SUICIDAL).
 constexpr std::uint64_t active_mask = 0xffffffff, there = std::uint64_t{1} << 32U, removing = std::uint64_t{1} << 33U,
                         suicidal = std::uint64_t{1} << 34U;
-constexpr int enodev = -19;
 
 enum class Remover : std::uint8_t { none, first, second };
 
@@ -80,7 +80,6 @@ bool sysfs_create_file(Context& context, SysfsAttribute& a) {
 void sysfs_remove_file(Context& context, SysfsAttribute& a) { drain(context, a, deactivate(context, a)); }
 
 int sysfs_create_group(Context& context, std::span<SysfsAttribute* const> attributes) {
-  constexpr int eexist = -17;
   for (std::size_t i = 0; i < attributes.size(); ++i) {
     const bool created = sysfs_create_file(context, *attributes[i]);
     if (context.aborting()) return eexist;

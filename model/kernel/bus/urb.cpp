@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/rcu/rcu.hpp"
 
 namespace unplug::model {
@@ -20,8 +21,6 @@ const Operation kill_op{.name = "usb_kill_urb: reject and unlink"}, kill_wait_op
 const Operation flush_op{.name = "usb_hcd_flush_endpoint: disable and unlink"},
     flush_wait_op{.name = "usb_hcd_flush_endpoint", .sync = sim::Sync::acquire},
     state_op{.name = "usb_set_device_state: USB_STATE_NOTATTACHED"}, which_op{.name = "is it for endpoint 0?", .outside = true};
-
-constexpr int eperm = -1, enoent = -2, ebusy = -16, enodev = -19, eidrm = -43, econnreset = -104, eshutdown = -108, einprogress = -115;
 
 // The word: bit 0 queued, bit 1 the host controller is through with it, bit 2 its handler runs, bit 3 unlinked, bit 4 its endpoint is
 // disabled, bit 5 its device is not attached any more. In flight (urb->use_count) is queued or running, or both: submitted again.

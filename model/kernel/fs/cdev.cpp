@@ -1,4 +1,5 @@
 #include "unplug/model/kernel/fs/cdev.hpp"
+#include "unplug/model/core/errno.hpp"
 
 namespace unplug::model {
 namespace {
@@ -12,8 +13,6 @@ const Operation look_op{.name = "chrdev_open: load i_cdev"}, publish_op{.name = 
 const Operation node_op{.name = "devtmpfs: node appears", .sync = sim::Sync::release}, node_gone_op{.name = "devtmpfs: node removed"},
     path_op{.name = "open: path lookup", .sync = sim::Sync::acquire},
     await_op{.name = "wait for the node", .sync = sim::Sync::acquire, .outside = true};
-
-constexpr int enoent = -2, enxio = -6, ebusy = -16;
 
 const StaticName open_function{"chrdev_open"}, del_function{"cdev_del"};
 

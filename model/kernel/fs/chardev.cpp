@@ -1,4 +1,5 @@
 #include "unplug/model/kernel/fs/chardev.hpp"
+#include "unplug/model/core/errno.hpp"
 
 namespace unplug::model {
 namespace {
@@ -6,8 +7,6 @@ namespace {
 const Operation register_op{.name = "device node appears", .sync = sim::Sync::release}, deregister_op{.name = "device node removed"},
     lookup_op{.name = "open: look up device", .sync = sim::Sync::acquire},
     await_op{.name = "wait for the device node", .sync = sim::Sync::acquire, .outside = true};
-
-constexpr int enxio = -6, enodev = -19;
 
 const StaticName open_function{"vfs_open"};
 

@@ -1,4 +1,5 @@
 #include "unplug/model/kernel/fs/debugfs.hpp"
+#include "unplug/model/core/errno.hpp"
 
 #include <utility>
 
@@ -10,8 +11,6 @@ const Operation users_op{.name = "debugfs_create_file: active_users"}, create_op
     get_op{.name = "debugfs_file_get: count in", .sync = sim::Sync::both}, put_op{.name = "debugfs_file_put", .sync = sim::Sync::both},
     unlink_op{.name = "debugfs_remove: unlink"}, drop_op{.name = "debugfs_remove: drop the initial use", .sync = sim::Sync::both},
     drain_op{.name = "debugfs_remove: wait for users", .sync = sim::Sync::acquire};
-
-constexpr int enoent = -2, eio = -5, enxio = -6, enotty = -25, einval = -22;
 
 const StaticName open_function{"full_proxy_open"};
 

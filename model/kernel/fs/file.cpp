@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/fs/cdev.hpp"
 #include "unplug/model/kernel/fs/poll.hpp"
 
@@ -14,8 +15,6 @@ const Operation get_op{.name = "get_file", .sync = sim::Sync::both}, put_op{.nam
     unless_zero_op{.name = "fdget: get_file unless zero", .sync = sim::Sync::both}, close_op{.name = "close: clear the descriptor"},
     f_op_op{.name = "load f_op", .sync = sim::Sync::acquire, .marked = true},
     replace_op{.name = "replace f_op", .sync = sim::Sync::release, .marked = true};
-
-constexpr int ebadf = -9, einval = -22, enotty = -25;
 
 const StaticName ioctl_function{"vfs_ioctl"}, read_function{"vfs_read"}, write_function{"vfs_write"}, close_function{"__fput"},
     filp_close_function{"filp_close"};

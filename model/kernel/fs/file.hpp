@@ -9,6 +9,7 @@
 // them). Left out: fput() outside of process context (delayed_fput), f_pos and its lock, fasync, O_PATH, leases.
 #pragma once
 
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/base/module.hpp"
 #include "unplug/model/kernel/fs/entry_guard.hpp"
 #include "unplug/model/kernel/lib/memory.hpp"
@@ -133,7 +134,6 @@ int guarded(Context& context, const FileOperations& ops, File& file, const Kerne
   entered = true;
   if (ops.guard == nullptr) return operation();
   const OperationOn working(context, file);
-  constexpr int enodev = -19;
   Token token = 0;
   context.at(enter);
   entered = ops.guard->enter(context, token);

@@ -1,4 +1,5 @@
 #include "unplug/model/kernel/fs/mmap.hpp"
+#include "unplug/model/core/errno.hpp"
 
 namespace unplug::model {
 namespace {
@@ -13,7 +14,6 @@ const Operation link_op{.name = "mmap: link into i_mmap", .sync = sim::Sync::rel
 // The state of the entry: no VMA, no entry, to the device, to a dummy page.
 constexpr std::uint64_t unmapped = 0, none = 1, device = 2, dummy = 3, state_mask = 3, accessing = 0x100,
                         accessing_mask = ~std::uint64_t{0xff};
-constexpr int enodev = -19;
 
 const StaticName mmap_function{"vfs_mmap"}, munmap_function{"munmap"}, fault_function{"handle_mm_fault"}, fork_function{"dup_mmap"};
 

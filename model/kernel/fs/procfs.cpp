@@ -1,4 +1,5 @@
 #include "unplug/model/kernel/fs/procfs.hpp"
+#include "unplug/model/core/errno.hpp"
 
 namespace unplug::model {
 namespace {
@@ -14,7 +15,6 @@ const Operation list_op{.name = "proc_reg_open: list opener", .sync = sim::Sync:
     closed_op{.name = "close_pdeo: released", .sync = sim::Sync::both};
 
 constexpr std::uint64_t users_mask = 0xffffffff, there = std::uint64_t{1} << 32U, biased = std::uint64_t{1} << 33U;
-constexpr int enoent = -2, eio = -5, einval = -22, enotty = -25;
 
 const StaticName open_function{"proc_reg_open"}, rundown_function{"proc_entry_rundown"};
 

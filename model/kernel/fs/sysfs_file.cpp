@@ -1,12 +1,11 @@
 #include "unplug/model/kernel/fs/sysfs_file.hpp"
+#include "unplug/model/core/errno.hpp"
 
 namespace unplug::model {
 namespace {
 
 const Operation event_op{.name = "kernfs: load event", .sync = sim::Sync::acquire},
     notify_op{.name = "kernfs_notify: count event", .sync = sim::Sync::release};
-
-constexpr int enodev = -19, einval = -22;
 
 const StaticName open_function{"kernfs_fop_open"};
 

@@ -1,4 +1,5 @@
 #include "unplug/model/kernel/lib/idr.hpp"
+#include "unplug/model/core/errno.hpp"
 
 #include <utility>
 
@@ -12,8 +13,6 @@ const Operation look_op{.name = "idr_alloc: free id", .plain = true},
     find_op{.name = "idr_find", .sync = sim::Sync::acquire, .marked = true},
     replace_op{.name = "idr_replace", .sync = sim::Sync::release, .marked = true}, remove_op{.name = "idr_remove", .marked = true},
     get_next_op{.name = "idr_get_next", .sync = sim::Sync::acquire, .marked = true}, destroy_op{.name = "idr_destroy", .marked = true};
-
-constexpr int enospc = -28;
 
 constexpr std::uint64_t bit(int id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
 

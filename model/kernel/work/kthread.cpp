@@ -1,4 +1,5 @@
 #include "unplug/model/kernel/work/kthread.hpp"
+#include "unplug/model/core/errno.hpp"
 
 namespace unplug::model {
 namespace {
@@ -13,7 +14,6 @@ const Operation run_op{.name = "kthread_run", .sync = sim::Sync::release}, start
     schedule_op{.name = "schedule", .sync = sim::Sync::acquire};
 
 constexpr std::uint64_t woken = 1, should_stop = 2, asleep = 4, returned = 8, run_unit = 16;
-constexpr int eintr = -4;
 
 // From an effect: the thread that the name stands for, whose task_struct the step relies on.
 Kthread::Run& present(Context& context, Kthread& t) {

@@ -84,7 +84,7 @@ std::uint64_t watched(Covered& covered) {
 }
 const CommutationLab watched_lab{"handlers as RCU readers", 500, watched};
 
-std::uint64_t srcu(Covered& covered) {
+std::uint64_t srcu_domain(Covered& covered) {
   Srcu s;
   Allocation own;
   Lab lab([&](Lab& l) {
@@ -100,7 +100,7 @@ std::uint64_t srcu(Covered& covered) {
   });
   return commute(lab, 80, 6, covered);
 }
-const CommutationLab srcu_lab{"SRCU", 500, srcu};
+const CommutationLab srcu_lab{"SRCU", 500, srcu_domain};
 
 std::uint64_t srcu_callbacks(Covered& covered) {
   Srcu s;

@@ -6,7 +6,7 @@ namespace unplug::model::test {
 namespace {
 
 // A bound device with an interrupt whose handler queues work that uses priv, and a wait in an operation.
-struct Driver {
+struct ManySources {
   Device device;
   Module module;
   Binding binding;
@@ -65,7 +65,7 @@ TEST_CASE("quiesce: cancel, disable, flush, leave: what may still run when the m
   for (const Row& row : rows) {
     CAPTURE(row.mechanism);
     CAPTURE(row.producer);
-    Driver d;
+    ManySources d;
     const auto quiesce = make_quiesce(Part::work, row.mechanism);
     REQUIRE(quiesce != nullptr);
     Lab lab([&](Lab& l) {
@@ -84,7 +84,7 @@ TEST_CASE("quiesce: cancel, disable, flush, leave: what may still run when the m
 }
 
 TEST_CASE("quiesce: free_irq takes the interrupt off devres, waits for its handler, and leaves one alone that the driver has freed") {
-  Driver d;
+  ManySources d;
   const auto quiesce = make_quiesce(Part::irq, "free_irq");
   const auto leave = make_quiesce(Part::irq, "none");
   enum class Form { policy, by_hand_before, left } form = Form::policy;
@@ -115,7 +115,7 @@ TEST_CASE("quiesce: free_irq takes the interrupt off devres, waits for its handl
 
 TEST_CASE("quiesce: shooting down makes a fence bounded, letting run leaves removal to user space") {
   for (const std::string mechanism : {"shoot_down", "none"}) {
-    Driver d;
+    ManySources d;
     Srcu srcu;
     const auto quiesce = make_quiesce(Part::waiters, mechanism);
     std::set<int> results;

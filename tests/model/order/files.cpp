@@ -132,7 +132,7 @@ TEST_CASE("cdev: who waits for a node finds it there") {
 namespace {
 
 // A driver whose file can be mapped.
-struct Window {
+struct MappedWindow {
   FileOperations ops;
   Module module;
   File file;
@@ -154,7 +154,7 @@ struct Window {
       v.opened = [](Context& x, Vma&, void*) { x.engine().step(x.make(named<Vma>("->open"))); };
       v.closed = [](Context& x, Vma&, void*) { x.engine().step(x.make(named<Vma*>("->close"))); };
       insert_pfn(c, v);
-      return static_cast<Window*>(argument)->answer;
+      return static_cast<MappedWindow*>(argument)->answer;
     };
     ops.mmap_argument = this;
     file.ops = &ops;
@@ -165,7 +165,7 @@ struct Window {
 }  // namespace
 
 TEST_CASE("mmap: mmap, fork, zap and munmap, in the order of mm/mmap.c and mm/memory.c") {
-  Window w;
+  MappedWindow w;
   Lab lab([&](Lab& l) {
     w.init(l);
     l.task("t", [&](Context& c) {

@@ -2,11 +2,10 @@
 #include "unplug/model/kernel/base/devres.hpp"
 
 #include "model/steps.hpp"
+#include "unplug/model/core/errno.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int enoent = -2, enomem = -12;
 
 struct Managed {
   Devres list;

@@ -5,13 +5,12 @@
 #include <span>
 
 #include "model/steps.hpp"
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/base/device_core.hpp"
 #include "unplug/model/kernel/base/sysfs.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int ebusy = -16, enodev = -19, eio = -5;
 
 // A driver with two devices.
 struct Driven {

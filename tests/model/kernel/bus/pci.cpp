@@ -8,7 +8,7 @@
 namespace unplug::model::test {
 namespace {
 
-struct Card {
+struct PciCard {
   std::array<Region, 3> regions;
   std::array<Mapping, 3> bars, others;
   Presence device;
@@ -34,7 +34,7 @@ struct Card {
 }  // namespace
 
 TEST_CASE("pci: the last pci_disable_device clears bus mastering, it unmaps nothing and the device goes on answering") {
-  Card card;
+  PciCard card;
   int enables = 2, disables = 1;
   bool set = true;
   Lab lab([&](Lab& l) {
@@ -61,7 +61,7 @@ TEST_CASE("pci: the last pci_disable_device clears bus mastering, it unmaps noth
 }
 
 TEST_CASE("pci: disabling a device that is not enabled is api-misuse, and does nothing") {
-  Card card;
+  PciCard card;
   Lab lab([&](Lab& l) {
     card.init(l);
     l.task("driver", [&](Context& c) {
@@ -75,7 +75,7 @@ TEST_CASE("pci: disabling a device that is not enabled is api-misuse, and does n
 }
 
 TEST_CASE("pci: an access after pci_disable_device is none, after pci_iounmap it is use-after-unmap") {
-  Card card;
+  PciCard card;
   bool unmap = false;
   Waiter mapped;
   Lab lab([&](Lab& l) {
@@ -100,7 +100,7 @@ TEST_CASE("pci: an access after pci_disable_device is none, after pci_iounmap it
 }
 
 TEST_CASE("pci: all BARs are claimed or none, whoever comes second gets -EBUSY") {
-  Card card;
+  PciCard card;
   std::size_t taken = 0;
   bool first = false;
   Lab lab([&](Lab& l) {
@@ -125,7 +125,7 @@ TEST_CASE("pci: all BARs are claimed or none, whoever comes second gets -EBUSY")
 }
 
 TEST_CASE("pci: in D3cold and in reset a device answers all ones, reset gives its configuration back, D0 does not") {
-  Card card;
+  PciCard card;
   bool reset = false, master = true;
   std::set<std::uint64_t> seen;
   std::uint64_t got = 0;
@@ -171,7 +171,7 @@ TEST_CASE("pci: in D3cold and in reset a device answers all ones, reset gives it
 }
 
 TEST_CASE("pci: nothing brings back a device that was pulled out") {
-  Card card;
+  PciCard card;
   Lab lab([&](Lab& l) {
     card.init(l);
     l.task("driver", [&](Context& c) {
@@ -197,7 +197,7 @@ TEST_CASE("pci: nothing brings back a device that was pulled out") {
 }
 
 TEST_CASE("pci: that a device is disconnected is said after it has gone: a driver that asks first may read all ones all the same") {
-  Card card;
+  PciCard card;
   std::set<std::pair<bool, bool>> seen;
   bool said = false, ones = false;
   Lab lab([&](Lab& l) {
@@ -218,7 +218,7 @@ TEST_CASE("pci: that a device is disconnected is said after it has gone: a drive
 }
 
 TEST_CASE("pci: what sleeps must not be called from an interrupt") {
-  Card card;
+  PciCard card;
   Lab lab([&](Lab& l) {
     card.init(l);
     l.task(

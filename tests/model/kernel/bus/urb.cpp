@@ -1,12 +1,11 @@
 // kernel/urb: what a driver hands to the host controller, what it gets back, and what unlinking waits for.
 #include "unplug/model/kernel/bus/urb.hpp"
 #include "model/support.hpp"
+#include "unplug/model/core/errno.hpp"
 #include "unplug/sim/strategies/registry.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int eperm = -1, enoent = -2, ebusy = -16, eidrm = -43, econnreset = -104, eshutdown = -108, einprogress = -115;
 
 // One URB, allocated by the task that calls alloc(), and what its completion handler has seen.
 struct Transfer {

@@ -1,11 +1,10 @@
 // kernel/chardev: names, open files, what waits for what.
 #include "model/support.hpp"
+#include "unplug/model/core/errno.hpp"
 #include "unplug/model/mechanisms/policy.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int enxio = -6, enodev = -19;
 
 // A driver with one character device. Its operations run in `module`, for `binding`.
 struct Node {

@@ -3,13 +3,10 @@
 #include "unplug/model/kernel/fs/debugfs.hpp"
 
 #include "model/support.hpp"
+#include "unplug/model/core/errno.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int enoent = -2, eio = -5, enxio = -6;
-
-std::uint64_t word(const Lab& lab, ObjectId object) { return lab.engine.trace().objects[object.index()].word; }
 
 struct Dump {
   Module module;

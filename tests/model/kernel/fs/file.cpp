@@ -48,8 +48,6 @@ struct Opened {
   }
 };
 
-std::uint64_t word(const Lab& lab, ObjectId object) { return lab.engine.trace().objects[object.index()].word; }
-
 }  // namespace
 
 TEST_CASE("file: close is not the last fput, who drops the last reference runs release in its own task") {

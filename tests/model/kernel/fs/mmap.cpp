@@ -7,8 +7,6 @@
 namespace unplug::model::test {
 namespace {
 
-std::uint64_t word(const Lab& lab, ObjectId object) { return lab.engine.trace().objects[object.index()].word; }
-
 // A driver whose file maps a window; the entry is there from mmap() on, or ->fault puts it in.
 struct Mapped {
   Module module;

@@ -7,8 +7,6 @@
 namespace unplug::model::test {
 namespace {
 
-std::uint64_t word(const Lab& lab, ObjectId object) { return lab.engine.trace().objects[object.index()].word; }
-
 // A driver with a wait queue in its private memory, and a ->poll that looks at two flags.
 struct Polled {
   Module module;

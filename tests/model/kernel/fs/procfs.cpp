@@ -2,13 +2,10 @@
 #include "unplug/model/kernel/fs/procfs.hpp"
 
 #include "model/support.hpp"
+#include "unplug/model/core/errno.hpp"
 
 namespace unplug::model::test {
 namespace {
-
-constexpr int enoent = -2, eio = -5, einval = -22, enotty = -25;
-
-std::uint64_t word(const Lab& lab, ObjectId object) { return lab.engine.trace().objects[object.index()].word; }
 
 struct Entry {
   Module module;

@@ -5,7 +5,7 @@
 namespace unplug::model::test {
 namespace {
 
-struct Window {
+struct ClockedWindow {
   Region region;
   Mapping bar;
   Clock clock;
@@ -25,7 +25,7 @@ struct Window {
 }  // namespace
 
 TEST_CASE("clocks: a register is touched with its clock gated: before it is enabled, after it is disabled, by remove() too early") {
-  Window w;
+  ClockedWindow w;
   Work work;
   bool cancel_first = true;
   Lab lab([&](Lab& l) {
@@ -59,7 +59,7 @@ TEST_CASE("clocks: a register is touched with its clock gated: before it is enab
 }
 
 TEST_CASE("clocks: they are counted: the last one to disable gates it") {
-  Window w;
+  ClockedWindow w;
   int disables = 1;
   Lab lab([&](Lab& l) {
     w.init(l);
@@ -77,7 +77,7 @@ TEST_CASE("clocks: they are counted: the last one to disable gates it") {
 }
 
 TEST_CASE("clocks: what doesn't balance is api-misuse: enabled unprepared, disabled twice, unprepared twice or while it is enabled") {
-  Window w;
+  ClockedWindow w;
   std::function<void(Context&)> body;
   Lab lab([&](Lab& l) {
     w.init(l);
@@ -109,7 +109,7 @@ TEST_CASE("clocks: what doesn't balance is api-misuse: enabled unprepared, disab
 }
 
 TEST_CASE("clocks: clk_prepare and what resumes may sleep, clk_enable and pm_runtime_put may not") {
-  Window w;
+  ClockedWindow w;
   Lab lab([&](Lab& l) {
     w.init(l);
     l.task(
@@ -135,7 +135,7 @@ TEST_CASE("clocks: clk_prepare and what resumes may sleep, clk_enable and pm_run
 }
 
 TEST_CASE("runtime PM: a reference is a resource like a BAR: an access after the last put is one to a device that may be suspended") {
-  Window w;
+  ClockedWindow w;
   enum class Form { held, put, put_sync, put_and_get, disable } form = Form::held;
   Lab lab([&](Lab& l) {
     w.init(l);
@@ -170,7 +170,7 @@ TEST_CASE("runtime PM: a reference is a resource like a BAR: an access after the
 }
 
 TEST_CASE("runtime PM: after pm_runtime_disable the state stays, a get counts but resumes nothing, a put below zero is api-misuse") {
-  Window w;
+  ClockedWindow w;
   bool resumed = true, too_many = false, sync = false;
   Lab lab([&](Lab& l) {
     w.init(l);
@@ -199,7 +199,7 @@ TEST_CASE("runtime PM: after pm_runtime_disable the state stays, a get counts bu
 }
 
 TEST_CASE("runtime PM: pm_runtime_resume_and_get() counts only where it resumes, the plain counts neither resume nor suspend") {
-  Window w;
+  ClockedWindow w;
   std::function<void(Context&)> body;
   Lab lab([&](Lab& l) {
     w.init(l);

@@ -10,7 +10,7 @@ namespace unplug::model::test {
 namespace {
 
 // A PCI device with one engine, a doorbell that starts and stops it, and a buffer that it is programmed with.
-struct Card {
+struct DmaCard {
   Region region;
   Mapping bar;
   Presence device;
@@ -35,7 +35,7 @@ struct Card {
     engine.pci = true;
     engine.transfers = transfers;
     engine.programmed = &buffer;
-    engine.finished = [](Context&, void* card) { ++static_cast<Card*>(card)->landed; };
+    engine.finished = [](Context&, void* card) { ++static_cast<DmaCard*>(card)->landed; };
     engine.argument = this;
     init_dma_engine(l.kernel, engine, l.name("engine"), l.name("engine"), l.name("dma"));
     doorbell.effect = dma_doorbell;
@@ -59,7 +59,7 @@ const std::string offence = "dma-after-unmap(buffer)@dma";
 }  // namespace
 
 TEST_CASE("dma: unmapped while the engine may still use it is dma-after-unmap, stopped and waited for it is not") {
-  Card card;
+  DmaCard card;
   bool stop = true, wait = true;
   Lab lab([&](Lab& l) {
     card.init(l);
@@ -85,7 +85,7 @@ TEST_CASE("dma: unmapped while the engine may still use it is dma-after-unmap, s
 }
 
 TEST_CASE("dma: a stop that is written needs a read-back before it is certain that the device saw it") {
-  Card card;
+  DmaCard card;
   bool read_back = false;
   card.transfers = 1;
   Lab lab([&](Lab& l) {
@@ -107,7 +107,7 @@ TEST_CASE("dma: a stop that is written needs a read-back before it is certain th
 }
 
 TEST_CASE("dma: freed while it is mapped, the device reaches whoever has the page, unmapped and freed is one accident") {
-  Card card;
+  DmaCard card;
   bool unmap = false;
   Lab lab([&](Lab& l) {
     card.init(l);
@@ -125,7 +125,7 @@ TEST_CASE("dma: freed while it is mapped, the device reaches whoever has the pag
 }
 
 TEST_CASE("dma: the IOMMU decides what becomes of it, not whether it is wrong: no step differs") {
-  Card card;
+  DmaCard card;
   std::set<std::uint64_t> executions;
   for (const auto& [iommu, detail] : {std::pair{Iommu::none, "without an IOMMU, the device reaches whoever has the page by then"},
                                       std::pair{Iommu::lazy, "until the IOTLB is flushed, the device reaches whoever has the page by then"},
@@ -150,7 +150,7 @@ TEST_CASE("dma: the IOMMU decides what becomes of it, not whether it is wrong: n
 }
 
 TEST_CASE("dma: without bus mastering no transfer begins, one in flight still lands, what is no PCI device knows none") {
-  Card card;
+  DmaCard card;
   enum class How { clear, disable } how = How::clear;
   bool wait = true, pci = true, never = false;
   std::set<int> landed;
@@ -198,7 +198,7 @@ TEST_CASE("dma: without bus mastering no transfer begins, one in flight still la
 }
 
 TEST_CASE("dma: a device that was pulled out, or has no power, does no DMA") {
-  Card card;
+  DmaCard card;
   bool pull = true, wait = true;
   std::set<int> landed;
   Lab lab([&](Lab& l) {
@@ -226,7 +226,7 @@ TEST_CASE("dma: a device that was pulled out, or has no power, does no DMA") {
 }
 
 TEST_CASE("dma: an engine takes as many transfers as it was started for, one at a time, and can be started again") {
-  Card card;
+  DmaCard card;
   Allocation other;
   DmaBuffer second;
   bool both = false;
@@ -257,7 +257,7 @@ TEST_CASE("dma: an engine takes as many transfers as it was started for, one at 
 }
 
 TEST_CASE("dma: a transfer goes to the buffer that the engine had when it began") {
-  Card card;
+  DmaCard card;
   Allocation other;
   DmaBuffer second;
   Lab lab([&](Lab& l) {
@@ -278,7 +278,7 @@ TEST_CASE("dma: a transfer goes to the buffer that the engine had when it began"
 }
 
 TEST_CASE("dma: a coherent buffer freed is use-after-free by the CPU and dma-after-unmap by the device") {
-  Card card;
+  DmaCard card;
   bool cpu = false, device = false;
   Lab lab([&](Lab& l) {
     card.init(l, true);
@@ -300,7 +300,7 @@ TEST_CASE("dma: a coherent buffer freed is use-after-free by the CPU and dma-aft
 }
 
 TEST_CASE("dma: dma_alloc_coherent with GFP_KERNEL may sleep, dma_free_coherent is not for interrupts that are off") {
-  Card card;
+  DmaCard card;
   Spinlock lock;
   Gfp gfp = Gfp::kernel;
   SpinlockOff off = SpinlockOff::interrupts;
@@ -331,7 +331,7 @@ TEST_CASE("dma: dma_alloc_coherent with GFP_KERNEL may sleep, dma_free_coherent 
 }
 
 TEST_CASE("dma: a mapping that is still held when its owner has ended is a leak, as CONFIG_DMA_API_DEBUG says at unbind") {
-  Card card;
+  DmaCard card;
   Allocation binding;
   bool unmap = false;
   Lab lab([&](Lab& l) {
@@ -349,7 +349,7 @@ TEST_CASE("dma: a mapping that is still held when its owner has ended is a leak,
 }
 
 TEST_CASE("dma: unmapped twice, unmapped unmapped, unmapped after the memory was freed, mapped after it was, used before it is mapped") {
-  Card card;
+  DmaCard card;
   int maps = 1, unmaps = 1;
   bool early_free = false, late_free = false, use = false;
   Lab lab([&](Lab& l) {
@@ -384,7 +384,7 @@ TEST_CASE("dma: unmapped twice, unmapped unmapped, unmapped after the memory was
 
 // kernel-semantics.md 0: stop the engine, clear bus mastering, read back, wait, then unmap and free.
 TEST_CASE("dma: each step of the order stop, read back, wait, unmap is needed, whatever the doorbell did before") {
-  Card card;
+  DmaCard card;
   card.transfers = 1;
   std::array<bool, 3> with{};
   Lab lab([&](Lab& l) {
