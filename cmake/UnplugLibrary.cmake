@@ -40,9 +40,11 @@ function(unplug_precompile TARGET)
   endif()
 endfunction()
 
-# unplug_unite(TARGET): the sources of a folder compiled some at a time, since most of what each costs is the headers they share. Names in
-# unnamed namespaces therefore differ within a folder.
+# unplug_unite(TARGET [EXCEPT FOLDER...]): the sources of a folder compiled some at a time, since most of what each costs is the headers they
+# share. Names in unnamed namespaces therefore differ within a folder. Not for folders whose files are alike by design (a family of verbs each
+# with its `family`), and not in the preset debug.
 function(unplug_unite TARGET)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "EXCEPT")
   if(NOT UNPLUG_FAST_BUILD)
     return()
   endif()
@@ -52,6 +54,10 @@ function(unplug_unite TARGET)
   foreach(source IN LISTS sources)
     cmake_path(GET source PARENT_PATH folder)
     cmake_path(RELATIVE_PATH folder BASE_DIRECTORY ${PROJECT_SOURCE_DIR})
+    if(folder IN_LIST ARG_EXCEPT)
+      set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+      continue()
+    endif()
     string(MAKE_C_IDENTIFIER ${folder} group)
     math(EXPR number "0${count_${group}} / 6")
     math(EXPR count_${group} "0${count_${group}} + 1")

@@ -17,7 +17,7 @@ namespace {
 
 using scenarios::Wait;
 
-constexpr std::size_t label_column = 24;
+constexpr std::size_t policy_column = 24;
 
 void write_head(Page& page, const scenarios::ScenarioResult& scenario) {
   page.gap();
@@ -34,7 +34,7 @@ void write_answers(Page& page, const ScenarioView& view) {
     page.gap();
     if (!answer.form.empty()) page.line("form " + answer.form, Style::strong);
     const auto entry = [&](const char* label, const std::vector<std::string>& policies, Style style) {
-      if (!policies.empty()) page.entry_at(label, label_column, join(policies, ", "), style, 0);
+      if (!policies.empty()) page.entry_at(label, policy_column, join(policies, ", "), style, 0);
     };
     entry("breaks", answer.broken, Style::bad);
     entry("vacuous: nothing said", answer.vacuous, Style::warning);

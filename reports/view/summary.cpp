@@ -83,10 +83,10 @@ void widen(std::optional<Quantiles>& into, const std::optional<Quantiles>& more)
 
 // Grace periods belong to the times beside them, so timed cells are asked first.
 Quantiles merge_grace_periods(const std::vector<const Cell*>& cells) {
-  for (const bool timed : {true, false}) {
+  for (const bool is_timed : {true, false}) {
     std::optional<Quantiles> sum;
     for (const Cell* cell : cells) {
-      if (cell->unbind_ns.has_value() == timed) widen(sum, cell->grace_periods);
+      if (cell->unbind_ns.has_value() == is_timed) widen(sum, cell->grace_periods);
     }
     if (sum) return *sum;
   }

@@ -24,9 +24,9 @@ namespace {
 using scenarios::Node;
 
 // A heading, then lines of a label and what it says.
-class Page {
+class WordPage {
  public:
-  Page(std::string_view word, std::string_view kind, std::size_t width) : width_(width) { out_ = fmt::format("{} ({})\n", word, kind); }
+  WordPage(std::string_view word, std::string_view kind, std::size_t width) : width_(width) { out_ = fmt::format("{} ({})\n", word, kind); }
   void text(std::string_view words) {
     for (const std::string& line : wrap(words, width_ - 2)) out_ += "  " + line + "\n";
   }
@@ -93,7 +93,7 @@ std::optional<Node> find_step(Node n, const scenarios::Verb& verb, bool among_st
 }
 
 std::string explain_verb(const scenarios::Verb& v, std::size_t width) {
-  Page page(v.name, "verb", width);
+  WordPage page(v.name, "verb", width);
   page.text(v.summary);
   page.gap();
   page.row("form", scenarios::form(v));
@@ -133,7 +133,7 @@ std::vector<std::string> shown_in(std::string_view name) {
 }
 
 std::string explain_class(const model::ViolationClassInfo& c, std::size_t width) {
-  Page page(c.name, "class of violation", width);
+  WordPage page(c.name, "class of violation", width);
   page.text(c.meaning);
   page.gap();
   page.row("weight", c.note ? "a note: weird, not wrong, unless a scenario forbids it" : "an error");
@@ -153,7 +153,7 @@ std::optional<scenarios::PolicyFile> builtin(std::string_view word) {
 std::string explain_key(std::string_view word, std::size_t width) {
   std::string out;
   for (const std::string_view kind : {"scenario", "policy"}) {
-    Page page(word, kind == "scenario" ? "key of a scenario file" : "key of a policy file", width);
+    WordPage page(word, kind == "scenario" ? "key of a scenario file" : "key of a policy file", width);
     bool found = false;
     for (const FileKey& k : keys_of_files(kind)) {
       if (word.empty() || k.word() != word) continue;
@@ -176,7 +176,7 @@ std::string some_of(const std::vector<std::string>& verbs) {
 std::string explain_step_key(std::string_view word, std::size_t width) {
   for (const scenarios::CommonKey& k : scenarios::common_keys()) {
     if (k.name != word) continue;
-    Page page(word, "key of every step", width);
+    WordPage page(word, "key of every step", width);
     page.text(k.meaning);
     return page.str();
   }
@@ -190,7 +190,7 @@ std::string explain_step_key(std::string_view word, std::size_t width) {
       verbs.emplace_back(v.name);
     }
   if (meanings.empty()) return {};
-  Page page(word, "key of steps", width);
+  WordPage page(word, "key of steps", width);
   for (const auto& [meaning, verbs] : meanings) page.text(fmt::format("{} (of {})", meaning, some_of(verbs)));
   return page.str();
 }
@@ -207,13 +207,13 @@ std::string explain_choice(std::string_view word, std::size_t width) {
         meaning = fmt::format("\"{}\": {}", k.name, k.meaning);
       }
   if (where.empty()) return {};
-  Page page(word, "word of a key of steps", width);
+  WordPage page(word, "word of a key of steps", width);
   page.text(fmt::format("{} (of {})", meaning, some_of(where)));
   return page.str();
 }
 
 std::string explain_strategy(const sim::StrategyInfo& s, std::size_t width) {
-  Page page(s.name, "strategy", width);
+  WordPage page(s.name, "strategy", width);
   page.text(s.summary);
   if (!s.parameter.empty()) page.row(fmt::format("{}(N)", s.name), s.parameter);
   return page.str();
@@ -222,7 +222,7 @@ std::string explain_strategy(const sim::StrategyInfo& s, std::size_t width) {
 std::string explain_report_word(std::string_view word, std::size_t width) {
   for (const GlossaryWord& g : glossary()) {
     if (g.word != word) continue;
-    Page page(word, "word of a report", width);
+    WordPage page(word, "word of a report", width);
     page.text(g.meaning);
     return page.str();
   }
@@ -234,7 +234,7 @@ std::string explain_thing(std::string_view word, std::size_t width) {
   for (std::size_t k = scenarios::first_listed_kind; k < scenarios::entity_kinds; ++k) {
     const auto kind = static_cast<scenarios::EntityKind>(k);
     if (scenarios::name(kind) != word) continue;
-    Page page(word, "kind of thing", width);
+    WordPage page(word, "kind of thing", width);
     page.row("is", scenarios::declared_by(kind));
     std::vector<std::string> on;
     for (const scenarios::Verb& v : scenarios::verbs())
@@ -303,7 +303,7 @@ std::string explain_word(std::string_view word, std::size_t width) {
 }
 
 std::string explain_policy(const scenarios::PolicyFile& policy, std::size_t width) {
-  Page page(policy.name, "policy", width);
+  WordPage page(policy.name, "policy", width);
   page.text(policy.title);
   page.gap();
   page.row("shipped by", policy.shipped_by);
@@ -329,7 +329,7 @@ std::string explain_policy(const scenarios::PolicyFile& policy, std::size_t widt
 }
 
 std::string explain_failure(const scenarios::FailureFile& failure, const std::string& path, std::size_t width) {
-  Page page(path, "failure file", width);
+  WordPage page(path, "failure file", width);
   page.text(failure.message);
   page.gap();
   const auto known = model::violation_class(failure.violation_class);

@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view folder = "schema/", ending = "-1.json";
+constexpr std::string_view schema_folder = "schema/", schema_ending = "-1.json";
 constexpr std::size_t columns = 140;
 
 std::string one_line(const Json& j) {
@@ -148,10 +148,10 @@ Json step_schema() {
 std::vector<SchemaInfo> schemas() {
   std::vector<SchemaInfo> out;
   for (const auto& f : embedded::files()) {
-    if (!f.name.starts_with(folder) || !f.name.ends_with(ending)) continue;
-    const std::string file(f.name.substr(folder.size()));
+    if (!f.name.starts_with(schema_folder) || !f.name.ends_with(schema_ending)) continue;
+    const std::string file(f.name.substr(schema_folder.size()));
     const Json schema = Json::parse(f.text, nullptr, /*allow_exceptions=*/true, /*ignore_comments=*/true);
-    out.push_back({file.substr(0, file.size() - ending.size()), file, schema.value("description", "")});
+    out.push_back({file.substr(0, file.size() - schema_ending.size()), file, schema.value("description", "")});
   }
   return out;
 }
@@ -159,7 +159,7 @@ std::vector<SchemaInfo> schemas() {
 const std::string& published_schema(std::string_view kind) {
   static const std::map<std::string, std::string, std::less<>> all = [] {
     std::map<std::string, std::string, std::less<>> made;
-    for (const SchemaInfo& s : schemas()) made[s.kind] = publish(embedded::find(std::string(folder) + s.file)->text);
+    for (const SchemaInfo& s : schemas()) made[s.kind] = publish(embedded::find(std::string(schema_folder) + s.file)->text);
     return made;
   }();
   static const std::string none;

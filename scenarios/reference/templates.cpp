@@ -11,7 +11,7 @@
 namespace unplug::scenarios {
 namespace {
 
-constexpr std::string_view folder = "templates/", ending = ".json";
+constexpr std::string_view template_folder = "templates/", template_ending = ".json";
 
 std::string text_of(Node root, std::string_view key, std::string_view otherwise) {
   const Node n = root.find(key);
@@ -28,12 +28,12 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
 std::vector<Template> templates() {
   std::vector<Template> out;
   for (const auto& f : embedded::files()) {
-    if (!f.name.starts_with(folder)) continue;
+    if (!f.name.starts_with(template_folder)) continue;
     Diagnostics quiet;
     const auto d = Document::parse(std::string(f.text), std::string(f.name), quiet);
     const std::string kind = text_of(d->root(), "unplug", "scenario");
-    const std::string_view name = f.name.substr(folder.size());
-    out.push_back({std::string(name.substr(0, name.size() - ending.size())), text_of(d->root(), "title", ""),
+    const std::string_view name = f.name.substr(template_folder.size());
+    out.push_back({std::string(name.substr(0, name.size() - template_ending.size())), text_of(d->root(), "title", ""),
                    kind.substr(0, kind.find('/')), f.text});
   }
   return out;

@@ -31,6 +31,9 @@ struct SearchOptions {
   SearchProgress progress;
 };
 
+// A search is split into as many jobs, however many threads there are.
+inline constexpr std::size_t wanted_jobs = 256;
+
 // An engine that visits executions of a cell, and what they have shown.
 struct SearchBench {
   SearchBench(std::shared_ptr<const Program> program, const model::PolicySpec& policy, Gatherer::How how)

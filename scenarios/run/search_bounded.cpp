@@ -10,17 +10,15 @@
 namespace unplug::scenarios {
 namespace {
 
-using Kind = sim::BoundedResult::Kind;
+using Ended = sim::BoundedResult::Kind;
 using Prefixes = std::vector<std::vector<std::uint32_t>>;
-
-constexpr std::size_t wanted_jobs = 256;
 
 sim::BoundedResult explore(SearchBench& bench, const sim::BoundedOptions& options) {
   sim::BoundedResult r = sim::explore_bounded(bench.engine, bench.world, options, [&](const sim::Outcome& o) {
     bench.gatherer.add(options.preemptions, bench.engine.trace(), o);
     return true;
   });
-  if (r.kind == Kind::failed) throw std::runtime_error(r.message);
+  if (r.kind == Ended::failed) throw std::runtime_error(r.message);
   return r;
 }
 
@@ -70,8 +68,8 @@ Searched search_bounded(const std::shared_ptr<const Program>& program, const mod
       const sim::BoundedResult r = explore(bench, o);
       left -= r.executions;
       withheld = r.withheld;
-      out.stopped = r.kind == Kind::stopped && left != 0;
-      if (r.kind == Kind::stopped && !out.stopped)
+      out.stopped = r.kind == Ended::stopped && left != 0;
+      if (r.kind == Ended::stopped && !out.stopped)
         out.why = fmt::format("the first {} schedules with {}", *options.most, up_to(o.preemptions));
     } else {
       Prefixes prefixes;

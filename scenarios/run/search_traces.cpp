@@ -77,7 +77,7 @@ class JobWorker final : public sim::CampaignWorker {
 };
 
 // Enough that threads find work to the end; deep enough for any program that is worth splitting.
-constexpr std::size_t wanted_jobs = 256, deepest_split = 60;
+constexpr std::size_t deepest_split = 60;
 
 }  // namespace
 

@@ -4,16 +4,11 @@
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/hw/dma.hpp"
+#include "unplug/scenarios/world/resize.hpp"
 #include "unplug/scenarios/world/world.hpp"
 
 namespace unplug::scenarios {
 namespace {
-
-// A resized deque keeps the addresses that tasks and mechanisms hold.
-template <class T> void resize(std::deque<T>& d, std::size_t n) {
-  while (d.size() < n) d.emplace_back();
-  while (d.size() > n) d.pop_back();
-}
 
 bool takes(const scenarios::Program& p, RemovalStage::Kind k) {
   return std::ranges::find(p.removal, k, &RemovalStage::kind) != p.removal.end();

@@ -2,6 +2,7 @@
 
 #include "unplug/model/kernel/fs/debugfs.hpp"
 #include "unplug/model/kernel/fs/procfs.hpp"
+#include "unplug/scenarios/world/resize.hpp"
 #include "unplug/scenarios/world/world.hpp"
 
 namespace unplug::scenarios {
@@ -12,11 +13,6 @@ const model::Operation fork_op{.name = "fork: the child starts", .sync = sim::Sy
 
 // Things of user space are in a path, whoever made them; of a driver that is bound again, the first binding's are meant.
 BindingInstance& owner(World& world, const Operand& what) { return world.owner(world.binding(0), what); }
-
-template <class T> void resize(std::deque<T>& d, std::size_t n) {
-  while (d.size() < n) d.emplace_back();
-  while (d.size() > n) d.pop_back();
-}
 
 }  // namespace
 

@@ -4,18 +4,11 @@
 #include <fmt/format.h>
 
 #include "unplug/scenarios/world/policy_steps.hpp"
+#include "unplug/scenarios/world/resize.hpp"
 #include "unplug/scenarios/world/world.hpp"
 
 namespace unplug::scenarios {
-namespace {
-
-// A resized deque keeps the addresses that tasks and mechanisms hold.
-template <class T> void resize(std::deque<T>& d, std::size_t n) {
-  while (d.size() < n) d.emplace_back();
-  while (d.size() > n) d.pop_back();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 World::World(std::shared_ptr<const scenarios::Program> program, const model::PolicySpec& policy, sim::Engine& engine)
     : program_(std::move(program)), engine_(engine), kernel_(engine, program_->kernel), rcu_(kernel_) {

@@ -25,7 +25,8 @@ struct Outcome {
   [[nodiscard]] sim::Duration median() const { return took[took.size() / 2]; }
 };
 
-Outcome run(std::string_view experiment, const Machine& on, std::uint64_t at, std::optional<Spread> remaining = {}, unsigned seeds = 200) {
+Outcome run_experiment(std::string_view experiment, const Machine& on, std::uint64_t at, std::optional<Spread> remaining = {},
+                       unsigned seeds = 200) {
   const Experiment* e = find_experiment(experiment);
   REQUIRE(e != nullptr);
   Bench bench(on, *e, at, remaining);
@@ -46,12 +47,12 @@ Spread exactly(sim::Duration d) { return {d, d, d, d, d}; }
 TEST_CASE("calibration: N calls in a row cost N grace periods, on one CPU 3 jiffies each, on two about 4") {
   for (const std::uint64_t n : {1U, 4U, 16U}) {
     CAPTURE(n);
-    const Outcome one = run("rcu-sequential", machine("one-cpu"), n);
+    const Outcome one = run_experiment("rcu-sequential", machine("one-cpu"), n);
     CHECK(one.least_periods == n);
     CHECK(one.most_periods == n);
     CHECK(one.took.front() > (3 * n - 1) * jiffy);
     CHECK(one.took.back() < (3 * n) * jiffy + sim::millisecond);
-    const Outcome two = run("rcu-sequential", machine("two-cpus"), n);
+    const Outcome two = run_experiment("rcu-sequential", machine("two-cpus"), n);
     CHECK(two.least_periods == n);
     CHECK(two.most_periods == n);
     CHECK(two.median() > (39 * n - 10) * jiffy / 10);
@@ -64,7 +65,7 @@ TEST_CASE("calibration: N callers at once cost one or two grace periods, never m
     CAPTURE(m.name);
     for (const std::uint64_t n : {1U, 2U, 16U, 64U}) {
       CAPTURE(n);
-      const Outcome o = run("rcu-concurrent", m, n);
+      const Outcome o = run_experiment("rcu-concurrent", m, n);
       CHECK(o.least_periods == 1);
       CHECK(o.most_periods <= (n == 1 ? 1U : 4U));
       // Two in a row overlap: less than twice one.
@@ -72,16 +73,16 @@ TEST_CASE("calibration: N callers at once cost one or two grace periods, never m
     }
   }
   // One CPU: 64 are started before the grace-period thread has its turn; every one of them costs a switch there and one back.
-  const Outcome one = run("rcu-concurrent", machine("one-cpu"), 64);
+  const Outcome one = run_experiment("rcu-concurrent", machine("one-cpu"), 64);
   CHECK(one.most_periods == 1);
-  CHECK(one.median() > run("rcu-concurrent", machine("one-cpu"), 1).median() + 63 * 2 * machine("one-cpu").there_and_back);
+  CHECK(one.median() > run_experiment("rcu-concurrent", machine("one-cpu"), 1).median() + 63 * 2 * machine("one-cpu").there_and_back);
   // Two: the later they are woken, the likelier a tick has come between.
-  CHECK(run("rcu-concurrent", machine("two-cpus"), 64).most_periods == 2);
+  CHECK(run_experiment("rcu-concurrent", machine("two-cpus"), 64).most_periods == 2);
 }
 
 TEST_CASE("calibration: call_rcu() and one rcu_barrier() cost what one costs, with any number of callbacks") {
   for (const Machine& m : measured().machines) {
-    const Outcome few = run("rcu-callbacks", m, 1), many = run("rcu-callbacks", m, 64);
+    const Outcome few = run_experiment("rcu-callbacks", m, 1), many = run_experiment("rcu-callbacks", m, 64);
     CHECK(few.most_periods == 1);
     CHECK(many.least_periods == 1);
     CHECK(many.most_periods <= 2);  // where a tick comes between
@@ -97,7 +98,7 @@ TEST_CASE("calibration: no wait is shorter than the longest reader, ioctl or han
       CAPTURE(m.name);
       CAPTURE(e);
       for (const sim::Duration left : {3 * sim::millisecond, 27 * sim::millisecond, 90 * sim::millisecond}) {
-        const Outcome o = run(e, m, 100'000, exactly(left), 60);
+        const Outcome o = run_experiment(e, m, 100'000, exactly(left), 60);
         CHECK(o.took.front() >= left);
         CHECK(o.took.back() < left + 100 * sim::millisecond + 30 * jiffy);
       }
@@ -107,32 +108,32 @@ TEST_CASE("calibration: no wait is shorter than the longest reader, ioctl or han
 
 TEST_CASE("calibration: an SRCU fence costs the ioctl's rest and up to eleven jiffies, kicked it costs neither") {
   const Machine& m = machine("one-cpu");
-  const Outcome fence = run("srcu-fence", m, 100'000);
+  const Outcome fence = run_experiment("srcu-fence", m, 100'000);
   CHECK(fence.took.back() > 80 * sim::millisecond);
   for (const sim::Duration left : {20 * sim::millisecond, 70 * sim::millisecond, 97 * sim::millisecond}) {
-    const Outcome o = run("srcu-fence", m, 100'000, exactly(left));
+    const Outcome o = run_experiment("srcu-fence", m, 100'000, exactly(left));
     CHECK(o.took.back() <= left + 11 * jiffy + sim::millisecond);
   }
-  const Outcome kicked = run("srcu-kick", m, 100'000), later = run("srcu-kick", m, 1'000'000);
+  const Outcome kicked = run_experiment("srcu-kick", m, 100'000), later = run_experiment("srcu-kick", m, 1'000'000);
   CHECK(kicked.took.back() < sim::millisecond);
   CHECK(later.median() == kicked.median());
-  CHECK(run("srcu-kick", machine("two-cpus"), 100'000).took.back() < 2 * jiffy);
+  CHECK(run_experiment("srcu-kick", machine("two-cpus"), 100'000).took.back() < 2 * jiffy);
 }
 
 TEST_CASE("calibration: waits for handlers cost what remains of them and a wake-up") {
   const Machine& m = machine("two-cpus");
   for (const char* e : {"cancel-work", "flush-work", "destroy-workqueue", "free-irq", "disable-irq", "remove-file"}) {
     CAPTURE(e);
-    const Outcome o = run(e, m, 20'000, exactly(12 * sim::millisecond));
+    const Outcome o = run_experiment(e, m, 20'000, exactly(12 * sim::millisecond));
     CHECK(o.took.front() >= 12 * sim::millisecond + m.wake_up.low);
     CHECK(o.took.back() <= 12 * sim::millisecond + m.wake_up.high + sim::millisecond);
-    CHECK(run(e, m, 20'000, exactly(0)).took.back() < 100 * sim::microsecond);
+    CHECK(run_experiment(e, m, 20'000, exactly(0)).took.back() < 100 * sim::microsecond);
   }
 }
 
 TEST_CASE("calibration: an ordered queue runs its works one after the other, each sleeps in full and is woken") {
   const Machine& m = machine("two-cpus");
-  const Outcome o = run("flush-ordered-4", m, 5'000);
+  const Outcome o = run_experiment("flush-ordered-4", m, 5'000);
   CHECK(o.took.front() >= 4 * (5 * sim::millisecond + m.wake_up.low));
   CHECK(o.took.back() <= 4 * 5 * sim::millisecond + 5 * (m.wake_up.high + m.there_and_back) + sim::millisecond);
 }
@@ -142,11 +143,11 @@ TEST_CASE("calibration: expedited calls begin no normal grace period, N of them 
     CAPTURE(m.name);
     for (const char* e : {"rcu-expedited-sequential", "rcu-expedited-concurrent", "unbind-rcu-expedited"}) {
       CAPTURE(e);
-      CHECK(run(e, m, 16).most_periods == 0);
+      CHECK(run_experiment(e, m, 16).most_periods == 0);
     }
-    CHECK(run("rcu-expedited-sequential", m, 16).took.back() < 16 * resolution);
-    CHECK(run("unbind-rcu-expedited", m, 16).median() < run("unbind", m, 16).median() + 16 * resolution);
-    const Outcome reader = run("rcu-expedited-reader", m, 50'000, exactly(20 * sim::millisecond));
+    CHECK(run_experiment("rcu-expedited-sequential", m, 16).took.back() < 16 * resolution);
+    CHECK(run_experiment("unbind-rcu-expedited", m, 16).median() < run_experiment("unbind", m, 16).median() + 16 * resolution);
+    const Outcome reader = run_experiment("rcu-expedited-reader", m, 50'000, exactly(20 * sim::millisecond));
     CHECK(reader.most_periods == 0);
     CHECK(reader.took.back() < 21 * sim::millisecond);
   }
@@ -156,8 +157,9 @@ TEST_CASE("calibration: unbinding costs a grace period a window, or one, or none
   for (const Machine& m : measured().machines) {
     CAPTURE(m.name);
     const sim::Duration gp = m.kernel.cpus == 1 ? 3 * jiffy : 4 * jiffy;
-    const Outcome none = run("unbind", m, 64), each = run("unbind-rcu-each", m, 64), once = run("unbind-rcu-once", m, 64),
-                  first = run("unbind-rcu-once", m, 1), srcu = run("unbind-srcu", m, 64);
+    const Outcome none = run_experiment("unbind", m, 64), each = run_experiment("unbind-rcu-each", m, 64),
+                  once = run_experiment("unbind-rcu-once", m, 64), first = run_experiment("unbind-rcu-once", m, 1),
+                  srcu = run_experiment("unbind-srcu", m, 64);
     CHECK(none.most_periods == 0);
     CHECK(srcu.most_periods == 0);
     CHECK(each.least_periods == 64);
@@ -173,10 +175,10 @@ TEST_CASE("calibration: unbinding costs a grace period a window, or one, or none
 TEST_CASE(
     "calibration: module unload costs one grace period, with functions that ftrace knows two, after a fence what that costs besides") {
   for (const Machine& m : measured().machines) {
-    const Outcome plain = run("unload", m, 1);
+    const Outcome plain = run_experiment("unload", m, 1);
     CHECK(plain.least_periods == 1);
     CHECK(plain.most_periods == 1);
-    const Outcome fenced = run("unload-ioctl", m, 200'000, exactly(100 * sim::millisecond));
+    const Outcome fenced = run_experiment("unload-ioctl", m, 200'000, exactly(100 * sim::millisecond));
     CHECK(fenced.least_periods == 2);
     CHECK(fenced.most_periods == 2);
     CHECK(fenced.took.front() > 100 * sim::millisecond + 4 * jiffy);

@@ -15,7 +15,7 @@ using namespace unplug::scenarios;
 
 namespace {
 
-constexpr std::string_view folder = "tests/faults/";
+constexpr std::string_view faults_folder = "tests/faults/";
 
 struct Loaded {
   std::unique_ptr<Scenario> scenario;
@@ -25,7 +25,7 @@ struct Loaded {
 Loaded load(const std::string& name) {
   Diagnostics out;
   Loaded l;
-  l.scenario = load_scenario(std::string(folder) + name + ".json", {}, out);
+  l.scenario = load_scenario(std::string(faults_folder) + name + ".json", {}, out);
   l.said = out.render();
   return l;
 }
@@ -155,7 +155,7 @@ TEST_CASE("faults: what was right is met, what is not is unmet, and no file is l
       {"cell-without-row", "[bad: a row of \"expect\" that speaks of this cell]"},
       {"must-in-any-cell", "[b: must use-after-free(priv)@foo_store]"},
   };
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  for (const auto& entry : std::filesystem::directory_iterator(faults_folder)) {
     const std::string file = entry.path().stem().string();
     CAPTURE(file);
     const Loaded l = load(file);

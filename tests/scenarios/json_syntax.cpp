@@ -7,35 +7,14 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "json_text.hpp"
 #include "support/golden.hpp"
 #include "unplug/scenarios/json/document.hpp"
 
 using namespace unplug::scenarios;
+using namespace unplug::scenarios::test;
 
 namespace {
-
-std::unique_ptr<Document> parsed(std::string text) {
-  Diagnostics out;
-  auto doc = Document::parse(std::move(text), "f", out);
-  INFO(out.render());
-  REQUIRE(doc != nullptr);
-  CHECK(out.all().empty());
-  return doc;
-}
-
-std::vector<Diagnostic> refused(std::string text) {
-  Diagnostics out;
-  CHECK(Document::parse(std::move(text), "f", out) == nullptr);
-  CHECK(out.has_errors());
-  return out.all();
-}
-
-std::string place(const Diagnostic& d) { return d.at ? std::to_string(d.at->line) + ":" + std::to_string(d.at->column) : "file"; }
-
-std::string first_message(std::string text) {
-  const std::vector<Diagnostic> all = refused(std::move(text));
-  return place(all.front()) + " " + all.front().message;
-}
 
 // What is wrong, and examples of it.
 const std::vector<std::pair<std::string, std::vector<std::string>>> mistakes{

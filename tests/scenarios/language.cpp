@@ -40,7 +40,7 @@ std::unique_ptr<Scenario> load(const std::string& text, const std::string& polic
   return s;
 }
 
-ScenarioResult run(const Source& source, const std::string& policy = "none", std::uint64_t executions = 300) {
+ScenarioResult run_source(const Source& source, const std::string& policy = "none", std::uint64_t executions = 300) {
   RunOptions options;
   options.strategies = {"random"};
   options.executions = executions;
@@ -84,7 +84,7 @@ TEST_CASE("repeat unrolls with its variable") {
   s.ioctl = R"({"repeat": "$n", "as": "i", "do": [{"readl": "more$i.X"}]})";
   const auto loaded = load(s.text(), "none");
   CHECK(loaded->program(0, 0, 0)->of(EntityKind::mapping).size() == 4);
-  const ScenarioResult r = run(s);
+  const ScenarioResult r = run_source(s);
   for (const char* object : {"more0", "more1", "more2"}) CHECK(shows(r, "use-after-unmap", object, "foo_ioctl"));
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("forms choose steps") {
   s.ioctl = R"({"readl": "bar0.A", "form": ["bad"]}, {"udelay": "1us", "form": "good"})";
   const auto loaded = load(s.text(), "none");
   CHECK(loaded->forms == std::vector<std::string>{"bad", "good"});
-  for (const Cell& c : run(s).cells) CHECK(c.violations.empty() == (c.form == "good"));
+  for (const Cell& c : run_source(s).cells) CHECK(c.violations.empty() == (c.form == "good"));
 }
 
 TEST_CASE("if, goto, label and else") {
@@ -101,7 +101,7 @@ TEST_CASE("if, goto, label and else") {
   s.ioctl = R"({"readl": "bar0.A", "to": "a"}, {"if": "a == 0", "goto": "end"}, {"writel": "bar0.ONE", "id": "one"},
     {"if": "a == 0", "do": [{"writel": "bar0.X", "id": "dead"}], "else": [{"writel": "bar0.Y", "id": "live"}]},
     {"label": "end"}, {"if": "!a", "return": "-EIO"}, {"writel": "bar0.Z", "id": "last"})";
-  const ScenarioResult r = run(s);
+  const ScenarioResult r = run_source(s);
   CHECK(never(r, "foo_ioctl/dead"));
   for (const char* step : {"foo_ioctl/one", "foo_ioctl/live", "foo_ioctl/last"}) CHECK(!never(r, step));
   CHECK(r.cells[0].operations.failed > 0);
@@ -112,27 +112,27 @@ TEST_CASE("use: else steps come back behind the block, an else label does not, a
   Source s;
   s.ioctl = R"({"use": "bar0", "do": [{"readl": "bar0.A"}], "else": [{"store": "priv.n", "value": 1, "id": "refused"}]},
     {"WRITE_ONCE": "priv.n", "value": 2, "id": "after"})";
-  const ScenarioResult block = run(s, "rcu-revoke");
+  const ScenarioResult block = run_source(s, "rcu-revoke");
   CHECK(!never(block, "foo_ioctl/refused"));
   CHECK(!never(block, "foo_ioctl/after"));
   CHECK(!shows(block, "use-after-unmap"));
   CHECK(!shows(block, "unhandled-refusal"));
   s.ioctl = R"({"use": "bar0", "do": [{"readl": "bar0.A"}]})";
-  CHECK(shows(run(s, "rcu-revoke"), "unhandled-refusal", "bar0", "foo_ioctl"));
+  CHECK(shows(run_source(s, "rcu-revoke"), "unhandled-refusal", "bar0", "foo_ioctl"));
 }
 
 TEST_CASE("sleeping in a guarded block is atomic under RCU only") {
   Source s;
   s.ioctl = R"({"use": "bar0", "do": [{"msleep": "1ms..2ms"}], "else": "out"}, {"label": "out"})";
-  CHECK(shows(run(s, "rcu-revoke"), "sleep-in-atomic", "", "foo_ioctl"));
-  CHECK(!shows(run(s, "srcu-fence"), "sleep-in-atomic"));
+  CHECK(shows(run_source(s, "rcu-revoke"), "sleep-in-atomic", "", "foo_ioctl"));
+  CHECK(!shows(run_source(s, "srcu-fence"), "sleep-in-atomic"));
 }
 
 TEST_CASE("call and maybe") {
   Source s;
   s.functions = R"("foo_helper": [{"readl": "bar0.A"}, {"return": "-EIO"}],)";
   s.ioctl = R"({"maybe": "ask", "do": [{"call": "foo_helper", "to": "r"}, {"return": "r"}]})";
-  const ScenarioResult r = run(s);
+  const ScenarioResult r = run_source(s);
   CHECK(shows(r, "use-after-unmap", "bar0", "foo_helper"));
   CHECK(r.cells[0].operations.failed > 0);
   CHECK(r.cells[0].operations.completed > 0);
@@ -142,9 +142,9 @@ TEST_CASE("plain accesses race, marked ones do not") {
   Source s;
   s.tasks = R"(, "other": {"do": [{"open": "dev", "to": "fd"}, {"ioctl": "fd"}]})";
   s.ioctl = R"({"load": "priv.n", "to": "n"}, {"store": "priv.n", "value": 1})";
-  CHECK(shows(run(s, "srcu-fence"), "data-race"));
+  CHECK(shows(run_source(s, "srcu-fence"), "data-race"));
   s.ioctl = R"({"READ_ONCE": "priv.n", "to": "n"}, {"WRITE_ONCE": "priv.n", "value": 1})";
-  CHECK(!shows(run(s, "srcu-fence"), "data-race"));
+  CHECK(!shows(run_source(s, "srcu-fence"), "data-race"));
 }
 
 TEST_CASE("call_rcu needs rcu_barrier before the text goes") {
@@ -154,38 +154,38 @@ TEST_CASE("call_rcu needs rcu_barrier before the text goes") {
   s.functions = R"("foo_cb": [{"udelay": "1us"}],)";
   s.probe = R"({"init_rcu_head": "head"},)";
   s.remove = R"(, {"call_rcu": "head", "fn": "foo_cb"})";
-  CHECK(shows(run(s), "execute-after-free", "foo", "foo_cb"));
+  CHECK(shows(run_source(s), "execute-after-free", "foo", "foo_cb"));
   s.functions = R"("foo_cb": [{"udelay": "1us"}], "foo_exit": ["rcu_barrier"],)";
-  CHECK(!shows(run(s), "execute-after-free", "foo", "foo_cb"));
+  CHECK(!shows(run_source(s), "execute-after-free", "foo", "foo_cb"));
 }
 
 TEST_CASE("what the driver leaves behind") {
   Source s;
   s.probe = R"({"mutex_init": "priv.lock"},)";
   s.ioctl = R"({"mutex_lock": "priv.lock"})";
-  CHECK(shows(run(s), "leak"));
+  CHECK(shows(run_source(s), "leak"));
   s.probe = R"({"request_irq": "irq", "fn": "foo_irq"},)";
   s.functions = R"("foo_irq": [{"return": "IRQ_HANDLED"}],)";
   s.ioctl = "";
-  CHECK(shows(run(s), "leak", "irq"));
+  CHECK(shows(run_source(s), "leak", "irq"));
   s.remove = R"(, {"free_irq": "irq"})";
-  CHECK(!shows(run(s), "leak"));
+  CHECK(!shows(run_source(s), "leak"));
 }
 
 TEST_CASE("memory freed twice") {
   Source s;
   s.probe = R"({"kzalloc": "buf"},)";
   s.remove = R"(, {"kfree": "buf"})";
-  CHECK(run(s).cells[0].violations.empty());
+  CHECK(run_source(s).cells[0].violations.empty());
   s.remove = R"(, {"kfree": "buf"}, {"kfree": "buf"})";
-  CHECK(shows(run(s), "double-free", "buf", "foo_remove"));
+  CHECK(shows(run_source(s), "double-free", "buf", "foo_remove"));
 }
 
 TEST_CASE("another driver claims the region") {
   Source s;
   s.ioctl = R"({"repeat": 40, "do": [{"udelay": "1us"}]}, {"readl": "bar0.A"})";
   s.tasks = R"(, "other": {"do": [{"repeat": 25, "do": [{"udelay": "1us"}]}, {"request_mem_region": "bar0"}]})";
-  CHECK(shows(run(s, "none", 2000), "region-reused", "bar0", "foo_ioctl"));
+  CHECK(shows(run_source(s, "none", 2000), "region-reused", "bar0", "foo_ioctl"));
 }
 
 TEST_CASE("fops.owner: null, the module, or as the policy says") {
@@ -193,7 +193,7 @@ TEST_CASE("fops.owner: null, the module, or as the policy says") {
   s.removal = R"(["unbind", "rmmod"])";
   const auto pinned = [&](const std::string& owner, const std::string& policy) {
     s.fops = R"("unlocked_ioctl": "foo_ioctl", "owner": )" + owner;
-    return shows(run(s, policy), "module-pinned");
+    return shows(run_source(s, policy), "module-pinned");
   };
   CHECK(!pinned("null", "fd-refcount"));
   CHECK(pinned(R"("foo")", "none"));
@@ -207,12 +207,12 @@ TEST_CASE("SRCU verbs: the index counts, and a fence made by hand holds") {
   s.ioctl = R"({"srcu_read_lock": "srcu", "to": "idx"}, {"READ_ONCE": "priv.n", "to": "gone"}, {"if": "gone", "goto": "out"},
     {"readl": "bar0.A"}, {"label": "out"}, {"srcu_read_unlock": "srcu", "idx": "idx"})";
   s.remove = R"(, {"WRITE_ONCE": "priv.n", "value": 1}, {"synchronize_srcu": "srcu"})";
-  const ScenarioResult by_hand = run(s);
+  const ScenarioResult by_hand = run_source(s);
   CHECK(!shows(by_hand, "use-after-unmap"));
   CHECK(!shows(by_hand, "api-misuse"));
   s.ioctl = R"({"srcu_read_lock": "srcu", "to": "idx"}, {"readl": "bar0.A", "to": "other"}, {"srcu_read_unlock": "srcu", "idx": "other"})";
   // Counted out on the other side, the reader never leaves.
-  CHECK(shows(run(s), "hung-remove", "srcu", "foo_remove"));
+  CHECK(shows(run_source(s), "hung-remove", "srcu", "foo_remove"));
 }
 
 TEST_CASE("at_most bounds what a step does in a task, and work queued too late runs too late") {
@@ -220,7 +220,7 @@ TEST_CASE("at_most bounds what a step does in a task, and work queued too late r
   s.probe = R"({"INIT_WORK": "priv.w", "fn": "foo_work"},)";
   s.functions = R"("foo_work": [{"writel": "bar0.B"}, {"queue_work": "priv.w", "at_most": 2}],)";
   s.ioctl = R"({"queue_work": "priv.w"})";
-  const ScenarioResult r = run(s);
+  const ScenarioResult r = run_source(s);
   CHECK(r.cells[0].evidence.kind == Evidence::Kind::sampled);
   CHECK(shows(r, "use-after-unmap", "bar0", "foo_work"));
 }
@@ -230,7 +230,7 @@ TEST_CASE("release runs when the file is closed") {
   s.fops = R"("owner": "policy", "unlocked_ioctl": "foo_ioctl", "release": "foo_release")";
   s.functions = R"("foo_release": [{"readl": "bar0.A"}],)";
   s.tasks = R"(, "closer": {"do": [{"open": "dev", "to": "f"}, {"close": "f"}]})";
-  CHECK(shows(run(s), "use-after-unmap", "bar0", "foo_release"));
+  CHECK(shows(run_source(s), "use-after-unmap", "bar0", "foo_release"));
 }
 
 TEST_CASE("a module that comes back serves new files") {
@@ -238,7 +238,7 @@ TEST_CASE("a module that comes back serves new files") {
   s.removal = R"(["rmmod", "insmod"])";
   s.ioctl = R"({"udelay": "1us"})";
   s.tasks = R"(, "late": {"do": [{"open": "dev", "to": "a"}, {"open": "dev", "to": "b", "await": true}, {"ioctl": "b"}]})";
-  const ScenarioResult r = run(s, "srcu-fence");
+  const ScenarioResult r = run_source(s, "srcu-fence");
   CHECK(load(s.text(), "none")->program(0, 0, 0)->bindings.size() == 2);
   CHECK(r.cells[0].violations.empty());
   CHECK(r.cells[0].operations.completed > 0);
@@ -277,28 +277,28 @@ TEST_CASE("timers, delayed work, kernel threads and spinlocks: each has its verb
     {"disable_delayed_work_sync": "priv.poll"}, {"kthread_stop": "thread", "to": "result"},
     {"if": "result == 3", "do": [{"writel": "bar0.OFF", "id": "off"}]})";
   s.remove = good;
-  const ScenarioResult clean = run(s, "srcu-fence", 1'000);
+  const ScenarioResult clean = run_source(s, "srcu-fence", 1'000);
   for (const Cell& c : clean.cells) CHECK_MESSAGE(c.violations.empty(), c.violations.front().signature);
   CHECK(!never(clean, "foo_remove/off"));
 
   s.remove = R"(, {"timer_delete": "priv.timer"}, {"cancel_delayed_work": "priv.poll"})";
-  const ScenarioResult bad = run(s, "srcu-fence", 1'000);
+  const ScenarioResult bad = run_source(s, "srcu-fence", 1'000);
   CHECK(shows(bad, "use-after-unmap", "bar0", "foo_timer"));
   CHECK(shows(bad, "use-after-unmap", "bar0", "foo_poll"));
   CHECK(shows(bad, "use-after-free", "priv", "__hrtimer_run_queues"));
   // A timer takes the lock: the others have to take it with softirqs off.
   s.remove = good;
   s.ioctl = R"({"spin_lock": "priv.lock"}, {"mod_timer": "priv.timer", "delay": "1ms"}, {"spin_unlock": "priv.lock"})";
-  CHECK(shows(run(s, "srcu-fence"), "deadlock", "priv.lock", "foo_ioctl"));
+  CHECK(shows(run_source(s, "srcu-fence"), "deadlock", "priv.lock", "foo_ioctl"));
   s.ioctl = R"({"spin_lock_irqsave": "priv.lock"}, {"msleep": "1ms"}, {"spin_unlock_irqrestore": "priv.lock"})";
-  CHECK(shows(run(s, "srcu-fence"), "sleep-in-atomic", "msleep", "foo_ioctl"));
+  CHECK(shows(run_source(s, "srcu-fence"), "sleep-in-atomic", "msleep", "foo_ioctl"));
 }
 
 TEST_CASE("a result says which ways into a driver its file does not have") {
   Source s;
   s.probe = R"({"INIT_WORK": "priv.w", "fn": "foo_work"},)";
   s.functions = R"("foo_work": [{"writel": "bar0.B"}],)";
-  const std::string limit = run(s, "none", 1).model_limits.at(1);
+  const std::string limit = run_source(s, "none", 1).model_limits.at(1);
   CHECK(limit.find("tasklets") != std::string::npos);
   for (const char* there : {"file operations", " work,"}) CHECK(limit.find(there) == std::string::npos);
 }

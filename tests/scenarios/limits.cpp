@@ -66,7 +66,7 @@ std::vector<std::string> not_judged_in(const std::string& text) {
   REQUIRE_MESSAGE(s != nullptr, out.render());
   RunOptions options;
   options.strategies = {"auto"};
-  return test::run(*s, options).cells.at(0).not_judged;
+  return scenarios::test::run(*s, options).cells.at(0).not_judged;
 }
 
 std::string driver(const std::string& probe, const std::string& remove) {

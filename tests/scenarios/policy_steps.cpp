@@ -47,7 +47,7 @@ std::unique_ptr<Scenario> load(const PolicyFile& p, Diagnostics& out, const std:
   return parse_scenario(text, "t.json", options, out);
 }
 
-Cell run(const PolicyFile& p, const std::string& text = driver) {
+Cell run_under(const PolicyFile& p, const std::string& text = driver) {
   Diagnostics out;
   const auto s = load(p, out, text);
   INFO(out.render());
@@ -62,7 +62,7 @@ bool shows(const Cell& c, std::string_view violation_class, std::string_view obj
 
 // A hook that shows itself: its assertion fails where it runs.
 Cell run_hook(const std::string& hook) {
-  return run(policy(fmt::format(R"("hooks": {{"{}": [{{"let": "here", "value": 0}}, {{"assert": "here == 1"}}]}})", hook)));
+  return run_under(policy(fmt::format(R"("hooks": {{"{}": [{{"let": "here", "value": 0}}, {{"assert": "here == 1"}}]}})", hook)));
 }
 
 }  // namespace
@@ -82,13 +82,13 @@ TEST_CASE("policy steps: without revoke, or with acquire that never looks, a map
     "release": ["rcu_read_unlock"])";
   const std::string revoke = R"("revoke": [{"WRITE_ONCE": "resource.gone", "value": 1}, "synchronize_rcu"])";
   const PolicyFile whole = policy(fmt::format("{} \"hooks\": {{{}, {}}}", state, acquire, revoke));
-  const Cell c = run(whole);
+  const Cell c = run_under(whole);
   CHECK(!shows(c, "use-after-unmap"));
   CHECK(c.evidence.kind == Evidence::Kind::exhaustive);
   CHECK(c.operations.refused_at_entry + c.operations.torn > 0);
   for (const char* part : {"revoke", "acquire"}) {
     CAPTURE(part);
-    CHECK(shows(run(without(whole, part)), "use-after-unmap", "bar0"));
+    CHECK(shows(run_under(without(whole, part)), "use-after-unmap", "bar0"));
   }
   CHECK(without(whole, "revoke").name == "p without revoke");
 }
@@ -101,8 +101,8 @@ TEST_CASE("policy steps: the token that enter and acquire set comes back in exit
       return policy(
           fmt::format(R"("hooks": {{"{}": [{{"let": "token", "value": 7}}], "{}": [{{"assert": "token == {}"}}]}})", begin, end, expected));
     };
-    CHECK(!shows(run(hooks(7)), "assertion-failed"));
-    CHECK(shows(run(hooks(8)), "assertion-failed"));
+    CHECK(!shows(run_under(hooks(7)), "assertion-failed"));
+    CHECK(shows(run_under(hooks(8)), "assertion-failed"));
   }
 }
 
@@ -110,7 +110,7 @@ TEST_CASE("policy steps: words of an open file begin anew with each, and are the
   const PolicyFile p = policy(R"("state": {"file": {"n": 5}}, "hooks": {
     "open": [{"load": "file.n", "to": "n"}, {"assert": "n == 5"}, {"store": "file.n", "value": 6}],
     "close": [{"load": "file.n", "to": "n"}, {"assert": "n == 6"}]})");
-  const Cell c = run(p);
+  const Cell c = run_under(p);
   CHECK(!shows(c, "assertion-failed"));
 }
 
@@ -125,10 +125,10 @@ TEST_CASE("policy steps: duplicates of a descriptor share the words of their fil
         {{"load": "file.operations", "to": "n"}}, {{"assert": "n == 4"}}, {{"assert": "c == {}"}}]}})",
                               closes));
   };
-  const Cell c = run(at_close(0), text);
+  const Cell c = run_under(at_close(0), text);
   CHECK(c.evidence.kind == Evidence::Kind::exhaustive);
   CHECK(!shows(c, "assertion-failed"));
-  CHECK(shows(run(at_close(1), text), "assertion-failed"));
+  CHECK(shows(run_under(at_close(1), text), "assertion-failed"));
 }
 
 TEST_CASE("policy steps: enter refuses operations, and remove waits in the middle of remove()") {
@@ -138,10 +138,10 @@ TEST_CASE("policy steps: enter refuses operations, and remove waits in the middl
       {"if": "gone", "do": [{"up_read": "binding.sem"}, {"return": "-ENODEV"}]}],
     "exit": [{"up_read": "binding.sem"}],
     "remove": [{"down_write": "binding.sem"}, {"store": "binding.gone", "value": 1}, {"up_write": "binding.sem"}]})");
-  const Cell c = run(rwsem);
+  const Cell c = run_under(rwsem);
   CHECK(c.violations.empty());
   CHECK(c.operations.refused_at_entry > 0);
-  CHECK(shows(run(without(rwsem, "remove")), "use-after-unmap", "bar0"));
+  CHECK(shows(run_under(without(rwsem, "remove")), "use-after-unmap", "bar0"));
 }
 
 TEST_CASE("policy steps: what a hook makes that is left out is named by the others, and not there") {
@@ -149,8 +149,8 @@ TEST_CASE("policy steps: what a hook makes that is left out is named by the othe
     "bind": [{"kzalloc": "rev", "fields": {"res": 1}, "to": "r"}, {"init_srcu_struct": "rev.srcu"}, {"store": "binding.rev", "value": "r"}],
     "enter": [{"load": "binding.rev", "to": "r"}, {"srcu_read_lock": "r.srcu", "to": "token"}],
     "exit": [{"load": "binding.rev", "to": "r"}, {"srcu_read_unlock": "r.srcu", "idx": "token"}]})");
-  CHECK(!shows(run(p), "null-deref"));
-  CHECK(shows(run(without(p, "bind")), "null-deref"));
+  CHECK(!shows(run_under(p), "null-deref"));
+  CHECK(shows(run_under(without(p, "bind")), "null-deref"));
   Diagnostics out;
   CHECK(load(without(p, "bind"), out) != nullptr);
   CHECK(out.all().empty());
@@ -165,7 +165,7 @@ TEST_CASE("policy steps: a policy's names and a driver's are strangers to each o
 
 TEST_CASE("policy steps: what they do is not what the driver does, so a refusal after them is no torn operation") {
   const PolicyFile p = policy(R"("hooks": {"enter": [{"let": "x", "value": 0}, "synchronize_rcu"], "acquire": [{"return": "-ENODEV"}]})");
-  const Cell c = run(p);
+  const Cell c = run_under(p);
   CHECK(c.operations.torn == 0);
 }
 
@@ -232,15 +232,15 @@ TEST_CASE("policy steps: what hook probe sets up is there for probe(), and hook 
     "bind": [{"READ_ONCE": "binding.ready", "to": "ready"}, {"assert": "ready == 1"}, {"WRITE_ONCE": "binding.ready", "value": 2}],
     "revoke": [{"READ_ONCE": "binding.ready", "to": "ready"}, {"assert": "ready == 2"}, {"WRITE_ONCE": "binding.ready", "value": 3}],
     "unbound": [{"READ_ONCE": "binding.ready", "to": "ready"}, {"assert": "ready != 2"}, {"assert": "ready == 3"}]})j");
-  const Cell bound = run(p);
+  const Cell bound = run_under(p);
   CHECK(bound.evidence.kind == Evidence::Kind::exhaustive);
   CHECK(!shows(bound, "assertion-failed"));
   std::string failing = driver;
   failing.replace(failing.find(R"(, {"misc_register")"), 0, R"(, {"return": "-EIO"})");
-  CHECK(!shows(run(p, failing), "assertion-failed"));  // devres of what had been mapped comes first, too
+  CHECK(!shows(run_under(p, failing), "assertion-failed"));  // devres of what had been mapped comes first, too
   failing = driver;
   failing.replace(failing.find(R"({"devm_ioremap)"), 0, R"({"return": "-EIO"}, )");
-  CHECK(shows(run(p, failing), "assertion-failed", "ready == 3"));
+  CHECK(shows(run_under(p, failing), "assertion-failed", "ready == 3"));
 }
 
 TEST_CASE("policy steps: fences of other subsystems, written in steps, do for this driver what they are for") {
@@ -249,7 +249,7 @@ TEST_CASE("policy steps: fences of other subsystems, written in steps, do for th
     Diagnostics out;
     const auto p = find_policy(name, {}, {}, out);
     REQUIRE(p.has_value());
-    CHECK(run(*p).violations.empty());
-    CHECK(shows(run(name == "srcu-fence" ? without(*p, "entry") : without(*p, "remove")), "use-after-unmap", "bar0"));
+    CHECK(run_under(*p).violations.empty());
+    CHECK(shows(run_under(name == "srcu-fence" ? without(*p, "entry") : without(*p, "remove")), "use-after-unmap", "bar0"));
   }
 }

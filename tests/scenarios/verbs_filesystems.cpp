@@ -7,7 +7,7 @@ using namespace unplug::scenarios::test;
 
 namespace {
 
-struct Driver {
+struct FilesystemDriver {
   std::string module, probe, functions, remove, tasks, expect, removal = R"("unbind")";
 
   [[nodiscard]] std::string text() const {
@@ -23,7 +23,7 @@ constexpr const char* show = R"j("show": [{"READ_ONCE": "priv.x", "to": "x"}, {"
 }  // namespace
 
 TEST_CASE("dev_groups are drained before remove(), attributes of one's own when one removes them") {
-  Driver d;
+  FilesystemDriver d;
   d.functions = show;
   d.remove = R"j({"kfree": "priv"})j";
   d.module = R"j("dev_groups": {"temp": "show"})j";
@@ -38,7 +38,7 @@ TEST_CASE("dev_groups are drained before remove(), attributes of one's own when 
 }
 
 TEST_CASE("a descriptor of an attribute pins nothing, and fails once the attribute is gone, sysfs_notify wakes who polls it") {
-  Driver d;
+  FilesystemDriver d;
   d.functions = show;
   d.module = R"j("dev_groups": {"temp": "show"})j";
   d.remove = R"j({"kfree": "priv"})j";
@@ -57,7 +57,7 @@ TEST_CASE("a descriptor of an attribute pins nothing, and fails once the attribu
 }
 
 TEST_CASE("self-removal: from the own attribute it never returns, unless the attribute gives its protection up") {
-  Driver d;
+  FilesystemDriver d;
   d.probe = R"j(, {"device_create_file": "delete", "fn": "delete_store"})j";
   d.functions = R"j("delete_store": [{"device_remove_file_self": "delete", "else": "out", "form": "remove_self"},
     {"sysfs_break_active_protection": "delete", "form": "break"}, {"device_release_driver": null},
@@ -73,7 +73,7 @@ TEST_CASE("self-removal: from the own attribute it never returns, unless the att
 }
 
 TEST_CASE("debugfs: removal waits for operations, not for descriptors, whose operations fail later, unsafe files protect nothing") {
-  Driver d;
+  FilesystemDriver d;
   d.module = R"j("file_operations": {"regs": {"owner": "foo", "read": "show"}})j";
   d.functions = show;
   d.probe = R"j(, {"debugfs_create_file": "regs", "fops": "regs", "form": "safe"},
@@ -88,7 +88,7 @@ TEST_CASE("debugfs: removal waits for operations, not for descriptors, whose ope
 }
 
 TEST_CASE("procfs: removal releases what is open itself") {
-  Driver d;
+  FilesystemDriver d;
   d.module = R"j("file_operations": {"state": {"owner": null, "read": "show", "release": "proc_release"}})j";
   d.probe = R"j(, {"proc_create": "state", "fops": "state"})j";
   d.functions = std::string(show) + R"j("proc_release": [{"WRITE_ONCE": "priv.x", "value": 1}],)j";

@@ -7,7 +7,7 @@ using namespace unplug::scenarios::test;
 
 namespace {
 
-struct Driver {
+struct HardwareDriver {
   std::string kernel = "{}", probe, functions, remove, removal = R"("unbind")", tasks, expect;
 
   [[nodiscard]] std::string text() const {
@@ -25,7 +25,7 @@ constexpr const char* user = R"j("u": {"do": [{"open": "dev", "to": "fd", "else"
 }  // namespace
 
 TEST_CASE("unplug: registers read as all ones, interrupts stop, and then the driver is unbound") {
-  Driver d;
+  HardwareDriver d;
   d.probe = R"j({"kzalloc": "priv", "fields": {"late": 0}}, {"devm_ioremap_resource": "bar0", "regs": {"STATUS": [1]}},
     {"misc_register": "dev"})j";
   d.functions = R"j("foo_ioctl": [{"readb": "bar0.STATUS", "to": "b"}, {"readl": "bar0.STATUS", "to": "l"},
@@ -40,7 +40,7 @@ TEST_CASE("unplug: registers read as all ones, interrupts stop, and then the dri
 }
 
 TEST_CASE("unplug: an interrupt that the device has not raised yet does not come any more") {
-  Driver d;
+  HardwareDriver d;
   d.probe = R"j({"kzalloc": "priv", "fields": {"n": 0}}, {"request_irq": "irq", "fn": "foo_irq"})j";
   d.functions = R"j("foo_irq": [{"WRITE_ONCE": "priv.n", "value": 1}],)j";
   d.remove = R"j({"kfree": "priv"}, {"free_irq": "irq"})j";
@@ -51,7 +51,7 @@ TEST_CASE("unplug: an interrupt that the device has not raised yet does not come
 }
 
 TEST_CASE("rebinding: the same module, everything else anew, another way to the device is refused where none is left") {
-  Driver d;
+  HardwareDriver d;
   d.probe = R"j({"kzalloc": "priv", "fields": {"n": 0}}, {"misc_register": "dev"})j";
   d.functions = R"j("foo_ioctl": [{"READ_ONCE": "priv.n", "to": "n"}],)j";
   d.remove = R"j({"misc_deregister": "dev"}, {"kfree": "priv"})j";
@@ -66,7 +66,7 @@ TEST_CASE("rebinding: the same module, everything else anew, another way to the 
 }
 
 TEST_CASE("PCI and USB removal unbind in their own ways") {
-  Driver d;
+  HardwareDriver d;
   d.probe = R"j({"devm_ioremap_resource": "bar0"}, {"misc_register": "dev"})j";
   d.functions = R"j("foo_ioctl": [{"writel": "bar0.A"}],)j";
   d.remove = R"j({"misc_deregister": "dev"})j";
@@ -78,7 +78,7 @@ TEST_CASE("PCI and USB removal unbind in their own ways") {
 }
 
 TEST_CASE("registers with contents: a write is posted, a read waits for it") {
-  Driver d;
+  HardwareDriver d;
   d.probe = R"j({"kzalloc": "priv", "fields": {"n": 0}}, {"devm_ioremap_resource": "bar0", "regs": {"CTRL": 5}},
     {"readl": "bar0.CTRL", "to": "before"},
     {"writel": "bar0.CTRL", "value": 6}, {"readl": "bar0.CTRL", "to": "after"},
@@ -89,7 +89,7 @@ TEST_CASE("registers with contents: a write is posted, a read waits for it") {
 }
 
 TEST_CASE("DMA: the device owns a mapping until it is stopped and idle, a read-back makes sure that it has been told") {
-  Driver d;
+  HardwareDriver d;
   d.probe = R"j({"kzalloc": "ring", "fields": {"x": 0}}, {"dma_map_single": "ring"},
     {"dma_engine": "engine", "buffer": "ring", "transfers": 2},
     {"devm_ioremap_resource": "bar0", "regs": {"DMA": {"initial": 0, "doorbell": "engine"}}}, {"writel": "bar0.DMA", "value": 1})j";
@@ -109,7 +109,7 @@ TEST_CASE("DMA: the device owns a mapping until it is stopped and idle, a read-b
 }
 
 TEST_CASE("PCI: no DMA without bus mastering, BARs claimed and mapped apart") {
-  Driver d;
+  HardwareDriver d;
   d.probe = R"j({"pci_enable_device": null}, {"pci_request_regions": null}, {"pci_iomap": "bar0"}, {"pci_set_master": null},
     {"dma_alloc_coherent": "ring"}, {"dma_engine": "engine"}, {"dma_start": "engine", "buffer": "ring"})j";
   d.remove = R"j({"pci_clear_master": null, "form": "master cleared"}, {"dma_wait_idle": "engine"}, {"dma_free_coherent": "ring"},
@@ -122,7 +122,7 @@ TEST_CASE("PCI: no DMA without bus mastering, BARs claimed and mapped apart") {
 }
 
 TEST_CASE("regions: claimed by a step of their own, mapped by another, each has to be given back") {
-  Driver d;
+  HardwareDriver d;
   d.probe = R"j({"request_mem_region": "bar0", "else": "busy"}, {"ioremap": "bar0"}, {"misc_register": "dev"}, {"label": "busy"})j";
   d.remove = R"j({"misc_deregister": "dev"}, {"iounmap": "bar0"}, {"release_mem_region": "bar0", "form": "released"},
     {"udelay": "1us", "form": "kept"})j";
@@ -132,7 +132,7 @@ TEST_CASE("regions: claimed by a step of their own, mapped by another, each has 
 }
 
 TEST_CASE("what the kernel does about late accesses is configured") {
-  Driver d;
+  HardwareDriver d;
   d.kernel = R"j({"lazy_vunmap_flush": true, "iommu": "strict"})j";
   d.tasks = R"j("nobody": {"do": []})j";
   unplug::scenarios::Diagnostics out;
@@ -143,7 +143,7 @@ TEST_CASE("what the kernel does about late accesses is configured") {
 }
 
 TEST_CASE("clocks: no access while gated") {
-  Driver d;
+  HardwareDriver d;
   d.probe = R"j({"devm_clk_get": "clk"}, {"devm_ioremap_resource": "bar0", "clock": "clk"}, {"clk_prepare_enable": "clk"},
     {"misc_register": "dev"})j";
   d.functions = R"j("foo_ioctl": [{"iowrite32": "bar0.A"}],)j";
@@ -154,7 +154,7 @@ TEST_CASE("clocks: no access while gated") {
 }
 
 TEST_CASE("remove() that waits until nobody has the device open waits for user space") {
-  Driver d;
+  HardwareDriver d;
   d.probe = R"j({"kzalloc": "priv", "fields": {"n": 0}}, {"init_completion": "priv.closed", "owner": "user"}, {"misc_register": "dev"})j";
   d.remove = R"j({"misc_deregister": "dev"}, {"wait_for_completion": "priv.closed"}, {"kfree": "priv"})j";
   d.tasks = R"j("u": {"do": [{"open": "dev", "to": "fd"}]})j";

@@ -33,10 +33,10 @@ std::uint64_t chains(ChainKind kind, Covered& covered) {
   });
   return commute(lab, 60, 8, covered);
 }
-const CommutationLab blocking{"blocking notifier chains", 300, [](Covered&c) { return chains(ChainKind::blocking, c); }},
-    atomic{"atomic notifier chains", 300, [](Covered&c) { return chains(ChainKind::atomic, c); }},
-    srcu{"SRCU notifier chains", 300, [](Covered&c) { return chains(ChainKind::srcu, c); }},
-    raw{"raw notifier chains", 200, [](Covered&c) { return chains(ChainKind::raw, c); }};
+const CommutationLab blocking_chains{"blocking notifier chains", 300, [](Covered&c) { return chains(ChainKind::blocking, c); }},
+    atomic_chains{"atomic notifier chains", 300, [](Covered&c) { return chains(ChainKind::atomic, c); }},
+    srcu_chains{"SRCU notifier chains", 300, [](Covered&c) { return chains(ChainKind::srcu, c); }},
+    raw_chains{"raw notifier chains", 200, [](Covered&c) { return chains(ChainKind::raw, c); }};
 
 }  // namespace
 }  // namespace unplug::model::test
