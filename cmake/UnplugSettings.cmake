@@ -19,6 +19,10 @@ add_compile_definitions($<$<CONFIG:Release>:BOOST_DISABLE_ASSERTS>)
 # __FILE__ is the same wherever the checkout is, so messages and golden outputs may contain it.
 add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 
+if(UNPLUG_FAST_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  add_compile_options(--param=ggc-min-heapsize=500000) # KiB that GCC may take before it looks for garbage: a tenth of its time
+endif()
+
 if(UNPLUG_SANITIZE)
   # -O1, whatever the build type says: a third less to compile, and the tests take no longer.
   add_compile_options(-fsanitize=${UNPLUG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1 -O1)
