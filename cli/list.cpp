@@ -10,7 +10,7 @@
 #include "unplug/reports/writer.hpp"
 #include "unplug/scenarios/file/policy_file.hpp"
 #include "unplug/scenarios/json/shipped.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/entities.hpp"
 #include "unplug/scenarios/language/shape.hpp"
 #include "unplug/scenarios/reference/templates.hpp"
 #include "unplug/sim/strategy.hpp"

@@ -13,7 +13,7 @@
 #include "unplug/reports/page/layout.hpp"
 #include "unplug/reports/words/glossary.hpp"
 #include "unplug/reports/words/reference.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/entities.hpp"
 #include "unplug/scenarios/language/shape.hpp"
 #include "unplug/scenarios/reference/listing.hpp"
 #include "unplug/sim/strategy.hpp"

@@ -2,6 +2,7 @@
 // the failing document again and puts it in words of the file's author.
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -75,9 +76,11 @@ struct Compiled {
   std::string text;
   json value;
   valijson::Schema schema;
+  std::set<json> constants;
 
   explicit Compiled(std::string_view schema_text)
-      : text(schema_text), value(json::parse(text, nullptr, /*allow_exceptions=*/true, /*ignore_comments=*/true)) {
+      : text(schema_text), value(json::parse(text, nullptr, /*allow_exceptions=*/true, /*ignore_comments=*/true)),
+        constants(constants_of(value)) {
     valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(Adapter(value), schema);
   }
 };
@@ -96,7 +99,7 @@ bool check_schema(const Document& doc, std::string_view schema_text, Diagnostics
     if (!check_string_lengths(doc, out)) return false;
 
     const json value = doc.to_json();
-    SchemaExplainer explainer(with.value);
+    SchemaExplainer explainer(with.constants);
     if (explainer.holds(with.schema, value)) return true;
     const std::vector<SchemaFailure> failures = explainer.explain(with.schema, doc.root(), value);
     const std::size_t before = out.errors();

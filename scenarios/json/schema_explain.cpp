@@ -46,6 +46,14 @@ std::string_view kind_name(Type::JsonType type) {
   return "any value";
 }
 
+template <typename Constraint> std::vector<const Subschema*> branches_of(const Constraint& c) {
+  std::vector<const Subschema*> out;
+  c.applyToSubschemas([&](unsigned, const Subschema* s) { return out.push_back(s), true; });
+  return out;
+}
+
+}  // namespace
+
 std::set<json> constants_of(const json& schema) {
   std::set<json> out;
   std::vector<const json*> open{&schema};
@@ -62,16 +70,6 @@ std::set<json> constants_of(const json& schema) {
   }
   return out;
 }
-
-template <typename Constraint> std::vector<const Subschema*> branches_of(const Constraint& c) {
-  std::vector<const Subschema*> out;
-  c.applyToSubschemas([&](unsigned, const Subschema* s) { return out.push_back(s), true; });
-  return out;
-}
-
-}  // namespace
-
-SchemaExplainer::SchemaExplainer(const json& schema) : constants_(constants_of(schema)) {}
 
 bool SchemaExplainer::holds(const Subschema& schema, const json& value) {
   try {
@@ -132,8 +130,8 @@ bool SchemaExplainer::check_constants(const Constraint& c, const std::vector<con
   std::vector<std::string> options, words;
   for (const Frozen* value : values) {
     const auto constant =
-        std::find_if(constants_.begin(), constants_.end(), [&](const json& v) { return value->equalTo(Adapter(v), true); });
-    if (constant == constants_.end()) continue;
+        std::find_if(constants_->begin(), constants_->end(), [&](const json& v) { return value->equalTo(Adapter(v), true); });
+    if (constant == constants_->end()) continue;
     options.push_back(shown(*constant));
     if (constant->is_string()) words.push_back(constant->get<std::string>());
   }

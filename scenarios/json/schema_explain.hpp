@@ -33,11 +33,15 @@ struct SchemaFailure {
   [[nodiscard]] bool same_node(const Node& other) const { return node.id() == other.id() && node.is_key() == other.is_key(); }
 };
 
+// Every constant in a schema. valijson's frozen values can be compared but not read: what one is, is found by comparing it with these.
+[[nodiscard]] std::set<nlohmann::json> constants_of(const nlohmann::json& schema);
+
 class SchemaExplainer final : public valijson::constraints::ConstraintVisitor {
  public:
   static constexpr std::size_t max_failures = 100;
 
-  explicit SchemaExplainer(const nlohmann::json& schema);
+  // With the constants of the schema, which have to outlive it.
+  explicit SchemaExplainer(const std::set<nlohmann::json>& constants) : constants_(&constants) {}
 
   // Whether `value` conforms. What valijson itself says.
   bool holds(const valijson::Subschema& schema, const nlohmann::json& value);
@@ -102,8 +106,7 @@ class SchemaExplainer final : public valijson::constraints::ConstraintVisitor {
   std::vector<SchemaFailure> glance(const Subschema& branch);
   bool report_common(std::vector<std::vector<SchemaFailure>>& branches);
 
-  // Every constant in the schema. valijson's frozen values can be compared but not read: what one is, is found by comparing it with these.
-  std::set<nlohmann::json> constants_;
+  const std::set<nlohmann::json>* constants_;
   valijson::Validator validator_;
   std::map<std::string, std::regex> regexes_;
 

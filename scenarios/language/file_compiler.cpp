@@ -5,7 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "unplug/scenarios/json/check_keys.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
 #include "unplug/scenarios/language/set_up.hpp"
 #include "unplug/scenarios/language/warnings.hpp"

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/entities.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
 
 namespace unplug::scenarios {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
 #include "unplug/scenarios/language/results.hpp"
 #include "unplug/scenarios/language/shape.hpp"

@@ -1,7 +1,7 @@
 // What belongs to some members of a family only.
 #pragma once
 
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/reader.hpp"
 
 namespace unplug::scenarios {
 

@@ -1,7 +1,7 @@
 // Which functions a variant (a form, with values of the parameters) leads to: those that others alone call are not checked in it.
 #include <algorithm>
 
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/file_compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
 #include "unplug/scenarios/language/in_member.hpp"
 

@@ -5,7 +5,7 @@
 
 #include "unplug/scenarios/file/removal_ways.hpp"
 #include "unplug/scenarios/json/check_keys.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/file_compiler.hpp"
 
 namespace unplug::scenarios {
 namespace {

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "unplug/scenarios/json/check_keys.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/language/results.hpp"
 
 namespace unplug::scenarios {
@@ -190,42 +190,6 @@ std::optional<Operand> FunctionCompiler::element(const std::string& text, std::s
     at.error(out(), fmt::format("no local variable '{}' yet", index), fmt::format("0 to {}, or a local that says which", o.count - 1),
              nearest_word(index, locals));
   }
-  return {};
-}
-
-std::vector<std::string> split_words(std::string_view text) {
-  std::vector<std::string> words;
-  std::string word;
-  for (const char c : text) {
-    if (c != ' ') {
-      word += c;
-    } else if (!word.empty()) {
-      words.push_back(std::move(word));
-      word.clear();
-    }
-  }
-  if (!word.empty()) words.push_back(std::move(word));
-  return words;
-}
-
-std::optional<std::uint64_t> number_word(std::string_view word) {
-  const bool negative = word.starts_with('-');
-  const std::string_view digits = word.substr(negative ? 1 : 0);
-  if (digits.empty() || digits.size() > 17 || !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return {};
-  std::int64_t n = 0;
-  for (const char c : digits) n = n * 10 + (c - '0');
-  return static_cast<std::uint64_t>(negative ? -n : n);
-}
-
-std::optional<Condition::Op> comparison(std::string_view symbol) {
-  static constexpr std::array<std::pair<std::string_view, Condition::Op>, 6> ops{{{"==", Condition::Op::equal},
-                                                                                  {"!=", Condition::Op::not_equal},
-                                                                                  {"<", Condition::Op::less},
-                                                                                  {">", Condition::Op::greater},
-                                                                                  {"<=", Condition::Op::at_most},
-                                                                                  {">=", Condition::Op::at_least}}};
-  for (const auto& [s, op] : ops)
-    if (s == symbol) return op;
   return {};
 }
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "unplug/scenarios/file/removal_ways.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/file_compiler.hpp"
 
 namespace unplug::scenarios {
 namespace {

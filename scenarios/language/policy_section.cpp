@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "unplug/scenarios/json/check_keys.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 
 namespace unplug::scenarios {
 

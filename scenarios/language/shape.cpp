@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/entities.hpp"
 
 namespace unplug::scenarios {
 namespace {

@@ -103,12 +103,16 @@ void warn_about_steps(const Reached& reached, Diagnostics& out) {
 }
 
 void warn_about_interrupts(const Program& p, const std::vector<Node>& nodes, Diagnostics& out) {
+  std::vector<std::uint32_t> last;  // what runs in the end: remove(), module_exit(), and what devres calls
+  for (const ModuleSpec& m : p.modules) last.insert(last.end(), {m.remove, m.exit});
+  for (const Function& f : p.functions)
+    for (const Instruction& i : f.code)
+      if (const Verb* v = verb_of(p, i); v != nullptr && v->name.starts_with("devm_add_action")) last.push_back(i.function);
   std::set<std::uint32_t> freed;
-  for (const ModuleSpec& m : p.modules)
-    for (const std::uint32_t last : {m.remove, m.exit})
-      for (const std::uint32_t f : called_from(p, last))
-        for (const Instruction& i : p.functions[f].code)
-          if (const Verb* v = verb_of(p, i); v != nullptr && v->name == "free_irq") freed.insert(i.operand.index);
+  for (const std::uint32_t from : last)
+    for (const std::uint32_t f : called_from(p, from))
+      for (const Instruction& i : p.functions[f].code)
+        if (const Verb* v = verb_of(p, i); v != nullptr && v->name == "free_irq") freed.insert(i.operand.index);
   for (const Function& f : p.functions) {
     const std::uint32_t remove = p.modules[f.module].remove;
     if (remove == none) continue;
@@ -117,7 +121,7 @@ void warn_about_interrupts(const Program& p, const std::vector<Node>& nodes, Dia
       if (v == nullptr || v->operand != OperandKind::declaration || v->entity != EntityKind::irq || v->name.starts_with("devm_")) continue;
       if (!freed.contains(i.operand.index) && nodes[i.site])
         nodes[i.site].warning(out, fmt::format("'{}' is never freed by '{}'", i.operand.name, p.functions[remove].name),
-                              "free_irq in remove(), or in a function that it calls");
+                              "free_irq in remove(), in a function that it calls, or in an action of devres");
     }
   }
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "unplug/scenarios/json/document.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/variant.hpp"
 #include "unplug/scenarios/program/program.hpp"
 
 namespace unplug::scenarios {

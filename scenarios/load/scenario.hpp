@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "unplug/scenarios/file/policy_file.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/reader.hpp"
 #include "unplug/scenarios/program/program.hpp"
 #include "unplug/scenarios/result/result.hpp"
 

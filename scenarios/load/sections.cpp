@@ -8,6 +8,7 @@
 #include "unplug/scenarios/file/removal_ways.hpp"
 #include "unplug/scenarios/json/check_keys.hpp"
 #include "unplug/scenarios/json/values.hpp"
+#include "unplug/scenarios/language/variant.hpp"
 #include "unplug/sim/strategy.hpp"
 
 namespace unplug::scenarios {

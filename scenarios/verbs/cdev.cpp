@@ -1,5 +1,5 @@
 // Character devices in their parts: the cdev in memory of the driver's, its number, its node, its parent.
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,6 +1,6 @@
 // struct device: the driver's own, with a list of devres each, the driver data of the one that is bound, and the unbinding of that.
 #include "unplug/model/kernel/base/device_core.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,7 +1,7 @@
 // DMA: what the device may reach, by the name of the memory; and the engine that reaches it.
 #include "unplug/model/kernel/hw/dma.hpp"
 #include "unplug/model/kernel/irq/irq.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -5,7 +5,7 @@
 
 #include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/locking/dma_fence.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

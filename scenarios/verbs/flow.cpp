@@ -3,7 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "unplug/scenarios/json/check_keys.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/language/results.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"

@@ -1,7 +1,7 @@
 // MMIO: regions, mappings of them, register accesses.
 #include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/hw/clock.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 #include "unplug/scenarios/world/policy_steps.hpp"

@@ -1,7 +1,7 @@
 // The PCI function that the driver is bound to: what enables and disables it. It needs no name: there is one.
 #include <fmt/format.h>
 
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

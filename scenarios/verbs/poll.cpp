@@ -1,6 +1,6 @@
 // Queues that are polled, and what a driver does with files: ->poll, ->mmap, other operations put in their place.
 #include "unplug/model/kernel/fs/poll.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

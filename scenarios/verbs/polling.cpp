@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/locking/polling.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

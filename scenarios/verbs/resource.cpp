@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "unplug/model/kernel/base/devres.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 #include "unplug/scenarios/world/policy_steps.hpp"

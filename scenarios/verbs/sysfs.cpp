@@ -1,6 +1,6 @@
 // sysfs attributes.
 #include "unplug/model/kernel/base/sysfs.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

@@ -1,7 +1,7 @@
 // Wait queues.
 #include "unplug/model/kernel/locking/wait_queue.hpp"
 #include "unplug/model/core/errno.hpp"
-#include "unplug/scenarios/language/compiler.hpp"
+#include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
 

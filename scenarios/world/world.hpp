@@ -13,16 +13,16 @@
 #include <vector>
 
 #include "unplug/model/kernel/base/device_link.hpp"
-#include "unplug/model/kernel/bus/urb.hpp"
 #include "unplug/model/kernel/fs/cdev.hpp"
 #include "unplug/model/kernel/fs/drm_drv.hpp"
-#include "unplug/model/kernel/fs/sysfs_file.hpp"
 #include "unplug/model/kernel/rcu/hazptr.hpp"
 #include "unplug/model/kernel/rcu/kfree_rcu.hpp"
 #include "unplug/model/kernel/rcu/srcu_callback.hpp"
 #include "unplug/model/kernel/work/workqueue_struct.hpp"
 #include "unplug/model/mechanisms/policy.hpp"
 #include "unplug/scenarios/program/program.hpp"
+#include "unplug/scenarios/world/binding.hpp"
+#include "unplug/scenarios/world/frame.hpp"
 #include "unplug/scenarios/world/hardware.hpp"
 #include "unplug/scenarios/world/record.hpp"
 #include "unplug/scenarios/world/things.hpp"
@@ -34,103 +34,6 @@ namespace unplug::scenarios {
 // No task of a scenario needs so many steps. Who takes more goes round somewhere; and where somebody polls, an exhaustive search visits an
 // execution for each number of times. What replays an execution has to have the same bound.
 inline constexpr sim::EngineLimits engine_limits{.steps_per_task = 20'000};
-
-// A struct vm_operations_struct of a binding; what is null, it doesn't have.
-struct VmOperations {
-  Callback *open = nullptr, *close = nullptr, *fault = nullptr;
-};
-
-// One binding of the driver: every declared thing, once.
-struct BindingInstance {
-  World* world = nullptr;
-  std::uint32_t number = 0;  // in Program::bindings
-  std::uint32_t label = 0;   // its number in names: those of real devices come first
-  DeviceInstance* device = nullptr;
-  std::uint32_t load = 0;  // in Program::loads
-  model::Binding binding;
-  model::Module* module = nullptr;
-  BindingInstance* home = nullptr;  // where the static variables of the module are, as it is loaded
-  std::unique_ptr<model::Policy> policy;
-  model::Sources sources;
-  ThingTable things;
-  std::vector<model::Resource> resources;  // one per mapping
-  std::deque<Callback> file_callbacks;     // by function: of file operations and RCU callbacks, which belong to no thing
-  std::deque<Callback> callbacks;          // of things, and of calls that name a function
-  Handle policy_state = 0;                 // what a policy in steps keeps for the binding,
-  std::vector<Handle> resource_states;     // and for each resource
-  std::deque<model::FileOperations> fops;  // by number in Program::fops
-  std::deque<VmOperations> vm_ops;
-  std::deque<model::SysfsFile> attribute_files;  // by attribute
-  model::PciDevice pci;                          // the device's, with the BARs of this binding
-  model::UsbInterface usb;                       // with the URBs of this binding, if it has any
-  std::uint32_t first_allocation = 0;            // handles of declared allocations are consecutive
-};
-
-// Memory that was allocated in the course of an execution, and the things that are embedded in it.
-struct Instance {
-  BindingInstance* binding = nullptr;
-  std::uint32_t allocation = 0;  // as declared
-  Handle handle = 0;
-  Handle parent = 0;  // memory that it is embedded in; 0: an allocation of its own
-  model::Allocation memory;
-  ThingTable things;  // numbered among those of one kind that are embedded in this memory
-};
-
-// One call of a function: locals, open `use` scopes, where it belongs.
-class Frame {
- public:
-  static constexpr std::size_t max_scopes = 8;
-
-  Frame(World& w, model::Context& c, BindingInstance* b, model::File* f, Handle s) : world(w), context(c), binding(b), file(f), self(s) {}
-
-  World& world;
-  model::Context& context;
-  BindingInstance* binding;  // of the entry point; tasks outside the driver: the first
-  model::File* file;         // of the operation, if there is one
-  Handle self;               // memory that what called the function is embedded in; 0: none
-  std::array<std::uint64_t, max_locals> locals{};
-  struct Use {
-    model::ResourceGuard* guard;
-    model::Resource* resource;
-    model::Token token;
-  };
-  std::array<Use, max_scopes> scopes{};
-  std::uint32_t scope_count = 0;
-  std::int64_t result = 0;           // an error, a number, or a pointer
-  int answer = 0;                    // of tasks of user space: what the operation at hand was answered; below 0: an error
-  TaskState* task = nullptr;         // of tasks outside the driver
-  model::PollTable* poll = nullptr;  // in ->poll
-  model::Vma* vma = nullptr;         // in ->mmap and the operations of a mapping
-  const Function* function = nullptr;
-  bool* ended = nullptr;  // the task has ended in here (kthread_exit): who called it has to return at once, without a step
-
-  [[nodiscard]] bool aborting() const { return context.aborting(); }
-  // Leaves `use` scopes until `depth` are open.
-  void leave_scopes(std::uint32_t depth);
-  // Where to go on if `i` fails for want of memory: its `else`, or out of the function with the error.
-  std::uint32_t fail(const Instruction& i, int error);
-  // After each jump back, to the instruction `to`. A loop that has gone round once and changed nothing waits here for what it has looked at
-  // (polling.hpp). One that takes no step would never end; every now and then it is made to take one, so that it meets the bound.
-  void looped(std::uint32_t to);
-
- private:
-  // The task as it was after a jump, as far as its next round depends on it.
-  struct Turn {
-    std::uint32_t to = 0, event = 0;  // where it led, and how many events there were
-    sim::Time at = 0;
-    std::array<std::uint64_t, max_locals> locals{};
-    std::vector<sim::ObjectId> held;
-    unsigned off = 0;  // what is off: interrupts, softirqs, preemption, RCU sections
-    std::uint32_t scopes = 0;
-    std::int64_t result = 0;
-    [[nodiscard]] bool same(const Turn& o) const {
-      return to == o.to && locals == o.locals && held == o.held && off == o.off && scopes == o.scopes && result == o.result;
-    }
-  };
-  [[nodiscard]] Turn turn(std::uint32_t to) const;
-  std::uint32_t loops_ = 0, seen_ = 0;  // jumps back since there were so many events
-  std::vector<Turn> turns_;             // the last of each loop
-};
 
 class World final : public sim::Program {
  public:
