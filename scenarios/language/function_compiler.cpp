@@ -67,10 +67,28 @@ void FunctionCompiler::steps(Node list) {
 
 void FunctionCompiler::step(Node n) {
   if (n.is(Node::Kind::object) && !file_.in_form(n)) return;
-  std::string verb_name;
-  Node operand, where = n;
+  const std::optional<Words> words = words_of(n);
+  if (!words || !may_be_step(n, *words)) return;
+  const Verb& verb = *words->verb;
+  begin_site(n, *words);
+  if (const Node note = n.is(Node::Kind::object) ? n.find("note") : Node{}; note && !note.is(Node::Kind::string))
+    note.error(out(), fmt::format("found {}", Node::kind_name(note.kind())), "a remark: a string");
+  check_step_keys(n, *words);
+  if (!n.is(Node::Kind::object) && verb.operand == OperandKind::custom) {
+    words->where.error(out(), fmt::format("'{}' alone says nothing", verb.name), fmt::format("{{\"{}\": ...}}", verb.name));
+    return;
+  }
+  if (verb.compile != nullptr) {
+    verb.compile(*this, verb, n, words->operand);
+  } else {
+    generic(verb, n, words->operand);
+  }
+}
+
+std::optional<FunctionCompiler::Words> FunctionCompiler::words_of(Node n) {
+  Words words{nullptr, {}, n};
   if (n.is(Node::Kind::string)) {
-    verb_name = std::string(n.string());
+    words.verb = find_verb(n.string());
   } else if (n.is(Node::Kind::object)) {
     std::vector<std::size_t> found;
     for (std::size_t i = 0; i < n.size(); ++i)
@@ -81,7 +99,7 @@ void FunctionCompiler::step(Node n) {
           out(), fmt::format("a second verb '{}' in one step", n.key(found[1])),
           fmt::format("one verb a step (this one is '{}'); its other keys come from a closed list", n.key(found[0])));
       abandon(n);
-      return;
+      return {};
     }
     if (found.empty()) {
       std::size_t i = 0;
@@ -92,50 +110,51 @@ void FunctionCompiler::step(Node n) {
         unknown_verb(n.key_node(i));
       }
       abandon(n);
-      return;
+      return {};
     }
-    verb_name = std::string(n.key(found[0]));
-    operand = n.at(found[0]);
-    where = n.key_node(found[0]);
+    words = {find_verb(n.key(found[0])), n.at(found[0]), n.key_node(found[0])};
   } else {
     n.error(out(), fmt::format("found {}", Node::kind_name(n.kind())),
             "a step: an object with one verb, or a verb without operand as a string");
-    return;
+    return {};
   }
-  const Verb* verb = find_verb(verb_name);
-  if (verb == nullptr) {
-    unknown_verb(where);
-    return;
-  }
-  if (!may_stand(verb->place, code_)) {
+  if (words.verb != nullptr) return words;
+  unknown_verb(words.where);
+  return {};
+}
+
+bool FunctionCompiler::may_be_step(Node n, const Words& words) {
+  const Verb& verb = *words.verb;
+  if (!may_stand(verb.place, code_)) {
     static constexpr std::array<std::string_view, 4> here{"driver functions", "threads in \"run\"", "tasks in \"run\"", "policies"};
-    where.error(out(), fmt::format("'{}' cannot stand here", verb_name),
-                fmt::format("a verb of {}; this one is for {}", here[static_cast<std::size_t>(code_)],
-                            verb->place == Where::task                                      ? here[2]
-                            : verb->place == Where::thread || verb->place == Where::outside ? here[1]
-                            : verb->place == Where::policy                                  ? here[3]
-                                                                                            : here[0]));
+    words.where.error(out(), fmt::format("'{}' cannot stand here", verb.name),
+                      fmt::format("a verb of {}; this one is for {}", here[static_cast<std::size_t>(code_)],
+                                  verb.place == Where::task                                     ? here[2]
+                                  : verb.place == Where::thread || verb.place == Where::outside ? here[1]
+                                  : verb.place == Where::policy                                 ? here[3]
+                                                                                                : here[0]));
     abandon(n);
-    return;
+    return false;
   }
-
-  if (n.is(Node::Kind::string) && !may_be_bare(*verb)) {
-    n.error(out(), fmt::format("'{}' is not the whole step", verb_name), form(*verb));
-    return;
+  if (n.is(Node::Kind::string) && !may_be_bare(verb)) {
+    n.error(out(), fmt::format("'{}' is not the whole step", verb.name), form(verb));
+    return false;
   }
-
-  if (verb->operand == OperandKind::custom && (operand.is(Node::Kind::array) || operand.is(Node::Kind::object))) {
-    operand.error(out(), fmt::format("found {}", Node::kind_name(operand.kind())), form(*verb));
-    return;
+  if (verb.operand == OperandKind::custom && (words.operand.is(Node::Kind::array) || words.operand.is(Node::Kind::object))) {
+    words.operand.error(out(), fmt::format("found {}", Node::kind_name(words.operand.kind())), form(verb));
+    return false;
   }
+  return true;
+}
 
-  // Where it is: the step id, the maintainer's line.
+void FunctionCompiler::begin_site(Node n, const Words& words) {
+  const std::string name(words.verb->name);
   SiteSpec s;
   s.function = function_.name;
-  s.verb = verb_name;
+  s.verb = name;
   s.driver = code_ == CodeKind::driver;
-  s.step = fmt::format("{}#{}", verb_name, ++ordinals_[verb_name]);
-  const Position at = where.position();
+  s.step = fmt::format("{}#{}", name, ++ordinals_[name]);
+  const Position at = words.where.position();
   s.where = fmt::format("{}:{}:{}", file_.source_->name(), at.line, at.column);
   if (const Node id = n.is(Node::Kind::object) ? n.find("id") : Node{}) {
     if (const auto text = reader().text(id, "a step id: a word unique in the function")) {
@@ -151,42 +170,30 @@ void FunctionCompiler::step(Node n) {
     if (const auto l = reader().integer(line, 1, 10'000'000, "a line number of the driver's source"))
       s.source = fmt::format("{}:{}", source.substr(0, source.find('@')), *l);
   }
-  asks_ = verb->asks;
+  asks_ = words.verb->asks;
   site_ = static_cast<std::uint32_t>(program().sites.size());
   program().sites.push_back(std::move(s));
-  file_.site_nodes_.push_back(where);
+  file_.site_nodes_.push_back(words.where);
+}
 
-  if (const Node note = n.is(Node::Kind::object) ? n.find("note") : Node{}; note && !note.is(Node::Kind::string))
-    note.error(out(), fmt::format("found {}", Node::kind_name(note.kind())), "a remark: a string");
-
+void FunctionCompiler::check_step_keys(Node n, const Words& words) {
+  const Verb& verb = *words.verb;
   std::vector<std::string> meant;  // keys that are there but misspelt: not missing as well
-  if (n.is(Node::Kind::object)) {
-    for (std::size_t i = 0; i < n.size(); ++i) {
-      const std::string_view key = n.key(i);
-      if (key == verb_name || is_common(key)) continue;
-      if (std::ranges::any_of(verb->keys, [&](const KeySpec& k) { return k.name == key; })) continue;
-      std::vector<std::string> allowed;
-      for (const KeySpec& k : verb->keys) allowed.emplace_back(k.name);
-      for (const CommonKey& c : common_keys()) allowed.emplace_back(c.name);
-      std::string list;
-      for (const std::string& a : allowed) list += (list.empty() ? "" : ", ") + a;
-      n.key_node(i).error(out(), fmt::format("'{}' takes no key '{}'", verb_name, key), "one of: " + list, nearest_word(key, allowed));
-      meant.push_back(nearest_word(key, allowed));
-      file_.lose(n);
-    }
+  for (std::size_t i = 0; n.is(Node::Kind::object) && i < n.size(); ++i) {
+    const std::string_view key = n.key(i);
+    if (key == verb.name || is_common(key)) continue;
+    if (std::ranges::any_of(verb.keys, [&](const KeySpec& k) { return k.name == key; })) continue;
+    std::vector<std::string> allowed;
+    for (const KeySpec& k : verb.keys) allowed.emplace_back(k.name);
+    for (const CommonKey& c : common_keys()) allowed.emplace_back(c.name);
+    n.key_node(i).error(out(), fmt::format("'{}' takes no key '{}'", verb.name, key), fmt::format("one of: {}", fmt::join(allowed, ", ")),
+                        nearest_word(key, allowed));
+    meant.push_back(nearest_word(key, allowed));
+    file_.lose(n);
   }
-  for (const KeySpec& k : verb->keys)
+  for (const KeySpec& k : verb.keys)
     if (k.required && !(n.is(Node::Kind::object) && n.find(k.name)) && meant.end() == std::ranges::find(meant, k.name))
-      where.error(out(), fmt::format("'{}' needs the key '{}'", verb_name, k.name), std::string(k.meaning));
-  if (!n.is(Node::Kind::object) && verb->operand == OperandKind::custom) {
-    where.error(out(), fmt::format("'{}' alone says nothing", verb_name), fmt::format("{{\"{}\": ...}}", verb_name));
-    return;
-  }
-  if (verb->compile != nullptr) {
-    verb->compile(*this, *verb, n, operand);
-  } else {
-    generic(*verb, n, operand);
-  }
+      words.where.error(out(), fmt::format("'{}' needs the key '{}'", verb.name, k.name), std::string(k.meaning));
 }
 
 void FunctionCompiler::unknown_verb(Node n) {

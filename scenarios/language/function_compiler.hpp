@@ -111,6 +111,18 @@ class FunctionCompiler {
   std::optional<Operand> element(const std::string& text, std::size_t open, Node at);
   bool is_array(const std::string& name);
   void step(Node n);
+  // A step's verb, what it works on, and where the verb stands.
+  struct Words {
+    const Verb* verb;
+    Node operand, where;
+  };
+  // None: it has no verb, or more than one; that has been reported.
+  std::optional<Words> words_of(Node n);
+  // Whether the verb may stand here, and like this; if not, it has been reported.
+  bool may_be_step(Node n, const Words& words);
+  // Where it is: the step id, the maintainer's line.
+  void begin_site(Node n, const Words& words);
+  void check_step_keys(Node n, const Words& words);
   // Reports the word at `n`, which begins no step.
   void unknown_verb(Node n);
   // Of a step that could not be understood: what is inside it is looked at all the same.

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "unplug/scenarios/language/reader.hpp"
+#include "unplug/scenarios/language/verb.hpp"
 
 namespace unplug::scenarios {
 namespace {
