@@ -25,12 +25,12 @@ cp -a "$base/." "$box/"
 mount -t proc proc "$box/proc" 2> /dev/null || not_here mount
 cp /etc/resolv.conf /etc/hosts "$box/etc/"
 cp -r /usr/local/share/ca-certificates/. "$box/usr/local/share/ca-certificates/" 2> /dev/null || true
-cp "$deb" "$box/root/"
+cp "$deb" "$(dirname "$0")/zsh_completes.zsh" "$box/root/"
 # minbase leaves documentation out of packages on some mirrors' images; a user's machine has it.
 rm -f "$box"/etc/dpkg/dpkg.cfg.d/docker "$box"/etc/dpkg/dpkg.cfg.d/excludes
 in_box() { chroot "$box" env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin bash -ec "$1"; }
 
-in_box "apt-get -q update && apt-get -q install -y --no-install-recommends man-db bash-completion ./root/$(basename "$deb")" > "$box/log" 2>&1 || { cat "$box/log"; exit 1; }
+in_box "apt-get -q update && apt-get -q install -y --no-install-recommends man-db bash-completion zsh fish ./root/$(basename "$deb")" > "$box/log" 2>&1 || { cat "$box/log"; exit 1; }
 in_box 'cd /tmp
   unplug --version
   man unplug | grep -q "^NAME"
@@ -45,5 +45,8 @@ in_box 'cd /tmp
   unplug validate /usr/share/unplug/scenarios/corpus/*.json > /dev/null
   schema=$(sed -n "s/.*\"\\\$schema\": \"\([^\"]*\)\".*/\1/p" /usr/share/unplug/scenarios/foo-misc.json)
   test -s "$schema"
-  bash -ic "source /usr/share/bash-completion/bash_completion; _completion_loader unplug; COMP_WORDS=(unplug pro); COMP_CWORD=1; _unplug; echo \${COMPREPLY[@]}" 2> /dev/null | grep -qx prove'
+  bash -ic "source /usr/share/bash-completion/bash_completion; _completion_loader unplug; COMP_WORDS=(unplug pro); COMP_CWORD=1; _unplug; echo \${COMPREPLY[@]}" 2> /dev/null | grep -qx prove
+  form="unplug run foo-misc --form "
+  fish -c "complete -C \"$form\"" | grep -q "^buggy"
+  timeout 20 zsh -f /root/zsh_completes.zsh "$form" < /dev/null | grep -q buggy'
 echo "package: $(basename "$deb") installs on a bare Debian 12 and works there"

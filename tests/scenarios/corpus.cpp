@@ -25,6 +25,8 @@ void check_folder(const std::string& folder, void (*each)(const ScenarioResult&)
     Diagnostics out;
     const auto s = parse_scenario(std::string(file.text), "scenarios/" + std::string(file.name), {}, out);
     REQUIRE_MESSAGE(s != nullptr, out.render());
+    // A fix in chaoskey returns with a lock held.
+    if (name != "drivers/chaoskey.json") CHECK_MESSAGE(out.all().empty(), out.render());
     CHECK(!s->title.empty());
     CHECK(!s->source.empty());
     CHECK(name == prefix + s->name + ".json");
