@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view part = ".part", kind = "manifest/1";
+constexpr std::string_view unfinished = ".part", manifest_kind = "manifest/1";
 constexpr std::size_t probe_bytes = 1U << 16U;  // a disk that takes no more than that is full
 
 std::string read(const std::string& path) {
@@ -51,7 +51,7 @@ bool write_atomically(const std::string& path, const std::string& text, std::str
     error = fmt::format("cannot make directory '{}': {}", target.parent_path().string(), ec.message());
     return false;
   }
-  const std::string temporary = path + std::string(part);
+  const std::string temporary = path + std::string(unfinished);
   std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
   out << text;
   out.close();
@@ -69,12 +69,12 @@ bool write_atomically(const std::string& path, const std::string& text, std::str
 bool Output::open(const std::string& command, std::string& error) {
   command_ = command;
   const Json list = Json::parse(read(path(manifest)), nullptr, false);
-  if (list.is_object() && list.value("unplug", "") == kind && list.contains("files") && list["files"].is_array())
+  if (list.is_object() && list.value("unplug", "") == manifest_kind && list.contains("files") && list["files"].is_array())
     for (const Json& name : list["files"])
       if (name.is_string() && is_inside(name.get<std::string>())) before_.insert(name.get<std::string>());
   std::error_code ec;
   if (!may_write("result.json", error)) return false;
-  for (const std::string& name : before_) fs::remove(path(name) + std::string(part), ec);  // of a run that was killed
+  for (const std::string& name : before_) fs::remove(path(name) + std::string(unfinished), ec);  // of a run that was killed
   if (!write_atomically(path(std::string(manifest) + ".probe"), std::string(probe_bytes, ' '), error)) return false;
   fs::remove(path(std::string(manifest) + ".probe"), ec);
   if (write_list()) return true;
@@ -85,7 +85,7 @@ bool Output::open(const std::string& command, std::string& error) {
 bool Output::write_list() {
   std::set<std::string> all = before_;
   all.insert(now_.begin(), now_.end());
-  const Json list{{"unplug", kind}, {"written_by", command_}, {"files", all}};
+  const Json list{{"unplug", manifest_kind}, {"written_by", command_}, {"files", all}};
   return write_atomically(path(manifest), list.dump(2) + "\n", problem_);
 }
 

@@ -10,7 +10,7 @@
 namespace unplug::scenarios {
 namespace {
 
-using Ended = sim::BoundedResult::Kind;
+using BoundedEnd = sim::BoundedResult::Kind;
 using Prefixes = std::vector<std::vector<std::uint32_t>>;
 
 sim::BoundedResult explore(SearchBench& bench, const sim::BoundedOptions& options) {
@@ -18,7 +18,7 @@ sim::BoundedResult explore(SearchBench& bench, const sim::BoundedOptions& option
     bench.gatherer.add(options.preemptions, bench.engine.trace(), o);
     return true;
   });
-  if (r.kind == Ended::failed) throw std::runtime_error(r.message);
+  if (r.kind == BoundedEnd::failed) throw std::runtime_error(r.message);
   return r;
 }
 
@@ -68,8 +68,8 @@ Searched search_bounded(const std::shared_ptr<const Program>& program, const mod
       const sim::BoundedResult r = explore(bench, o);
       left -= r.executions;
       withheld = r.withheld;
-      out.stopped = r.kind == Ended::stopped && left != 0;
-      if (r.kind == Ended::stopped && !out.stopped)
+      out.stopped = r.kind == BoundedEnd::stopped && left != 0;
+      if (r.kind == BoundedEnd::stopped && !out.stopped)
         out.why = fmt::format("the first {} schedules with {}", *options.most, up_to(o.preemptions));
     } else {
       Prefixes prefixes;

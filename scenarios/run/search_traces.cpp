@@ -11,14 +11,14 @@
 namespace unplug::scenarios {
 namespace {
 
-using Kind = sim::Dpor::Result::Kind;
+using DporEnd = sim::Dpor::Result::Kind;
 
 sim::Dpor::Result explore(SearchBench& bench, const sim::DporOptions& options) {
   sim::Dpor::Result r = sim::Dpor::explore(bench.engine, bench.world, options, [&](const sim::Outcome& o) {
     bench.gatherer.add(0, bench.engine.trace(), o);
     return true;
   });
-  if (r.kind == Kind::failed) throw std::runtime_error(r.message);
+  if (r.kind == DporEnd::failed) throw std::runtime_error(r.message);
   return r;
 }
 
@@ -104,9 +104,9 @@ Searched search_traces(const std::shared_ptr<const Program>& program, const mode
         o.stop = [&] { return hopeless || (options.stop && options.stop()); };
       }
       const sim::Dpor::Result r = explore(bench, o);
-      if (r.kind == Kind::memory && mode == sim::DporOptions::Mode::optimal) continue;
+      if (r.kind == DporEnd::memory && mode == sim::DporOptions::Mode::optimal) continue;
       into.merge(bench.gatherer.finish());
-      out.complete = r.kind == Kind::complete;
+      out.complete = r.kind == DporEnd::complete;
       out.stopped = !out.complete && !hopeless && r.executions != o.max_executions;
       if (!out.complete && !out.stopped) out.why = fmt::format("the first {} traces", r.executions);
       break;
