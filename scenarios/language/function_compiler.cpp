@@ -216,7 +216,7 @@ void FunctionCompiler::generic(const Verb& verb, Node step, Node operand) {
   i.sets_up = verb.sets_up;
   i.error = verb.error;
   i.refused = static_cast<std::uint64_t>(std::int64_t{verb.refused});
-  program().parts = static_cast<std::uint8_t>(program().parts | verb.parts);
+  if (auto& parts = program().parts; verb.part != nullptr && std::ranges::find(parts, verb.part) == parts.end()) parts.push_back(verb.part);
   const Node at = operand ? operand : step;
   switch (verb.operand) {
     case OperandKind::none:

@@ -96,7 +96,7 @@ struct Verb {
   bool joins = false;                  // of a declaration: the thing may be declared by another such verb as well (memory regions)
   std::uint8_t flags = 0;              // handed to the instruction
   LockEffect lock = LockEffect::none;  // a lock that is refused ("else") is not taken
-  std::uint8_t parts = 0;              // what the World needs for it
+  const PartKind* part = nullptr;      // what the World needs for it
   int refused = 0;                     // what it answers beyond its "at_most"
   int error = 0;                       // a call that may fail for want of memory, and what it answers then
   std::string_view models;             // kernel function and version

@@ -18,6 +18,7 @@
 #include "unplug/model/core/context.hpp"
 #include "unplug/scenarios/program/hooks.hpp"
 #include "unplug/scenarios/program/kinds.hpp"
+#include "unplug/scenarios/program/part.hpp"
 #include "unplug/sim/time.hpp"
 
 namespace unplug::scenarios {
@@ -153,11 +154,6 @@ struct SiteSpec {
   std::string where;                         // "scenario.json:12:7"
   bool driver = true;
 };
-
-// What a World has only for programs that use it.
-namespace part {
-inline constexpr std::uint8_t kfree_rcu = 1, srcu_callbacks = 2, drvdata = 4, hazptr = 8;
-}
 
 struct FieldSpec {
   std::string name;
@@ -404,7 +400,7 @@ struct Program {
   // it has no such thing.
   std::array<std::uint32_t, hook_count> hooks = none<hook_count>();
   std::array<std::uint32_t, policy_states> state = none<policy_states>();
-  std::uint8_t parts = 0;  // part::...
+  std::vector<const PartKind*> parts;  // what its verbs need of the World, in the order in which they first stand there
 
   template <std::size_t n> [[nodiscard]] static constexpr std::array<std::uint32_t, n> none() {
     std::array<std::uint32_t, n> a{};

@@ -12,7 +12,7 @@ constexpr std::string_view char_dev = "fs/char_dev.c, v6.18";
 // The node that a cdev is under has its number, wherever the cdev's memory is.
 model::DeviceNode& node_of(Frame& f, const model::Cdev& c) {
   for (std::uint32_t d = 0;; ++d) {
-    DeviceInstance& device = f.world.device(d);
+    DeviceInstance& device = f.world.devices()[d];
     for (std::size_t n = 0; n < device.device_numbers.size(); ++n)
       if (&device.device_numbers[n] == c.device) return device.device_nodes[n];
   }

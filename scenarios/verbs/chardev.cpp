@@ -1,4 +1,5 @@
 // Character devices that are no more than a name, and module references, from the driver's side.
+#include "unplug/model/kernel/fs/drm_drv.hpp"
 #include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"

@@ -27,7 +27,7 @@ std::uint32_t do_get_drvdata(Frame& f, const Instruction& i, std::uint32_t next)
 // A device of the file that has a driver is probed when it has been added.
 std::uint32_t do_add(Frame& f, const Instruction& i, std::uint32_t next) {
   const std::uint32_t to = try_on<device, model::device_add>(f, i, next);
-  if (i.operand.scope == Scope::world && to == next && !f.aborting()) f.world.attach(f.context, f.world.device(i.operand.index));
+  if (i.operand.scope == Scope::world && to == next && !f.aborting()) f.world.attach(f.context, f.world.devices()[i.operand.index]);
   return to;
 }
 
@@ -57,7 +57,7 @@ std::uint32_t do_release_driver(Frame& f, const Instruction& i, std::uint32_t ne
 
 // Whatever is bound to it; the device by number in Program::devices.
 std::uint32_t do_unbind_store(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::Device& d = f.world.device(i.number).device;
+  model::Device& d = f.world.devices()[i.number].device;
   const bool bound = model::device_release_driver_internal(f.context, d, nullptr, model::parent_to_lock(d));
   f.world.removals_over(f.context);
   f.answer = bound ? 0 : -19;
@@ -80,7 +80,7 @@ void lay_out(model::Device& d, const ThingSetup& s) {
   model::init_devres(s.kernel, *d.devres, s.part("devres"), s.declared, s.home);
   if (const Operand* o = s.spec.thing("parent")) {
     model::Device& above =
-        o->scope == Scope::world ? s.world.device(o->index).device : s.world.owner(s.binding, *o).things.get<device>(o->index);
+        o->scope == Scope::world ? s.world.devices()[o->index].device : s.world.owner(s.binding, *o).things.get<device>(o->index);
     model::set_parent(d, above);
   }
   if (s.spec.function_of("release") == UINT32_MAX) return;
@@ -88,12 +88,20 @@ void lay_out(model::Device& d, const ThingSetup& s) {
   d.release = [c](model::Context& context) { c->binding->world->call(context, c->function, {.binding = c->binding, .self = c->self}); };
 }
 
+// A word of each device: where nobody looks at it, none is made.
+struct DriverData final : WorldPart {
+  void setup(World& world) override {
+    for (DeviceInstance& d : world.devices())
+      model::init_drvdata(world.kernel(), d.device, world.devices().unique(d, world.program().modules[d.spec->module].name + " drvdata"));
+  }
+};
+
 Verb drvdata(std::string_view name, Execute execute, KeySpec key, std::string_view summary) {
   Verb v;
   v.name = name;
   v.execute = execute;
   v.keys = {key};
-  v.parts = part::drvdata;
+  v.part = &part_kind<DriverData>;
   v.models = "include/linux/device.h, v6.18";
   v.leaves_out = "other devices than the one that is bound";
   v.summary = summary;

@@ -9,6 +9,16 @@ namespace {
 constexpr auto kind = EntityKind::drm_device;
 constexpr std::string_view drm_drv = "drivers/gpu/drm/drm_drv.c, v6.18";
 
+// drm_unplug_srcu, of all DRM devices.
+struct UnplugSrcu final : WorldPart {
+  void setup(World& world) override {
+    static const model::StaticName name{"drm_unplug_srcu"};
+    const model::NameId n = world.kernel().intern(name);
+    model::init_srcu(world.kernel(), domain, n, n, {});
+  }
+  model::Srcu domain;
+};
+
 std::uint32_t do_enter(Frame& f, const Instruction& i, std::uint32_t next) {
   model::DrmDevice* const d = thing<kind>(f, i);
   if (d == nullptr) return next;
@@ -19,12 +29,12 @@ std::uint32_t do_enter(Frame& f, const Instruction& i, std::uint32_t next) {
 }
 
 std::uint32_t do_exit(Frame& f, const Instruction& i, std::uint32_t next) {
-  model::drm_dev_exit(f.context, f.world.drm_unplug_srcu(), i.other == no_local ? 0 : f.locals[i.other]);
+  model::drm_dev_exit(f.context, f.world.part<UnplugSrcu>().domain, i.other == no_local ? 0 : f.locals[i.other]);
   return next;
 }
 
 void lay_out(model::DrmDevice& d, const ThingSetup& s) {
-  model::init_drm_device(s.kernel, d, s.world.drm_unplug_srcu(), s.unique, s.declared, s.home);
+  model::init_drm_device(s.kernel, d, s.world.part<UnplugSrcu>().domain, s.unique, s.declared, s.home);
 }
 
 constexpr VerbFamily family{kind, "references, clients, master and leases"};

@@ -1,4 +1,5 @@
 // RCU.
+#include "unplug/model/kernel/rcu/kfree_rcu.hpp"
 #include "unplug/model/kernel/rcu/srcu_callback.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
@@ -20,13 +21,19 @@ template <auto function> std::uint32_t do_call(Frame& f, const Instruction& i, s
   return next;
 }
 
+// What kfree_rcu() was given, of all drivers.
+struct Batches final : WorldPart {
+  void setup(World& world) override { model::init_kvfree_rcu(world.kernel(), all, world.rcu()); }
+  model::KvfreeRcu all;
+};
+
 std::uint32_t do_kfree_rcu(Frame& f, const Instruction& i, std::uint32_t next) {
-  if (const model::Allocation* a = memory(f, i.operand)) model::kfree_rcu(f.context, f.world.kvfree_rcu(), *a);
+  if (const model::Allocation* a = memory(f, i.operand)) model::kfree_rcu(f.context, f.world.part<Batches>().all, *a);
   return next;
 }
 
 std::uint32_t do_kvfree_rcu_barrier(Frame& f, const Instruction&, std::uint32_t next) {
-  model::kvfree_rcu_barrier(f.context, f.world.kvfree_rcu());
+  model::kvfree_rcu_barrier(f.context, f.world.part<Batches>().all);
   return next;
 }
 
@@ -60,7 +67,7 @@ Verb call(std::string_view name, Execute execute, std::string_view summary) {
 
 Verb batched(Verb v) {
   v.acts = false;
-  v.parts = part::kfree_rcu;
+  v.part = &part_kind<Batches>;
   v.models = "mm/slab_common.c, v6.18";
   v.leaves_out = "how long a batch is collected, the form with one argument, objects of a kmem_cache";
   return v;

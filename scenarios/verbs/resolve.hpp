@@ -27,7 +27,7 @@ inline BindingInstance& owner(const Frame& f, const Operand& o) { return f.world
 // if that pointer is NULL or points to something without such a member.
 template <EntityKind kind> typename ThingOf<kind>::Type* thing(Frame& f, const Operand& o) {
   if constexpr (kind == EntityKind::device)
-    if (o.scope == Scope::world) return &f.world.device(o.index).device;
+    if (o.scope == Scope::world) return &f.world.devices()[o.index].device;
   if (o.kind == Operand::Kind::entity) return &owner(f, o).things.get<kind>(o.index);
   if (o.kind == Operand::Kind::member) {
     const Target t = target_of(f, f.locals[o.local]);

@@ -15,6 +15,12 @@ constexpr auto kind = EntityKind::hazptr_target;
 // What slots say of a piece of memory is a thing embedded in it, under this name, made for whoever protects it (compile).
 constexpr std::string_view member = "shazptr";
 
+// The slots of all tasks.
+struct Slots final : WorldPart {
+  void setup(World& world) override { model::init_hazptr(world.kernel(), all); }
+  model::Hazptr all;
+};
+
 model::HazptrTarget* target(Frame& f, const Operand& memory) {
   const Handle h =
       memory.kind == Operand::Kind::local ? f.locals[memory.local] : World::declared_allocation(owner(f, memory), memory.index);
@@ -60,7 +66,7 @@ void compile(FunctionCompiler& c, const Verb& verb, Node step, Node operand) {
 }
 
 void lay_out(model::HazptrTarget& t, const ThingSetup& s) {
-  model::init_hazptr_target(s.kernel, t, s.world.hazptr(), s.unique,
+  model::init_hazptr_target(s.kernel, t, s.world.part<Slots>().all, s.unique,
                             s.kernel.intern(s.world.program().of(EntityKind::allocation)[s.spec.allocation].name));
 }
 
@@ -72,7 +78,7 @@ Verb on_memory(std::string_view name, Execute execute, std::vector<KeySpec> keys
   Verb v = family.on_thing(name, execute, std::move(keys), rfc, summary);
   v.operand = OperandKind::memory;
   v.compile = compile;
-  v.parts = scenarios::part::hazptr;
+  v.part = &part_kind<Slots>;
   return v;
 }
 

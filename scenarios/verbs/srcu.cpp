@@ -23,9 +23,15 @@ std::uint32_t do_call(Frame& f, const Instruction& i, std::uint32_t next) {
   return next;
 }
 
+// What domains need beside themselves where somebody queues callbacks on one, or ends one.
+struct Usages final : WorldPart {
+  void setup(World&) override { pool.reset(); }
+  Pool<model::SrcuUsage> pool;
+};
+
 void lay_out(model::Srcu& d, const ThingSetup& s) {
   model::init_srcu(s.kernel, d, s.unique, s.declared, s.home);
-  if ((s.world.program().parts & part::srcu_callbacks) != 0) model::init_srcu_usage(s.kernel, s.world.new_srcu_usage(), d, s.unique);
+  if (Usages* const usages = s.world.part_if_used<Usages>()) model::init_srcu_usage(s.kernel, usages->pool.next(), d, s.unique);
 }
 
 Verb quiet(Verb v) {
@@ -33,7 +39,7 @@ Verb quiet(Verb v) {
   return v;
 }
 Verb with_usage(Verb v) {
-  v.parts = part::srcu_callbacks;
+  v.part = &part_kind<Usages>;
   return quiet(std::move(v));
 }
 

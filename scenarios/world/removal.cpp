@@ -42,7 +42,7 @@ void World::await_probed(model::Context& context, const PlannedStage& stage) {
   if (!program_->several()) return model::await_bound(context, devices_[0].device);
   static const model::Operation op{.name = "wait for devices to be probed", .sync = sim::Sync::acquire};
   sim::Step s = context.make(op);
-  s.access = {probed_, sim::AccessKind::read};
+  s.access = {devices_.probed(), sim::AccessKind::read};
   s.guard = sim::Guard::at_least(stage.probed);
   context.wait(s, {.what = "devices probed", .object = {}, .owner = model::Owner::user, .idle = true, .sleeps = false},
                [](std::uint64_t&) {});
@@ -74,7 +74,7 @@ bool World::remove(model::Context& context, const PlannedStage& stage) {
       if (!context.aborting()) release_driver(context, b);
       return true;
     case pci_remove:
-      model::pci_stop_and_remove_bus_device_locked(context, rescan_remove_, b.device->device);
+      model::pci_stop_and_remove_bus_device_locked(context, devices_.rescan_remove(), b.device->device);
       removals_over(context);
       return true;
     case usb_disconnect: {

@@ -207,7 +207,7 @@ void World::switch_interrupts(model::Context& context, DeviceInstance& device, s
   const std::vector<TaskSpec>& tasks = program_->tasks;
   const auto comes = [&](const TaskSpec& t) { return t.enabled_by == number && t.device == device.number; };
   for (auto t = tasks.begin(); t != tasks.end() && !context.aborting(); ++t) {
-    const auto same = [&](const TaskSpec& o) { return comes(o) && irq_roots_[o.irq] == irq_roots_[t->irq]; };
+    const auto same = [&](const TaskSpec& o) { return comes(o) && devices_.irq_root(o.irq) == devices_.irq_root(t->irq); };
     if (comes(*t) && std::find_if(tasks.begin(), t, same) == t) model::mask_at_device(context, device.irq_line(t->irq), number, !on);
   }
 }
@@ -260,7 +260,7 @@ void World::boot(model::Context& context) {
   for (DeviceInstance& d : devices_) {
     if (!d.spec->real || d.spec->added) continue;
     if (!context.aborting()) probe(context, *d.first);
-    if (!context.aborting()) context.write(probed_op, probed_, {}, [](std::uint64_t& word) { ++word; });
+    if (!context.aborting()) context.write(probed_op, devices_.probed(), {}, [](std::uint64_t& word) { ++word; });
   }
 }
 

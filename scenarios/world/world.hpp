@@ -3,6 +3,7 @@
 // One World per worker thread. setup() lays everything out again before each execution: the same objects in the same order.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -12,18 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "unplug/model/kernel/base/device_link.hpp"
-#include "unplug/model/kernel/fs/cdev.hpp"
-#include "unplug/model/kernel/fs/drm_drv.hpp"
-#include "unplug/model/kernel/rcu/hazptr.hpp"
-#include "unplug/model/kernel/rcu/kfree_rcu.hpp"
-#include "unplug/model/kernel/rcu/srcu_callback.hpp"
 #include "unplug/model/kernel/work/workqueue_struct.hpp"
 #include "unplug/model/mechanisms/policy.hpp"
+#include "unplug/scenarios/program/part.hpp"
 #include "unplug/scenarios/program/program.hpp"
 #include "unplug/scenarios/world/binding.hpp"
+#include "unplug/scenarios/world/devices.hpp"
 #include "unplug/scenarios/world/frame.hpp"
-#include "unplug/scenarios/world/hardware.hpp"
 #include "unplug/scenarios/world/record.hpp"
 #include "unplug/scenarios/world/things.hpp"
 #include "unplug/scenarios/world/user.hpp"
@@ -49,17 +45,14 @@ class World final : public sim::Program {
   [[nodiscard]] model::Workqueue* keventd() { return program_->keventd ? &keventd_ : nullptr; }
   // Something is written to the register, `number` among Program::switches, by which a device is told to interrupt or not to.
   void switch_interrupts(model::Context& context, DeviceInstance& device, std::uint32_t number, bool on);
-  // Which interrupt's line interrupt `i` is on.
-  [[nodiscard]] std::uint32_t irq_root(std::uint32_t i) const { return irq_roots_[i]; }
   [[nodiscard]] BindingInstance& binding(std::uint32_t i) { return *bindings_[i]; }
-  [[nodiscard]] DeviceInstance& device(std::uint32_t i) { return devices_[i]; }
+  [[nodiscard]] Devices& devices() { return devices_; }
   // Whose thing an operand names, for code that runs for `b`.
   [[nodiscard]] BindingInstance& owner(BindingInstance& b, const Operand& o) { return o.scope == Scope::binding ? b : elsewhere(b, o); }
   // A module as it is loaded, for code that runs for `b`.
   [[nodiscard]] model::Module& module_for(const BindingInstance& b, std::uint32_t module);
   [[nodiscard]] SharedFile& shared_file(std::uint32_t i) { return shared_files_[i]; }
   [[nodiscard]] TaskState& task(std::uint32_t i) { return tasks_[i]; }
-  [[nodiscard]] model::Srcu& drm_unplug_srcu() { return drm_unplug_srcu_; }
   // --- For verbs.
   // Where a function is called from, and for whom.
   struct Caller {
@@ -138,15 +131,19 @@ class World final : public sim::Program {
   [[nodiscard]] Handle handle_of(const model::Allocation* memory) const;
   // The memory that `embedded` is embedded in, `embedded` as declared being number `declared`; 0: it points to no such thing.
   [[nodiscard]] Handle container(Handle embedded, std::uint32_t declared) const;
-  [[nodiscard]] model::KvfreeRcu& kvfree_rcu() { return kvfree_rcu_; }
-  [[nodiscard]] model::Hazptr& hazptr() { return hazptr_; }
+  // What the family of verbs that asks has in this kernel (Verb::part); one that no verb of the program names is made with the first thing
+  // that asks as it is laid out.
+  template <class Part> [[nodiscard]] Part& part() { return static_cast<Part&>(part_of(part_kind<Part>)); }
+  // The same; null if no verb of the program names it.
+  template <class Part> [[nodiscard]] Part* part_if_used() {
+    return std::ranges::find(program_->parts, &part_kind<Part>) == program_->parts.end() ? nullptr : &part<Part>();
+  }
   // How often a function that is waited for has been called, or has returned: words.
   [[nodiscard]] sim::ObjectId calls_of(std::uint32_t watched) const { return watched_[watched].first; }
   [[nodiscard]] sim::ObjectId returns_of(std::uint32_t watched) const { return watched_[watched].second; }
   // A device that a driver has added is probed.
   void attach(model::Context& context, DeviceInstance& device);
   // For things to be laid out: what they have beside them.
-  model::SrcuUsage& new_srcu_usage() { return srcu_usages_.next(); }
   model::Devres& new_devres() { return devres_lists_.next(); }
 
   // --- For reports: which sites were taken, over all executions of this world.
@@ -189,20 +186,7 @@ class World final : public sim::Program {
   template <class Visit> void each_file(Visit&& visit);
   void setup_binding(BindingInstance& b);
   [[nodiscard]] bool belongs(const EntitySpec& e, const BindingInstance& b) const;
-  // device_setup.cpp: what there is of each device.
-  void make_devices();
-  void setup_devices();
-  sim::NameId unique(const DeviceInstance& d, const std::string& name);
-  [[nodiscard]] std::string name_of(const DeviceInstance& d) const;
-  void setup_device(DeviceInstance& d);
-  void setup_nodes(DeviceInstance& d);
-  void setup_lines(DeviceInstance& d);
-  void setup_regions(DeviceInstance& d);
-  void setup_hardware(DeviceInstance& d);
-  void setup_effects(DeviceInstance& d);
-  void setup_links();
-  // What the device does about a write that arrives; the argument is a DeviceInstance::RegisterEffect.
-  static void register_written(model::Context& context, std::uint64_t value, void* argument);
+  WorldPart& part_of(const PartKind& kind);
   void setup_files(BindingInstance& b);
   void setup_attribute_files(BindingInstance& b);
   void setup_tasks();
@@ -242,15 +226,10 @@ class World final : public sim::Program {
   std::vector<sim::NameId> function_names_;
   std::vector<bool> sites_seen_;
   Record record_;
-  std::deque<DeviceInstance> devices_;  // by number in Program::devices
-  sim::ObjectId probed_;                // word: how many of them have been probed; where there are several
-  model::DeviceLinks device_links_;
-  model::Mutex misc_mtx_, module_mutex_, rescan_remove_;  // the last: pci_lock_rescan_remove()
-  std::deque<model::Module> modules_;                     // by number in Program::loads
-  std::vector<std::uint32_t> current_loads_;              // by module
-  std::vector<BindingInstance*> homes_;                   // by loading: where its static variables are
-  model::Rwsem minor_rwsem_;                              // made for programs with a device of usb_register_dev()
-  std::vector<std::uint32_t> irq_roots_;                  // by interrupt: whose line it is on
+  Devices devices_;
+  std::deque<model::Module> modules_;         // by number in Program::loads
+  std::vector<std::uint32_t> current_loads_;  // by module
+  std::vector<BindingInstance*> homes_;       // by loading: where its static variables are
   model::Workqueue keventd_;
   std::vector<std::unique_ptr<BindingInstance>> bindings_;
   std::deque<model::Allocation> allocations_;
@@ -259,19 +238,20 @@ class World final : public sim::Program {
   std::vector<std::pair<sim::LifetimeId, Handle>> file_states_;  // by the life of struct file
   std::deque<TaskState> tasks_;
   std::array<model::CpuInterrupts, 2> own_interrupts_;            // of the tasks that probe and remove
-  model::KvfreeRcu kvfree_rcu_;                                   // made for programs that use it
-  model::Hazptr hazptr_;                                          // likewise
   std::vector<std::pair<sim::ObjectId, sim::ObjectId>> watched_;  // by number in Program::watched: calls, returns
-  Pool<model::SrcuUsage> srcu_usages_;
+  struct PartOf {
+    const PartKind* kind;
+    std::unique_ptr<WorldPart> part;
+    bool ready = false;  // in this execution
+  };
+  std::vector<PartOf> parts_;  // those of Program::parts, in its order, then those that things asked for
   Pool<model::Devres> devres_lists_;
   std::deque<SharedFile> shared_files_;
   std::deque<std::pair<Handle, model::File>> known_files_;
   std::deque<model::EpollLinks> epoll_links_;  // of files, as long as somebody has them; those in use come first
   std::size_t epoll_links_used_ = 0;
   std::vector<std::uint64_t> operation_arguments_;  // by task
-  model::CdevMap cdev_map_;
-  model::Srcu drm_unplug_srcu_;
-  std::vector<std::uint32_t> limits_;  // by task and number of the instruction
+  std::vector<std::uint32_t> limits_;               // by task and number of the instruction
   // Functions that somebody was still in at the end.
   struct Left {
     Handle self;

@@ -11,7 +11,8 @@ namespace unplug::scenarios {
 namespace {}  // namespace
 
 World::World(std::shared_ptr<const scenarios::Program> program, const model::PolicySpec& policy, sim::Engine& engine)
-    : program_(std::move(program)), engine_(engine), kernel_(engine, program_->kernel), rcu_(kernel_) {
+    : program_(std::move(program)), engine_(engine), kernel_(engine, program_->kernel), rcu_(kernel_), devices_(*this) {
+  for (const PartKind* const k : program_->parts) parts_.push_back({k, k->make()});
   for (const SiteSpec& s : program_->sites) {
     const sim::SiteId id = kernel_.site({s.function, s.step, s.verb, s.source, s.driver});
     if (id.index() >= site_numbers_.size()) site_numbers_.resize(id.index() + 1, UINT32_MAX);
@@ -20,7 +21,6 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
   }
   sites_seen_.assign(sites_.size(), false);
   for (const Function& f : program_->functions) function_names_.push_back(kernel_.intern(f.name));
-  make_devices();
   const auto alone = static_cast<std::uint32_t>(std::ranges::count(program_->devices, false, &DeviceSpec::real));
   resize(modules_, program_->loads.size());
   homes_.assign(program_->loads.size(), nullptr);
@@ -64,16 +64,12 @@ void World::setup(sim::Engine&) {
     const sim::NameId n = kernel_.intern(events);
     model::init_workqueue(kernel_, keventd_, n, n, {}, kernel_.intern(worker), 1, true);
   }
-  static const model::StaticName misc{"misc_mtx"}, mutex{"module_mutex"};
-  model::init_mutex(kernel_, misc_mtx_, kernel_.intern(misc), kernel_.intern(misc), {});
-  model::init_mutex(kernel_, module_mutex_, kernel_.intern(mutex), kernel_.intern(mutex), {});
-  if ((program_->parts & part::kfree_rcu) != 0) model::init_kvfree_rcu(kernel_, kvfree_rcu_, rcu_);
-  if ((program_->parts & part::hazptr) != 0) model::init_hazptr(kernel_, hazptr_);
-  srcu_usages_.reset();
   devres_lists_.reset();
   setup_watched();
   setup_modules();
-  setup_devices();
+  devices_.setup();
+  for (PartOf& p : parts_) p.ready = false;
+  for (const PartKind* const k : program_->parts) part_of(*k);
   const auto& allocations = program_->of(EntityKind::allocation);
   resize(allocations_, allocations.size() * bindings_.size());
   instance_count_ = 0;
@@ -83,8 +79,18 @@ void World::setup(sim::Engine&) {
   known_files_.clear();
   epoll_links_used_ = 0;
   for (auto& b : bindings_) setup_binding(*b);
-  for (DeviceInstance& d : devices_) setup_effects(d);
+  devices_.setup_effects();
   setup_tasks();
+}
+
+WorldPart& World::part_of(const PartKind& kind) {
+  auto p = std::ranges::find(parts_, &kind, &PartOf::kind);
+  if (p == parts_.end()) p = parts_.insert(p, {&kind, kind.make()});
+  if (!p->ready) {
+    p->ready = true;
+    p->part->setup(*this);
+  }
+  return *p->part;
 }
 
 model::CpuInterrupts& World::interrupts_of(std::uint32_t task) {

@@ -17,12 +17,17 @@ not_here() { echo "package: $1 is not possible on this machine: not installed an
 }
 box=$(mktemp -d)
 leave() {
-  ! mountpoint -q "$box/proc" || umount -l "$box/proc"
+  for mounted in dev/pts proc; do ! mountpoint -q "$box/$mounted" || umount -l "$box/$mounted"; done
   rm -rf --one-file-system "$box"
 }
 trap leave EXIT
 cp -a "$base/." "$box/"
 mount -t proc proc "$box/proc" 2> /dev/null || not_here mount
+# A terminal of its own, which zsh wants for what it completes.
+mkdir -p "$box/dev/pts"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$box/dev/pts" 2> /dev/null || not_here "a pseudo terminal"
+[ -e "$box/dev/ptmx" ] && [ ! -L "$box/dev/ptmx" ] && rm "$box/dev/ptmx"
+ln -sfn pts/ptmx "$box/dev/ptmx"
 cp /etc/resolv.conf /etc/hosts "$box/etc/"
 cp -r /usr/local/share/ca-certificates/. "$box/usr/local/share/ca-certificates/" 2> /dev/null || true
 cp "$deb" "$(dirname "$0")/zsh_completes.zsh" "$box/root/"
