@@ -11,7 +11,16 @@
 
 namespace unplug::sim {
 
-enum class AccessKind : std::uint8_t { none, read, write };
+// An addition changes the word by an amount that doesn't depend on it, and nobody learns the word from it: additions to one object commute.
+// What decides it may look at bits that no addition to the object ever changes.
+enum class AccessKind : std::uint8_t { none, read, write, add };
+
+// Whether the object may be another after it.
+[[nodiscard]] constexpr bool changes(AccessKind k) { return k >= AccessKind::write; }
+// Of two accesses to one object: whether their order matters.
+[[nodiscard]] constexpr bool conflict(AccessKind a, AccessKind b) {
+  return a != AccessKind::none && b != AccessKind::none && (a != b || a == AccessKind::write);
+}
 
 struct Access {
   ObjectId object;
@@ -20,11 +29,8 @@ struct Access {
   constexpr bool operator==(const Access&) const = default;
 };
 
-// Same object and at least one write. (Steps of one task are dependent as well; the callers see to that.)
-[[nodiscard]] constexpr bool conflict(const Access& a, const Access& b) {
-  return a.kind != AccessKind::none && b.kind != AccessKind::none && a.object == b.object &&
-         (a.kind == AccessKind::write || b.kind == AccessKind::write);
-}
+// Same object, and neither two reads nor two additions. (Steps of one task are dependent as well; the callers see to that.)
+[[nodiscard]] constexpr bool conflict(const Access& a, const Access& b) { return conflict(a.kind, b.kind) && a.object == b.object; }
 
 // Predicate over the word of the step's object: (word & mask) compared with value. The step is enabled while it holds.
 struct Guard {

@@ -241,17 +241,22 @@ Engine::Object& Engine::grant(Task& task) {
   e.unblocked_by = task.unblocked_by;
   e.modelled = s.timing != nullptr && s.timing->modelled();
 
-  // The fingerprint: per object the alternation of writes and sets of reads, an event being (task, n-th step).
+  // The fingerprint: per object the sequence of writes, sets of reads and sets of additions, an event being (task, n-th step).
   const std::uint64_t event_hash = combine(task.name_hash, task.steps);
   const bool accesses = s.access.kind != AccessKind::none;
   Object& o = accesses ? objects_[s.access.object.index()] : no_object_;
   if (accesses) {
     e.before = o.word;
     if (s.access.kind == AccessKind::write) {
-      o.order_hash = combine(o.order_hash ^ o.reads_hash, event_hash);
-      o.reads_hash = 0;
+      o.order_hash = combine(o.order_hash ^ o.run_hash, event_hash);
+      o.run_hash = 0;
     } else {
-      o.reads_hash += mix(event_hash);
+      if (s.access.kind != o.run && o.run_hash != 0) [[unlikely]] {
+        o.order_hash = combine(o.order_hash ^ o.run_hash, 0);
+        o.run_hash = 0;
+      }
+      o.run = s.access.kind;
+      o.run_hash += mix(event_hash);
     }
     if (!s.guard.trivial()) o.waiters.erase(std::ranges::lower_bound(o.waiters, task.self, {}, &Task::self));
   } else {

@@ -180,7 +180,8 @@ class Engine {
   };
   struct Object {
     std::uint64_t word = 0;
-    std::uint64_t order_hash = 0, reads_hash = 0;
+    std::uint64_t order_hash = 0, run_hash = 0;  // of the events up to the last change of kind or write; of those since, in any order
+    AccessKind run = AccessKind::none;           // what those are
     NameId name;
     std::vector<Task*> waiters;  // tasks whose pending step has a guard on this object, or awaits it, enabled or not, sorted by id
   };
@@ -205,7 +206,7 @@ class Engine {
         : engine_(engine), step_(step), object_(object), before_(object.word) {}
     ~EndOfStep() {
       engine_.in_effect_ = false;
-      if (step_.access.kind == AccessKind::write) {
+      if (changes(step_.access.kind)) {
         if (!object_.waiters.empty()) engine_.wake(object_, step_.sleep);
       } else if (step_.access.kind == AccessKind::read && object_.word != before_) {
         engine_.fail("a step declared as a read has written its object");

@@ -74,7 +74,7 @@ ObjectId Engine::new_object(NameId name, std::uint64_t word) {
   if (object_count_ == objects_.size()) objects_.emplace_back();
   Object& o = objects_[object_count_];
   o.word = word;
-  o.order_hash = o.reads_hash = 0;
+  o.order_hash = o.run_hash = 0;
   o.name = name;
   return ObjectId{object_count_++};
 }
@@ -227,7 +227,7 @@ void Engine::finish_trace() {
   for (std::uint32_t i = 0; i < object_count_; ++i) {
     const Object& o = objects_[i];
     trace_.objects.push_back({o.name, o.word});
-    fingerprint += combine(names_.hash(o.name), combine(o.order_hash, o.reads_hash));
+    fingerprint += combine(names_.hash(o.name), combine(o.order_hash, o.run_hash));
   }
   const bool cut = outcome_.kind != Outcome::Kind::completed && outcome_.kind != Outcome::Kind::blocked;
   for (std::uint32_t i = 0; i < task_count_; ++i) {

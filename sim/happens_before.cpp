@@ -33,8 +33,9 @@ void births_of(const Trace& trace, std::vector<Birth>& out) {
 void VectorClocks::begin(const Trace& trace) {
   tasks_ = trace.tasks.size();
   task_rows_.assign(tasks_ * tasks_, 0);
-  write_rows_.assign(tasks_ * trace.objects.size(), 0);
-  read_rows_.assign(tasks_ * trace.objects.size(), 0);
+  past_rows_.assign(tasks_ * trace.objects.size(), 0);
+  run_rows_.assign(tasks_ * trace.objects.size(), 0);
+  runs_.assign(trace.objects.size(), AccessKind::none);
   births_of(trace, births_);
 }
 
@@ -42,14 +43,15 @@ VectorClocks::Clock VectorClocks::step(const Event& e) {
   const std::span<std::uint32_t> mine = row(task_rows_, e.task.index());
   if (e.access.kind != AccessKind::none) {
     const std::uint32_t o = e.access.object.index();
-    join(mine, row(write_rows_, o));
-    if (e.access.kind == AccessKind::write) join(mine, row(read_rows_, o));
-  }
-  mine[e.task.index()] = e.ordinal + 1;
-  if (e.access.kind == AccessKind::write) {
-    std::ranges::copy(mine, row(write_rows_, e.access.object.index()).begin());
-  } else if (e.access.kind == AccessKind::read) {
-    join(row(read_rows_, e.access.object.index()), mine);
+    if (runs_[o] != e.access.kind || e.access.kind == AccessKind::write) {
+      std::ranges::copy(row(run_rows_, o), row(past_rows_, o).begin());
+      runs_[o] = e.access.kind;
+    }
+    join(mine, row(past_rows_, o));
+    mine[e.task.index()] = e.ordinal + 1;
+    join(row(run_rows_, o), mine);
+  } else {
+    mine[e.task.index()] = e.ordinal + 1;
   }
   if (!births_.empty()) {
     auto b = std::lower_bound(births_.begin(), births_.end(), Birth{e.task.index(), e.ordinal + 1, 0});

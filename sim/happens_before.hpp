@@ -1,5 +1,8 @@
 // Happens-before on a finished trace: program order, conflicting accesses in the order they were taken, and creation before the first step
 // of what was created. The relation is the same for every linearisation of a trace; what is derived from it alone is too.
+//
+// The accesses to one object are a sequence of runs: a write, or reads, or additions that no other kind comes between. All of a run comes
+// after all of the run before it, and the members of one have no order among themselves.
 #pragma once
 
 #include <compare>
@@ -39,7 +42,10 @@ class VectorClocks {
   }
 
   std::size_t tasks_ = 0;
-  std::vector<std::uint32_t> task_rows_, write_rows_, read_rows_;
+  std::vector<std::uint32_t> task_rows_;
+  // By object: what happens before the present run, and what is part of it or happens before such.
+  std::vector<std::uint32_t> past_rows_, run_rows_;
+  std::vector<AccessKind> runs_;  // by object: what the present run is of
   std::vector<Birth> births_;
 };
 
@@ -83,27 +89,29 @@ class Reach {
 
  private:
   enum class Direction : std::uint8_t { forward, backward };
+  // Of the accesses visited: all before the present run, and all.
   struct ObjectMasks {
-    std::uint64_t any = 0, written = 0;
+    std::uint64_t past = 0, all = 0;
+    AccessKind run = AccessKind::none;
   };
   bool begin(const Trace& trace, std::size_t marks, Direction direction);  // whether there are births
   // The mask of an event, from those of its neighbours on the side that was visited.
   std::uint64_t join(const Event& e, std::uint64_t own) {
     std::uint64_t mask = tasks_[e.task.index()] | own;
-    if (e.access.kind == AccessKind::write) {
+    if (e.access.kind != AccessKind::none) {
       ObjectMasks& o = objects_[e.access.object.index()];
-      mask |= o.any;
-      o.any = o.written = mask;
-    } else if (e.access.kind == AccessKind::read) {
-      ObjectMasks& o = objects_[e.access.object.index()];
-      mask |= o.written;
-      o.any |= mask;
+      if (o.run != e.access.kind || o.run == AccessKind::write) {
+        o.past = o.all;
+        o.run = e.access.kind;
+      }
+      mask |= o.past;
+      o.all |= mask;
     }
     return tasks_[e.task.index()] = mask;
   }
 
-  std::vector<std::uint64_t> tasks_;       // of each task's event that was visited last
-  std::vector<ObjectMasks> objects_;       // of the accesses visited, and of the writes among them
+  std::vector<std::uint64_t> tasks_;  // of each task's event that was visited last
+  std::vector<ObjectMasks> objects_;
   std::vector<Birth> births_;              // all, between two that are nobody's
   std::vector<std::uint32_t> next_birth_;  // by task, into births_: the next that it will be met at
 };

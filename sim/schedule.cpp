@@ -12,23 +12,19 @@ class Lineariser {
  public:
   Lineariser(const Trace& trace, const NameTable& names) : trace_(trace), next_(trace.tasks.size(), 0), taken_(trace.events.size(), false) {
     events_of_.resize(trace.tasks.size());
-    epoch_.resize(trace.events.size(), 0);
-    std::vector<std::uint32_t> epochs(trace.objects.size(), 0);
+    run_.resize(trace.events.size(), 0);
+    std::vector<AccessKind> kinds(trace.objects.size(), AccessKind::none);
     objects_.resize(trace.objects.size());
     for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
       const Event& e = trace.events[i];
       events_of_[e.task.index()].push_back(i);
       if (e.access.kind == AccessKind::none) continue;
       const std::size_t o = e.access.object.index();
-      Object& object = objects_[o];
-      if (object.reads.empty()) object.reads.push_back(0);
-      epoch_[i] = epochs[o];
-      if (e.access.kind == AccessKind::write) {
-        ++epochs[o];
-        object.reads.push_back(0);
-      } else {
-        ++object.reads[epochs[o]];
-      }
+      std::vector<std::uint32_t>& runs = objects_[o].runs;
+      if (kinds[o] != e.access.kind || e.access.kind == AccessKind::write) runs.push_back(0);
+      kinds[o] = e.access.kind;
+      ++runs.back();
+      run_[i] = static_cast<std::uint32_t>(runs.size() - 1);
     }
     for (std::uint32_t t = 0; t < trace.tasks.size(); ++t) by_name_.push_back(t);
     std::sort(by_name_.begin(), by_name_.end(),
@@ -58,11 +54,9 @@ class Lineariser {
     last_ = e.task.index();
     if (e.access.kind != AccessKind::none) {
       Object& o = objects_[e.access.object.index()];
-      if (e.access.kind == AccessKind::write) {
-        ++o.epoch;
-        o.reads_done = 0;
-      } else {
-        ++o.reads_done;
+      if (++o.done == o.runs[o.run]) {
+        ++o.run;
+        o.done = 0;
       }
     }
     out_.push_back({trace_.tasks[e.task.index()].name, e.choice});
@@ -73,8 +67,8 @@ class Lineariser {
  private:
   static constexpr std::uint32_t none = UINT32_MAX;
   struct Object {
-    std::vector<std::uint32_t> reads;  // number of reads between write k-1 and write k
-    std::uint32_t epoch = 0, reads_done = 0;
+    std::vector<std::uint32_t> runs;  // how many accesses each has (happens_before.hpp)
+    std::uint32_t run = 0, done = 0;  // the present one, and how many of it were taken
   };
 
   bool can_go(std::uint32_t t, const std::vector<bool>& group) const {
@@ -85,9 +79,7 @@ class Lineariser {
     if (next_[t] == 0 && r.creator && (next_[r.creator.index()] < r.creator_steps || !born(r.creator.index()))) return false;
     const Event& e = trace_.events[i];
     if (e.access.kind == AccessKind::none) return true;
-    const Object& o = objects_[e.access.object.index()];
-    if (o.epoch != epoch_[i]) return false;
-    return e.access.kind == AccessKind::read || o.reads_done == o.reads[o.epoch];
+    return objects_[e.access.object.index()].run == run_[i];
   }
   bool born(std::uint32_t t) const {
     const TaskRecord& r = trace_.tasks[t];
@@ -96,7 +88,7 @@ class Lineariser {
 
   const Trace& trace_;
   std::vector<std::vector<std::uint32_t>> events_of_;
-  std::vector<std::uint32_t> epoch_, next_, by_name_;
+  std::vector<std::uint32_t> run_, next_, by_name_;
   std::vector<Object> objects_;
   std::vector<bool> taken_;
   std::uint32_t last_ = none;

@@ -18,10 +18,7 @@ struct Touch {
   AccessKind kind = AccessKind::none;
   constexpr bool operator==(const Touch&) const = default;
 };
-[[nodiscard]] constexpr bool conflict(const Touch& a, const Touch& b) {
-  return a.kind != AccessKind::none && b.kind != AccessKind::none && a.object == b.object &&
-         (a.kind == AccessKind::write || b.kind == AccessKind::write);
-}
+[[nodiscard]] constexpr bool conflict(const Touch& a, const Touch& b) { return conflict(a.kind, b.kind) && a.object == b.object; }
 
 // One way to go on: a task's next step, and how its data choice falls.
 struct Move {

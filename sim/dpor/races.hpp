@@ -4,9 +4,16 @@
 // grace period) may be unable to come before the event it conflicts with last; it races with the nearest earlier write before which its
 // guard held. A task that is still blocked when the execution ends races likewise, with its pending step. And every way that a data choice
 // did not fall races with the way it did.
+//
+// Where additions precede a guarded step, there is no nearest place: additions have no order among themselves, so any set of earlier changes
+// that is closed under happens-before, and after which the guard holds, is a place for it. What is left out of the set then comes after the
+// step, all of it together. For each addition since the last write, and for that write, the largest such sets without it are races; smaller
+// ones come up in the executions that follow.
 #pragma once
 
 #include <cstdint>
+#include <set>
+#include <span>
 #include <vector>
 
 #include "unplug/sim/dpor/moves.hpp"
@@ -19,6 +26,8 @@ struct Race {
   std::uint32_t first;   // event
   std::uint32_t second;  // event; the number of events: a blocked task's pending step
   Move last;             // the second, as a move: what has to come before `first`
+  // Events that have to come after `second` with `first`: Races::others(). They don't come after it by happens-before alone.
+  std::uint32_t others = 0, others_end = 0;
 };
 
 class Races {
@@ -26,12 +35,16 @@ class Races {
   // Finds the races of `trace`, in order of the second event.
   void find(const Trace& trace);
   [[nodiscard]] const std::vector<Race>& all() const { return races_; }
-  // The events after race.first that don't come after it in happens-before, up to event `end` (excluded), without race.second; then
-  // race.last. Into `out`, which is emptied first.
+  // The events after race.first that come neither after it in happens-before nor after, or among, the others that go with it, up to event
+  // `end` (excluded), without race.second; then race.last. Into `out`, which is emptied first.
   void sequence(const Trace& trace, const Race& race, std::size_t end, std::vector<Move>& out) const;
   // Whether event i happens before event j, or is it.
   [[nodiscard]] bool before(const Trace& trace, std::uint32_t i, std::uint32_t j) const {
     return clocks_[std::size_t{j} * tasks_ + trace.events[i].task.index()] > i;
+  }
+  // What goes with race.first, in order.
+  [[nodiscard]] std::span<const std::uint32_t> others(const Race& race) const {
+    return std::span(others_).subspan(race.others, race.others_end - race.others);
   }
 
  private:
@@ -42,17 +55,38 @@ class Races {
   void join(Row into, const std::uint32_t* from) const;
   void find_of(const Trace& trace, std::uint32_t j, TaskId task, const Access& access, const Guard& guard, const Label& label,
                const std::uint32_t* known);
+  // Where else a guarded step could stand among the changes of its object.
+  void find_places(const Trace& trace, std::uint32_t j, const Access& access, const Guard& guard, const Move& last,
+                   const std::uint32_t* known);
+  // The least sets of `changes_` that contain number `with` and may come after the step `j`.
+  void leave_out(const Trace& trace, std::uint32_t with, const Guard& guard, std::uint32_t j, const Move& last);
+  using Numbers = std::vector<std::uint32_t>;  // of `changes_`, ascending
+  [[nodiscard]] std::uint64_t word_without(const Numbers& left_out) const;
 
   std::size_t tasks_ = 0;
-  std::vector<std::uint32_t> clocks_;      // by event
-  std::vector<std::uint32_t> task_rows_;   // by task: the clock of its last event, or of its creation
-  std::vector<std::uint32_t> write_rows_;  // by object: the clock of the last write
-  std::vector<std::uint32_t> read_rows_;   // by object: the join of the clocks of the reads since
-  std::vector<std::uint32_t> earlier_;     // by event: the last event on the same object before it
-  std::vector<std::uint32_t> latest_;      // by object
+  std::vector<std::uint32_t> clocks_;     // by event
+  std::vector<std::uint32_t> task_rows_;  // by task: the clock of its last event, or of its creation
+  // By object, as in VectorClocks: before the present run, and with it.
+  std::vector<std::uint32_t> past_rows_, run_rows_;
+  std::vector<AccessKind> runs_;
+  std::vector<std::uint64_t> after_;    // by event: the word after it, if another access to the object follows or the trace is over
+  std::vector<std::uint32_t> earlier_;  // by event: the last event on the same object before it
+  std::vector<std::uint32_t> latest_;   // by object
   std::vector<std::uint32_t> adjacent_;
   std::vector<Birth> births_;
   std::vector<Race> races_;
+  std::vector<std::uint32_t> others_;
+  // While places are looked for: the changes of the object, the last first, as far back as the step may not come after them.
+  struct Change {
+    std::uint32_t event;
+    bool add;
+    bool known;  // it happens before the step, whatever the step waits for
+    std::uint64_t before, after;
+  };
+  std::vector<Change> changes_;
+  std::vector<Numbers> found_;  // for this step
+  std::vector<Numbers> queue_;
+  std::set<Numbers> seen_;
 };
 
 // The move that an event was.

@@ -7,6 +7,9 @@ namespace unplug::sim::test {
 std::uint64_t Ops::R(unsigned v) { return read(engine_, model_.objects_[v]); }
 void Ops::W(unsigned v, std::uint64_t value) { write(engine_, model_.objects_[v], value); }
 std::uint64_t Ops::U(unsigned v, std::uint64_t delta) { return add(engine_, model_.objects_[v], delta); }
+void Ops::A(unsigned v, std::uint64_t delta) {
+  model_.additions_ ? count(engine_, model_.objects_[v], delta) : static_cast<void>(U(v, delta));
+}
 void Ops::L(unsigned v) { acquire(engine_, model_.objects_[v]); }
 void Ops::X(unsigned v) { release(engine_, model_.objects_[v]); }
 std::uint64_t Ops::G(unsigned v, std::uint64_t value) { return wait(engine_, model_.objects_[v], Guard::equal(value)); }
@@ -116,7 +119,7 @@ StepModel kref(unsigned n) {
   model.fibers(n, [](Ops& o) {
     o.L(kref_m);
     const bool p = o.R(kref_ptr) != 0;
-    if (p) o.U(kref_ref, 1);
+    if (p) o.A(kref_ref, 1);
     o.X(kref_m);
     if (!p) return;
     o.touch();
@@ -152,11 +155,11 @@ StepModel drain(unsigned n) {
   model.fibers(n, [](Ops& o) {
     o.L(m);
     const bool alive = o.R(dead) == 0;
-    if (alive) o.U(active, 1);
+    if (alive) o.A(active, 1);
     o.X(m);
     if (!alive) return;
     o.touch();
-    o.U(active, minus_one);
+    o.A(active, minus_one);
   });
   return model;
 }
@@ -171,9 +174,9 @@ StepModel drain_nolock(unsigned n) {
   });
   model.fibers(n, [](Ops& o) {
     if (o.R(dead) != 0) return;
-    o.U(active, 1);
+    o.A(active, 1);
     o.touch();
-    o.U(active, minus_one);
+    o.A(active, minus_one);
   });
   return model;
 }
@@ -191,9 +194,9 @@ StepModel srcu2(unsigned n) {
   });
   model.fibers(n, [](Ops& o) {
     const unsigned c = o.R(idx) == 0 ? c0 : c1;
-    o.U(c, 1);
+    o.A(c, 1);
     if (o.R(ptr) != 0) o.touch();
-    o.U(c, minus_one);
+    o.A(c, minus_one);
   });
   return model;
 }

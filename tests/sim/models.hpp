@@ -1,7 +1,7 @@
 // A language for small step models, and the reference models whose numbers of inequivalent executions are known from independent
 // sources (a breadth-first enumeration, two reductions and two published checkers agree on them).
 //
-// One call of an Ops member is one step on one object: R read, W write, U atomic update, L lock, X unlock, G guarded read, C data choice.
+// One call of an Ops member is one step on one object: R read, W write, U atomic update, L lock, X unlock, G guarded read, C data choice, A addition.
 // Branches are no steps. Initial values are 0 unless a model says so.
 #pragma once
 
@@ -24,6 +24,7 @@ class Ops {
   std::uint64_t R(unsigned v);
   void W(unsigned v, std::uint64_t value);
   std::uint64_t U(unsigned v, std::uint64_t delta);  // the old value
+  void A(unsigned v, std::uint64_t delta);           // an addition, in models with additions; else an update
   void L(unsigned v);
   void X(unsigned v);
   std::uint64_t G(unsigned v, std::uint64_t value);  // waits until it has this value
@@ -62,6 +63,11 @@ class StepModel final : public Program {
     lifted_ = true;
     return *this;
   }
+  // What counts without looking does it by additions.
+  StepModel& with_additions() {
+    additions_ = true;
+    return *this;
+  }
   void setup(Engine& engine) override;
 
   bool bad = false;  // the last execution read freed = 1
@@ -70,7 +76,7 @@ class StepModel final : public Program {
   friend class Ops;
   std::vector<Variable> variables_;
   std::vector<Body> bodies_;
-  bool lifted_ = false;
+  bool lifted_ = false, additions_ = false;
   std::vector<ObjectId> objects_;
   ObjectId freed_;
   LifetimeId device_;

@@ -4,7 +4,7 @@
 
 namespace unplug::sim::test {
 
-RandomProgram::RandomProgram(std::uint64_t seed) {
+RandomProgram::RandomProgram(std::uint64_t seed, bool additions) : additions_(additions) {
   Random r(seed);
   const auto below = [&](std::uint64_t n) { return static_cast<std::uint32_t>(r.below(n)); };
   used_lifetimes_ = 1 + below(lifetimes);
@@ -122,8 +122,17 @@ std::uint64_t RandomProgram::operation(Engine& e, const Piece& p, std::uint64_t 
   switch (p.op) {
     case Op::get: s.access.kind = AccessKind::read; return e.step(s, [](std::uint64_t w) { return w; });
     case Op::set: e.step(s, [&](std::uint64_t& w) { w = p.x; }); return last;
-    case Op::set_seen: e.step(s, [&](std::uint64_t& w) { w = (last + p.x) % 2; }); return last;
-    case Op::bump: return e.step(s, increment);
+    case Op::set_seen:
+      if (additions_) {
+        count(e, s.access.object, p.x != 0 ? UINT64_MAX : 2, uses, ends);
+        return last;
+      }
+      e.step(s, [&](std::uint64_t& w) { w = (last + p.x) % 2; });
+      return last;
+    case Op::bump:
+      if (!additions_) return e.step(s, increment);
+      count(e, s.access.object, p.x != 0 ? UINT64_MAX : 1, uses, ends);
+      return last;
     case Op::wait_for:
       s.access.kind = AccessKind::read;
       s.guard = Guard::equal(p.x);
@@ -163,18 +172,23 @@ void RandomProgram::protected_piece(Engine& e, const Piece& p) {
   const bool count_first = p.style == Style::drain && p.y % 2 == 1;  // the right order without a lock: count, then look at the flag
   const ObjectId counter = drains ? world_.active[l] : world_.ref[l];
   if (locked) acquire(e, world_.lock[l]);
-  if (count_first && !ending) add(e, counter, 1);
+  const auto up = [&] { drains&& additions_ ? count(e, counter, 1) : static_cast<void>(add(e, counter, 1)); };
+  if (count_first && !ending) up();
   bool go = false;
   if (ending) {
     write(e, world_.gone[l], 1);
   } else {
     go = read(e, world_.gone[l]) == 0;
   }
-  if (counted && go && !count_first) add(e, counter, 1);
+  if (counted && go && !count_first) up();
   if (p.style == Style::locked && go) use_body();
   if (locked) release(e, world_.lock[l]);
   if (p.style != Style::locked && go) use_body();
   if (ending && drains) wait(e, counter, Guard::equal(0));
+  if (additions_ && drains && !ending) {
+    if (go || count_first) count(e, counter, UINT64_MAX);
+    return;
+  }
   std::uint64_t old = ending ? 1 : 0;
   if (counted && (go || (!ending && count_first) || (ending && p.style == Style::ref))) old = add(e, counter, UINT64_MAX);
   if (old == 1 && (ending || p.style == Style::ref)) end(e, life);

@@ -12,7 +12,8 @@ namespace unplug::sim::test {
 // of a lifetime under one of the usual protections (a flag, a lock and a flag, a reference, a drained counter), kept or broken.
 class RandomProgram final : public Program {
  public:
-  explicit RandomProgram(std::uint64_t seed);
+  // `additions`: what counts up or down without looking at the result does it by additions, and there is more of that.
+  explicit RandomProgram(std::uint64_t seed, bool additions = false);
   void setup(Engine& engine) override;
 
  private:
@@ -48,6 +49,7 @@ class RandomProgram final : public Program {
   std::uint64_t operation(Engine& e, const Piece& p, std::uint64_t last, Witnesses uses, LifetimeId ends);
   void protected_piece(Engine& e, const Piece& p);
 
+  bool additions_ = false;
   World world_;
   std::vector<std::vector<Piece>> tasks_;
   std::vector<bool> spawned_;  // by another task, not by setup

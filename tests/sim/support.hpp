@@ -46,6 +46,10 @@ inline void write(Engine& e, ObjectId o, std::uint64_t value) {
 inline std::uint64_t add(Engine& e, ObjectId o, std::uint64_t delta) {
   return e.step({.operation = &update, .access = {o, AccessKind::write}}, [&](std::uint64_t& w) { return std::exchange(w, w + delta); });
 }
+// The same for who doesn't care: an addition.
+inline void count(Engine& e, ObjectId o, std::uint64_t delta, Witnesses uses = {}, LifetimeId ends = {}) {
+  e.step({.operation = &update, .access = {o, AccessKind::add}, .uses = uses, .ends = ends}, [&](std::uint64_t& w) { w += delta; });
+}
 inline std::uint64_t wait(Engine& e, ObjectId o, Guard guard) {
   return e.step({.operation = &await, .access = {o, AccessKind::read}, .guard = guard}, [](std::uint64_t w) { return w; });
 }
