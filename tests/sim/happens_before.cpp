@@ -85,7 +85,7 @@ TEST_CASE("program order, conflicts and creation order events, and nothing else 
     }
   }
   for (std::uint64_t seed = 0; seed < 2'000; ++seed) {
-    RandomProgram p(seed);
+    RandomProgram p(seed, seed % 2 == 1);
     run(e, p, "random", seed);
     check(e.trace());
   }
