@@ -16,7 +16,7 @@ std::uint32_t taken_by(const sim::Trace& trace, const Kernel::Count& c) {
   std::uint64_t after = trace.objects[c.object.index()].word;
   for (auto i = static_cast<std::uint32_t>(trace.events.size()); i-- > 0;) {
     const sim::Event& e = trace.events[i];
-    if (e.access.kind != sim::AccessKind::write || e.access.object != c.object) continue;
+    if (!sim::changes(e.access.kind) || e.access.object != c.object) continue;
     if (c.left(after) >= left && c.left(e.before) < left) return i;
     after = e.before;
   }

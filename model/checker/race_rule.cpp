@@ -12,7 +12,8 @@ namespace {
 class SyncClocks {
  public:
   explicit SyncClocks(const sim::Trace& trace)
-      : tasks_(trace.tasks.size()), task_rows_(tasks_ * tasks_, 0), object_rows_(tasks_ * trace.objects.size(), 0) {
+      : tasks_(trace.tasks.size()), task_rows_(tasks_ * tasks_, 0), past_rows_(tasks_ * trace.objects.size(), 0), run_rows_(past_rows_),
+        runs_(trace.objects.size(), sim::AccessKind::none) {
     sim::births_of(trace, births_);
   }
 
@@ -23,9 +24,13 @@ class SyncClocks {
     const sim::Sync sync = e.operation->sync;
     mine[e.task.index()] = e.ordinal + 1;
     if (e.access.kind != sim::AccessKind::none && sync != sim::Sync::none) {
-      const std::span<std::uint32_t> object{object_rows_.data() + e.access.object.index() * tasks_, tasks_};
-      if (sync != sim::Sync::release) join(mine, object);
-      if (sync != sim::Sync::acquire) join(object, mine);
+      // What one addition leaves is nothing to another: they have no order. (happens_before.hpp: runs.)
+      const std::size_t o = e.access.object.index();
+      const std::span<std::uint32_t> past{past_rows_.data() + o * tasks_, tasks_}, run{run_rows_.data() + o * tasks_, tasks_};
+      if (e.access.kind != sim::AccessKind::add || runs_[o] != sim::AccessKind::add) std::ranges::copy(run, past.begin());
+      runs_[o] = e.access.kind;
+      if (sync != sim::Sync::release) join(mine, past);
+      if (sync != sim::Sync::acquire) join(run, mine);
     }
     // What a task is made by is all it knows at first.
     auto b = std::lower_bound(births_.begin(), births_.end(), sim::Birth{e.task.index(), e.ordinal + 1, 0});
@@ -39,7 +44,9 @@ class SyncClocks {
   }
 
   std::size_t tasks_;
-  std::vector<std::uint32_t> task_rows_, object_rows_;
+  std::vector<std::uint32_t> task_rows_;
+  std::vector<std::uint32_t> past_rows_, run_rows_;  // by object: what was released to it before the present run, and all
+  std::vector<sim::AccessKind> runs_;
   std::vector<sim::Birth> births_;
 };
 
@@ -73,9 +80,9 @@ void race_rule(const Kernel& kernel, const sim::Trace& trace, std::vector<Violat
     };
     for (std::size_t t = 0; t < tasks; ++t) {
       check(writes[row + t]);
-      if (e.access.kind == sim::AccessKind::write) check(reads[row + t]);
+      if (sim::changes(e.access.kind)) check(reads[row + t]);
     }
-    Last& mine = (e.access.kind == sim::AccessKind::write ? writes : reads)[row + e.task.index()];
+    Last& mine = (sim::changes(e.access.kind) ? writes : reads)[row + e.task.index()];
     mine.event = i;
     if (e.operation->plain) mine.plain = i;
   }

@@ -65,6 +65,13 @@ class Context {
     s.access = {object, sim::AccessKind::write};
     return engine().step(s, effect);
   }
+  // An addition: what changes the word must not depend on it, except on bits that no addition to the object changes; the rest of the effect
+  // must be the same whatever other additions came before.
+  template <class Effect> auto add(const Operation& operation, ObjectId object, LifetimeId home, Effect&& effect) {
+    sim::Step s = make(operation, home);
+    s.access = {object, sim::AccessKind::add};
+    return engine().step(s, effect);
+  }
   // The word of `object`.
   std::uint64_t read(const Operation& operation, ObjectId object, LifetimeId home) {
     sim::Step s = make(operation, home);
@@ -141,7 +148,8 @@ class Context {
   bool make_it_fail = false;  // see fault.hpp
   // State of RCU readers, kept per task: nested sections take no step.
   unsigned rcu_nesting = 0;
-  std::uint64_t rcu_section = 0;
+  std::uint64_t rcu_section = 0;  // its number, and the epoch that it began in (rcu/reader_epochs.hpp)
+  unsigned rcu_epoch = 0;
   ReadSide* rcu = nullptr;   // the domain of the open section
   bool irq_reader = false;   // the section is the whole run of a handler (rcu_irq_enter)
   unsigned preempt_off = 0;  // preempt_disable() nesting: no sleeping

@@ -30,8 +30,13 @@ class Times {
  public:
   Times(const sim::Trace& trace, const Record& record) : trace_(trace), at_(trace.events.size(), 0), outlasts_(trace.events.size(), none) {
     find_leisure(record);
-    std::vector<std::uint32_t> last_of_task(trace.tasks.size(), none), last_write(trace.objects.size(), none);
-    std::vector<std::vector<std::uint32_t>> reads(trace.objects.size()), events_of(trace.tasks.size());
+    std::vector<std::uint32_t> last_of_task(trace.tasks.size(), none), last_change(trace.objects.size(), none);
+    struct Run {  // happens_before.hpp
+      sim::AccessKind kind = sim::AccessKind::none;
+      std::vector<std::uint32_t> before, events;
+    };
+    std::vector<Run> runs(trace.objects.size());
+    std::vector<std::vector<std::uint32_t>> events_of(trace.tasks.size());
     stalls_.resize(trace.events.size());
     for (std::uint32_t i = 0; i < trace.events.size(); ++i) {
       const sim::Event& e = trace.events[i];
@@ -39,7 +44,7 @@ class Times {
       const std::uint32_t latest = previous == none ? maker_of(e.task, events_of) : previous;
       sim::Time ready = latest == none ? 0 : at_[latest] + own_time(previous, e, latest);
       if (e.unblocked_by) {  // it slept until somebody let it go
-        if (const std::uint32_t w = e.access.kind == sim::AccessKind::none ? none : last_write[e.access.object.index()]; w != none)
+        if (const std::uint32_t w = e.access.kind == sim::AccessKind::none ? none : last_change[e.access.object.index()]; w != none)
           ready = std::max(ready, at_[w] + (e.modelled ? since(w, e) : 0));
       } else {
         ready += e.waited;
@@ -52,21 +57,21 @@ class Times {
         outlasts_[i] = outlasts_[other];
       };
       if (e.access.kind != sim::AccessKind::none) {
-        after(last_write[e.access.object.index()]);
-        if (e.access.kind == sim::AccessKind::write)
-          for (const std::uint32_t r : reads[e.access.object.index()]) after(r);
+        Run& run = runs[e.access.object.index()];
+        if (run.kind != e.access.kind || run.kind == sim::AccessKind::write) {
+          run.kind = e.access.kind;
+          run.before.swap(run.events);
+          run.events.clear();
+        }
+        for (const std::uint32_t other : run.before) after(other);
+        run.events.push_back(i);
       }
       if (outlasts_[i] == none && latest != none) outlasts_[i] = outlasts_[latest];
       at_[i] = must;
       if (!leisure_[i]) stalls_[i] = {must - ready, i, must == ready ? none : outlasts_[i]};
       last_of_task[e.task.index()] = i;
       events_of[e.task.index()].push_back(i);
-      if (e.access.kind == sim::AccessKind::write) {
-        last_write[e.access.object.index()] = i;
-        reads[e.access.object.index()].clear();
-      } else if (e.access.kind == sim::AccessKind::read) {
-        reads[e.access.object.index()].push_back(i);
-      }
+      if (sim::changes(e.access.kind)) last_change[e.access.object.index()] = i;
     }
   }
   [[nodiscard]] sim::Time at(std::uint32_t event) const { return at_[event]; }

@@ -57,20 +57,40 @@ std::uint32_t Meetings::kept_apart_by(const Interval& earlier, const Interval& l
   return no_event;
 }
 
-sim::TaskId Meetings::waited_for(std::uint32_t e) {
+std::vector<sim::TaskId> Meetings::waited_for(std::uint32_t e) {
+  std::vector<sim::TaskId> out;
   const sim::Event& wait = trace_->events[e];
-  if (wait.guard.trivial()) return {};
+  if (wait.guard.trivial()) return out;
   std::uint32_t previous = no_event;
   for (std::uint32_t i = e; i-- > 0 && previous == no_event;)
     if (trace_->events[i].task == wait.task) previous = i;
-  // The nearest write before which the guard did not hold made it hold.
+  struct Addition {
+    std::uint32_t event;
+    std::uint64_t amount;
+  };
+  std::vector<Addition> additions;  // since the last write
+  std::uint64_t word = wait.before, after = word;
   for (std::uint32_t i = e; i-- > 0;) {
     const sim::Event& w = trace_->events[i];
-    if (w.access.kind != sim::AccessKind::write || w.access.object != wait.access.object) continue;
-    if (previous != no_event && before(i, previous)) return {};
-    if (!wait.guard.holds(w.before)) return w.task;
+    if (w.access.object != wait.access.object || !sim::changes(w.access.kind)) continue;
+    const bool known = previous != no_event && before(i, previous);
+    if (w.access.kind == sim::AccessKind::write) {
+      // The nearest write before which the guard did not hold made it hold.
+      if (known || !out.empty()) return out;
+      if (!wait.guard.holds(w.before)) return {w.task};
+      additions.clear();
+      word = w.before;
+    } else if (!known) {
+      // Any addition that it would not hold without may have been the last.
+      std::uint64_t without = word - (after - w.before);
+      for (const Addition& a : additions)
+        if (before(i, a.event)) without -= a.amount;
+      if (!wait.guard.holds(without)) out.push_back(w.task);
+    }
+    if (w.access.kind == sim::AccessKind::add) additions.push_back({i, after - w.before});
+    after = w.before;
   }
-  return {};
+  return out;
 }
 
 }  // namespace unplug::scenarios

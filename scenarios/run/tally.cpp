@@ -234,7 +234,7 @@ void Gatherer::add_apart(Tally::Entry& entry, const Interval& call, const Interv
   const sim::Event& e = trace.events[by];
   bool& otherwise = *call_first ? entry.first_otherwise : entry.second_otherwise;
   if (!once_) {
-    if (!meetings_.waited_for(by)) return;
+    if (meetings_.waited_for(by).empty()) return;
   } else if (*call_first) {
     // The removal begins where who removes begins to act: what orders the two before that is none of it.
     std::uint32_t began = removal.first;
@@ -282,9 +282,14 @@ void Gatherer::add_waits(const sim::Trace& trace) {
       continue;
     }
     const sim::Event& e = trace.events[w.event];
-    const sim::TaskId by = timed_ ? e.unblocked_by : meetings_.waited_for(w.event);
-    if (by) c.waited_for.insert(k.text(trace.tasks[by.index()].role));
-    if (by || (timed_ && e.waited != 0)) ++c.blocked;
+    std::vector<sim::TaskId> by;
+    if (!timed_) {
+      by = meetings_.waited_for(w.event);
+    } else if (e.unblocked_by) {
+      by = {e.unblocked_by};
+    }
+    for (const sim::TaskId t : by) c.waited_for.insert(k.text(trace.tasks[t.index()].role));
+    if (!by.empty() || (timed_ && e.waited != 0)) ++c.blocked;
     if (timed_) c.ns.add(e.waited);
   }
 }

@@ -64,7 +64,7 @@ void World::resolve_polling(const sim::Trace& trace) {
     if (wait == nullptr || wait->owner != model::Owner::driver) continue;
     std::vector<bool> wrote(trace.tasks.size(), false);
     for (const sim::Event& e : trace.events)
-      if (e.access.kind == sim::AccessKind::write && e.task != p.task &&
+      if (sim::changes(e.access.kind) && e.task != p.task &&
           std::ranges::find(p.looks, e.access.object, &model::Look::object) != p.looks.end())
         wrote[e.task.index()] = true;
     bool held = false;

@@ -57,7 +57,7 @@ bool take_mutex(Context& context, Mutex& m, std::string_view what, Signals signa
 bool take_for_reading(Context& context, Rwsem& s, std::string_view what, Signals signals) {
   context.lock_acquire(s.object, s.name, LockUse::shared);
   sim::Step step = context.make(down_read_op, s.home);
-  step.access = {s.object, sim::AccessKind::write};
+  step.access = {s.object, sim::AccessKind::add};  // readers change no bit that a reader looks at
   step.guard = sim::Guard::equal(0, writer | waiting_mask);
   const TaskId me = context.engine().current();
   WaitEnd end;
@@ -131,7 +131,7 @@ bool down_read_killable(Context& context, Rwsem& s) { return take_for_reading(co
 
 bool down_read_trylock(Context& context, Rwsem& s) {
   const TaskId me = context.engine().current();
-  return context.write(down_read_trylock_op, s.object, s.home, [&](std::uint64_t& word) {
+  return context.add(down_read_trylock_op, s.object, s.home, [&](std::uint64_t& word) {
     if ((word & (writer | waiting_mask)) != 0) return false;
     hold_for_reading(context, s, me, word);
     return true;
@@ -140,13 +140,14 @@ bool down_read_trylock(Context& context, Rwsem& s) {
 
 void up_read(Context& context, Rwsem& s) {
   const TaskId me = context.engine().current();
-  context.write(up_read_op, s.object, s.home, [&](std::uint64_t& word) {
-    if (!context.lock_release(s.object) || word < reader) {
+  context.add(up_read_op, s.object, s.home, [&](std::uint64_t& word) {
+    if (!context.lock_release(s.object)) {
       context.kernel().report(ViolationClass::api_misuse, s.name,
                               fmt::format("up_read('{}') by a task that does not hold it for reading", context.kernel().text(s.name)));
+      return;
     }
     context.kernel().unhold(s.object, me);
-    if (word >= reader) word -= reader;
+    word -= reader;
   });
 }
 

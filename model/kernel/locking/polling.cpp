@@ -48,7 +48,7 @@ std::optional<Round> round_since(Context& context, std::uint32_t from, sim::Time
     const bool accesses = e.access.kind != sim::AccessKind::none;
     const std::uint32_t o = accesses ? e.access.object.index() : 0;
     bool changed = false;
-    if (accesses && e.access.kind == sim::AccessKind::write) {
+    if (accesses && sim::changes(e.access.kind)) {
       const auto next = after.find(o);
       changed = e.before != (next != after.end() ? next->second : context.engine().word(e.access.object));
     }
@@ -66,7 +66,7 @@ std::optional<Round> round_since(Context& context, std::uint32_t from, sim::Time
     }
     if (!accesses) continue;
     const sim::Repeat repeat = e.operation->repeat;
-    if (changed || (e.access.kind == sim::AccessKind::write && repeat == sim::Repeat::plain)) {
+    if (changed || (sim::changes(e.access.kind) && repeat == sim::Repeat::plain)) {
       if (repeat != sim::Repeat::brackets) return {};
       continue;
     }

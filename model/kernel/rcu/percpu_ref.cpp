@@ -21,16 +21,18 @@ constexpr std::uint64_t bias = std::uint64_t{1} << 63U;
 constexpr std::uint64_t atomic = 1, dead = 2, flags_mask = 3, looking = 4, looking_mask = 0xfffffffc, one = std::uint64_t{1} << 32U;
 
 // A step on one of the counters, which end with percpu_ref_exit().
-template <class Effect> auto on(Context& context, PercpuRef& ref, const Operation& operation, ObjectId counter, Effect&& effect) {
+template <class Effect>
+auto on(Context& context, PercpuRef& ref, const Operation& operation, ObjectId counter, Effect&& effect,
+        sim::AccessKind kind = sim::AccessKind::write) {
   sim::Step s = context.make(operation, ref.home);
-  s.access = {counter, sim::AccessKind::write};
+  s.access = {counter, kind};
   s.uses.add(ref.data);
   return context.engine().step(s, effect);
 }
 
-// The flags. Who finds none has to go on with add_here().
+// The flags, which no addition changes. Who finds none has to go on with add_here().
 std::uint64_t look(Context& context, PercpuRef& ref) {
-  return context.write(look_op, ref.mark, ref.home, [](std::uint64_t& word) {
+  return context.add(look_op, ref.mark, ref.home, [](std::uint64_t& word) {
     const std::uint64_t flags = word & flags_mask;
     if (flags == 0) word += looking;
     return flags;
@@ -38,7 +40,8 @@ std::uint64_t look(Context& context, PercpuRef& ref) {
 }
 
 void add_here(Context& context, PercpuRef& ref, const Operation& operation, std::uint64_t units) {
-  on(context, ref, operation, ref.mark, [&](std::uint64_t& word) { word = word - looking + units; });
+  on(
+      context, ref, operation, ref.mark, [&](std::uint64_t& word) { word = word - looking + units; }, sim::AccessKind::add);
 }
 
 enum class Get : std::uint8_t { always, unless_zero, live };

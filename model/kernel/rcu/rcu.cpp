@@ -3,20 +3,21 @@
 namespace unplug::model {
 namespace {
 
-// A grace period orders what earlier readers did before what follows it, and what preceded it before what later readers do.
+// A grace period orders what earlier readers did before what follows it, and what preceded it before what later readers do. (Those that
+// have left by then are known from its start, so that it has nothing to look at if nobody is inside.)
 const Operation lock_op{.name = "rcu_read_lock", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
     unlock_op{.name = "rcu_read_unlock", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets},
     switch_op{.name = "context switch: quiescent state", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets},
     resume_op{.name = "context switch: reader again", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
     irq_enter_op{.name = "irq_enter", .sync = sim::Sync::acquire, .repeat = sim::Repeat::brackets},
     irq_exit_op{.name = "irq_exit", .sync = sim::Sync::release, .repeat = sim::Repeat::brackets};
-const Operation gp_start_op{.name = "synchronize_rcu: grace period begins", .sync = sim::Sync::release},
+const Operation gp_start_op{.name = "synchronize_rcu: grace period begins", .sync = sim::Sync::both},
     gp_end_op{.name = "synchronize_rcu: grace period ends", .sync = sim::Sync::acquire};
-const Operation expedited_start_op{.name = "synchronize_rcu_expedited: grace period begins", .sync = sim::Sync::release},
+const Operation expedited_start_op{.name = "synchronize_rcu_expedited: grace period begins", .sync = sim::Sync::both},
     expedited_end_op{.name = "synchronize_rcu_expedited: grace period ends", .sync = sim::Sync::acquire};
 const Operation enqueue_op{.name = "call_rcu", .sync = sim::Sync::release}, lazy_op{.name = "call_rcu: held, lazy"},
-    callback_start_op{.name = "call_rcu: grace period begins", .sync = sim::Sync::release},
-    callback_head_op{.name = "rcu callback invoked"}, callback_end_op{.name = "call_rcu: grace period ends", .sync = sim::Sync::acquire},
+    callback_start_op{.name = "call_rcu: grace period begins", .sync = sim::Sync::both}, callback_head_op{.name = "rcu callback invoked"},
+    callback_end_op{.name = "call_rcu: grace period ends", .sync = sim::Sync::acquire},
     callback_done_op{.name = "rcu callback finished", .sync = sim::Sync::release}, barrier_start_op{.name = "rcu_barrier"},
     barrier_op{.name = "rcu_barrier: callbacks finished", .sync = sim::Sync::acquire};
 
@@ -39,7 +40,7 @@ class LazyTiming final : public sim::Timing {
 void init_rcu(Kernel& kernel, Rcu& rcu) {
   static const StaticName domain{"rcu"}, callbacks{"rcu callbacks"};
   rcu.name = kernel.intern(domain);
-  rcu.sections.reset(kernel.engine().new_object(rcu.name, Numbered::first_word));
+  rcu.sections.reset(kernel.engine().new_object(rcu.name, 0));
   rcu.callbacks.reset(kernel.engine().new_object(kernel.intern(callbacks), Numbered::first_word));
   rcu.flushed = 0;
   rcu.clock.reset();
@@ -50,8 +51,10 @@ namespace {
 void open_section(Context& context, Rcu& rcu, const Operation& operation) {
   const TaskId me = context.engine().current();
   context.rcu = &rcu;
-  context.write(operation, rcu.sections.object, {}, [&](std::uint64_t& word) {
-    context.rcu_section = rcu.sections.begin(word);
+  context.add(operation, rcu.sections.object, {}, [&](std::uint64_t& word) {
+    const ReaderEpochs::Section section = rcu.sections.begin(context, word);
+    context.rcu_section = section.number;
+    context.rcu_epoch = section.epoch;
     rcu.clock.opened(context.rcu_section, context.engine().local_time());
     context.kernel().hold(rcu.sections.object, me, context.rcu_section);
   });
@@ -59,8 +62,8 @@ void open_section(Context& context, Rcu& rcu, const Operation& operation) {
 
 void close_section(Context& context, Rcu& rcu, const Operation& operation) {
   const TaskId me = context.engine().current();
-  context.write(operation, rcu.sections.object, {}, [&](std::uint64_t& word) {
-    rcu.sections.end(word, context.rcu_section);
+  context.add(operation, rcu.sections.object, {}, [&](std::uint64_t& word) {
+    ReaderEpochs::end(word, {context.rcu_section, context.rcu_epoch});
     rcu.clock.closed(context.rcu_section);
     context.kernel().unhold(rcu.sections.object, me);
   });
@@ -114,16 +117,20 @@ namespace {
 template <class Timing, class... Arguments>
 void wait_for_readers(Context& context, Rcu& rcu, const Operation& start, const Operation& end, std::string_view what, bool sleeps,
                       Arguments&... arguments) {
-  const std::uint64_t snapshot = context.write(start, rcu.sections.object, {}, [&](std::uint64_t&) { return rcu.sections.next; });
+  const ReaderEpochs::Wait readers =
+      context.write(start, rcu.sections.object, {}, [&](std::uint64_t& word) { return rcu.sections.start(context, word); });
   if (context.aborting()) return;
   if (context.engine().current() == context.kernel().remover) ++context.kernel().removal.grace_periods;
   Timing timing(arguments..., context.engine().local_time());
   sim::Step s = context.make(end);
-  s.access = {rcu.sections.object, sim::AccessKind::read};
-  s.guard = sim::Guard::at_least(snapshot);
+  // Without readers to wait for, later ones are none of its business.
+  if (readers.fields != 0) {
+    s.access = {rcu.sections.object, sim::AccessKind::read};
+    s.guard = sim::Guard::equal(0, readers.fields);
+  }
   s.timing = &timing;
-  context.wait(s, {.what = what, .object = rcu.name, .owner = Owner::grace_period, .sleeps = sleeps, .before = snapshot},
-               [](std::uint64_t&) {});
+  context.wait(s, {.what = what, .object = rcu.name, .owner = Owner::grace_period, .sleeps = sleeps, .before = readers.before},
+               [&](std::uint64_t&) { rcu.sections.over(readers); });
 }
 
 void synchronize(Context& context, Rcu& rcu, bool expedited) {

@@ -1,8 +1,8 @@
 // RCU: readers, grace periods, callbacks.
 //
-// kernel/rcu/tree.c, v6.18. One domain for the whole kernel. Sections are numbered as they open; the object's word is the number of the
-// oldest section still open (or the next number, if none is): a grace period whose snapshot was n has waited for every earlier reader
-// once the word is at least n. It does not wait for later readers, for SRCU readers, or for callbacks. The flavours _bh and _sched have
+// kernel/rcu/tree.c, v6.18. One domain for the whole kernel. Readers are counted by the epoch they began in (reader_epochs.hpp), as they
+// count for themselves in the kernel: none can tell what others do. A grace period waits for all that began before it; it does not wait for
+// later readers, for SRCU readers, or for callbacks. The flavours _bh and _sched have
 // been one with it since 4.20. Expedited grace periods (tree_exp.h) wait for the same readers, by a machinery of their own: neither kind
 // waits for the other.
 // rcu_read_lock() nests without a step of its own: only the outermost section is shared state. Sleeping in a reader is reported; without
@@ -14,6 +14,7 @@
 #include "unplug/model/core/context.hpp"
 #include "unplug/model/kernel/rcu/callback_queue.hpp"
 #include "unplug/model/kernel/rcu/grace_period.hpp"
+#include "unplug/model/kernel/rcu/reader_epochs.hpp"
 
 namespace unplug::model {
 
@@ -24,7 +25,7 @@ struct Rcu final : ReadSide {
   void note_context_switch(Context& context) override;
   void note_resume(Context& context) override;
 
-  Numbered sections;
+  ReaderEpochs sections;
   CallbackQueue callbacks;
   std::uint64_t flushed = 0;  // callbacks with lower numbers are not held any more, lazy or not; costs only
   GracePeriodClock clock;

@@ -27,15 +27,16 @@ const Operation request_op{.name = "synchronize_srcu: request", .sync = sim::Syn
 constexpr bool running(std::uint64_t state) { return (state & 1U) != 0; }
 constexpr sim::Duration exp_holdoff = 25 * sim::microsecond;
 
-sim::Step counting(Context& context, Srcu& s, const Operation& operation, std::uint64_t index) {
+sim::Step counting(Context& context, Srcu& s, const Operation& operation, std::uint64_t index, sim::AccessKind kind) {
   sim::Step step = context.make(operation, s.home);
   step.uses.add(s.counters);
-  step.access = {s.count[index], sim::AccessKind::write};
+  step.access = {s.count[index], kind};
   return step;
 }
 
 void scan(Context& context, const WaitInfo& info, Srcu& s, const Operation& operation, std::uint64_t index, sim::Timing& timing) {
-  sim::Step step = counting(context, s, operation, index);  // a write: its barrier is seen by who counts in next; conflicts as a read would
+  // A write: its barrier is seen by who counts in next. It conflicts as a read would.
+  sim::Step step = counting(context, s, operation, index, sim::AccessKind::write);
   step.guard = sim::Guard::equal(0);
   step.timing = &timing;
   context.wait(step, info, [](std::uint64_t&) {});
@@ -66,7 +67,7 @@ std::uint64_t srcu_read_lock(Context& context, Srcu& s) {
   const std::uint64_t index = context.read(load_index_op, s.index, s.home);
   const TaskId me = context.engine().current();
   context.lock_acquire(s.index, s.name, LockUse::shared);
-  context.engine().step(counting(context, s, lock_op, index), [&](std::uint64_t& word) {
+  context.engine().step(counting(context, s, lock_op, index, sim::AccessKind::add), [&](std::uint64_t& word) {
     ++word;
     context.kernel().hold(s.count[index], me);
     context.lock_hold({.object = s.index, .name = s.name, .use = LockUse::shared, .map = true, .section = true});
@@ -80,7 +81,7 @@ void srcu_read_unlock(Context& context, Srcu& s, std::uint64_t index) {
     index &= 1U;
   }
   const TaskId me = context.engine().current();
-  context.engine().step(counting(context, s, unlock_op, index), [&](std::uint64_t& word) {
+  context.engine().step(counting(context, s, unlock_op, index, sim::AccessKind::add), [&](std::uint64_t& word) {
     --word;
     if (!context.lock_release(s.index))
       context.kernel().report(ViolationClass::api_misuse, s.name, "srcu_read_unlock() by a task that is in no section of the domain");
