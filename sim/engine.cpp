@@ -43,8 +43,9 @@ void Engine::refuse_step(const Step& s) {
                    fmt::format("task '{}' took {} steps, at '{}': does it loop on a value that nothing changes any more?",
                                names_.text(t.spec.name), t.steps, s.operation->name)});
   } else {
-    const char* what = s.awaited != nullptr                       ? "awaits something, and is no data choice or it does not exist"
-                       : s.access.kind == AccessKind::none        ? "has a guard but no access"
+    const char* what = s.awaited != nullptr                ? "awaits something, and is no data choice or it does not exist"
+                       : s.moved_by                        ? "has a timing that an object moves, and accesses one or that does not exist"
+                       : s.access.kind == AccessKind::none ? "has a guard but no access"
                        : s.access.object.index() >= object_count_ ? "accesses an object that does not exist"
                                                                   : "is a data choice and accesses an object";
     fail(fmt::format("step '{}' {}", s.operation->name, what));
@@ -53,8 +54,10 @@ void Engine::refuse_step(const Step& s) {
 }
 
 bool Engine::well_formed(const Step& s) const {
-  return s.access.kind == AccessKind::none ? s.guard.trivial() && (s.awaited == nullptr || (s.alternatives > 1 && exists(*s.awaited)))
-                                           : s.access.object.index() < object_count_ && s.alternatives <= 1 && s.awaited == nullptr;
+  return s.access.kind == AccessKind::none
+             ? s.guard.trivial() && (s.awaited == nullptr || (s.alternatives > 1 && exists(*s.awaited))) &&
+                   (!s.moved_by || (s.moved_by.index() < object_count_ && s.awaited == nullptr))
+             : s.access.object.index() < object_count_ && s.alternatives <= 1 && s.awaited == nullptr && !s.moved_by;
 }
 
 void Engine::await_change(Task& task, Object& o) {
@@ -78,6 +81,8 @@ void Engine::announce(Task& task, const Step& s) {
       disable(task);
       return;
     }
+  } else if (s.moved_by) [[unlikely]] {
+    await_change(task, objects_[s.moved_by.index()]);
   }
   ready_from(task, task.free_at);
   enabled_.put(view_of(task));
@@ -266,6 +271,10 @@ Engine::Object& Engine::grant(Task& task) {
         std::vector<Task*>& waiters = objects_[a.object.index()].waiters;
         waiters.erase(std::ranges::lower_bound(waiters, task.self, {}, &Task::self));
       }
+    if (s.moved_by) [[unlikely]] {
+      std::vector<Task*>& waiters = objects_[s.moved_by.index()].waiters;
+      waiters.erase(std::ranges::lower_bound(waiters, task.self, {}, &Task::self));
+    }
   }
   if (s.alternatives > 1) task.choice_hash = combine(task.choice_hash, combine(task.steps, task.granted_choice));
   ++task.steps;

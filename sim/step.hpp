@@ -41,7 +41,8 @@ struct Operation {
 class Timing {
  public:
   virtual Time ready(Time now) = 0;
-  // Whether writes to the step's object move that time while the guard holds (a timer that is armed anew): they consult it again then.
+  // Whether changes of the step's object, or of Step::moved_by, move that time while the guard holds (a timer that is armed anew): they
+  // consult it again then.
   [[nodiscard]] virtual bool moves() const { return false; }
   // Whether that time is a figure of the model (how long a grace period takes), not of the program (when a timer expires).
   [[nodiscard]] virtual bool modelled() const { return false; }
@@ -102,6 +103,7 @@ struct Step {
   Duration cost = 0;               // CPU time the step takes; holds a CPU under `timed`
   Duration sleep = 0;              // after it, the task is not eligible for this long
   Timing* timing = nullptr;
+  ObjectId moved_by{};               // of a step without guard: changes of this object consult a timing that moves
   const Awaited* awaited = nullptr;  // of a data choice; valid until the step has been taken
 };
 

@@ -23,8 +23,8 @@ class Meetings {
   [[nodiscard]] std::optional<bool> comes_first(const Interval& a, const Interval& b);
   // Of two of which `earlier` comes first: the first step of the other's task that comes after its end.
   [[nodiscard]] std::uint32_t kept_apart_by(const Interval& earlier, const Interval& later);
-  // Who made the guard of event `e` hold, if it did not hold when its task came there; none if there was nothing to wait for. Where additions
-  // did, all who may have been the last.
+  // Who made the guard of event `e` hold, if it did not hold when its task came there; none if there was nothing to wait for. Where
+  // additions did, all who may have been the last.
   [[nodiscard]] std::vector<sim::TaskId> waited_for(std::uint32_t e);
 
  private:

@@ -9,6 +9,12 @@ namespace {
 
 constexpr std::uint64_t told_each = 256;  // executions
 
+void count(std::vector<std::pair<Cause, std::uint64_t>>& causes, Cause c) {
+  auto at = std::ranges::find(causes, c, &std::pair<Cause, std::uint64_t>::first);
+  if (at == causes.end()) at = causes.insert(at, {c, 0});
+  ++at->second;
+}
+
 }  // namespace
 
 // The search: a stack of nodes, one per step of the execution at hand, and the strategy that follows it and extends it.
@@ -56,6 +62,8 @@ class Dpor::Walk final : public Strategy {
   // Not empty: the program did not do again what it did before.
   [[nodiscard]] const std::string& diverged() const { return diverged_; }
   [[nodiscard]] std::size_t wakeup_nodes() const { return trees_.size(); }
+  // Why the execution at hand is visited.
+  [[nodiscard]] Cause cause() const { return cause_; }
 
   void learn(const Trace& trace) {
     races_.find(trace);
@@ -64,7 +72,8 @@ class Dpor::Walk final : public Strategy {
       if (r.first < fixed) continue;  // full branching has covered it
       const bool optimal = options_.mode == DporOptions::Mode::optimal;
       races_.sequence(trace, r, optimal ? trace.events.size() : std::min<std::size_t>(r.second, trace.events.size()), sequence_);
-      optimal ? plan(nodes_[r.first - fixed]) : plan_first(nodes_[r.first - fixed]);
+      const Cause cause = r.last.touch.object;
+      optimal ? plan(nodes_[r.first - fixed], cause) : plan_first(nodes_[r.first - fixed], cause);
     }
   }
 
@@ -78,6 +87,7 @@ class Dpor::Walk final : public Strategy {
       while (n.branches != WakeupTrees::none && asleep(n, trees_.move(n.branches).label)) trees_.pop(n.branches);
       if (n.branches != WakeupTrees::none) {
         n.tried.push_back(trees_.move(n.branches).label);
+        cause_ = trees_.cause(n.branches);
         handed_down_ = trees_.take_children(n.branches);
         return true;
       }
@@ -154,20 +164,20 @@ class Dpor::Walk final : public Strategy {
     return false;
   }
 
-  void plan(Node& n) {
+  void plan(Node& n, Cause cause) {
     for (const Move& m : n.sleep)
       if (weak_initial(m, sequence_)) return;  // explored already
-    trees_.insert(n.branches, sequence_);
+    trees_.insert(n.branches, sequence_, cause);
   }
   // Mode source: one step that begins some linearisation of the sequence will do.
-  void plan_first(Node& n) {
+  void plan_first(Node& n, Cause cause) {
     for (std::size_t k = 0; k < sequence_.size(); ++k) {
       const Move& m = sequence_[k];
       const bool initial = std::none_of(sequence_.begin(), sequence_.begin() + static_cast<std::ptrdiff_t>(k),
                                         [&](const Move& x) { return x.label.task == m.label.task || conflict(x.touch, m.touch); });
       if (initial && (trees_.has(n.branches, m.label) || std::ranges::find(n.tried, m.label) != n.tried.end())) return;
     }
-    trees_.append(n.branches, sequence_.front());
+    trees_.append(n.branches, sequence_.front(), cause);
   }
 
   Engine& engine_;
@@ -184,6 +194,7 @@ class Dpor::Walk final : public Strategy {
   bool redundant_ = false;
   std::string diverged_;
   std::vector<Move> sequence_;
+  Cause cause_{};
 };
 
 Dpor::Result Dpor::explore(Engine& engine, Program& program, const DporOptions& options, const Visit& visit) {
@@ -207,6 +218,7 @@ Dpor::Result Dpor::explore(Engine& engine, Program& program, const DporOptions& 
       ++result.redundant;
     } else {
       ++result.executions;
+      if (options.profile && result.executions > 1) count(result.causes, walk.cause());
       if (outcome.kind == Outcome::Kind::step_bound) ++result.step_bound;
     }
     // Source sets need the races of cut executions too.

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "unplug/sim/dpor/races.hpp"
@@ -31,6 +32,7 @@ struct DporOptions {
   // A task that has taken so many steps in a row while others could is left for one of them where the choice is free: who polls what they
   // are to write would otherwise run into its bound first, and never be seen to meet them.
   std::uint32_t fair_after = 1000;
+  bool profile = false;        // gather Result::causes
   std::function<bool()> stop;  // asked before each execution: once it answers true, the search stops
   // Told now and then: how many executions were visited, and an estimate of how many there are in all; 0: unknown.
   std::function<void(std::uint64_t visited, std::uint64_t estimate)> tell;
@@ -50,6 +52,9 @@ class Dpor {
     std::uint64_t step_bound = 0;  // of the executions: cut by the bound on the steps of a task; what lies behind is unknown
     std::size_t wakeup_nodes = 0;  // at most, at one time
     std::string message;           // failed: what
+    // With DporOptions::profile, by object, in the order in which they came up: how many executions were visited because of a race on it; by
+    // no object: because of a data choice. The first one has no cause.
+    std::vector<std::pair<Cause, std::uint64_t>> causes;
   };
   // Called after each maximal execution, while the engine still holds its trace. false: stop.
   using Visit = std::function<bool(const Outcome& outcome)>;

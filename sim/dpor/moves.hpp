@@ -27,6 +27,9 @@ struct Move {
   bool operator==(const Move&) const = default;
 };
 
+// What a branch was planned for: a race on an object; a data choice, if there is none.
+using Cause = NameId;
+
 // Whether some linearisation of `sequence` begins with `m`, or could: m is its task's first move in it and independent of all before, or it
 // is absent and independent of everything. Two ways for one data choice to fall exclude each other.
 [[nodiscard]] inline bool weak_initial(const Move& m, std::span<const Move> sequence) {

@@ -1,6 +1,7 @@
 #include "unplug/sim/dpor/wakeup_tree.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace unplug::sim {
 
@@ -9,10 +10,10 @@ WakeupTrees::Index WakeupTrees::make(const Move& m) {
   if (free_ != none) {
     const Index i = free_;
     free_ = nodes_[i].next;
-    nodes_[i] = {m, none, none};
+    nodes_[i] = {m, none, none, {}};
     return i;
   }
-  nodes_.push_back({m, none, none});
+  nodes_.push_back({m, none, none, {}});
   return static_cast<Index>(nodes_.size() - 1);
 }
 
@@ -35,7 +36,7 @@ WakeupTrees::Index& WakeupTrees::end_of(Index& first) {
   return *at;
 }
 
-void WakeupTrees::insert(Index& first, std::vector<Move>& sequence) {
+void WakeupTrees::insert(Index& first, std::vector<Move>& sequence, Cause cause) {
   Index above = none;  // the branch whose children are looked at; none: the forest itself
   for (;;) {
     Index b = above == none ? first : nodes_[above].child;
@@ -52,14 +53,16 @@ void WakeupTrees::insert(Index& first, std::vector<Move>& sequence) {
   }
   for (const Move& m : sequence) {
     const Index made = make(m);  // may move the nodes: no reference is held across it
+    nodes_[made].cause = std::exchange(cause, {});
     end_of(above == none ? first : nodes_[above].child) = made;
     above = made;
   }
   sequence.clear();
 }
 
-void WakeupTrees::append(Index& first, const Move& m) {
+void WakeupTrees::append(Index& first, const Move& m, Cause cause) {
   const Index made = make(m);
+  nodes_[made].cause = cause;
   end_of(first) = made;
 }
 

@@ -17,12 +17,14 @@ class WakeupTrees {
   static constexpr Index none = UINT32_MAX;
 
   [[nodiscard]] const Move& move(Index branch) const { return nodes_[branch].move; }
+  // Of a branch that an insertion began: for which race.
+  [[nodiscard]] Cause cause(Index branch) const { return nodes_[branch].cause; }
   [[nodiscard]] Index next(Index branch) const { return nodes_[branch].next; }
 
   // Adds `sequence` to the forest `first` unless a branch covers it already; `first` changes if the forest was empty. Empties `sequence`.
-  void insert(Index& first, std::vector<Move>& sequence);
+  void insert(Index& first, std::vector<Move>& sequence, Cause cause = {});
   // Adds one branch without children at the end.
-  void append(Index& first, const Move& m);
+  void append(Index& first, const Move& m, Cause cause = {});
   // Whether a branch of the forest, not below it, has this label.
   [[nodiscard]] bool has(Index first, const Label& l) const;
   // Takes the children of a branch away from it: the forest for who goes there.
@@ -37,6 +39,7 @@ class WakeupTrees {
   struct Node {
     Move move;
     Index child = none, next = none;
+    Cause cause{};
   };
   Index make(const Move& m);
   void release(Index branch);  // with all below it, its siblings not

@@ -67,8 +67,10 @@ std::string line(const Lab& lab, const sim::Event& e) {
   const sim::Trace& t = lab.engine.trace();
   const std::string object =
       e.access.kind == sim::AccessKind::none ? std::string("-") : lab.kernel.text(t.objects[e.access.object.index()].name);
-  return fmt::format("{} #{} {} {} {} found {:#x}", lab.kernel.text(t.tasks[e.task.index()].name), e.ordinal, e.operation->name, object,
-                     e.choice, e.before);
+  // What an addition finds, nobody learns.
+  const std::string found = e.access.kind == sim::AccessKind::add ? "adds" : fmt::format("found {:#x}", e.before);
+  return fmt::format("{} #{} {} {} {} {}", lab.kernel.text(t.tasks[e.task.index()].name), e.ordinal, e.operation->name, object, e.choice,
+                     found);
 }
 
 // All that can be seen of an execution whose steps `at` and `at + 1` may have come the other way round.

@@ -1,5 +1,7 @@
 #include "unplug/model/kernel/locking/locks.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "unplug/model/kernel/lib/wait_limits.hpp"
@@ -141,13 +143,16 @@ bool down_read_trylock(Context& context, Rwsem& s) {
 void up_read(Context& context, Rwsem& s) {
   const TaskId me = context.engine().current();
   context.add(up_read_op, s.object, s.home, [&](std::uint64_t& word) {
-    if (!context.lock_release(s.object)) {
+    const auto held = std::ranges::find(context.held, s.object, &HeldLock::object);
+    const bool reading = held != context.held.end() && held->use == LockUse::shared;
+    if (held != context.held.end()) context.lock_release(s.object);
+    if (reading) {
+      context.kernel().unhold(s.object, me);
+      word -= reader;
+    } else {
       context.kernel().report(ViolationClass::api_misuse, s.name,
                               fmt::format("up_read('{}') by a task that does not hold it for reading", context.kernel().text(s.name)));
-      return;
     }
-    context.kernel().unhold(s.object, me);
-    word -= reader;
   });
 }
 

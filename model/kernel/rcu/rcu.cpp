@@ -127,6 +127,8 @@ void wait_for_readers(Context& context, Rcu& rcu, const Operation& start, const 
   if (readers.fields != 0) {
     s.access = {rcu.sections.object, sim::AccessKind::read};
     s.guard = sim::Guard::equal(0, readers.fields);
+  } else {
+    s.moved_by = rcu.sections.object;  // but for what they cost
   }
   s.timing = &timing;
   context.wait(s, {.what = what, .object = rcu.name, .owner = Owner::grace_period, .sleeps = sleeps, .before = readers.before},
