@@ -5,10 +5,10 @@
 // guard held. A task that is still blocked when the execution ends races likewise, with its pending step. And every way that a data choice
 // did not fall races with the way it did.
 //
-// Where additions precede a guarded step, there is no nearest place: additions have no order among themselves, so any set of earlier changes
-// that is closed under happens-before, and after which the guard holds, is a place for it. What is left out of the set then comes after the
-// step, all of it together. For each addition since the last write, and for that write, the largest such sets without it are races; smaller
-// ones come up in the executions that follow.
+// Where additions precede a guarded step, there is no nearest place: additions have no order among themselves, so any set of earlier
+// changes that is closed under happens-before, and after which the guard holds, is a place for it. What is left out of the set then comes
+// after the step, all of it together. For each addition since the last write, and for that write, the largest such sets without it are
+// races; smaller ones come up in the executions that follow.
 #pragma once
 
 #include <cstdint>
