@@ -39,6 +39,7 @@ install(CODE "set(UNPLUG_DATA \"${data}\")" COMPONENT program)
 install(SCRIPT cmake/installed_schemas.cmake COMPONENT program)
 install(FILES README.md docs/scenario-guide.md docs/scenario-reference.md docs/kernel-model.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+install(DIRECTORY docs/kernel DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 install(FILES cmake/debian/copyright ${pages}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 
 set(CPACK_GENERATOR DEB)

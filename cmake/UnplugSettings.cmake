@@ -9,8 +9,8 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release or Debug" FORCE)
 endif()
 
-# No NDEBUG, not even in Release: a simulator that judges others keeps its own asserts. Boost's are left out of Release, they sit in
-# the fiber switch.
+# No NDEBUG, not even in Release: libraries keep their asserts, and ours (sim/invariant.hpp) know no build type. Boost's are left out of
+# Release, they sit in the fiber switch.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
 set(CMAKE_CXX_FLAGS_FAST "-O3")

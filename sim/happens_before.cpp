@@ -1,7 +1,8 @@
 #include "unplug/sim/happens_before.hpp"
 
 #include <algorithm>
-#include <cassert>
+
+#include "unplug/sim/invariant.hpp"
 
 namespace unplug::sim {
 namespace {
@@ -61,8 +62,8 @@ VectorClocks::Clock VectorClocks::step(const Event& e) {
   return mine;
 }
 
-bool Reach::begin(const Trace& trace, [[maybe_unused]] std::size_t marks, Direction direction) {
-  assert(marks <= capacity);
+bool Reach::begin(const Trace& trace, std::size_t marks, Direction direction) {
+  invariant(marks <= capacity, "more events are marked than there are bits for");
   tasks_.assign(trace.tasks.size(), 0);
   objects_.assign(trace.objects.size(), {});
 

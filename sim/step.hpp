@@ -2,13 +2,13 @@
 #pragma once
 
 #include <array>
-#include <cassert>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string_view>
 
 #include "unplug/sim/access.hpp"
+#include "unplug/sim/invariant.hpp"
 #include "unplug/sim/time.hpp"
 
 namespace unplug::sim {
@@ -64,8 +64,8 @@ class Witnesses {
     if (!id) return *this;
     for (const LifetimeId have : *this)
       if (have == id) return *this;
-    assert(size_ < capacity);
-    if (size_ < capacity) ids_[size_++] = id;
+    invariant(size_ < capacity, "a step relies on more lifetimes than there is room for");
+    ids_[size_++] = id;
     return *this;
   }
   [[nodiscard]] const LifetimeId* begin() const { return ids_.data(); }

@@ -4,8 +4,6 @@
 #include <bit>
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -15,6 +13,7 @@
 #include "unplug/scenarios/json/shipped.hpp"
 #include "unplug/scenarios/json/text_map.hpp"
 #include "unplug/scenarios/json/tree.hpp"
+#include "unplug/sim/invariant.hpp"
 
 namespace unplug::scenarios {
 
@@ -24,14 +23,6 @@ struct Document::Impl {
 };
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fputs("unplug: internal error: json node: ", stderr);
-  std::fputs(what, stderr);
-  std::fputc('\n', stderr);
-  std::abort();
-}
 
 std::string file_problem(int error) {
   switch (error) {
@@ -214,7 +205,7 @@ nlohmann::json Document::to_json() const {
 }
 
 Node::Kind Node::kind() const {
-  require(doc_ != nullptr, "there is none");
+  sim::invariant(doc_ != nullptr, "a JSON node: there is none");
   return is_key_ ? Kind::string : doc_->impl_->tree.kind(index_);
 }
 
@@ -232,40 +223,40 @@ std::string_view Node::kind_name(Kind k) {
 }
 
 bool Node::boolean() const {
-  require(is(Kind::boolean), "not a boolean");
+  sim::invariant(is(Kind::boolean), "a JSON node: not a boolean");
   return doc_->impl_->tree.bits(index_) != 0;
 }
 
 std::int64_t Node::integer() const {
-  require(is(Kind::integer), "not an integer");
+  sim::invariant(is(Kind::integer), "a JSON node: not an integer");
   return std::bit_cast<std::int64_t>(doc_->impl_->tree.bits(index_));
 }
 
 std::string_view Node::string() const {
-  require(is(Kind::string), "not a string");
+  sim::invariant(is(Kind::string), "a JSON node: not a string");
   return is_key_ ? doc_->impl_->tree.key(index_) : doc_->impl_->tree.string(index_);
 }
 
 std::size_t Node::size() const {
-  require(is(Kind::array) || is(Kind::object), "neither array nor object");
+  sim::invariant(is(Kind::array) || is(Kind::object), "a JSON node: neither array nor object");
   return doc_->impl_->tree.children_of(index_).size();
 }
 
 Node Node::at(std::size_t i) const {
-  require(i < size(), "index out of range");
+  sim::invariant(i < size(), "a JSON node: index out of range");
   return {doc_, doc_->impl_->tree.children_of(index_)[i], false};
 }
 
 std::string_view Node::key(std::size_t i) const { return key_node(i).string(); }
 
 Node Node::find(std::string_view key) const {
-  require(is(Kind::object), "not an object");
+  sim::invariant(is(Kind::object), "a JSON node: not an object");
   const std::uint32_t member = doc_->impl_->tree.member(index_, key);
   return member == Tree::none ? Node() : Node(doc_, member, false);
 }
 
 Node Node::key_node(std::size_t i) const {
-  require(is(Kind::object), "not an object");
+  sim::invariant(is(Kind::object), "a JSON node: not an object");
   return {doc_, at(i).index_, true};
 }
 
@@ -275,7 +266,7 @@ Node Node::key_node(std::string_view key) const {
 }
 
 Position Node::position() const {
-  require(doc_ != nullptr, "there is none");
+  sim::invariant(doc_ != nullptr, "a JSON node: there is none");
   return doc_->impl_->source.position(offset());
 }
 
@@ -285,12 +276,12 @@ std::size_t Node::offset() const {
 }
 
 std::string Node::pointer() const {
-  require(doc_ != nullptr, "there is none");
+  sim::invariant(doc_ != nullptr, "a JSON node: there is none");
   return doc_->impl_->tree.pointer(index_);
 }
 
 Diagnostic Node::diagnostic(Diagnostic::Severity severity, std::string message, std::string expected, std::string nearest) const {
-  require(doc_ != nullptr, "there is none");
+  sim::invariant(doc_ != nullptr, "a JSON node: there is none");
   Diagnostic d = doc_->impl_->source.diagnostic(offset(), std::move(message));
   d.severity = severity;
   d.pointer = pointer();

@@ -34,7 +34,7 @@ class Node {
   [[nodiscard]] bool is(Kind k) const { return *this && kind() == k; }
   [[nodiscard]] static std::string_view kind_name(Kind k);  // "an object", "a string", ... for messages
 
-  // Values; the kind must match (checked, aborts with a message if not: callers test kind first).
+  // Values; the kind must match (an invariant: callers test kind first).
   // A real number has no accessor: no number that reaches a result may be one.
   [[nodiscard]] bool boolean() const;
   [[nodiscard]] std::int64_t integer() const;

@@ -106,7 +106,10 @@ TEST_CASE("man: --all writes every page, and groff has nothing to say about them
   const Folder folder("man");
   REQUIRE(run_unplug("man --all " + (folder / "pages")).code == 0);
   CHECK(run_shell("ls " + (folder / "pages") + " | wc -l").out == "15\n");
-  CHECK(run_shell("command -v groff > /dev/null || exit 0; groff -man -Tascii -ww -z " + (folder / "pages") + "/*.1 2>&1").out.empty());
+  if (run_shell("command -v groff > /dev/null").code == 0)
+    CHECK(run_shell("groff -man -Tascii -ww -z " + (folder / "pages") + "/*.1 2>&1").out.empty());
+  else
+    MESSAGE("no groff here: what it would say of the pages is not known");
   write_file(folder / "file", "");
   CHECK(run_unplug("man --all " + (folder / "file") + " 2>&1").code == 3);
 }

@@ -113,6 +113,7 @@ TEST_CASE("prove: 0 if exhaustive exploration finds what is expected, its failur
   const Ran ran = run_unplug("prove scenarios/drm-unbounded-wait.json --json" + with_out(f));
   CHECK(ran.code == 0);
   const Json result = Json::parse(ran.out);
+  CHECK(!result["scenarios"][0]["cells"].empty());
   for (const Json& cell : result["scenarios"][0]["cells"]) CHECK(cell["evidence"]["kind"] == "exhaustive");
   CHECK(result["command"] == "unplug prove scenarios/drm-unbounded-wait.json --seed 1");
   const Ran run = run_unplug("run scenarios/drm-unbounded-wait.json --policy rcu-revoke --strategy dpor --json" + with_out(f));
@@ -136,6 +137,7 @@ TEST_CASE("prove --preemptions: the bound is named, the command repeats it, and 
   CHECK(ran.code == 0);
   const Json result = Json::parse(ran.out);
   CHECK(result["command"] == "unplug prove scenarios/drm-unbounded-wait.json --policy none --policy rcu-revoke --preemptions 1 --seed 1");
+  CHECK(result["scenarios"][0]["cells"].size() == 2);
   for (const Json& cell : result["scenarios"][0]["cells"]) {
     CHECK(cell["strategy"] == "bounded(1)");
     CHECK(cell["evidence"]["kind"] == "bounded");
@@ -264,7 +266,7 @@ TEST_CASE("--json is one document with what scripts need of every cell") {
   const Ran ran = run_unplug(command + "1" + with_out(f));
   const Json j = Json::parse(ran.out);
   CHECK(j["unplug"] == "result/2");
-  std::size_t cells = 0;
+  std::size_t cells = 0, violations = 0;
   for (const Json& s : j["scenarios"]) {
     for (const Json& c : s["cells"]) {
       ++cells;
@@ -274,11 +276,13 @@ TEST_CASE("--json is one document with what scripts need of every cell") {
       }
       for (const char* key : {"p50", "p90", "p99", "max"}) CHECK(c["unbind_ns"].contains(key));
       CHECK(c["executions"] == 100);
+      violations += c["violations"].size();
       for (const Json& v : c["violations"])
         for (const char* key : {"class", "signature", "count", "failure_file"}) CHECK(v.contains(key));
     }
   }
   CHECK(cells == 2);
+  CHECK(violations > 0);
   // In fresh processes, and on more threads, the same text.
   CHECK(run_unplug(command + "1" + with_out(f)).out == ran.out);
   CHECK(run_unplug(command + "5" + with_out(f)).out == ran.out);

@@ -44,6 +44,7 @@ struct Revocable {
 
 }  // namespace
 
+// Fact: revocable-c.
 TEST_CASE("revocable: the section is open whether or not there is a resource, who doesn't withdraw hangs the revoke") {
   Revocable r;
   Allocation resource;
@@ -115,6 +116,7 @@ TEST_CASE("revocable: the last put cleans up the domain, which sleeps: not where
   CHECK(every(lab).text() == "sleep-in-atomic(cleanup_srcu_struct)@last");
 }
 
+// Fact: revocable-c.
 TEST_CASE("revocable: each object has a domain and pays a grace period of its own, in series") {
   const auto flips = [](std::size_t n) {
     std::array<Revocable, 4> r;
@@ -135,6 +137,7 @@ TEST_CASE("revocable: each object has a domain and pays a grace period of its ow
   CHECK(flips(4) == 4);
 }
 
+// Fact: revocable-c.
 TEST_CASE("revocable: a handle on the stack of each call is safe, the same in an object that calls share is the first bug again") {
   Revocable r;
   Allocation handle;  // of a file: fields: idx
@@ -156,6 +159,7 @@ TEST_CASE("revocable: a handle on the stack of each call is safe, the same in an
   CHECK(every(lab).text() == "deadlock(r.srcu)@remove, hung-remove(r.srcu)@remove");
 }
 
+// Fact: misc_deregister_sync.
 TEST_CASE("misc_deregister_sync: a lock around each operation and a flag: later ones are refused, release is not, nobody waits for a "
           "close") {
   Rwsem lock;
@@ -195,6 +199,7 @@ TEST_CASE("misc_deregister_sync: a lock around each operation and a flag: later 
   CHECK(!seen.contains({enodev, 0}));
 }
 
+// Fact: misc_deregister_sync.
 TEST_CASE("revocable: one lock for all devices: an operation that sleeps for user space holds up the removal of any, a lock each doesn't") {
   std::array<Rwsem, 2> locks;
   Waiter event, inside;

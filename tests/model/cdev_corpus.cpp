@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: cdev-put-after-release.
 TEST_CASE("cdev: a cdev embedded in memory that release frees is put after that, unless the memory is the parent of its kobject") {
   CdevDriver d;
   bool parent = false, close_first = false;

@@ -75,6 +75,7 @@ constexpr std::array generations{Generation::d0, Generation::d1, Generation::d2,
 
 }  // namespace
 
+// Fact: devres-rust-races.
 TEST_CASE("Devres: one that is dropped while its device is unbound: each generation has its own bug, the last one none") {
   Devres list;
   Managed m;
@@ -123,6 +124,7 @@ TEST_CASE("Devres: one that is dropped while its device is unbound: each generat
   CHECK(!twice);
 }
 
+// Fact: devres-rust-races.
 TEST_CASE("Devres: one that another's callback drops: the generation that waits for its callback waits for itself") {
   Devres list;
   Managed outer, bar;
@@ -153,6 +155,7 @@ TEST_CASE("Devres: one that another's callback drops: the generation that waits 
   }
 }
 
+// Fact: devres-rust-races.
 TEST_CASE("Devres: a callback that wins pays for a grace period, a drop that wins owns the last handle and pays for none") {
   Devres list;
   Managed m;

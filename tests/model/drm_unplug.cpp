@@ -48,6 +48,7 @@ struct Drm {
 
 }  // namespace
 
+// Fact: drm_dev_enter-one-domain.
 TEST_CASE("drm: the domain is one for the whole system: unplugging waits for a section of any device, with its own it doesn't") {
   Srcu global, own;
   Drm a, b;
@@ -79,6 +80,7 @@ TEST_CASE("drm: the domain is one for the whole system: unplugging waits for a s
   CHECK(every(lab).text().empty());
 }
 
+// Fact: drm-section-covers-itself.
 TEST_CASE("drm: drm_ioctl tests and holds nothing: what has passed the test runs on, sections around each access or the handler don't") {
   enum class Form { nothing, test, around_access, around_handler } form = Form::nothing;
   Srcu global;
@@ -139,6 +141,7 @@ TEST_CASE("drm: drm_ioctl tests and holds nothing: what has passed the test runs
   CHECK(results == std::set<int>{0, enodev});
 }
 
+// Fact: drm_dev_enter-one-domain.
 TEST_CASE("drm: a section across a fence of user space holds up unplugging, unless that wakes it first, one inside a section itself") {
   enum class Form { waits, woken, woken_late, inside } form = Form::waits;
   Srcu global;
@@ -178,6 +181,7 @@ TEST_CASE("drm: a section across a fence of user space holds up unplugging, unle
                              "lock-cycle(drm_unplug_srcu)@remove");
 }
 
+// Fact: drm-file-memory.
 TEST_CASE("drm: what open files use is drmm's, and lives until the last is closed, a devm resource in its place goes at unbind") {
   static const StaticName release{"devm kfree"};
   enum class Owned { drmm, devm } owned = Owned::drmm;
@@ -221,6 +225,7 @@ TEST_CASE("drm: what open files use is drmm's, and lives until the last is close
   CHECK(every(lab).text() == "use-after-free(plane)@user");
 }
 
+// Fact: fops-owner-pins.
 TEST_CASE("drm: with the driver as owner of the operations an open file refuses rmmod, unbinding goes on all the same") {
   Srcu global;
   Drm d;

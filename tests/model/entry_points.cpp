@@ -82,6 +82,7 @@ struct EntryPoint {
 
 }  // namespace
 
+// Fact: entry-points-pin-nothing.
 TEST_CASE("entry points: work, timers, interrupts, tasklets and callbacks pin no module: left behind they run freed text, stopped they "
           "don't") {
   EntryPoint e;
@@ -112,6 +113,7 @@ TEST_CASE("entry points: work, timers, interrupts, tasklets and callbacks pin no
   }
 }
 
+// Fact: entry-points-pin-nothing.
 TEST_CASE("entry points: to stop one costs what is left of the function that runs, and microseconds if none does") {
   using Kind = EntryPoint::Kind;
   static const Operation nap{.name = "msleep", .pause = true};
@@ -141,6 +143,7 @@ TEST_CASE("entry points: to stop one costs what is left of the function that run
   }
 }
 
+// Fact: free_module-grace-period.
 TEST_CASE("rmmod: takes as long as exit() and one grace period, where free_module() has one") {
   static const Operation nap{.name = "msleep", .pause = true};
   Module module;
@@ -277,6 +280,7 @@ struct Whole {
 
 }  // namespace
 
+// Fact: canonical-remove.
 TEST_CASE("remove(): in the canonical order nothing is wrong, each step too early or left out has a bug of its own") {
   Whole w;
   Lab lab([&](Lab& l) { w.init(l); });
@@ -303,6 +307,7 @@ TEST_CASE("remove(): in the canonical order nothing is wrong, each step too earl
   CHECK(run("wnfitqum").text() == "execute-after-free(foo)@callback");
 }
 
+// Fact: irq-quiet-device-first.
 TEST_CASE("remove(): an interrupt that is freed before its device is quiet takes the level-triggered line away from its sharers") {
   IrqLine line;
   IrqDevice mine, sharer;

@@ -32,6 +32,7 @@ struct Pattern {
 
 }  // namespace
 
+// Fact: tpm-ops_sem.
 TEST_CASE("TPM: a command runs under ops_sem, removal waits for it, sends the last one itself, and later ones are -EIO") {
   Pattern p;
   Rwsem ops_sem;
@@ -68,6 +69,7 @@ TEST_CASE("TPM: a command runs under ops_sem, removal waits for it, sends the la
   CHECK(every(lab).text() == "use-after-free(chip)@user");
 }
 
+// Fact: gpiolib-srcu.
 TEST_CASE("gpiolib: the chip is loaded inside a section of the device's own domain, a requested line pins the provider besides") {
   Pattern p;
   Srcu srcu;
@@ -103,6 +105,7 @@ TEST_CASE("gpiolib: the chip is loaded inside a section of the device's own doma
   CHECK(unloads == std::set<DeleteResult>{DeleteResult::would_block});
 }
 
+// Fact: v4l2-registered-bit.
 TEST_CASE("V4L2: a registered bit that is tested and then relied on is no fence, with vdev->lock around both on both sides it is") {
   Pattern p;
   Mutex lock;
@@ -132,6 +135,7 @@ TEST_CASE("V4L2: a registered bit that is tested and then relied on is no fence,
   CHECK(p.seen == Results{{0, 0}, {0, enodev}, {enodev, enodev}});
 }
 
+// Fact: usb-class-disconnected.
 TEST_CASE("USB class driver: a mutex and a flag around each operation, a reference for each file: disconnect waits for no close") {
   Pattern p;
   Mutex io_mutex;
@@ -184,6 +188,7 @@ TEST_CASE("USB class driver: a mutex and a flag around each operation, a referen
   CHECK(every(lab).count("use-after-free(dev)@user") > 0);
 }
 
+// Fact: synchronize_rcu-waits-for-readers, rcu-reader-sleeps.
 TEST_CASE("RCU pointer: cleared and followed by a grace period nobody uses the old one, but a reader must not sleep") {
   Pattern p;
   enum class Form { right, no_grace_period, sleeps } form = Form::right;
@@ -211,6 +216,7 @@ TEST_CASE("RCU pointer: cleared and followed by a grace period nobody uses the o
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@user");
 }
 
+// Fact: alsa-swaps-f_op.
 TEST_CASE("ALSA: files are switched to operations that refuse, sleepers woken, then freeing the card waits for the last close, or is "
           "its doing") {
   enum class Free { waits, when_closed, at_once } free_card = Free::waits;
@@ -274,6 +280,7 @@ TEST_CASE("ALSA: files are switched to operations that refuse, sleepers woken, t
   CHECK(every(lab).text() == "unbounded-remove(closed)@remove");
 }
 
+// Fact: i2c-adapter-waits-for-files.
 TEST_CASE("i2c adapter: a file holds the adapter and its module, removal waits for the last of them: user space decides") {
   Kref refs;
   Allocation adapter;

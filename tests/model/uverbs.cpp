@@ -74,6 +74,7 @@ struct Uverbs {
 
 }  // namespace
 
+// Fact: uverbs-disassociates.
 TEST_CASE("uverbs: rmmod of the driver with a file open: the ioctl in flight completes, later ones are -EIO, nobody waits for the "
           "close") {
   Uverbs u;
@@ -105,6 +106,7 @@ TEST_CASE("uverbs: rmmod of the driver with a file open: the ioctl in flight com
   CHECK(seen == std::set<std::vector<int>>{{0, 0, 0}, {0, 0, eio}, {0, eio, eio}, {eio}, {enxio}});
 }
 
+// Fact: uverbs-disassociates.
 TEST_CASE("uverbs: a handler that is loaded outside of the section, or a grace period left out, and freed text is run") {
   enum class Form { right, load_outside, no_grace_period } form = Form::right;
   Uverbs u;
@@ -133,6 +135,7 @@ TEST_CASE("uverbs: a handler that is loaded outside of the section, or a grace p
   CHECK(every(lab).text() == "execute-after-free(hca)@user");
 }
 
+// Fact: uverbs-disassociates.
 TEST_CASE("uverbs: a driver that can't disassociate is pinned by open files, and its remove() waits for the last of them, that is, user "
           "space") {
   Uverbs u;
@@ -175,6 +178,7 @@ TEST_CASE("uverbs: a driver that can't disassociate is pinned by open files, and
   CHECK(opens == std::set<int>{0});
 }
 
+// Fact: uverbs-disassociates.
 TEST_CASE("uverbs: removal pays one grace period of the domain, whatever the number of files, and the longest ioctl in flight") {
   constexpr sim::Duration ioctl_time = 30 * sim::millisecond;
   static const Operation work{.name = "command", .pause = true};
@@ -208,6 +212,7 @@ TEST_CASE("uverbs: removal pays one grace period of the domain, whatever the num
   CHECK(removal(6, true) == 1);
 }
 
+// Fact: uverbs-disassociates.
 TEST_CASE("uverbs: who reads events sleeps outside of the section: removal does not wait for him, and he sleeps on unless he is woken") {
   Uverbs u;
   WaitQueue events;

@@ -20,7 +20,9 @@ std::string found_in(const std::string& text) {
   options.strategies = {"dpor"};
   options.executions = 200'000;
   std::set<std::string> found;
-  for (const Cell& c : run(*s, options).cells) {
+  const ScenarioResult result = run(*s, options);
+  CHECK(!result.cells.empty());
+  for (const Cell& c : result.cells) {
     CHECK(c.evidence.kind == Evidence::Kind::exhaustive);
     CHECK(c.unreplayed_predictions == 0);
     for (const auto* list : {&c.violations, &c.notes})

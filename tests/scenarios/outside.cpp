@@ -30,7 +30,9 @@ std::string found_in(const std::string& text) {
   RunOptions options;
   options.executions = 100'000;
   std::set<std::string> found;
-  for (const Cell& c : run(*s, options).cells) {
+  const ScenarioResult result = run(*s, options);
+  CHECK(!result.cells.empty());
+  for (const Cell& c : result.cells) {
     CHECK(c.evidence.kind == Evidence::Kind::exhaustive);
     for (const Finding& f : c.violations) found.insert(fmt::format("{}({})@{}", f.violation_class, f.object, f.offender.function));
   }

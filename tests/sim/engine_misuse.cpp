@@ -60,6 +60,14 @@ TEST_CASE("a guard without an object, an access to no object or to one of anothe
         }) == "step 'load' accesses an object that does not exist");
 }
 
+TEST_CASE("a step that relies on more lifetimes than there is room for") {
+  CHECK(message_of([](Engine& e, ObjectId) {
+          Witnesses uses;
+          for (std::uint32_t i = 0; i <= Witnesses::capacity; ++i) uses.add(LifetimeId{i});
+          e.step({.operation = &nothing, .uses = uses});
+        }) == "the code of task 'bad' threw an exception: a step relies on more lifetimes than there is room for");
+}
+
 TEST_CASE("a data choice with an access or a guard") {
   CHECK(message_of([](Engine& e, ObjectId x) {
           e.step({.operation = &pick_one, .access = {x, AccessKind::read}, .alternatives = 2});

@@ -130,3 +130,10 @@ TEST_CASE("an empty trace has no order") {
   CHECK(run(e, p, "random").kind == Outcome::Kind::completed);
   check(e.trace());
 }
+
+TEST_CASE("more events marked than there are bits for are refused, not forgotten") {
+  Reach reach;
+  const std::vector<std::uint32_t> marks(Reach::capacity + 1);
+  CHECK_THROWS_WITH(reach.before({}, marks, [](std::uint32_t, std::uint64_t) {}), "more events are marked than there are bits for");
+  CHECK_THROWS_WITH(reach.after({}, marks, [](std::uint32_t, std::uint64_t) {}), "more events are marked than there are bits for");
+}

@@ -1,9 +1,8 @@
 // A language for small step models, and the reference models whose numbers of inequivalent executions are known from independent
 // sources (a breadth-first enumeration, two reductions and two published checkers agree on them).
 //
-// One call of an Ops member is one step on one object: R read, W write, U atomic update, A addition, L lock, X unlock, G guarded read, C data
-// choice.
-// Branches are no steps. Initial values are 0 unless a model says so.
+// One call of an Ops member is one step on one object: R read, W write, U atomic update, L lock, X unlock, G guarded read, C data choice,
+// A addition. Branches are no steps. Initial values are 0 unless a model says so.
 #pragma once
 
 #include <functional>

@@ -1,10 +1,10 @@
 #include "unplug/model/kernel/hw/mmio.hpp"
 
 #include <array>
-#include <cassert>
 
 #include "unplug/model/kernel/hw/clock.hpp"
 #include "unplug/model/kernel/hw/presence.hpp"
+#include "unplug/sim/invariant.hpp"
 
 namespace unplug::model {
 namespace {
@@ -74,8 +74,8 @@ void write_any(Context& context, const Mapping& m, const Operation& operation) {
 }
 
 const Operation& port_operation(const std::array<Operation, widths - 1>& operations, Width width) {
-  assert(width != Width::q);  // there is no inq()
-  return operations[width == Width::q ? 2 : static_cast<std::size_t>(width)];
+  sim::invariant(width != Width::q, "a port has no access of 64 bits: there is no inq()");
+  return operations[static_cast<std::size_t>(width)];
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 // text is safe only if somebody stops it. task_struct dies with the thread unless a reference was taken (kthread_stop() takes one for
 // itself), so stopping a thread that may have returned by itself is a use after free. A thread that sleeps for a condition sets its state,
 // looks at the condition and calls schedule(), in this order: a wake-up between looking and setting the state is lost. kthread_stop() has
-// no lock of its own; until 2008 it held a global mutex while it waited, so that threads that stop each other deadlocked. Left out:
+// no lock of its own; before 2.6.31 it held a global mutex while it waited, so that threads that stop each other deadlocked. Left out:
 // kthread_park(), affinity, signals.
 #pragma once
 

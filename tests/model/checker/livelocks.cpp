@@ -52,6 +52,7 @@ void poll_register(Context& c, const Allocation& reg) {
 
 }  // namespace
 
+// Fact: poll-loop-looks-again.
 TEST_CASE("livelock: polling what nobody will change goes round for ever, named by the step that looks") {
   Allocation reg;
   Lab lab([&](Lab& l) {

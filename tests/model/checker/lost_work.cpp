@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: delayed_work-inner-cancel.
 TEST_CASE("lost-work: delayed work whose timer was shut down is pending for ever, and even cancelling it finds it nowhere") {
   DelayedWork w;
   enum class Form : std::uint8_t { lost, cancelled, queued_before } form = Form::lost;

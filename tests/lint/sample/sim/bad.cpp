@@ -24,6 +24,9 @@ void e() { boost::this_fiber::sleep_for(1s); }  // bad: sleeps on the wall clock
 int z = 1'000; double w;  // bad: floating point
 char q = '"'; float v;  // bad: floating point
 
+void f() { assert(x < 3); }  // bad: ends the process like a crash
+void g() { std::abort(); }  // bad: ends the process like a crash
+
 // Nothing below is bad: words inside comments, literals and longer names.
 // double, std::shuffle, steady_clock
 /* float
@@ -32,6 +35,7 @@ const char* text = "double \" float // std::hash";
 const char* raw = R"json({"type": "float",
   "double": 1})json";
 int double_free, undouble, brand(int);
+static_assert(sizeof(int) == 4); void do_assert(int);
 std::map<int, Task*> by_id;
 void suspend_until(const std::chrono::steady_clock::time_point&) noexcept override {}  // lint: signature of the base class
 const char* quoted = "a \" b"; double p;  // bad: floating point

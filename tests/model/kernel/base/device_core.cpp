@@ -44,6 +44,7 @@ struct Counted {
 
 }  // namespace
 
+// Fact: put_device-releases.
 TEST_CASE("struct device: the last reference frees the memory, whoever drops it, and no earlier one") {
   Counted d;
   bool hold = true;
@@ -63,6 +64,7 @@ TEST_CASE("struct device: the last reference frees the memory, whoever drops it,
   CHECK(every(lab).text() == "use-after-free(device)@user");
 }
 
+// Fact: get_device-keeps-memory.
 TEST_CASE("struct device: a reference keeps neither the binding nor the hardware") {
   Counted d;
   Region region;
@@ -129,6 +131,7 @@ TEST_CASE("struct device: references from 0 on and below 0, and a device without
   CHECK(every(lab).text().empty());
 }
 
+// Fact: device_del-order.
 TEST_CASE("device_del: dead under the lock, attributes drained, off the bus, unbound, its own devres, its parent's reference, in that "
           "order") {
   Counted d;
@@ -267,6 +270,7 @@ TEST_CASE("device_del: of a device that was never added is misuse, added first i
   CHECK(every(lab).text().empty());
 }
 
+// Fact: device_add-unwinds.
 TEST_CASE("device_add: with a fault to inject the attributes made so far are taken away again and the parent's reference is dropped") {
   KernelConfig config;
   config.faults = 1;
@@ -302,6 +306,7 @@ TEST_CASE("device_add: with a fault to inject the attributes made so far are tak
                         {"get_device", "sysfs_create_file", "kernfs_remove: deactivate", "kernfs_drain", "put_device", "bus_find_device"}});
 }
 
+// Fact: device_unregister-waits-for-no-reference.
 TEST_CASE("devres: what was added to a dead device's own list goes with its memory") {
   Counted d;
   int calls = 0;

@@ -47,6 +47,7 @@ struct Pair {
 
 }  // namespace
 
+// Fact: device_link-consumers-first.
 TEST_CASE("device link: a consumer is unbound before its supplier") {
   Pair p;
   Lab lab([&](Lab& l) {
@@ -62,6 +63,7 @@ TEST_CASE("device link: a consumer is unbound before its supplier") {
   CHECK(p.order == "cs");
 }
 
+// Fact: device_link-consumers-first.
 TEST_CASE("device link: a consumer without its supplier is not probed, with it again it is, its own unbind leaves the supplier alone") {
   Pair p;
   Lab lab([&](Lab& l) {
@@ -84,6 +86,7 @@ TEST_CASE("device link: a consumer without its supplier is not probed, with it a
   CHECK(p.order == "ccs");
 }
 
+// Fact: device_link-window.
 TEST_CASE("device link: the supplier's lock is let go while consumers are unbound: a consumer's remove() may take it") {
   Pair p;
   Lab lab([&](Lab& l) {
@@ -101,6 +104,7 @@ TEST_CASE("device link: the supplier's lock is let go while consumers are unboun
   CHECK(every(lab).text().empty());
 }
 
+// Fact: device_link-window.
 TEST_CASE("device link: in that window a concurrent unbind may win: then there is nothing left to do, and remove() runs once, even "
           "before the consumer's, whose link is marked before it is unbound") {
   Pair p;
@@ -129,6 +133,7 @@ TEST_CASE("device link: in that window a concurrent unbind may win: then there i
   CHECK(seen == std::set<std::string>{"cs", "sc"});
 }
 
+// Fact: device_link-window.
 TEST_CASE("device link: bound anew by the same driver in that window, the new binding is the one that goes") {
   Pair p;
   std::uint64_t both = 0;
@@ -148,6 +153,7 @@ TEST_CASE("device link: bound anew by the same driver in that window, the new bi
   CHECK(both > 0);
 }
 
+// Fact: device_link-consumers-first.
 TEST_CASE("device link: a consumer that is being probed is waited for, and unbound then") {
   Pair p;
   bool bound = false;
@@ -172,6 +178,7 @@ TEST_CASE("device link: a consumer that is being probed is waited for, and unbou
   CHECK(seen == std::set<std::string>{"bcs", "-s"});
 }
 
+// Fact: device_link-consumers-first.
 TEST_CASE("device link: of several consumers and suppliers each is asked") {
   std::array<Device, 4> d;
   std::array<Binding, 4> b;

@@ -41,6 +41,7 @@ std::string one(const std::function<void(Context&, Managed&)>& body, std::string
 
 }  // namespace
 
+// Fact: devres-last-first.
 TEST_CASE("devres: all are released, last registered first, and the list is empty then") {
   CHECK(one([](Context& c, Managed& m) {
           m.add(c, 0);
@@ -51,6 +52,7 @@ TEST_CASE("devres: all are released, last registered first, and the list is empt
         }) == "cba");
 }
 
+// Fact: devres-detached-first.
 TEST_CASE("devres: a callback that adds to the list does not see it released in the same round") {
   CHECK(one([](Context& c, Managed& m) {
           m.add(c, 0, [&m](Context& x) { m.add(x, 1); });
@@ -60,6 +62,7 @@ TEST_CASE("devres: a callback that adds to the list does not see it released in 
         }) == "ab");
 }
 
+// Fact: devm_remove_action-too-late.
 TEST_CASE("devres: devm_remove_action takes an action off uncalled, what is not there is -ENOENT, and misuse for who doesn't expect it") {
   CHECK(one([](Context& c, Managed& m) {
           m.add(c, 0);
@@ -84,6 +87,7 @@ TEST_CASE("devres: devm_release_action takes the last of its key off and calls i
   CHECK(one([](Context& c, Managed& m) { devm_release_action(c, m.list, &m.keys[0]); }, "api-misuse(dev)@t").empty());
 }
 
+// Fact: devm_remove_action-too-late.
 TEST_CASE("devres: who is too late to remove an action does not wait for it: what its callback uses is freed under it") {
   Managed m;
   Allocation neighbour;
@@ -111,7 +115,8 @@ TEST_CASE("devres: who is too late to remove an action does not wait for it: wha
   CHECK(every(lab).text().empty());
 }
 
-TEST_CASE("devres, D2: a callback that drops another managed object finds it detached, and waits for itself if it waits for its "
+// Fact: devres-detached-first.
+TEST_CASE("devres: a callback that drops another managed object finds it detached, and waits for itself if it waits for its "
           "callback") {
   Managed m;
   Waiter devm;
@@ -137,6 +142,7 @@ TEST_CASE("devres, D2: a callback that drops another managed object finds it det
   CHECK(m.order == "ba");
 }
 
+// Fact: devres-in-series.
 TEST_CASE("devres: N callbacks with a grace period each pay N in series") {
   sim::Time took[2] = {};
   KernelConfig config;
@@ -159,6 +165,7 @@ TEST_CASE("devres: N callbacks with a grace period each pay N in series") {
   CHECK(took[1] >= 50 * sim::millisecond);
 }
 
+// Fact: devm_kzalloc-is-a-node.
 TEST_CASE("devres: devm_kzalloc memory is freed in its place in the order, what is registered before it may use it too late") {
   Devres list;
   Allocation priv;
@@ -188,6 +195,7 @@ TEST_CASE("devres: devm_kzalloc memory is freed in its place in the order, what 
   CHECK(every(lab).text().empty());
 }
 
+// Fact: devm_kzalloc-is-a-node.
 TEST_CASE("devres: devm_kfree frees before its time, once, and only what is the list's") {
   Allocation a;
   for (const bool twice : {false, true}) {
@@ -206,6 +214,7 @@ TEST_CASE("devres: devm_kfree frees before its time, once, and only what is the 
   }
 }
 
+// Fact: devm_add_action_or_reset-calls.
 TEST_CASE("devres: with faults to inject devm_add_action fails without a trace, the _or_reset form calls the action, memory and groups "
           "fail") {
   Managed m;
@@ -240,6 +249,7 @@ TEST_CASE("devres: with faults to inject devm_add_action fails without a trace, 
   CHECK(seen == std::set<std::string>{"prmg::ba", "rmg::b", "pmg:b:ba", "prg::ba", "prm::ba"});
 }
 
+// Fact: devres-groups.
 TEST_CASE("devres: releasing a group releases what lies in it and what is nested in it, last first, and leaves the rest") {
   const auto fill = [](Context& c, Managed& m) {
     m.add(c, 0);
@@ -272,6 +282,7 @@ TEST_CASE("devres: releasing a group releases what lies in it and what is nested
         }) == "edcba");
 }
 
+// Fact: devres-groups.
 TEST_CASE("devres: an open group reaches to the end, null names the latest open one, removing a group keeps its resources") {
   CHECK(one([](Context& c, Managed& m) {
           devres_open_group(c, m.list, &m.keys[6]);
@@ -293,6 +304,7 @@ TEST_CASE("devres: an open group reaches to the end, null names the latest open 
         }) == "a");
 }
 
+// Fact: devres-groups.
 TEST_CASE("devres: a group that only begins in the released one stays a group, its resources in there go") {
   CHECK(one([](Context& c, Managed& m) {
           devres_open_group(c, m.list, &m.keys[6]);
@@ -344,6 +356,7 @@ TEST_CASE("devres: a group is detached first as well: its nodes are out of reach
   CHECK(seen == std::set<std::pair<std::string, int>>{{"ba", enoent}, {"b", 0}});
 }
 
+// Fact: devres-other-scopes.
 TEST_CASE("devres: an interrupt managed by the device outlives the card whose memory its handler uses") {
   Devres device, card;
   Allocation kctl;

@@ -44,6 +44,7 @@ struct Driven {
 
 }  // namespace
 
+// Fact: driver_unregister-order.
 TEST_CASE("driver: driver_unregister takes attributes away, goes off the bus, unbinds each device, the last bound first") {
   Driven d;
   SysfsAttribute unbind;
@@ -79,6 +80,7 @@ TEST_CASE("driver: driver_unregister takes attributes away, goes off the bus, un
   CHECK(steps_of(lab, "t") == expected);
 }
 
+// Fact: driver_unregister-order.
 TEST_CASE("driver: text is not freed until the devres of every device of the module is over, whoever unbinds them") {
   Driven d;
   std::uint64_t together = 0;
@@ -112,6 +114,7 @@ TEST_CASE("driver: text is not freed until the devres of every device of the mod
   CHECK(together > 0);  // unbinds of different devices run in parallel
 }
 
+// Fact: unbind_store-looks-unlocked.
 TEST_CASE("driver: unbind_store of what is not bound to the driver is -ENODEV, bind_store -EBUSY if bound, -EIO if its probe fails") {
   Driven d, other;
   bool fail = true;
@@ -137,6 +140,7 @@ TEST_CASE("driver: unbind_store of what is not bound to the driver is -ENODEV, b
   CHECK(d.order == "0");
 }
 
+// Fact: unbind_store-looks-unlocked.
 TEST_CASE("driver: unbind_store looks without the lock: what another driver has bound meanwhile is unbound instead") {
   Driven d;
   Driver other;
@@ -162,6 +166,7 @@ TEST_CASE("driver: unbind_store looks without the lock: what another driver has 
   CHECK(wrong > 0);
 }
 
+// Fact: driver_unregister-order.
 TEST_CASE("driver: a write to unbind in flight is waited for by driver_unregister, one that unregisters the driver waits for itself") {
   Driven d;
   SysfsAttribute unbind;
@@ -187,6 +192,7 @@ TEST_CASE("driver: a write to unbind in flight is waited for by driver_unregiste
   CHECK(every(lab).text() == "deadlock(unbind)@writer, lock-cycle(unbind)@writer");
 }
 
+// Fact: driver-bus-walk-waits.
 TEST_CASE("driver: klist_remove at the end of an unbind waits for who walks the driver's devices, a walker that unbinds waits for itself") {
   Driven d;
   bool self = false;
@@ -221,6 +227,7 @@ TEST_CASE("driver: klist_remove at the end of an unbind waits for who walks the 
   CHECK(every(lab).text() == "deadlock(foo)@t");
 }
 
+// Fact: driver-bus-walk-waits.
 TEST_CASE("driver: driver_for_each_device ends where the function answers other than 0, and answers that") {
   Driven d;
   int calls = 0;
@@ -245,6 +252,7 @@ TEST_CASE("driver: driver_for_each_device ends where the function answers other 
   CHECK(lab.engine.trace().objects[d.driver.devices.index()].word == 0);
 }
 
+// Fact: driver-probe-by-bus.
 TEST_CASE("driver: a probe that came by the bus is waited for and its device unbound, off the bus none begins") {
   Driven d;
   std::set<std::pair<bool, std::string>> seen;
@@ -268,6 +276,7 @@ TEST_CASE("driver: a probe that came by the bus is waited for and its device unb
   CHECK(lab.engine.trace().objects[d.driver.bus.index()].word == 0);
 }
 
+// Fact: driver-probe-by-bus.
 TEST_CASE("driver: driver_register leaves alone what is bound, or dead") {
   Driven d;
   Lab lab([&](Lab& l) {
@@ -291,6 +300,7 @@ TEST_CASE("driver: driver_register leaves alone what is bound, or dead") {
   CHECK(every(lab).text().empty());
 }
 
+// Fact: driver_detach-holds-reference.
 TEST_CASE("driver: rmmod and the hub at once: driver_detach holds a reference, the device is unbound once and freed once, after that") {
   Driven d;
   Allocation memory;
@@ -310,6 +320,7 @@ TEST_CASE("driver: rmmod and the hub at once: driver_detach holds a reference, t
   CHECK(f.blocked == 0);
 }
 
+// Fact: bus-parent-lock.
 TEST_CASE("driver: where the bus needs it the parent's lock is taken first, for bind, unbind and rmmod, and let go last") {
   Driven d;
   Device parent;
@@ -348,6 +359,7 @@ TEST_CASE("driver: where the bus needs it the parent's lock is taken first, for 
   CHECK(every(lab).text().empty());
 }
 
+// Fact: bus-parent-lock.
 TEST_CASE("driver: a remove() that waits for a child's task which takes the parent's lock deadlocks, where the bus needs that") {
   Driven d;
   Device parent;

@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: try_module_get-going, delete_module-refuses.
 TEST_CASE("module: once it is GOING try_module_get fails, before that a reference refuses the unload: never both") {
   Module m;
   bool got = false;
@@ -26,6 +27,7 @@ TEST_CASE("module: once it is GOING try_module_get fails, before that a referenc
   CHECK(seen == std::set<std::pair<bool, DeleteResult>>{{true, DeleteResult::would_block}, {false, DeleteResult::gone}});
 }
 
+// Fact: delete_module-refuses.
 TEST_CASE("module: refused, it stays as it was: references can be taken and dropped, and the next attempt succeeds") {
   Module m;
   Lab lab([&](Lab& l) {
@@ -49,6 +51,7 @@ TEST_CASE("module: refused, it stays as it was: references can be taken and drop
   CHECK(every(lab).text() == "module-pinned(foo)@t");
 }
 
+// Fact: delete_module-refuses.
 TEST_CASE("module: unloading twice at once: one gets -EBUSY, even while exit() runs, or -ENOENT if it comes later") {
   Module m;
   std::multiset<DeleteResult> results;
@@ -63,6 +66,7 @@ TEST_CASE("module: unloading twice at once: one gets -EBUSY, even while exit() r
         std::set<std::multiset<DeleteResult>>{{DeleteResult::gone, DeleteResult::busy}, {DeleteResult::gone, DeleteResult::not_found}});
 }
 
+// Fact: try_module_get-going.
 TEST_CASE("module: no module at all is always there and pins nothing") {
   Lab lab([](Lab& l) {
     l.task("t", [](Context& c) {
@@ -73,6 +77,7 @@ TEST_CASE("module: no module at all is always there and pins nothing") {
   CHECK(every(lab).text().empty());
 }
 
+// Fact: try_module_get-going.
 TEST_CASE("module: module_put below zero is misuse") {
   Module m;
   Lab lab([&](Lab& l) {
@@ -85,6 +90,7 @@ TEST_CASE("module: module_put below zero is misuse") {
   CHECK(f.places.begin()->second == "module_put");
 }
 
+// Fact: free_module-grace-period.
 TEST_CASE("module: free_module waits for one grace period: RCU readers in the text are safe, if the kernel does that") {
   Module m;
   Allocation slot;
@@ -109,6 +115,7 @@ TEST_CASE("module: free_module waits for one grace period: RCU readers in the te
   CHECK(every(without).text() == "execute-after-free(foo)@reader");
 }
 
+// Fact: free_module-looks-for-nobody.
 TEST_CASE("module: it waits for no sleeper, SRCU reader or worker: they execute freed text, or only return through it") {
   Module m;
   Srcu srcu;
@@ -141,6 +148,7 @@ TEST_CASE("module: it waits for no sleeper, SRCU reader or worker: they execute 
   CHECK(f.places.begin()->second == "return");
 }
 
+// Fact: free_module-looks-for-nobody.
 TEST_CASE("module: called functions of the kernel are not module text, but the way back into the module is") {
   Module m;
   Waiter done;
@@ -166,6 +174,7 @@ TEST_CASE("module: called functions of the kernel are not module text, but the w
   CHECK(every(lab).text().empty());
 }
 
+// Fact: free_module-looks-for-nobody.
 TEST_CASE("module: a task that still sleeps in the text when it is freed will return into it") {
   Module m;
   Waiter fence;
@@ -183,6 +192,7 @@ TEST_CASE("module: a task that still sleeps in the text when it is freed will re
   CHECK(f.details.begin()->second == "the task still sleeps there");
 }
 
+// Fact: module-init.
 TEST_CASE("module: what is not loaded yet cannot be run, a second loading is text of its own") {
   Module first, second;
   Waiter loaded;
@@ -210,6 +220,7 @@ TEST_CASE("module: what is not loaded yet cannot be run, a second loading is tex
   CHECK(every(lab).text().empty());
 }
 
+// Fact: module-data-last.
 TEST_CASE("module: data dies after the text: what only touches a static variable is in time until then, and touches dead data after it") {
   Module m;
   Allocation variable;
@@ -231,6 +242,7 @@ TEST_CASE("module: data dies after the text: what only touches a static variable
   CHECK(f.details.begin()->second == "it touches the module's data");
 }
 
+// Fact: module-data-last.
 TEST_CASE("module: without data of its own a variable is as long as the text, a module that is loaded has its data before its text") {
   Module m;
   Allocation variable;
@@ -254,6 +266,7 @@ TEST_CASE("module: without data of its own a variable is as long as the text, a 
   CHECK(every(lab).text().empty());
 }
 
+// Fact: module-init.
 TEST_CASE("module: while init() runs rmmod is refused and others may take references, then it is LIVE with the base alone") {
   Module m;
   std::set<std::pair<bool, DeleteResult>> seen;
@@ -283,6 +296,7 @@ TEST_CASE("module: while init() runs rmmod is refused and others may take refere
   CHECK(!seen.contains({true, DeleteResult::gone}));
 }
 
+// Fact: module-init.
 TEST_CASE("module: init() that fails: GOING, a grace period, gone without exit(), and what init() left running executes freed text") {
   Module m;
   Waiter started;
@@ -315,6 +329,7 @@ TEST_CASE("module: init() that fails: GOING, a grace period, gone without exit()
   CHECK(every(lab).text() == "execute-after-free(foo)@thread");
 }
 
+// Fact: module-forced.
 TEST_CASE("module: without exit() it can only be unloaded by force, by force references don't hold it either") {
   Module m;
   bool has_exit = false;
@@ -343,6 +358,7 @@ TEST_CASE("module: without exit() it can only be unloaded by force, by force ref
   CHECK(every(lab).count("execute-after-free(foo)@holder") > 0);
 }
 
+// Fact: module_get-unasked.
 TEST_CASE("module: __module_get of a module that is going keeps nothing and is misuse, of one that is pinned it is another reference") {
   Module m;
   bool late = true;
@@ -370,6 +386,7 @@ TEST_CASE("module: __module_get of a module that is going keeps nothing and is m
   CHECK(every(lab).text() == "module-pinned(foo)@t");
 }
 
+// Fact: module_put-last-own.
 TEST_CASE("module: a thread that drops the last reference on its own module returns through freed text, module_put_and_kthread_exit "
           "doesn't") {
   Module m;
@@ -401,6 +418,7 @@ TEST_CASE("module: a thread that drops the last reference on its own module retu
   CHECK(g.count(g.text()) < g.executions);  // the reference has gone in time
 }
 
+// Fact: module-freed-text.
 TEST_CASE("module: what a late call meets is said as configured: nothing there, filler, or the module loaded in its place") {
   Module old, next;
   bool load = true;
@@ -431,6 +449,7 @@ TEST_CASE("module: what a late call meets is said as configured: nothing there, 
   CHECK(said(FreedText::reused).empty());
 }
 
+// Fact: rcu_barrier-waits-for-callbacks.
 TEST_CASE("module: a grace period in exit() is not enough for queued callbacks, rcu_barrier is") {
   Module m;
   RcuCallback callback;

@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: module-dependants, module-forced.
 TEST_CASE("module: a module that another depends on stays, forced or not, until the other has been freed") {
   Module core, user;
   Lab lab([&](Lab& l) {
@@ -22,6 +23,7 @@ TEST_CASE("module: a module that another depends on stays, forced or not, until 
   CHECK(f.details.begin()->second == "delete_module('core') answers -EWOULDBLOCK: module 'user' depends on it");
 }
 
+// Fact: module-dependants.
 TEST_CASE("module: a dependence that is there from the start holds as one that loading made, and is given back the same way") {
   Module core, user;
   Lab lab([&](Lab& l) {
@@ -39,6 +41,7 @@ TEST_CASE("module: a dependence that is there from the start holds as one that l
   CHECK(f.details.begin()->second == "delete_module('core') answers -EWOULDBLOCK: module 'user' depends on it");
 }
 
+// Fact: module-dependants.
 TEST_CASE("module: symbols of a module that is not LIVE can't be had") {
   Module core, user;
   Lab lab([&](Lab& l) {

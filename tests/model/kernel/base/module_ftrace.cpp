@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: module-ftrace.
 TEST_CASE("module: with ftrace another grace period comes before that of free_module, if there is a function that it knows") {
   Module m;
   bool traced = true, fails = false;

@@ -35,6 +35,7 @@ void init(Lab& l, NotifierChain& chain, ChainKind kind, LifetimeId home = {}) {
 
 }  // namespace
 
+// Fact: notifier-order.
 TEST_CASE("notifier: calls what is registered, the higher priority first, among equals who came first, until one says stop") {
   for (const ChainKind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
@@ -77,6 +78,7 @@ TEST_CASE("notifier: calls what is registered, the higher priority first, among 
   }
 }
 
+// Fact: notifier-unregister-waits, notifier-raw.
 TEST_CASE("notifier: unregistering waits for callbacks under way, on a raw chain it does not") {
   for (const ChainKind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
@@ -105,6 +107,7 @@ TEST_CASE("notifier: unregistering waits for callbacks under way, on a raw chain
   }
 }
 
+// Fact: notifier-unregister-waits, notifier-raw.
 TEST_CASE("notifier: from inside a callback unregistering deadlocks, on a raw chain it is fine, and its successor is called all the same") {
   for (const ChainKind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
@@ -134,6 +137,7 @@ TEST_CASE("notifier: from inside a callback unregistering deadlocks, on a raw ch
   }
 }
 
+// Fact: notifier-contexts.
 TEST_CASE("notifier: an atomic chain's callbacks may not sleep, nor may those of a caller that may not, the others may") {
   for (const ChainKind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
@@ -164,6 +168,7 @@ TEST_CASE("notifier: an atomic chain's callbacks may not sleep, nor may those of
   }
 }
 
+// Fact: notifier-empty-unlocked.
 TEST_CASE("notifier: a blocking chain that is empty is not locked, one that isn't keeps out who changes it") {
   NotifierChain chain;
   Block b, other;
@@ -193,6 +198,7 @@ TEST_CASE("notifier: a blocking chain that is empty is not locked, one that isn'
   CHECK(unlocked < f.executions);
 }
 
+// Fact: notifier-order.
 TEST_CASE("notifier: registered twice is refused with a warning, unregistered twice only refused, left behind a leak") {
   for (const ChainKind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
@@ -229,6 +235,7 @@ TEST_CASE("notifier: registered twice is refused with a warning, unregistered tw
   }
 }
 
+// Fact: notifier-holds-nothing.
 TEST_CASE("notifier: a chain holds no module: a callback left registered is called in freed text, unregistered in exit it is not") {
   for (const ChainKind kind : {ChainKind::blocking, ChainKind::atomic, ChainKind::srcu}) {
     CAPTURE(static_cast<int>(kind));
@@ -258,6 +265,7 @@ TEST_CASE("notifier: a chain holds no module: a callback left registered is call
   }
 }
 
+// Fact: notifier-unregister-waits.
 TEST_CASE("notifier: a callback sees what was written before it was registered, who has unregistered it what it wrote") {
   for (const ChainKind kind : {ChainKind::blocking, ChainKind::atomic, ChainKind::srcu}) {
     CAPTURE(static_cast<int>(kind));
@@ -284,6 +292,7 @@ TEST_CASE("notifier: a callback sees what was written before it was registered, 
   }
 }
 
+// Fact: notifier-holds-nothing.
 TEST_CASE(
     "cros_ec: closing a file takes its notifier from the chain of a parent that is gone, unless removal has moved it away under a lock") {
   // ec: the parent's memory, with the chain in it. The file has its own, with the block.

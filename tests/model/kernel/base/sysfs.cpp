@@ -23,6 +23,7 @@ struct Attribute {
 
 }  // namespace
 
+// Fact: kernfs-remove-drains.
 TEST_CASE("sysfs: removal refuses new operations, waits for those under way, and then what they use may go") {
   Attribute a;
   int first = 0, second = 0;
@@ -47,6 +48,7 @@ TEST_CASE("sysfs: removal refuses new operations, waits for those under way, and
   CHECK(every(lab).text() == "use-after-free(priv)@reader");
 }
 
+// Fact: kernfs-open-file-pins-nothing.
 TEST_CASE("sysfs: it waits for operations, not for open files and not for what operations started") {
   Attribute a;
   Work work;
@@ -67,6 +69,7 @@ TEST_CASE("sysfs: it waits for operations, not for open files and not for what o
   CHECK(every(lab).text() == "use-after-free(priv)@kworker work");
 }
 
+// Fact: kernfs-remove-drains.
 TEST_CASE("sysfs: removal takes as long as the longest operation, which may be up to user space, who merely keeps a file open does not") {
   SysfsAttribute a;
   Waiter inside, event;
@@ -95,6 +98,7 @@ TEST_CASE("sysfs: removal takes as long as the longest operation, which may be u
   CHECK(every(lab).text().empty());
 }
 
+// Fact: kernfs-second-remover.
 TEST_CASE("sysfs: a second remover waits as the first does") {
   Attribute a;
   bool inside = false;
@@ -121,6 +125,7 @@ TEST_CASE("sysfs: a second remover waits as the first does") {
   CHECK(sample(lab, 2'000).text().empty());
 }
 
+// Fact: kernfs-self-removal.
 TEST_CASE("sysfs: removed from its own operation it waits for itself, unless it says so first, and one of several wins") {
   Attribute a;
   bool self = false;
@@ -145,6 +150,7 @@ TEST_CASE("sysfs: removed from its own operation it waits for itself, unless it 
   CHECK(every(lab, [&] { CHECK(won == (a.runs > 0 ? 1 : 0)); }).text().empty());
 }
 
+// Fact: kernfs-self-removal.
 TEST_CASE("sysfs: who loses to another self-removal returns when the attribute has gone") {
   Attribute a;
   int won = 0, lost = 0;
@@ -167,6 +173,7 @@ TEST_CASE("sysfs: who loses to another self-removal returns when the attribute h
   CHECK(found == std::set<int>{-19});
 }
 
+// Fact: kernfs-lock-of-operation.
 TEST_CASE("sysfs: holding a lock that an operation takes, while it drains, is a deadlock") {
   Attribute a;
   Mutex lock;
@@ -189,6 +196,7 @@ TEST_CASE("sysfs: holding a lock that an operation takes, while it drains, is a 
   CHECK(every(lab).text() == "deadlock(attr)@driver, deadlock(lock)@reader, lock-cycle(attr)@driver");
 }
 
+// Fact: sysfs_break_active_protection-not-waited.
 TEST_CASE("sysfs: an operation that breaks its protection is not waited for") {
   Attribute a;
   Lab lab([&](Lab& l) {
@@ -209,6 +217,7 @@ TEST_CASE("sysfs: an operation that breaks its protection is not waited for") {
   CHECK(every(lab).text() == "use-after-free(priv)@reader");
 }
 
+// Fact: sysfs-names.
 TEST_CASE("sysfs: an attribute that its binding leaves behind is a leak, creating it twice is refused") {
   SysfsAttribute a;
   Device d;

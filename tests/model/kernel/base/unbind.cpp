@@ -67,6 +67,7 @@ Steps tail(const Steps& all, std::string_view after) {
 
 }  // namespace
 
+// Fact: unbind-order.
 TEST_CASE("device: the order of an unbind: attributes drained, remove(), dma_cleanup, devres and private data in the order "
           "of the version, dev->driver and then drvdata cleared, links, the driver's list") {
   for (const bool private_first : {false, true}) {
@@ -100,6 +101,7 @@ TEST_CASE("device: the order of an unbind: attributes drained, remove(), dma_cle
   }
 }
 
+// Fact: probe-order.
 TEST_CASE("device: the order of a probe: suppliers, dma_configure, probe, attributes, dev->driver, the driver's list, links") {
   Whole w;
   Lab lab([&](Lab& l) {
@@ -115,6 +117,7 @@ TEST_CASE("device: the order of a probe: suppliers, dma_configure, probe, attrib
                                     "device_links_driver_bound", "mark", "mutex_unlock"});
 }
 
+// Fact: probe-failure-unwinds.
 TEST_CASE("device: a probe that fails at any step undoes what was done before it, after a successful probe with remove(), and can be "
           "repeated") {
   Whole w;
@@ -162,6 +165,7 @@ TEST_CASE("device: a probe that fails at any step undoes what was done before it
                                      undone));
 }
 
+// Fact: probe-failure-unwinds.
 TEST_CASE("device: with a fault to inject every allocation of the core's own can fail a probe, and nothing is left of it") {
   KernelConfig config;
   config.faults = 1;
@@ -200,6 +204,7 @@ TEST_CASE("device: with a fault to inject every allocation of the core's own can
   CHECK(seen == std::set<std::string>{"pbr", "-", "p-", "pr-"});
 }
 
+// Fact: dev_groups-drained-first.
 TEST_CASE("device: attributes of the driver are drained before remove(): what show() uses may be freed there, not before") {
   Device device;
   Module module;
@@ -236,6 +241,7 @@ TEST_CASE("device: attributes of the driver are drained before remove(): what sh
   CHECK(every(lab).text() == "use-after-free(priv)@user");
 }
 
+// Fact: dev_groups-drained-first.
 TEST_CASE("device: an attribute of the driver that unbinds its own device waits for itself") {
   Whole w;
   Lab lab([&](Lab& l) {
@@ -253,6 +259,7 @@ TEST_CASE("device: an attribute of the driver that unbinds its own device waits 
   CHECK(every(lab).text() == "deadlock(self)@user, lock-cycle(self)@user");
 }
 
+// Fact: private-data-before-devres.
 TEST_CASE("device: before 7.2 devres finds private data alive, since then what a devres callback still uses of it is gone") {
   Device device;
   Module module;
@@ -280,6 +287,7 @@ TEST_CASE("device: before 7.2 devres finds private data alive, since then what a
   CHECK(every(since).text() == "use-after-free(priv)@t");
 }
 
+// Fact: drvdata-outlives-remove.
 TEST_CASE("device: drvdata stays set through remove() and devres, whoever looks later finds NULL") {
   Device device;
   Module module;
@@ -308,6 +316,7 @@ TEST_CASE("device: drvdata stays set through remove() and devres, whoever looks 
   CHECK(seen == std::set<std::uint64_t>{0, 7});
 }
 
+// Fact: devres-before-probe.
 TEST_CASE("device: a device whose own list has resources already is not probed") {
   Device device;
   Module module;
@@ -330,6 +339,7 @@ TEST_CASE("device: a device whose own list has resources already is not probed")
   CHECK(every(lab).text().empty());
 }
 
+// Fact: remove-cannot-refuse.
 TEST_CASE("device: unbinds nest: a driver whose remove() unbinds another device keeps its own phase") {
   Device device, child;
   Module module;

@@ -55,6 +55,7 @@ struct Tree {
 
 }  // namespace
 
+// Fact: pci-stop-then-remove.
 TEST_CASE("pci: the drivers of all devices below are unbound first, the last first, then the device's, then they are deleted, children "
           "first") {
   Tree t;
@@ -69,6 +70,7 @@ TEST_CASE("pci: the drivers of all devices below are unbound first, the last fir
   CHECK(t.order == "bacABC");
 }
 
+// Fact: pciehp-learns-late, gone-no-dma.
 TEST_CASE("pci: pulled at any moment, the driver goes on without hardware until the bus thread has unbound it") {
   Tree t;
   std::set<std::pair<bool, bool>> seen;  // what two looks find
@@ -95,6 +97,7 @@ TEST_CASE("pci: pulled at any moment, the driver goes on without hardware until 
   CHECK(seen == std::set<std::pair<bool, bool>>{{true, true}, {true, false}, {false, false}});
 }
 
+// Fact: pci-stop-then-remove.
 TEST_CASE("pci: two that remove a device, and an unbind by user space: each thing is done once") {
   Tree t;
   Lab lab([&](Lab& l) {
@@ -115,6 +118,7 @@ TEST_CASE("pci: two that remove a device, and an unbind by user space: each thin
   CHECK(sample(lab, 300, "random", [&] { CHECK(t.order == "aA"); }).text().empty());
 }
 
+// Fact: pci-bind-between.
 TEST_CASE("pci: between stop and delete a device can be bound once more: deleting it unbinds it again") {
   Tree t;
   Binding again;
@@ -136,6 +140,7 @@ TEST_CASE("pci: between stop and delete a device can be bound once more: deletin
   CHECK(seen == std::set<std::string>{"aA", "aaA"});
 }
 
+// Fact: pci-remove-attribute.
 TEST_CASE("pci: the attribute remove takes itself away before it removes its device, of two writers one does, without it nobody could") {
   Tree t;
   SysfsAttribute remove;
@@ -176,6 +181,7 @@ TEST_CASE("pci: the attribute remove takes itself away before it removes its dev
   CHECK(sample(lab, 50).count("deadlock(remove)@a") > 0);
 }
 
+// Fact: usb_disconnect-order.
 TEST_CASE("usb: interfaces go with the lock of their device held, each before the next, and then the device") {
   Tree t;
   Lab lab([&](Lab& l) {

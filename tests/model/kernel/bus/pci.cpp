@@ -33,6 +33,7 @@ struct PciCard {
 
 }  // namespace
 
+// Fact: pci_disable_device-masters-only, pci-bus-mastering.
 TEST_CASE("pci: the last pci_disable_device clears bus mastering, it unmaps nothing and the device goes on answering") {
   PciCard card;
   int enables = 2, disables = 1;
@@ -60,6 +61,7 @@ TEST_CASE("pci: the last pci_disable_device clears bus mastering, it unmaps noth
   CHECK(every(lab, [&] { CHECK(!card.master(lab)); }).text().empty());
 }
 
+// Fact: pci_disable_device-masters-only.
 TEST_CASE("pci: disabling a device that is not enabled is api-misuse, and does nothing") {
   PciCard card;
   Lab lab([&](Lab& l) {
@@ -74,6 +76,7 @@ TEST_CASE("pci: disabling a device that is not enabled is api-misuse, and does n
   CHECK(f.details.begin()->second == "pci_disable_device('pci') that is already disabled");
 }
 
+// Fact: pci_disable_device-masters-only, iounmap-ends.
 TEST_CASE("pci: an access after pci_disable_device is none, after pci_iounmap it is use-after-unmap") {
   PciCard card;
   bool unmap = false;
@@ -99,6 +102,7 @@ TEST_CASE("pci: an access after pci_disable_device is none, after pci_iounmap it
   CHECK(every(lab).text() == "use-after-unmap(bar1)@user");
 }
 
+// Fact: pci_request_regions-all.
 TEST_CASE("pci: all BARs are claimed or none, whoever comes second gets -EBUSY") {
   PciCard card;
   std::size_t taken = 0;
@@ -124,6 +128,7 @@ TEST_CASE("pci: all BARs are claimed or none, whoever comes second gets -EBUSY")
   CHECK(every(lab).text().empty());
 }
 
+// Fact: pci-power-and-reset.
 TEST_CASE("pci: in D3cold and in reset a device answers all ones, reset gives its configuration back, D0 does not") {
   PciCard card;
   bool reset = false, master = true;
@@ -170,6 +175,7 @@ TEST_CASE("pci: in D3cold and in reset a device answers all ones, reset gives it
     }
 }
 
+// Fact: pci-power-and-reset.
 TEST_CASE("pci: nothing brings back a device that was pulled out") {
   PciCard card;
   Lab lab([&](Lab& l) {
@@ -196,6 +202,7 @@ TEST_CASE("pci: nothing brings back a device that was pulled out") {
   CHECK(every(race, [&] { CHECK(race.engine.trace().objects[card.device.object.index()].word == 0); }).text().empty());
 }
 
+// Fact: pciehp-learns-late.
 TEST_CASE("pci: that a device is disconnected is said after it has gone: a driver that asks first may read all ones all the same") {
   PciCard card;
   std::set<std::pair<bool, bool>> seen;
@@ -217,6 +224,7 @@ TEST_CASE("pci: that a device is disconnected is said after it has gone: a drive
   CHECK(seen == std::set<std::pair<bool, bool>>{{false, false}, {false, true}, {true, true}});
 }
 
+// Fact: pci-power-and-reset.
 TEST_CASE("pci: what sleeps must not be called from an interrupt") {
   PciCard card;
   Lab lab([&](Lab& l) {

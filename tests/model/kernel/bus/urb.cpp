@@ -40,6 +40,7 @@ using Statuses = std::set<std::vector<int>>;
 
 }  // namespace
 
+// Fact: urb-completes-once, urb-reference-in-flight.
 TEST_CASE("urb: a device that answers ends the transfer once, one that doesn't never, and the host controller keeps the URB meanwhile") {
   Transfer t;
   Statuses seen;
@@ -61,6 +62,7 @@ TEST_CASE("urb: a device that answers ends the transfer once, one that doesn't n
   CHECK(seen == Statuses{{}});
 }
 
+// Fact: urb-reference-in-flight.
 TEST_CASE("urb: who frees what the handler looks at has to have killed it, freeing the URB keeps nothing but the URB") {
   Transfer t;
   enum class Form { nothing, free, unlink, kill, poison, block } form = Form::nothing;
@@ -92,6 +94,7 @@ TEST_CASE("urb: who frees what the handler looks at has to have killed it, freei
   }
 }
 
+// Fact: usb_kill_urb-waits, usb_poison_urb-stays.
 TEST_CASE("usb_submit_urb: fails while it is killed, for good once it is poisoned or blocked, until that is undone") {
   Transfer t;
   int first = 0, second = 0;
@@ -128,6 +131,7 @@ TEST_CASE("usb_submit_urb: fails while it is killed, for good once it is poisone
   CHECK(results() == std::set<std::pair<int, int>>{{0, 0}});
 }
 
+// Fact: usb_kill_urb-waits.
 TEST_CASE("usb_kill_urb: a handler that submits its URB again has it unlinked again, or fails to, without it the handler runs on") {
   Transfer t;
   int again = 0;
@@ -156,6 +160,7 @@ TEST_CASE("usb_kill_urb: a handler that submits its URB again has it unlinked ag
   CHECK(every(lab).text() == "use-after-free(priv)@urb completion");
 }
 
+// Fact: usb_unlink_urb-waits-not.
 TEST_CASE("usb_unlink_urb: once for each submission, and none once the host controller is through with it, though the handler runs") {
   Transfer t;
   std::vector<int> results;
@@ -175,6 +180,7 @@ TEST_CASE("usb_unlink_urb: once for each submission, and none once the host cont
                     {{einprogress, ebusy}, {econnreset}}, {{einprogress, eidrm}, {econnreset}}, {{eidrm, eidrm}, {0}}});
 }
 
+// Fact: urb-misuse, usb_kill_urb-waits.
 TEST_CASE("urb: submitted while active, unpoisoned without being poisoned, killed from its own handler or freed too often is misuse") {
   Transfer t;
   Lab::Body body;
@@ -206,6 +212,7 @@ TEST_CASE("urb: submitted while active, unpoisoned without being poisoned, kille
   CHECK(every(lab).count("sleep-in-atomic(usb_submit_urb(GFP_KERNEL))@urb completion") == 1);
 }
 
+// Fact: usb-unbind-disables-first.
 TEST_CASE("usb_unbind_interface: before disconnect() all URBs are unlinked and later submissions fail, but a handler may still run") {
   Transfer t;
   int submitted = 0;
@@ -230,6 +237,7 @@ TEST_CASE("usb_unbind_interface: before disconnect() all URBs are unlinked and l
   CHECK(ran_on);
 }
 
+// Fact: usb-unbind-disables-first.
 TEST_CASE("usb_unbind_interface: a URB that is allocated meanwhile can't be submitted once disconnect() has begun") {
   Transfer t;
   bool disconnecting = false;
@@ -255,6 +263,7 @@ TEST_CASE("usb_unbind_interface: a URB that is allocated meanwhile can't be subm
   CHECK(after == std::set<int>{enoent});
 }
 
+// Fact: urb-reference-in-flight.
 TEST_CASE("urb: one is allocated anew when the earlier one is gone, and while that is in flight there is no room for another") {
   Transfer t;
   bool kills = true;
@@ -280,6 +289,7 @@ TEST_CASE("urb: one is allocated anew when the earlier one is gone, and while th
   CHECK(o.message == "URB 'urb' is allocated while an earlier one is in flight: the model has one of that name");
 }
 
+// Fact: usb_kill_urb-waits.
 TEST_CASE("urb: what a kill rejects is the URB that it was called for, not the one that is allocated meanwhile") {
   Transfer t;
   Waiter done;
@@ -304,6 +314,7 @@ TEST_CASE("urb: what a kill rejects is the URB that it was called for, not the o
   CHECK(every(lab).text().empty());
 }
 
+// Fact: urb-misuse.
 TEST_CASE("urb: references: each who takes one has to put it, and the last, the host controller's or the driver's, frees it once") {
   Transfer t;
   bool waits = false, gets = false;
@@ -333,6 +344,7 @@ TEST_CASE("urb: references: each who takes one has to put it, and the last, the 
   }
 }
 
+// Fact: urb-misuse, usb_kill_urb-waits.
 TEST_CASE("urb: what may sleep: allocating and submitting with GFP_KERNEL, killing and poisoning, not what only unlinks or blocks") {
   Transfer t;
   Lab lab([&](Lab& l) {

@@ -26,6 +26,7 @@ struct Node {
 
 }  // namespace
 
+// Fact: usb_deregister_dev-waits-for-open.
 TEST_CASE("usb: usb_deregister_dev waits for opens in flight, after it open says -ENODEV, and opens don't wait for each other") {
   Rwsem minor_rwsem;
   Node a, b;
@@ -72,6 +73,7 @@ TEST_CASE("usb: usb_deregister_dev waits for opens in flight, after it open says
   CHECK(seen == std::set<int>{0, -19});
 }
 
+// Fact: usb_deregister_dev-waits-for-open.
 TEST_CASE("usb: a lock that open() takes, held around usb_deregister_dev, is a deadlock, taken after it, it is none") {
   Rwsem minor_rwsem;
   Mutex lock;

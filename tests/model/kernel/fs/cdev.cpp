@@ -2,6 +2,7 @@
 #include "model/cdev_driver.hpp"
 
 namespace unplug::model::test {
+// Fact: chrdev_open-references.
 TEST_CASE("cdev: an open file holds a reference on cdev->owner and one on fops.owner, release runs before either goes") {
   CdevDriver d;
   Lab* lab = nullptr;
@@ -106,6 +107,7 @@ TEST_CASE("cdev: an open that the driver refuses gives both references and the k
             .empty());
 }
 
+// Fact: chrdev_open-cache.
 TEST_CASE("cdev: opens of one inode race for its cache, and each has its own reference") {
   CdevDriver d;
   std::array<File, 2> files;
@@ -167,6 +169,7 @@ TEST_CASE("cdev: opens that looked up different cdevs under one number end up wi
   CHECK(remembered == std::set<std::uint64_t>{1, 2});
 }
 
+// Fact: cdev_del-gates-names-only.
 TEST_CASE("cdev: cdev_del neither gates nor drains the operations of open files, memory lives until the last of them") {
   CdevDriver d;
   Allocation window;
@@ -212,6 +215,7 @@ TEST_CASE("cdev: cdev_del neither gates nor drains the operations of open files,
   CHECK(every(lab).text() == "use-after-free(window)@user");
 }
 
+// Fact: chrdev_open-again.
 TEST_CASE("cdev: the re-open hole: through an inode that remembers the cdev an open succeeds after cdev_del, while a file is open") {
   CdevDriver d;
   bool dead_check = false;
@@ -277,6 +281,7 @@ TEST_CASE("cdev: an open by lookup or by cache races with cdev_del and with the 
   }
 }
 
+// Fact: cdev_device_del-order.
 TEST_CASE("cdev: cdev_device_del removes the node, drains attributes, then deletes the cdev, cdev_del alone drains none") {
   CdevDriver d;
   SysfsAttribute a, b;
@@ -320,6 +325,7 @@ TEST_CASE("cdev: cdev_device_del removes the node, drains attributes, then delet
   CHECK(every(lab).text() == "use-after-free(shown)@reader");
 }
 
+// Fact: cdev_add-busy.
 TEST_CASE("cdev: a number that is taken is -EBUSY, an attribute that is there -EEXIST, deleting twice is double-release, never a leak") {
   CdevDriver d;
   Cdev second;

@@ -55,6 +55,7 @@ struct Node {
 
 }  // namespace
 
+// Fact: misc_deregister-waits-for-open, cdev_del-gates-names-only.
 TEST_CASE("chardev: misc_deregister waits for an open in flight, cdev_del waits for nobody") {
   Node n;
   Allocation priv;
@@ -87,6 +88,7 @@ TEST_CASE("chardev: misc_deregister waits for an open in flight, cdev_del waits 
   CHECK(f.text() == "use-after-free(priv)@user");
 }
 
+// Fact: deregister-leaves-files.
 TEST_CASE("chardev: neither waits for an operation on an open file, and the file stays usable afterwards") {
   Node n;
   Allocation priv;
@@ -130,6 +132,7 @@ TEST_CASE("chardev: neither waits for an operation on an open file, and the file
   }
 }
 
+// Fact: fops-owner-pins.
 TEST_CASE("chardev: every open file holds a reference on fops.owner until its close, without an owner none") {
   Node n;
   Waiter opened;
@@ -175,6 +178,7 @@ TEST_CASE("chardev: every open file holds a reference on fops.owner until its cl
   }
 }
 
+// Fact: fops-owner-pins.
 TEST_CASE("chardev: an open that the driver refuses gives the reference back, and so does the last close, one per file") {
   Node n;
   n.owner = true;
@@ -212,6 +216,7 @@ TEST_CASE("chardev: an open that the driver refuses gives the reference back, an
   CHECK(every(lab).text().empty());
 }
 
+// Fact: fops-owner-pins.
 TEST_CASE("chardev: open fails once the module is GOING") {
   Node n;
   n.owner = true;
@@ -244,6 +249,7 @@ TEST_CASE("chardev: open fails once the module is GOING") {
   CHECK(every(lab, [&] { CHECK(opens == 0); }).text().empty());
 }
 
+// Fact: misc_deregister-waits-for-open.
 TEST_CASE("chardev: an open that blocks holds up every misc open and deregistration in the system") {
   Node n, other;
   Waiter user_event;
@@ -286,6 +292,7 @@ TEST_CASE("chardev: an open that blocks holds up every misc open and deregistrat
   }
 }
 
+// Fact: cdev_add-busy.
 TEST_CASE("chardev: deregistered twice is double-release, never is a leak, only its own registration goes") {
   Node n;
   Registration second;
@@ -382,6 +389,7 @@ TEST_CASE("chardev: what became of the operations is counted, open(2) among them
   });
 }
 
+// Fact: file-missing-operations.
 TEST_CASE("chardev: a user who waits for a node that never comes is idle, and an ioctl a driver doesn't have is -ENOTTY") {
   Node n;
   bool add = false;

@@ -52,6 +52,7 @@ std::function<int(Context&, File&)> uses(const Allocation& a) {
 
 }  // namespace
 
+// Fact: debugfs_remove-waits.
 TEST_CASE("debugfs: removal waits for operations, not for open files, later ones fail with -EIO, poll with HUP, open with -ENOENT") {
   Dump x;
   x.read.body = uses(x.priv);
@@ -89,6 +90,7 @@ TEST_CASE("debugfs: removal waits for operations, not for open files, later ones
   CHECK(seen == std::set<std::array<int, 2>>{{eio, eio}, {0, eio}, {0, 0}});
 }
 
+// Fact: debugfs-unsafe.
 TEST_CASE("debugfs: unsafe files are not protected once they are open, unless their operations do it themselves") {
   Dump x;
   x.unsafe = true;
@@ -121,6 +123,7 @@ TEST_CASE("debugfs: unsafe files are not protected once they are open, unless th
   CHECK(every(lab).text().empty());
 }
 
+// Fact: debugfs-release-forwarded.
 TEST_CASE("debugfs: release is always forwarded, after removal too, in text that the open file pins") {
   Dump x;
   Lab* lab = nullptr;
@@ -156,6 +159,7 @@ TEST_CASE("debugfs: release is always forwarded, after removal too, in text that
   }
 }
 
+// Fact: debugfs-release-forwarded.
 TEST_CASE("debugfs: open is -ENXIO while the module unloads and has not removed the file, a refused open gives the reference back") {
   Dump x;
   bool going = true;
@@ -186,6 +190,7 @@ TEST_CASE("debugfs: open is -ENXIO while the module unloads and has not removed 
             .empty());
 }
 
+// Fact: debugfs_remove-waits.
 TEST_CASE("debugfs: an open in flight is waited for") {
   Dump x;
   x.open.body = uses(x.priv);
@@ -206,6 +211,7 @@ TEST_CASE("debugfs: an open in flight is waited for") {
   CHECK(opens == std::set<int>{enoent, 0});
 }
 
+// Fact: debugfs_remove-waits.
 TEST_CASE("debugfs: removing its own file from an operation never returns, another one's does") {
   Dump own, other;
   bool self = true;
@@ -228,6 +234,7 @@ TEST_CASE("debugfs: removing its own file from an operation never returns, anoth
   CHECK(every(lab).text().empty());
 }
 
+// Fact: debugfs-one-domain.
 TEST_CASE("debugfs: with one SRCU domain for all files, removing another file from an operation waits for itself") {
   Srcu global;
   Allocation other;
@@ -251,6 +258,7 @@ TEST_CASE("debugfs: with one SRCU domain for all files, removing another file fr
   CHECK(every(lab).text().empty());
 }
 
+// Fact: debugfs_remove-waits.
 TEST_CASE("debugfs: created twice is misuse, never removed is a leak, removing what isn't there nothing") {
   Dump x;
   Device device;
@@ -282,6 +290,7 @@ TEST_CASE("debugfs: created twice is misuse, never removed is a leak, removing w
   CHECK(every(lab).text() == "leak(dump)@t");
 }
 
+// Fact: drm-section-covers-itself.
 TEST_CASE("vc4-missing-drm-enter: drm_dev_enter around what an ioctl touches, and the register dump that was left out") {
   enum class Form { bare, ioctl_only, both, removed } form = Form::bare;
   Dump x;

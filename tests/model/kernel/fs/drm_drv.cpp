@@ -36,6 +36,7 @@ struct Drm {
 
 }  // namespace
 
+// Fact: drm_dev_enter-one-domain.
 TEST_CASE("drm_drv: a section is entered before unplug or refused, and unplug waits for those under way") {
   Drm d;
   std::set<bool> entered;
@@ -63,6 +64,7 @@ TEST_CASE("drm_drv: a section is entered before unplug or refused, and unplug wa
   CHECK(entered == std::set<bool>{false, true});
 }
 
+// Fact: drm-section-covers-itself.
 TEST_CASE("drm_drv: an access outside of a section is not covered, and a section that was left covers nothing") {
   for (const bool section : {false, true}) {
     Drm d;
@@ -86,6 +88,7 @@ TEST_CASE("drm_drv: an access outside of a section is not covered, and a section
   }
 }
 
+// Fact: drm_dev_enter-one-domain.
 TEST_CASE("drm_drv: one domain for all devices: a section of another holds unplug up, one's own for ever") {
   Drm d;
   Lab lab([&](Lab& l) {
@@ -101,6 +104,7 @@ TEST_CASE("drm_drv: one domain for all devices: a section of another holds unplu
   CHECK(f.count("deadlock(drm_unplug_srcu)@remove") == f.executions);
 }
 
+// Fact: drm_dev_unplug-order.
 TEST_CASE("drm_drv: unplug takes the nodes away, and what user space has mapped, it waits for no file") {
   Drm d;
   File file;
@@ -138,6 +142,7 @@ TEST_CASE("drm_drv: unplug takes the nodes away, and what user space has mapped,
   CHECK(opens == std::set<int>{-6});
 }
 
+// Fact: drm_dev_unplug-order.
 TEST_CASE("drm_drv: unplug waits for sections first, then takes the nodes away, and zaps what is mapped when nobody can open any more") {
   Drm d;
   Lab lab([&](Lab& l) {

@@ -50,6 +50,7 @@ struct Opened {
 
 }  // namespace
 
+// Fact: fput-last-releases.
 TEST_CASE("file: close is not the last fput, who drops the last reference runs release in its own task") {
   Opened o;
   File other;
@@ -102,6 +103,7 @@ TEST_CASE("file: close is not the last fput, who drops the last reference runs r
   CHECK(unloads == std::set<DeleteResult>{DeleteResult::gone, DeleteResult::would_block});
 }
 
+// Fact: fput-last-releases.
 TEST_CASE("file: both module references and the struct go exactly once, after release, and a private file takes no step for its count") {
   Opened o;
   Lab* lab = nullptr;
@@ -137,6 +139,7 @@ TEST_CASE("file: both module references and the struct go exactly once, after re
   }
 }
 
+// Fact: fget-keeps-file.
 TEST_CASE("file: an operation in flight holds a reference, close by another thread doesn't end the file under it") {
   Opened o;
   Descriptor d;
@@ -181,6 +184,7 @@ TEST_CASE("file: an operation in flight holds a reference, close by another thre
   CHECK(closes == std::set<int>{-9, 0});
 }
 
+// Fact: fget-keeps-file.
 TEST_CASE("file: an operation that borrows the descriptor's reference uses what another thread's close has freed") {
   Opened o;
   Descriptor d;
@@ -220,6 +224,7 @@ TEST_CASE("file: an operation that borrows the descriptor's reference uses what 
   CHECK(every(lab).text().empty());
 }
 
+// Fact: flush-each-close.
 TEST_CASE("file: flush is called at each close, release once") {
   Opened o;
   File second;
@@ -257,6 +262,7 @@ TEST_CASE("file: flush is called at each close, release once") {
             .empty());
 }
 
+// Fact: fput-last-releases.
 TEST_CASE("file: a reference too many, or taken from nothing, is misuse, and the file goes under those who rely on theirs") {
   Opened o;
   int form = 0;
@@ -294,6 +300,7 @@ TEST_CASE("file: a second reference to a file that was made for one is an error 
   CHECK(out.message.find("FileParts::counted") != std::string::npos);
 }
 
+// Fact: f_op-loaded-once.
 TEST_CASE("fops-swap: only the pointer loaded at the start of a call matters, the swap is no drain, and with a lock and a test it is") {
   enum class Form { swap, lock, lock_and_test } form = Form::swap;
   Opened o;
@@ -359,6 +366,7 @@ TEST_CASE("fops-swap: only the pointer loaded at the start of a call matters, th
   CHECK(run(Form::lock_and_test).empty());
 }
 
+// Fact: f_op-loaded-once.
 TEST_CASE("fops-swap: the new table's module is pinned from the swap to the last close, the old one's until its release puts it") {
   Opened o;
   Module core;

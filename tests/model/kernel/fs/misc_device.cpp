@@ -8,6 +8,7 @@ const Operation peek_op{.name = "is the node there?"};
 
 }  // namespace
 
+// Fact: misc_deregister-waits-for-open.
 TEST_CASE("misc: names come and go under misc_mtx: while an open is in flight, of whatever device, none does") {
   Mutex misc_mtx;
   CharDevice opened, other;

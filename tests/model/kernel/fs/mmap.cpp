@@ -90,6 +90,7 @@ struct Mapped {
 
 }  // namespace
 
+// Fact: vma-holds-file.
 TEST_CASE("mmap: a VMA holds a reference to its file, and so to the module, munmap drops it, after the driver's close") {
   Mapped m;
   std::set<DeleteResult> unloads;
@@ -120,6 +121,7 @@ TEST_CASE("mmap: a VMA holds a reference to its file, and so to the module, munm
   CHECK(unloads == std::set<DeleteResult>{DeleteResult::gone, DeleteResult::would_block});
 }
 
+// Fact: vma-holds-file.
 TEST_CASE("mmap: without ->mmap -ENODEV, one that fails leaves no entry and no reference") {
   Mapped m;
   bool without = false;
@@ -150,6 +152,7 @@ TEST_CASE("mmap: without ->mmap -ENODEV, one that fails leaves no entry and no r
   }
 }
 
+// Fact: pte-asks-nobody.
 TEST_CASE("mmap: an access through an entry is no call that anything could refuse, so the entry has to be zapped before the "
           "window goes") {
   Mapped m;
@@ -180,6 +183,7 @@ TEST_CASE("mmap: an access through an entry is no call that anything could refus
   CHECK(both == std::set<std::set<UserAccess>>{{UserAccess::ok}, {UserAccess::ok, UserAccess::sigbus}, {UserAccess::sigbus}});
 }
 
+// Fact: unmap_mapping_range-no-gate.
 TEST_CASE("mmap: zapping doesn't keep a fault from putting the entry back, nor waits for one, a flag that the fault tests under a "
           "lock does") {
   Mapped m;
@@ -226,6 +230,7 @@ TEST_CASE("mmap: zapping doesn't keep a fault from putting the entry back, nor w
   }
 }
 
+// Fact: unmap_mapping_range-no-gate.
 TEST_CASE("mmap: zapping reaches every VMA of the address space, those of other address spaces not") {
   Mapped m;
   Mm second_mm;
@@ -257,6 +262,7 @@ TEST_CASE("mmap: zapping reaches every VMA of the address space, those of other 
   CHECK(every(lab).text().empty());
 }
 
+// Fact: munmap-waits-for-faults.
 TEST_CASE("mmap: munmap waits for faults under way, a fault that comes too late finds no VMA") {
   Mapped m;
   bool inside = false;
@@ -289,6 +295,7 @@ TEST_CASE("mmap: munmap waits for faults under way, a fault that comes too late 
   CHECK(m.seen == std::set<UserAccess>{UserAccess::ok, UserAccess::segv});
 }
 
+// Fact: vma-holds-file, unmap_mapping_range-no-gate.
 TEST_CASE("mmap: a fork has a VMA of its own with its own reference, and zapping finds it however they meet") {
   Mapped m;
   std::set<UserAccess> in_child;
@@ -325,6 +332,7 @@ TEST_CASE("mmap: a fork has a VMA of its own with its own reference, and zapping
   CHECK(in_child == std::set<UserAccess>{UserAccess::ok, UserAccess::sigbus});
 }
 
+// Fact: pte-asks-nobody.
 TEST_CASE("mmap: mapped memory that is freed is used after that by user space alone") {
   Mapped m;
   Allocation page;
@@ -350,6 +358,7 @@ TEST_CASE("mmap: mapped memory that is freed is used after that by user space al
   CHECK(every(lab).text().empty());
 }
 
+// Fact: unmap_mapping_range-no-gate.
 TEST_CASE("mmap: unmap_mapping_range sleeps, not in an interrupt, and the entry guard is around ->mmap") {
   Mapped m;
   PolicySpec spec;

@@ -64,6 +64,7 @@ struct Polled {
 
 }  // namespace
 
+// Fact: poll-asked-again.
 TEST_CASE("poll: a poll sleeps until an event or removal wakes it, and then asks again what there is") {
   Polled p;
   std::set<std::uint32_t> masks;
@@ -104,6 +105,7 @@ TEST_CASE("poll: a poll sleeps until an event or removal wakes it, and then asks
   CHECK(f.text().empty());  // hardware may have an event yet
 }
 
+// Fact: poll-asked-again.
 TEST_CASE("poll: a removal that sets the flag and wakes nobody leaves the sleeper asleep, one that wakes before it sets the flag as well") {
   Polled p;
   int form = 0;
@@ -123,6 +125,7 @@ TEST_CASE("poll: a removal that sets the flag and wakes nobody leaves the sleepe
   CHECK(every(lab).text().empty());
 }
 
+// Fact: poll-queue-until-return.
 TEST_CASE("poll: the queue is touched until poll returns, freed before that it is a use after free, awake or asleep") {
   Polled p;
   bool wake = true, wait_for_it = false;
@@ -165,6 +168,7 @@ TEST_CASE("poll: the queue is touched until poll returns, freed before that it i
   CHECK(every(lab).text().empty());
 }
 
+// Fact: poll-holds-file.
 TEST_CASE("poll: a poll in flight holds the file, close by another thread waits with release until it returns") {
   Polled p;
   std::set<std::string> released_by;
@@ -198,6 +202,7 @@ TEST_CASE("poll: a poll in flight holds the file, close by another thread waits 
   CHECK(released_by == std::set<std::string>{"user", "closer"});
 }
 
+// Fact: poll-holds-file.
 TEST_CASE("poll: the entries of a sleeping poll hold the file by themselves, release runs in the task that polls") {
   Polled p;
   Waiter registered, closed;
@@ -243,6 +248,7 @@ TEST_CASE("poll: the entries of a sleeping poll hold the file by themselves, rel
   CHECK(released_by == std::set<std::string>{"user"});
 }
 
+// Fact: poll-asked-again.
 TEST_CASE(
     "poll: without ->poll a file is readable and writable, a refused entry is EPOLLERR, and one ready file keeps poll from sleeping") {
   Polled p, q;
@@ -286,6 +292,7 @@ TEST_CASE(
             .empty());
 }
 
+// Fact: epoll-holds-no-file.
 TEST_CASE("epoll: an item wakes its epoll, and goes with the file's last reference, before release, or by EPOLL_CTL_DEL") {
   Polled p;
   int form = 0;
@@ -327,6 +334,7 @@ TEST_CASE("epoll: an item wakes its epoll, and goes with the file's last referen
   }
 }
 
+// Fact: wake_up_pollfree-then-grace-period.
 TEST_CASE("epoll: a queue that dies before the file is touched when the item goes, after wake_up_pollfree and a grace period it is not") {
   enum class Form { free_it, wake, pollfree, pollfree_and_grace_period } form = Form::free_it;
   Polled p;
@@ -357,6 +365,7 @@ TEST_CASE("epoll: a queue that dies before the file is touched when the item goe
   CHECK(every(lab, [&] { CHECK(p.queue.items.empty()); }).text().empty());
 }
 
+// Fact: wake_up_pollfree-then-grace-period.
 TEST_CASE("epoll: a file that has something when it is added is an event at once, a wake_up_pollfree is one too") {
   Polled p;
   bool ready = true;

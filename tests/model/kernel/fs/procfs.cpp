@@ -64,6 +64,7 @@ struct Entry {
 
 }  // namespace
 
+// Fact: proc-after-removal.
 TEST_CASE("procfs: errors after removal are -EIO for read, write and mmap, -ENOTTY, -EINVAL for lseek, -ENOENT for open") {
   Entry x;
   x.op.body = [](Context& c, File&) {
@@ -114,6 +115,7 @@ TEST_CASE("procfs: errors after removal are -EIO for read, write and mmap, -ENOT
             .empty());
 }
 
+// Fact: proc-after-removal, file-missing-operations.
 TEST_CASE("procfs: what the driver doesn't have, with the entry there") {
   Entry x;
   Lab lab([&](Lab& l) {
@@ -134,6 +136,7 @@ TEST_CASE("procfs: what the driver doesn't have, with the entry there") {
   CHECK(every(lab, [&] { CHECK((word(lab, x.e.in_use) & 0xffffffff) == 0); }).text().empty());
 }
 
+// Fact: proc-remove-drains-and-releases, proc-pins-nothing.
 TEST_CASE("procfs: rmmod foo </proc/foo works, removal releases the open file itself, once, and no code of the module runs afterwards") {
   Entry x;
   Lab* lab = nullptr;
@@ -176,6 +179,7 @@ TEST_CASE("procfs: rmmod foo </proc/foo works, removal releases the open file it
   CHECK(reads == std::set<std::pair<int, int>>{{0, 0}, {0, eio}, {eio, eio}});
 }
 
+// Fact: proc-close-and-remove.
 TEST_CASE("procfs: a close that races with removal waits where removal releases its file, and removal waits for a close that does") {
   Entry x;
   Lab* lab = nullptr;
@@ -209,6 +213,7 @@ TEST_CASE("procfs: a close that races with removal waits where removal releases 
   CHECK(x.released_by == std::set<std::string>{"remover", "user"});
 }
 
+// Fact: proc-remove-drains-and-releases.
 TEST_CASE("procfs: an open in flight is waited for, and its file released then") {
   Entry x;
   Lab* lab = nullptr;
@@ -247,6 +252,7 @@ TEST_CASE("procfs: an open in flight is waited for, and its file released then")
   CHECK(opens == std::set<int>{enoent, -12});
 }
 
+// Fact: proc-self-removal.
 TEST_CASE("procfs: removal from its own operation, or from its own release, or under a lock that an operation takes, never returns") {
   Entry x;
   Mutex lock;
@@ -288,6 +294,7 @@ TEST_CASE("procfs: removal from its own operation, or from its own release, or u
   CHECK(every(lab).text() == "deadlock(entry)@remover, deadlock(lock)@user");
 }
 
+// Fact: proc-remove-drains-and-releases.
 TEST_CASE("procfs: what operations have started is not waited for") {
   Entry x;
   Work work;
@@ -309,6 +316,7 @@ TEST_CASE("procfs: what operations have started is not waited for") {
   CHECK(every(lab).text() == "use-after-free(priv)@kworker work");
 }
 
+// Fact: proc-self-removal.
 TEST_CASE("procfs: created twice or removed when it isn't there is misuse, never removed a leak, places of closed files are used again") {
   Entry x;
   Device device;

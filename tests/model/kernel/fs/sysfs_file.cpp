@@ -50,6 +50,7 @@ struct Node {
 
 }  // namespace
 
+// Fact: kernfs-open-file-pins-nothing, kernfs-file-after-removal.
 TEST_CASE("sysfs: an open file pins neither module nor binding, its operations fail with -ENODEV after removal, and so does a new open") {
   Node n;
   Module module;
@@ -81,6 +82,7 @@ TEST_CASE("sysfs: an open file pins neither module nor binding, its operations f
   CHECK(seen == std::set<std::array<int, 3>>{{-19, -19, -19}, {0, -19, -19}, {0, 0, -19}, {0, 0, 0}});
 }
 
+// Fact: kernfs-poll-not-woken, kernfs-file-after-removal.
 TEST_CASE("sysfs: a notification wakes who polls, a read takes it in, removal wakes nobody, a poll after it is EPOLLERR | EPOLLPRI") {
   Node n;
   int form = 0;
@@ -125,6 +127,7 @@ TEST_CASE("sysfs: a notification wakes who polls, a read takes it in, removal wa
   CHECK(f.blocked < f.executions);
 }
 
+// Fact: kernfs-mappings-go.
 TEST_CASE("sysfs: removal of a binary attribute takes its mappings away, no fault brings them back, then the window may go") {
   Node n;
   bool zap = true;
@@ -161,6 +164,7 @@ TEST_CASE("sysfs: removal of a binary attribute takes its mappings away, no faul
   CHECK(every(lab).text() == "use-after-unmap(bar0)@user");
 }
 
+// Fact: kernfs-mappings-go.
 TEST_CASE("sysfs: a fault of a mapping counts as an operation that removal waits for") {
   Node n;
   Allocation used;
@@ -196,6 +200,7 @@ TEST_CASE("sysfs: a fault of a mapping counts as an operation that removal waits
   CHECK(seen == std::set<UserAccess>{UserAccess::ok, UserAccess::sigbus});
 }
 
+// Fact: kernfs-mappings-go.
 TEST_CASE("sysfs: mmap fails with -ENODEV after removal and without ->mmap, with -EINVAL for a mapping that wants ->close") {
   Node n;
   Lab lab([&](Lab& l) {
@@ -220,6 +225,7 @@ TEST_CASE("sysfs: mmap fails with -ENODEV after removal and without ->mmap, with
   CHECK(every(lab).text().empty());
 }
 
+// Fact: sysfs-names.
 TEST_CASE("sysfs: a group is created and removed one attribute after another, and if one is there already, none of it stays") {
   std::array<SysfsAttribute, 6> all;
   Lab lab([&](Lab& l) {

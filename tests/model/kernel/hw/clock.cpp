@@ -24,6 +24,7 @@ struct ClockedWindow {
 
 }  // namespace
 
+// Fact: clk-counts.
 TEST_CASE("clocks: a register is touched with its clock gated: before it is enabled, after it is disabled, by remove() too early") {
   ClockedWindow w;
   Work work;
@@ -58,6 +59,7 @@ TEST_CASE("clocks: a register is touched with its clock gated: before it is enab
   CHECK(every(never).text() == "api-misuse(bar0)@driver");
 }
 
+// Fact: clk-counts.
 TEST_CASE("clocks: they are counted: the last one to disable gates it") {
   ClockedWindow w;
   int disables = 1;
@@ -76,6 +78,7 @@ TEST_CASE("clocks: they are counted: the last one to disable gates it") {
   CHECK(every(lab).text() == "api-misuse(bar0)@driver");
 }
 
+// Fact: clk-balance.
 TEST_CASE("clocks: what doesn't balance is api-misuse: enabled unprepared, disabled twice, unprepared twice or while it is enabled") {
   ClockedWindow w;
   std::function<void(Context&)> body;
@@ -108,6 +111,7 @@ TEST_CASE("clocks: what doesn't balance is api-misuse: enabled unprepared, disab
         }).empty());
 }
 
+// Fact: clk_prepare-sleeps, pm_runtime_put-asks.
 TEST_CASE("clocks: clk_prepare and what resumes may sleep, clk_enable and pm_runtime_put may not") {
   ClockedWindow w;
   Lab lab([&](Lab& l) {
@@ -134,6 +138,7 @@ TEST_CASE("clocks: clk_prepare and what resumes may sleep, clk_enable and pm_run
         "sleep-in-atomic(pm_runtime_resume_and_get)@softirq");
 }
 
+// Fact: pm_runtime_put-asks.
 TEST_CASE("runtime PM: a reference is a resource like a BAR: an access after the last put is one to a device that may be suspended") {
   ClockedWindow w;
   enum class Form { held, put, put_sync, put_and_get, disable } form = Form::held;
@@ -169,6 +174,7 @@ TEST_CASE("runtime PM: a reference is a resource like a BAR: an access after the
   CHECK(f.count("api-misuse(bar0)@driver") == f.executions);
 }
 
+// Fact: pm_runtime_disable-freezes.
 TEST_CASE("runtime PM: after pm_runtime_disable the state stays, a get counts but resumes nothing, a put below zero is api-misuse") {
   ClockedWindow w;
   bool resumed = true, too_many = false, sync = false;
@@ -198,6 +204,7 @@ TEST_CASE("runtime PM: after pm_runtime_disable the state stays, a get counts bu
   }
 }
 
+// Fact: pm_runtime_get-counts.
 TEST_CASE("runtime PM: pm_runtime_resume_and_get() counts only where it resumes, the plain counts neither resume nor suspend") {
   ClockedWindow w;
   std::function<void(Context&)> body;

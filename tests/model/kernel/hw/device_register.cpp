@@ -41,6 +41,7 @@ struct Card {
 
 }  // namespace
 
+// Fact: posted-writes.
 TEST_CASE("posted writes: a write returns before the device has seen it, a read of any register comes back after") {
   Card card;
   enum class Back { none, same, other, plain } back = Back::none;
@@ -68,6 +69,7 @@ TEST_CASE("posted writes: a write returns before the device has seen it, a read 
   }
 }
 
+// Fact: posted-writes.
 TEST_CASE("posted writes: they arrive in order, one is acted on before the next, a register holds what arrived last") {
   Card card;
   Lab lab([&](Lab& l) {
@@ -86,6 +88,7 @@ TEST_CASE("posted writes: they arrive in order, one is acted on before the next,
   CHECK(every_schedule(lab, [&] { CHECK(card.arrived == std::vector<std::uint64_t>{1, 2}); }).text().empty());
 }
 
+// Fact: posted-lost.
 TEST_CASE("posted writes: pulled out, the device loses what is on its way, a read-back is not kept waiting and answers all ones") {
   Card card;
   std::uint64_t got = 0;
@@ -106,6 +109,7 @@ TEST_CASE("posted writes: pulled out, the device loses what is on its way, a rea
   CHECK(seen == std::set<std::pair<std::size_t, std::uint64_t>>{{0, 0xffff}, {1, 0xffff}, {2, 0xffff}, {2, 2}});
 }
 
+// Fact: posted-lost, gone-all-ones.
 TEST_CASE("posted writes: without power writes vanish and reads are all ones, afterwards the registers are as after reset") {
   Card card;
   PciDevice pci;
@@ -142,6 +146,7 @@ TEST_CASE("posted writes: without power writes vanish and reads are all ones, af
   }
 }
 
+// Fact: iounmap-ends.
 TEST_CASE("posted writes: a register access relies on mapping and region, as any") {
   Card card;
   bool read = false;
@@ -165,6 +170,7 @@ TEST_CASE("posted writes: a register access relies on mapping and region, as any
   }
 }
 
+// Fact: posted-writes.
 TEST_CASE(
     "posted writes: a device whose interrupt was masked by a write raises it still, until a read-back says that the write has arrived") {
   Card card;

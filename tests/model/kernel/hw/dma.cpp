@@ -58,6 +58,7 @@ const std::string offence = "dma-after-unmap(buffer)@dma";
 
 }  // namespace
 
+// Fact: dma_unmap-ends-right.
 TEST_CASE("dma: unmapped while the engine may still use it is dma-after-unmap, stopped and waited for it is not") {
   DmaCard card;
   bool stop = true, wait = true;
@@ -84,6 +85,7 @@ TEST_CASE("dma: unmapped while the engine may still use it is dma-after-unmap, s
   CHECK(run(false, false).text() == offence);
 }
 
+// Fact: posted-writes, dma-stop-in-flight.
 TEST_CASE("dma: a stop that is written needs a read-back before it is certain that the device saw it") {
   DmaCard card;
   bool read_back = false;
@@ -106,6 +108,7 @@ TEST_CASE("dma: a stop that is written needs a read-back before it is certain th
   CHECK(every(lab).text().empty());
 }
 
+// Fact: dma_unmap-ends-right.
 TEST_CASE("dma: freed while it is mapped, the device reaches whoever has the page, unmapped and freed is one accident") {
   DmaCard card;
   bool unmap = false;
@@ -124,6 +127,7 @@ TEST_CASE("dma: freed while it is mapped, the device reaches whoever has the pag
   CHECK(every(lab).text() == offence);
 }
 
+// Fact: dma-iommu.
 TEST_CASE("dma: the IOMMU decides what becomes of it, not whether it is wrong: no step differs") {
   DmaCard card;
   std::set<std::uint64_t> executions;
@@ -149,6 +153,7 @@ TEST_CASE("dma: the IOMMU decides what becomes of it, not whether it is wrong: n
   CHECK(executions.size() == 1);
 }
 
+// Fact: pci-bus-mastering.
 TEST_CASE("dma: without bus mastering no transfer begins, one in flight still lands, what is no PCI device knows none") {
   DmaCard card;
   enum class How { clear, disable } how = How::clear;
@@ -197,6 +202,7 @@ TEST_CASE("dma: without bus mastering no transfer begins, one in flight still la
   CHECK(landed == std::set<int>{0});
 }
 
+// Fact: gone-no-dma.
 TEST_CASE("dma: a device that was pulled out, or has no power, does no DMA") {
   DmaCard card;
   bool pull = true, wait = true;
@@ -225,6 +231,7 @@ TEST_CASE("dma: a device that was pulled out, or has no power, does no DMA") {
   }
 }
 
+// Fact: dma-stop-in-flight.
 TEST_CASE("dma: an engine takes as many transfers as it was started for, one at a time, and can be started again") {
   DmaCard card;
   Allocation other;
@@ -277,6 +284,7 @@ TEST_CASE("dma: a transfer goes to the buffer that the engine had when it began"
   CHECK(every(lab).text() == offence);
 }
 
+// Fact: dma_unmap-ends-right.
 TEST_CASE("dma: a coherent buffer freed is use-after-free by the CPU and dma-after-unmap by the device") {
   DmaCard card;
   bool cpu = false, device = false;
@@ -299,6 +307,7 @@ TEST_CASE("dma: a coherent buffer freed is use-after-free by the CPU and dma-aft
   CHECK(every(lab).text() == offence);
 }
 
+// Fact: dma_alloc_coherent-contexts.
 TEST_CASE("dma: dma_alloc_coherent with GFP_KERNEL may sleep, dma_free_coherent is not for interrupts that are off") {
   DmaCard card;
   Spinlock lock;
@@ -330,6 +339,7 @@ TEST_CASE("dma: dma_alloc_coherent with GFP_KERNEL may sleep, dma_free_coherent 
   CHECK(every(lab).text() == misuse);
 }
 
+// Fact: dma-debug-at-unbind.
 TEST_CASE("dma: a mapping that is still held when its owner has ended is a leak, as CONFIG_DMA_API_DEBUG says at unbind") {
   DmaCard card;
   Allocation binding;
@@ -348,6 +358,7 @@ TEST_CASE("dma: a mapping that is still held when its owner has ended is a leak,
   CHECK(every(lab).text().empty());
 }
 
+// Fact: dma_unmap-ends-right, dma_unmap-touches-memory.
 TEST_CASE("dma: unmapped twice, unmapped unmapped, unmapped after the memory was freed, mapped after it was, used before it is mapped") {
   DmaCard card;
   int maps = 1, unmaps = 1;
@@ -382,7 +393,8 @@ TEST_CASE("dma: unmapped twice, unmapped unmapped, unmapped after the memory was
   CHECK(every(lab).text() == "use-after-free(page)@driver");
 }
 
-// kernel-semantics.md 0: stop the engine, clear bus mastering, read back, wait, then unmap and free.
+// Stop the engine, clear bus mastering, read back, wait, then unmap and free.
+// Fact: dma-stop-in-flight.
 TEST_CASE("dma: each step of the order stop, read back, wait, unmap is needed, whatever the doorbell did before") {
   DmaCard card;
   card.transfers = 1;

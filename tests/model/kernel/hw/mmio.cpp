@@ -6,6 +6,7 @@
 
 namespace unplug::model::test {
 
+// Fact: iounmap-ends.
 TEST_CASE("mmio: an access that is not ordered before iounmap is use-after-unmap, in every execution, ordered it is none") {
   Region region;
   Mapping bar;
@@ -39,6 +40,7 @@ TEST_CASE("mmio: an access that is not ordered before iounmap is use-after-unmap
   for (const auto& [violation, n] : every(lab).violations) CHECK(violation.find("use-after") == std::string::npos);
 }
 
+// Fact: region-one-claimant.
 TEST_CASE("mmio: nobody else's region is touched unless somebody else has claimed it since") {
   Region region;
   Mapping ours, theirs;
@@ -80,6 +82,7 @@ TEST_CASE("mmio: nobody else's region is touched unless somebody else has claime
   }
 }
 
+// Fact: region-one-claimant.
 TEST_CASE("mmio: a region belongs to one claimant at a time, who gets -EBUSY has nothing to release") {
   Region region;
   std::array<Mapping, 2> bars;
@@ -106,6 +109,7 @@ TEST_CASE("mmio: a region belongs to one claimant at a time, who gets -EBUSY has
   CHECK(every(lab).text() == "double-release(bar b)@t");
 }
 
+// Fact: region-balanced.
 TEST_CASE("mmio: released twice, unmapped twice, released without a claim") {
   Region region;
   Mapping bar;
@@ -131,6 +135,7 @@ TEST_CASE("mmio: released twice, unmapped twice, released without a claim") {
   CHECK(every(lab).text() == "double-release(bar0)@t");
 }
 
+// Fact: region-balanced.
 TEST_CASE("mmio: before ioremap there is nothing to read, never unmapped is a leak, never released as well") {
   Region region;
   Mapping bar;
@@ -205,6 +210,7 @@ constexpr std::array<std::uint64_t, 2> two_values{1, 2};
 
 }  // namespace
 
+// Fact: gone-all-ones.
 TEST_CASE("mmio: a device that was pulled out answers all ones, in every width, its writes vanish, and nothing crashes") {
   CHECK(all_ones(Width::b) == 0xff);
   CHECK(all_ones(Width::w) == 0xffff);
@@ -254,6 +260,7 @@ TEST_CASE("mmio: without a device in the mapping the accesses are what they alwa
   CHECK(f.text() == "use-after-unmap(bar0)@driver");
 }
 
+// Fact: gone-poll-loop.
 TEST_CASE("mmio: a loop that polls while a bit is set never ends on a device that was pulled out, unless it knows all ones") {
   constexpr std::uint64_t busy = 0x80000000;
   constexpr int bound = 6;
@@ -285,6 +292,7 @@ TEST_CASE("mmio: a loop that polls while a bit is set never ends on a device tha
   CHECK(!seen.contains({true, true}));
 }
 
+// Fact: iounmap-lazy-tlb.
 TEST_CASE("mmio: with a lazy flush an access after iounmap may reach the device through the TLB, or what is mapped at the address since") {
   Region region, other_region;
   Mapping bar, other;
@@ -336,6 +344,7 @@ TEST_CASE("mmio: with a lazy flush an access after iounmap may reach the device 
   }
 }
 
+// Fact: port-no-mapping.
 TEST_CASE("mmio: ports have no mapping: used after release_region it is use-after-unmap that faults nowhere, or somebody else's port") {
   Region region;
   Mapping ours, theirs;
@@ -377,6 +386,19 @@ TEST_CASE("mmio: ports have no mapping: used after release_region it is use-afte
   CHECK(every(lab).text() == "use-before-init(ports of foo)@driver");
 }
 
+TEST_CASE("mmio: a port has no access of 64 bits: who asks for one is told so, in a task") {
+  Region region;
+  Mapping ours;
+  Lab lab([&](Lab& l) {
+    init_region(l.kernel, region, l.name("ports"), l.name("ports"), RegionKind::port);
+    l.init(ours, region, "ports of foo");
+    l.task("driver", [&](Context& c) { port_write(c, ours, Width::q); });
+  });
+  CHECK_THROWS_WITH(static_cast<void>(explore(lab)),
+                    "the code of task 'driver' threw an exception: a port has no access of 64 bits: there is no inq()");
+}
+
+// Fact: gone-all-ones.
 TEST_CASE("mmio: a port of a device that is gone answers all ones") {
   Region region;
   Mapping io;
@@ -399,6 +421,7 @@ TEST_CASE("mmio: a port of a device that is gone answers all ones") {
 }
 
 // vc4-missing-drm-enter: MMIO from an ioctl that drm_dev_enter() doesn't cover, after the unbind.
+// Fact: drm-section-covers-itself.
 TEST_CASE("mmio: an ioctl that looks at nothing writes after iounmap, inside an SRCU section that the unbind waits for it does not") {
   Region region;
   Mapping bar;

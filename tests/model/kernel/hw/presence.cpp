@@ -4,6 +4,7 @@
 
 namespace unplug::model::test {
 
+// Fact: gone-all-ones.
 TEST_CASE("surprise removal: a device is there until it is pulled, and never comes back") {
   Presence p;
   std::set<std::pair<bool, bool>> seen;

@@ -41,6 +41,7 @@ std::size_t count_events(const Lab& lab, std::string_view operation) {
 
 }  // namespace
 
+// Fact: irq-on-holders-cpu, spinlock-irqs-off.
 TEST_CASE("interrupts on a CPU: a handler that takes the lock its CPU holds spins for ever, with interrupts off it cannot") {
   Cpu cpu;
   enum class Form { on, irqsave, bh, local_irq_disable, local_irq_save } form = Form::on;
@@ -92,6 +93,7 @@ TEST_CASE("interrupts on a CPU: a handler that takes the lock its CPU holds spin
   }
 }
 
+// Fact: irq-on-holders-cpu.
 TEST_CASE("interrupts on a CPU: one comes between any two steps of its task, at most as often as said, also several at one place") {
   Cpu cpu;
   std::set<std::vector<int>> seen;
@@ -119,6 +121,7 @@ TEST_CASE("interrupts on a CPU: one comes between any two steps of its task, at 
   CHECK(run(2) == std::set<std::vector<int>>{{0, 0}, {0, 1}, {1, 1}, {0, 2}, {1, 2}, {2, 2}});
 }
 
+// Fact: irq-context-nests.
 TEST_CASE("interrupts on a CPU: the handler is in hard interrupt context with a call chain of its own, the task goes on where it was") {
   Cpu cpu;
   static const StaticName function{"driver_ioctl"};
@@ -158,6 +161,7 @@ TEST_CASE("interrupts on a CPU: the handler is in hard interrupt context with a 
   CHECK(ran);
 }
 
+// Fact: irq-context-nests.
 TEST_CASE("interrupts on a CPU: sleeping in one is sleep-in-atomic, so is sleeping with interrupts or softirqs off") {
   Cpu cpu;
   static const Operation nap{.name = "msleep", .pause = true};
@@ -193,6 +197,7 @@ TEST_CASE("interrupts on a CPU: sleeping in one is sleep-in-atomic, so is sleepi
   CHECK(every(lab).text().empty());
 }
 
+// Fact: irq-context-nests.
 TEST_CASE("interrupts on a CPU: local_irq_save nests by what it answers, what is off at the end is a leak, one enable too many is misuse") {
   enum class Form { nested, irqs, softirqs, too_many } form = Form::nested;
   Lab lab([&](Lab& l) {
@@ -226,6 +231,7 @@ TEST_CASE("interrupts on a CPU: local_irq_save nests by what it answers, what is
   CHECK(every(lab).text() == "api-misuse(local_bh_enable)@driver");
 }
 
+// Fact: free_irq-waits, irq-line-once.
 TEST_CASE("interrupts on a CPU: free_irq on another CPU waits for the nested handler, and none begins on a freed, busy or disabled line") {
   Cpu cpu;
   Allocation priv;
@@ -254,6 +260,7 @@ TEST_CASE("interrupts on a CPU: free_irq on another CPU waits for the nested han
   CHECK(every(lab).text() == "use-after-free(priv)@driver, use-after-free(priv)@hardware");
 }
 
+// Fact: irq-on-holders-cpu.
 TEST_CASE("interrupts on a CPU: a tasklet that takes the lock its CPU holds spins for ever, with softirqs or interrupts off it cannot") {
   Cpu cpu;
   Tasklet tasklet;
@@ -305,6 +312,7 @@ TEST_CASE("interrupts on a CPU: a tasklet that takes the lock its CPU holds spin
   }
 }
 
+// Fact: irq-context-nests.
 TEST_CASE("interrupts on a CPU: a softirq there can be interrupted by a handler, not by another softirq, and no handler by anything") {
   Cpu cpu;
   Tasklet tasklet;
@@ -347,6 +355,7 @@ TEST_CASE("interrupts on a CPU: a softirq there can be interrupted by a handler,
   CHECK(f.blocked == 0);
 }
 
+// Fact: irq-of-gone-device.
 TEST_CASE("interrupts on a CPU: one that the line cannot take, or of a device that is gone, comes to nothing") {
   Cpu cpu;
   Presence there;
@@ -383,6 +392,7 @@ TEST_CASE("interrupts on a CPU: one that the line cannot take, or of a device th
   CHECK(runs == std::set<int>{1, 2});
 }
 
+// Fact: tasklet-once.
 TEST_CASE("interrupts on a CPU: a tasklet that runs on one CPU is not run on another as well, scheduled again or not") {
   Tasklet tasklet;
   CpuInterrupts interrupts;
@@ -411,6 +421,7 @@ TEST_CASE("interrupts on a CPU: a tasklet that runs on one CPU is not run on ano
   CHECK(all == std::set<int>{1, 2});
 }
 
+// Fact: request_irq-runs-at-once.
 TEST_CASE("interrupts on a CPU: no data race between who requests one and its handler there") {
   Cpu cpu;
   Allocation data;

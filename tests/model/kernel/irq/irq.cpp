@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: request_irq-runs-at-once.
 TEST_CASE("irq: the handler may run before request_irq's caller goes on: what it needs must be ready") {
   Device1 d;
   bool first = false;
@@ -20,6 +21,7 @@ TEST_CASE("irq: the handler may run before request_irq's caller goes on: what it
   CHECK(every_schedule(lab).text().empty());
 }
 
+// Fact: free_irq-waits.
 TEST_CASE("irq: free_irq waits for the handler that runs and lets none begin, without it the handler runs on in freed memory") {
   Device1 d;
   bool free = true;
@@ -41,6 +43,7 @@ TEST_CASE("irq: free_irq waits for the handler that runs and lets none begin, wi
   CHECK(every(lab).text() == "use-after-free(priv)@hardware");
 }
 
+// Fact: free_irq-not-for-queued.
 TEST_CASE("irq: free_irq waits for no work that the handler queued: interrupt first, then the work") {
   Device1 d;
   Work work;
@@ -65,6 +68,7 @@ TEST_CASE("irq: free_irq waits for no work that the handler queued: interrupt fi
   }
 }
 
+// Fact: free_irq-twice.
 TEST_CASE("irq: freed twice, or never requested, is double-release, freed once it is none") {
   Device1 d;
   int requests = 1, frees = 2;
@@ -87,6 +91,7 @@ TEST_CASE("irq: freed twice, or never requested, is double-release, freed once i
   CHECK(every(lab).text().empty());
 }
 
+// Fact: request_irq-flags.
 TEST_CASE("irq: who finds the line taken gets -EBUSY and has nothing: nothing to free, nothing to leak") {
   Device1 d;
   IrqAction second;
@@ -131,6 +136,7 @@ TEST_CASE("irq: an interrupt that an ended owner requested and nobody freed is a
   CHECK(every(lab).text() == "leak(irq)@driver");
 }
 
+// Fact: irq-line-once.
 TEST_CASE("irq: a line runs one handler at a time, two that come together are two runs, and no data race") {
   Device1 d;
   std::set<int> runs;
@@ -147,6 +153,7 @@ TEST_CASE("irq: a line runs one handler at a time, two that come together are tw
   CHECK(runs == std::set<int>{2});
 }
 
+// Fact: free_irq-waits.
 TEST_CASE("irq: requested again after it was freed, by somebody else: only their handler runs") {
   Device1 d;
   IrqAction other;
@@ -175,6 +182,7 @@ TEST_CASE("irq: requested again after it was freed, by somebody else: only their
   CHECK(every(lab, [&] { CHECK(handled + d.runs == 2); }).text().empty());
 }
 
+// Fact: request_irq-sleeps, free_irq-waits.
 TEST_CASE("irq: a handler that sleeps, and one that frees its own interrupt") {
   Device1 d;
   bool free_itself = false;
@@ -196,6 +204,7 @@ TEST_CASE("irq: a handler that sleeps, and one that frees its own interrupt") {
   CHECK(every(lab).text() == "deadlock(irq)@hardware, sleep-in-atomic(free_irq)@hardware");
 }
 
+// Fact: free_irq-waits.
 TEST_CASE("irq: freeing under a lock that the handler takes deadlocks") {
   Device1 d;
   Mutex m;  // stands for a spinlock: the handler is on another CPU
@@ -220,6 +229,7 @@ TEST_CASE("irq: freeing under a lock that the handler takes deadlocks") {
   CHECK(f.blocked < f.executions);
 }
 
+// Fact: free_irq-twice.
 TEST_CASE("irq: who frees an interrupt that is freed already waits for nobody: the handler may still run") {
   Device1 d;
   Allocation late;
@@ -251,6 +261,7 @@ TEST_CASE("irq: who frees an interrupt that is freed already waits for nobody: t
   CHECK(every(lab).text().empty());
 }
 
+// Fact: request_irq-flags.
 TEST_CASE("irq: flags that request_threaded_irq refuses are api-misuse: no primary and no oneshot, no-autoen of a shared line") {
   IrqLine line;
   IrqDevice d;
@@ -276,6 +287,7 @@ TEST_CASE("irq: flags that request_threaded_irq refuses are api-misuse: no prima
   CHECK(refused());  // nothing to call at all
 }
 
+// Fact: irq-quiet-device-first.
 TEST_CASE("irq: masked at the device no interrupt of it arrives any more, those that have arrived run on, and other devices' arrive") {
   Device1 d;
   enum class Form { mask_only, mask_and_synchronize, unmasked_again, other_device } form = Form::mask_only;

@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: disable_irq-waits, enable_irq-replays.
 TEST_CASE("disable_irq: waits for the handler that runs and lets none begin, _nosync lets the running one go on, enable_irq replays") {
   Device1 d;
   enum class Form { sync, no_sync, synchronize } form = Form::sync;
@@ -42,6 +43,7 @@ TEST_CASE("disable_irq: waits for the handler that runs and lets none begin, _no
   CHECK(run(Form::synchronize, true) == "data-race(priv.hits)@driver, data-race(priv.hits)@hardware");
 }
 
+// Fact: disable_irq-waits.
 TEST_CASE("disable_irq: nests, and holds for all sharers") {
   IrqLine line;
   IrqDevice a, b;
@@ -74,6 +76,7 @@ TEST_CASE("disable_irq: nests, and holds for all sharers") {
   CHECK(runs == std::set<std::pair<int, int>>{{2, 0}, {2, 1}, {2, 2}});
 }
 
+// Fact: enable_irq-replays.
 TEST_CASE("enable_irq: without a disable it is api-misuse, and changes nothing") {
   Device1 d;
   Lab lab([&](Lab& l) {
@@ -91,6 +94,7 @@ TEST_CASE("enable_irq: without a disable it is api-misuse, and changes nothing")
   CHECK(runs == std::set<int>{1});
 }
 
+// Fact: enable_irq-replays.
 TEST_CASE("irq: IRQF_NO_AUTOEN leaves the line off until enable_irq, the last free shuts it down, the next request starts anew") {
   IrqLine line;
   IrqDevice first, second;
@@ -122,6 +126,7 @@ TEST_CASE("irq: IRQF_NO_AUTOEN leaves the line off until enable_irq, the last fr
   CHECK(runs == std::set<std::pair<int, int>>{{0, 1}});
 }
 
+// Fact: disable_irq-waits.
 TEST_CASE("disable_irq: from the own handler or thread, or holding a lock that they take, it never returns, disable_irq_nosync does") {
   IrqLine line;
   IrqDevice d;
@@ -165,6 +170,7 @@ TEST_CASE("disable_irq: from the own handler or thread, or holding a lock that t
   for (const From f : {From::handler, From::thread, From::lock_of_handler}) CHECK(run(f, false).empty());
 }
 
+// Fact: synchronize_irq-waits.
 TEST_CASE("synchronize_irq: waits for the handler and then for every thread of the line, not for those that begin later") {
   IrqLine line;
   IrqDevice a, b;

@@ -5,6 +5,7 @@
 
 namespace unplug::model::test {
 
+// Fact: irq-thread.
 TEST_CASE("threaded irq: IRQ_WAKE_THREAD has the thread run in process context, other answers don't, no primary always does") {
   IrqLine line;
   IrqDevice d;
@@ -40,6 +41,7 @@ TEST_CASE("threaded irq: IRQ_WAKE_THREAD has the thread run in process context, 
   CHECK(run(false, true) == std::set<int>{2});
 }
 
+// Fact: irq-oneshot.
 TEST_CASE("threaded irq: IRQF_ONESHOT keeps the line masked until the thread is done, without it handlers run meanwhile") {
   IrqLine line;
   IrqDevice d;
@@ -78,6 +80,7 @@ TEST_CASE("threaded irq: IRQF_ONESHOT keeps the line masked until the thread is 
   CHECK(runs == std::set<int>{2});
 }
 
+// Fact: irq-oneshot.
 TEST_CASE("threaded irq: of two oneshot threads on a shared line the last one unmasks it") {
   IrqLine line;
   IrqDevice a, b;
@@ -106,6 +109,7 @@ TEST_CASE("threaded irq: of two oneshot threads on a shared line the last one un
   CHECK(runs == std::set<std::pair<int, int>>{{2, 0}, {2, 1}, {2, 2}});
 }
 
+// Fact: free_irq-thread-once-more.
 TEST_CASE("threaded irq: a thread that was woken runs once more while free_irq waits, and never afterwards") {
   IrqLine line;
   IrqDevice d, after;
@@ -137,6 +141,7 @@ TEST_CASE("threaded irq: a thread that was woken runs once more while free_irq w
   CHECK(seen == std::set<std::tuple<int, int, int>>{{0, 0, 1}, {1, 1, 0}});
 }
 
+// Fact: free_irq-not-for-sharers, synchronize_irq-waits.
 TEST_CASE("threaded irq: free_irq does not wait for a sharer's thread, which may call it, synchronize_irq there never returns") {
   IrqLine line;
   IrqDevice port, below;
@@ -177,6 +182,7 @@ TEST_CASE("threaded irq: free_irq does not wait for a sharer's thread, which may
   CHECK(f.details.begin()->second.find("'irq thread port' waits in synchronize_irq(irq) for 'irq thread port'") != std::string::npos);
 }
 
+// Fact: irq-thread.
 TEST_CASE("threaded irq: IRQ_WAKE_THREAD without a thread is api-misuse") {
   IrqLine line;
   IrqDevice d;
@@ -190,6 +196,7 @@ TEST_CASE("threaded irq: IRQ_WAKE_THREAD without a thread is api-misuse") {
   CHECK(every(lab).text() == "api-misuse(irq)@hardware");
 }
 
+// Fact: free_irq-waits.
 TEST_CASE("threaded irq: no data race from the handler to the thread, on to the next interrupt, and to who has freed or disabled it") {
   IrqLine line;
   IrqDevice d;
@@ -227,6 +234,7 @@ TEST_CASE("threaded irq: no data race from the handler to the thread, on to the 
     }
 }
 
+// Fact: free_irq-waits, synchronize_irq-waits.
 TEST_CASE("free_irq and synchronize_irq: what they wait for first is the handlers: not what the threads of the line wait for") {
   IrqLine line;
   IrqDevice stuck, threaded;

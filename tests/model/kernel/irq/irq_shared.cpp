@@ -17,6 +17,7 @@ void hardware_of(Lab& l, IrqLine& line, const Presence& device, unsigned times, 
 
 }  // namespace
 
+// Fact: devm_request_irq-outlives-remove.
 TEST_CASE("threaded irq: freed in the remove of the card it waits for both halves, left to the other scope the thread reads freed memory") {
   IrqLine line;
   IrqDevice d;
@@ -46,6 +47,7 @@ TEST_CASE("threaded irq: freed in the remove of the card it waits for both halve
   CHECK(every(lab).text() == "use-after-free(kctl)@irq thread d");
 }
 
+// Fact: free_irq-waits.
 TEST_CASE("threaded irq: freeing under a mutex that the thread takes deadlocks, under one that it doesn't it waits as long as the thread") {
   IrqLine line;
   IrqDevice d;
@@ -74,6 +76,7 @@ TEST_CASE("threaded irq: freeing under a mutex that the thread takes deadlocks, 
   CHECK(every(lab).text().empty());
 }
 
+// Fact: irq-shared-calls-all.
 TEST_CASE("shared irq: an interrupt runs every action in the order of their requests, also those that come while it runs") {
   IrqLine line;
   IrqDevice a, b;
@@ -103,6 +106,7 @@ TEST_CASE("shared irq: an interrupt runs every action in the order of their requ
   CHECK(seen == std::set<std::vector<char>>{{'a'}, {'a', 'b'}});
 }
 
+// Fact: request_irq-flags.
 TEST_CASE("shared irq: -EBUSY unless all say IRQF_SHARED and agree on IRQF_ONESHOT, nor is one action requested twice") {
   IrqLine line;
   IrqDevice a, b;
@@ -132,6 +136,7 @@ TEST_CASE("shared irq: -EBUSY unless all say IRQF_SHARED and agree on IRQF_ONESH
       }
 }
 
+// Fact: irq-shared-calls-all.
 TEST_CASE("shared irq: another device's interrupt calls the handler of one that is gone or silent until free_irq has returned") {
   IrqLine line;
   IrqDevice mine, other;
@@ -167,6 +172,7 @@ TEST_CASE("shared irq: another device's interrupt calls the handler of one that 
   CHECK(every(lab).text() == "use-after-unmap(bar)@other device");
 }
 
+// Fact: irq-shared-calls-all.
 TEST_CASE("shared irq: an action that is freed while its handler runs keeps none of the others from running") {
   IrqLine line;
   IrqDevice a, b, c3;
@@ -211,6 +217,7 @@ TEST_CASE("shared irq: an action that is freed while its handler runs keeps none
   CHECK(seen == std::set<std::tuple<int, int, int>>{{1, 1, 1}, {1, 0, 1}, {0, 1, 1}, {0, 0, 1}});
 }
 
+// Fact: free_irq-debug_shirq.
 TEST_CASE("shared irq: with DEBUG_SHIRQ free_irq calls the handler once more, interrupts off, when the line no longer does") {
   IrqLine line;
   IrqDevice d;
@@ -261,6 +268,7 @@ TEST_CASE("shared irq: with DEBUG_SHIRQ free_irq calls the handler once more, in
   CHECK(every(shirq).text().empty());
 }
 
+// Fact: irq-nobody-cared.
 TEST_CASE("irq: nobody cared: on a level line an interrupt that all handlers disown switches it off, and sharers wait for ever") {
   IrqLine line;
   IrqDevice silent, sharer;
@@ -304,6 +312,7 @@ TEST_CASE("irq: nobody cared: on a level line an interrupt that all handlers dis
   CHECK(f.blocked == 0);
 }
 
+// Fact: irq-nobody-cared.
 TEST_CASE("irq: nobody cared: the line stays off for interrupts to come until another sharer is installed or somebody enables it") {
   IrqLine line;
   IrqDevice silent, sharer;
@@ -345,6 +354,7 @@ TEST_CASE("irq: nobody cared: the line stays off for interrupts to come until an
   CHECK(runs(Then::enable) == std::set<std::pair<int, int>>{{2, 0}});
 }
 
+// Fact: irq-of-gone-device.
 TEST_CASE("irq: a device that is gone raises nothing, what it has raised still arrives, and others on its line go on") {
   IrqLine line;
   IrqDevice mine, other;
@@ -393,6 +403,7 @@ TEST_CASE("irq: a device that is gone raises nothing, what it has raised still a
   CHECK(late.contains(1));
 }
 
+// Fact: request_irq-runs-at-once.
 TEST_CASE("shared irq: no data race between who requests while the handlers run and its handler, nor after nobody cared") {
   IrqLine line;
   IrqDevice first, later;

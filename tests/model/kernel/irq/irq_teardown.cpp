@@ -7,6 +7,7 @@
 
 namespace unplug::model::test {
 
+// Fact: lockdep-left-locked.
 TEST_CASE("irq: a lock that a handler or an irq thread takes and returns with is told there, once, wherever it runs") {
   enum class Where { handler, thread, same_cpu, debug_shirq } where = Where::handler;
   bool lets_go = false;
@@ -71,6 +72,7 @@ TEST_CASE("irq: a lock that a handler or an irq thread takes and returns with is
   once(Where::debug_shirq, "leak(s)@driver", "an interrupt handler returns with lock 's' held");
 }
 
+// Fact: request_irq-sleeps.
 TEST_CASE("irq: request_irq is for tasks that may sleep, free_irq as well, whether or not it has anything to wait for") {
   Device1 d;
   Spinlock lock;
@@ -94,6 +96,7 @@ TEST_CASE("irq: request_irq is for tasks that may sleep, free_irq as well, wheth
   CHECK(every(lab).text() == "sleep-in-atomic(free_irq)@driver");
 }
 
+// Fact: devm_request_irq-outlives-remove.
 TEST_CASE("irq: an interrupt that is devm's comes until devres: remove() may not free what the handler uses, devm memory before it may") {
   static const StaticName irq_name{"devm free_irq"};
   enum class Memory { by_hand, devm_before, devm_after } memory = Memory::by_hand;
@@ -129,6 +132,7 @@ TEST_CASE("irq: an interrupt that is devm's comes until devres: remove() may not
   CHECK(every(lab).text() == "use-after-free(priv)@hardware, use-before-init(priv)@hardware");
 }
 
+// Fact: free_irq-not-for-queued.
 TEST_CASE("irq: free_irq waits for no timer or tasklet of its handler, which come after it, what comes on a freed line comes to nothing") {
   Device1 d;
   Timer timer;

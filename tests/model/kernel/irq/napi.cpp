@@ -41,6 +41,7 @@ struct Poller {
 
 }  // namespace
 
+// Fact: napi-poll.
 TEST_CASE("napi: added it is disabled, enabled it is polled once for each time it is scheduled, again if that was during a poll") {
   Poller p;
   std::set<int> polls;
@@ -71,6 +72,7 @@ TEST_CASE("napi: added it is disabled, enabled it is polled once for each time i
   CHECK(polls == std::set<int>{0});
 }
 
+// Fact: napi-poll.
 TEST_CASE("napi: with all its budget used it is polled again, at most as often as the program says, napi_disable ends that") {
   Poller p;
   std::set<int> polls;
@@ -94,6 +96,7 @@ TEST_CASE("napi: with all its budget used it is polled again, at most as often a
   CHECK(polls == std::set<int>{1, 2, 3});
 }
 
+// Fact: napi_disable-waits.
 TEST_CASE("napi_disable: waits for the poll, refuses schedules meanwhile, without it the softirq polls freed memory") {
   Poller p;
   bool disable = true, del = true;
@@ -117,6 +120,7 @@ TEST_CASE("napi_disable: waits for the poll, refuses schedules meanwhile, withou
   CHECK(every(lab).text() == "use-after-free(home)@softirq napi");
 }
 
+// Fact: napi_disable-waits.
 TEST_CASE("napi_disable: from when it refuses schedules none is accepted or remembered, and a full poll isn't repeated, enabled all is "
           "as before") {
   Poller p;
@@ -162,6 +166,7 @@ TEST_CASE("napi_disable: from when it refuses schedules none is accepted or reme
   CHECK(alone);
 }
 
+// Fact: napi_disable-waits.
 TEST_CASE("napi_disable: a poll function that forgets to complete, or twice in a row, and it never returns") {
   Poller p;
   bool twice = false, between = false;
@@ -187,6 +192,7 @@ TEST_CASE("napi_disable: a poll function that forgets to complete, or twice in a
   CHECK(every(lab).text().empty());
 }
 
+// Fact: napi_disable-waits.
 TEST_CASE("napi_disable: from its own poll function, or holding a lock that takes, it never returns") {
   Poller p;
   Spinlock lock;
@@ -217,6 +223,7 @@ TEST_CASE("napi_disable: from its own poll function, or holding a lock that take
   CHECK(every(lab).text() == "deadlock(lock)@softirq napi, deadlock(napi)@driver, sleep-in-atomic(napi_disable)@driver");
 }
 
+// Fact: netif_napi_del-stops-nothing.
 TEST_CASE("netif_napi_del: waits for a grace period, so for polls that run, but stops none that is scheduled") {
   Poller p;
   Waiter polling;
@@ -243,6 +250,7 @@ TEST_CASE("netif_napi_del: waits for a grace period, so for polls that run, but 
   CHECK(every(lab).text() == "api-misuse(napi)@driver, use-after-free(home)@softirq napi");
 }
 
+// Fact: netif_napi_del-stops-nothing.
 TEST_CASE("netif_napi_del: a second time it does nothing, not even wait") {
   Poller p;
   Lab lab([&](Lab& l) {
@@ -256,6 +264,7 @@ TEST_CASE("netif_napi_del: a second time it does nothing, not even wait") {
   CHECK(every(lab, [&] { CHECK(find_event(lab, "driver", "synchronize_rcu: grace period ends", 2) == no_such_event); }).text().empty());
 }
 
+// Fact: napi-poll.
 TEST_CASE("napi: misuse: enabled twice, completed when not scheduled or with all its budget used, more work than budget") {
   Poller p;
   enum class Wrong { enable, complete, complete_full, exceed } wrong = Wrong::enable;
@@ -280,6 +289,7 @@ TEST_CASE("napi: misuse: enabled twice, completed when not scheduled or with all
   }
 }
 
+// Fact: napi-poll-is-reader.
 TEST_CASE("napi: it is polled in an RCU reader: sleeping there is no better than in any softirq") {
   Poller p;
   bool ended_inside = false;
@@ -320,6 +330,7 @@ TEST_CASE("napi: no data race from who schedules to the poll, from a poll to the
   CHECK(every(lab).text().empty());
 }
 
+// Fact: napi-touched-after.
 TEST_CASE("napi: after a full poll the softirq puts it back on the list: a poll function may not free it") {
   Poller p;
   Lab lab([&](Lab& l) {

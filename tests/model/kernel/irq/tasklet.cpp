@@ -29,6 +29,7 @@ struct Soft {
 
 }  // namespace
 
+// Fact: tasklet-once.
 TEST_CASE("tasklet: scheduled twice before it runs it runs once, scheduled while it runs it runs again, never twice at once") {
   Soft s;
   std::set<int> runs;
@@ -49,6 +50,7 @@ TEST_CASE("tasklet: scheduled twice before it runs it runs once, scheduled while
   CHECK(runs == std::set<int>{2, 3});
 }
 
+// Fact: tasklet-once.
 TEST_CASE("tasklet: scheduled when the softirq has taken it but not yet called it, it runs once, and sees what came before") {
   Soft s;
   Allocation data;
@@ -83,6 +85,7 @@ TEST_CASE("tasklet: scheduled when the softirq has taken it but not yet called i
   CHECK(all == std::set<std::pair<int, bool>>{{1, true}, {2, true}});
 }
 
+// Fact: tasklet_kill-waits.
 TEST_CASE("tasklet_kill: waits for one that is scheduled or runs, nothing else frees its memory in time") {
   Soft s;
   enum class Form { kill, disable, nothing } form = Form::kill;
@@ -106,6 +109,7 @@ TEST_CASE("tasklet_kill: waits for one that is scheduled or runs, nothing else f
   CHECK(every(lab).text() == "use-after-free(home)@softirq tasklet");
 }
 
+// Fact: tasklet_kill-waits.
 TEST_CASE("tasklet_kill: swallows what is scheduled while it waits for the function, not what is scheduled afterwards") {
   Soft s;
   bool killed = false;
@@ -141,6 +145,7 @@ TEST_CASE("tasklet_kill: swallows what is scheduled while it waits for the funct
   CHECK(seen == std::set<std::pair<int, int>>{{1, 0}, {2, 0}, {2, 1}});
 }
 
+// Fact: tasklet_kill-disabled.
 TEST_CASE("tasklet_kill: of one that is scheduled and disabled never returns unless somebody enables it, of one that is not it does") {
   Soft s;
   bool schedule = true, other = false;
@@ -165,6 +170,7 @@ TEST_CASE("tasklet_kill: of one that is scheduled and disabled never returns unl
   CHECK(f.count("deadlock(tasklet)@driver") < f.executions);
 }
 
+// Fact: tasklet_disable-waits.
 TEST_CASE("tasklet_disable: waits for the function, _nosync does not, disabled it stays scheduled and runs when enabled, and nests") {
   Soft s;
   bool sync = true;
@@ -226,6 +232,7 @@ TEST_CASE("tasklet: no data race between who schedules or enables it, its functi
   CHECK(every(lab).text().empty());
 }
 
+// Fact: tasklet_kill-waits, tasklet_disable-waits.
 TEST_CASE("tasklet_kill: not from interrupts, from its own function it and tasklet_disable never return") {
   Soft s;
   bool kill = true, own = true;
@@ -252,6 +259,7 @@ TEST_CASE("tasklet_kill: not from interrupts, from its own function it and taskl
   CHECK(every(lab).text() == "deadlock(tasklet)@softirq tasklet, sleep-in-atomic(tasklet_disable)@softirq tasklet");
 }
 
+// Fact: tasklet_kill-waits.
 TEST_CASE("tasklet_kill: under a lock that the function takes deadlocks") {
   Soft s;
   Spinlock lock;
@@ -274,6 +282,7 @@ TEST_CASE("tasklet_kill: under a lock that the function takes deadlocks") {
   CHECK(f.details.at("deadlock(tasklet)@driver").find("'softirq tasklet' waits in spin_lock(lock)") != std::string::npos);
 }
 
+// Fact: tasklet-touched-after.
 TEST_CASE("tasklet: its softirq touches it when its function has returned: that may not free it") {
   Soft s;
   Lab lab([&](Lab& l) {
@@ -286,6 +295,7 @@ TEST_CASE("tasklet: its softirq touches it when its function has returned: that 
   CHECK(f.places.begin()->second == "tasklet function finished");
 }
 
+// Fact: free_irq-not-for-queued, tasklet_kill-waits.
 TEST_CASE("tasklet: killed before the interrupt is freed it is scheduled again, freed or synchronized first it is not") {
   IrqLine line;
   IrqDevice d;

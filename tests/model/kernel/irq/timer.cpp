@@ -35,6 +35,7 @@ struct Clock {
 
 }  // namespace
 
+// Fact: timer-off-wheel-first.
 TEST_CASE("timer: armed it runs once, arming what is pending moves it and answers that it was") {
   Clock t;
   std::set<std::pair<bool, int>> seen;
@@ -51,6 +52,7 @@ TEST_CASE("timer: armed it runs once, arming what is pending moves it and answer
   CHECK(seen == std::set<std::pair<bool, int>>{{true, 1}, {false, 2}});
 }
 
+// Fact: timer-off-wheel-first.
 TEST_CASE("timer: it is off the wheel before its function is called: armed while it runs it runs again, never twice at once") {
   Clock t;
   int armed = 0;
@@ -67,6 +69,7 @@ TEST_CASE("timer: it is off the wheel before its function is called: armed while
   CHECK(f.text().empty());
 }
 
+// Fact: timer_delete_sync-waits, timer-holds-nothing.
 TEST_CASE("timer_delete_sync: waits for the function, timer_delete does not, without either the softirq walks freed memory") {
   Clock t;
   enum class Form { sync, no_wait, nothing } form = Form::sync;
@@ -92,6 +95,7 @@ TEST_CASE("timer_delete_sync: waits for the function, timer_delete does not, wit
   CHECK(every(lab).text() == "use-after-free(home)@softirq timer");
 }
 
+// Fact: timer_delete_sync-waits, timer_shutdown-ignores-arming.
 TEST_CASE("timer_delete_sync: stops a timer that arms itself, but keeps nobody from arming it afterwards, timer_shutdown_sync does") {
   Clock t;
   bool shut = false, third_party = false;
@@ -125,6 +129,7 @@ TEST_CASE("timer_delete_sync: stops a timer that arms itself, but keeps nobody f
   CHECK(late == 0);
 }
 
+// Fact: timer_shutdown-ignores-arming.
 TEST_CASE("timer_shutdown: silently ignores who arms it later, and does not wait") {
   Clock t;
   bool sync = false;
@@ -143,6 +148,7 @@ TEST_CASE("timer_shutdown: silently ignores who arms it later, and does not wait
   CHECK(every(lab).text().empty());
 }
 
+// Fact: timer-work-cycle.
 TEST_CASE("timer: a timer and a work item that start each other: no order of delete and cancel stops both, shutdown first does") {
   Clock t;
   Work work;
@@ -180,6 +186,7 @@ TEST_CASE("timer: a timer and a work item that start each other: no order of del
   CHECK(!run(Order::shutdown_first));
 }
 
+// Fact: timer_delete_sync-waits.
 TEST_CASE("timer_delete_sync: from its own function, or holding what that waits for, it never returns") {
   Clock t;
   Waiter held;
@@ -208,6 +215,7 @@ TEST_CASE("timer_delete_sync: from its own function, or holding what that waits 
   CHECK(f.blocked > 0);
 }
 
+// Fact: timer_delete_sync-interrupts.
 TEST_CASE("timer_delete_sync: nor holding a lock that an interrupt takes which comes while the function runs") {
   Clock t;
   IrqLine line;
@@ -247,6 +255,7 @@ TEST_CASE("timer_delete_sync: nor holding a lock that an interrupt takes which c
   CHECK(every(lab).text().empty());
 }
 
+// Fact: timer_delete_sync-interrupts.
 TEST_CASE("timer_delete_sync: not from hard interrupt context") {
   Clock t;
   Lab lab([&](Lab& l) {
@@ -259,6 +268,7 @@ TEST_CASE("timer_delete_sync: not from hard interrupt context") {
   CHECK(every(lab).text() == "api-misuse(timer)@hardirq");
 }
 
+// Fact: hrtimer_cancel-waits.
 TEST_CASE("hrtimer: restarted as often as its function asks, cancel stops it, try_to_cancel does nothing while it runs") {
   Clock t;
   int left = 0, answer = 0, left_over = 0;

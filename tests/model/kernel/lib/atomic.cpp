@@ -5,6 +5,7 @@
 
 namespace unplug::model::test {
 
+// Fact: atomic-one-step.
 TEST_CASE("atomic: operations on one field are never torn: all that was added is there, and one task finds the last") {
   Allocation p;
   std::set<std::uint64_t> ends;
@@ -26,6 +27,7 @@ TEST_CASE("atomic: operations on one field are never torn: all that was added is
   CHECK(lasts == std::set<std::size_t>{1});
 }
 
+// Fact: atomic-one-step.
 TEST_CASE("atomic: what was there before, and what is there after") {
   Allocation p;
   Lab lab([&](Lab& l) {
@@ -54,6 +56,7 @@ TEST_CASE("atomic: what was there before, and what is there after") {
   CHECK(every(lab).text().empty());
 }
 
+// Fact: atomic-order.
 TEST_CASE("atomic: a bit lock orders what is done under it, a bit that is only set and tested does not") {
   Allocation p;
   bool lock = true;
@@ -77,6 +80,7 @@ TEST_CASE("atomic: a bit lock orders what is done under it, a bit that is only s
   CHECK(every(lab).text().find("data-race(p.data)") != std::string::npos);
 }
 
+// Fact: kfree-ends.
 TEST_CASE("atomic: each touches the memory that its field is in") {
   Allocation p;
   int which = 0;

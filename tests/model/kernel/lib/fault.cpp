@@ -27,6 +27,7 @@ TEST_CASE("fault: without faults in the configuration nothing fails, no step is 
   CHECK(!lab.kernel.faults);
 }
 
+// Fact: should_fail-any.
 TEST_CASE("fault: any call may fail, at most as many in one execution as there are faults, and then nothing is asked any more") {
   for (const std::uint32_t faults : {1U, 2U}) {
     std::vector<bool> failed;
@@ -49,6 +50,7 @@ TEST_CASE("fault: any call may fail, at most as many in one execution as there a
   }
 }
 
+// Fact: should_fail-any.
 TEST_CASE("fault: with the task filter only calls of marked tasks fail, and only while they are") {
   std::vector<bool> failed;
   std::set<std::vector<bool>> seen;

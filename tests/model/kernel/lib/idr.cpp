@@ -58,6 +58,7 @@ TEST_CASE("id tables: the lowest free id of a range, found until it is removed, 
           }).empty());
 }
 
+// Fact: idr-null-reserves.
 TEST_CASE("id tables: reserved with NULL an id is taken and not found, until it is filled in") {
   Table t;
   CHECK(alone(t, [&](Context& c) {
@@ -72,6 +73,7 @@ TEST_CASE("id tables: reserved with NULL an id is taken and not found, until it 
         }).empty());
 }
 
+// Fact: idr_destroy-frees-no-objects.
 TEST_CASE("id tables: walked in the order of ids, destroyed they are empty, and what they stood for is a leak") {
   Table t;
   Allocation owner, left;
@@ -107,6 +109,7 @@ TEST_CASE("id tables: walked in the order of ids, destroyed they are empty, and 
   CHECK(every(lab).text() == "leak(left)@t");
 }
 
+// Fact: idr_alloc-no-lock.
 TEST_CASE("id tables: idr_alloc without a lock gives one id twice, with one or in an XArray it does not") {
   Table t;
   Mutex lock;
@@ -132,6 +135,7 @@ TEST_CASE("id tables: idr_alloc without a lock gives one id twice, with one or i
   }
 }
 
+// Fact: idr_remove-waits-not.
 TEST_CASE("id tables: taking an entry out waits for nobody: who has found it under RCU uses it, free it after a grace period") {
   Table t;
   bool wait = false, section = true;
@@ -156,6 +160,7 @@ TEST_CASE("id tables: taking an entry out waits for nobody: who has found it und
   CHECK(every(lab).text() == "use-after-free(a)@user");
 }
 
+// Fact: idr_alloc-no-lock.
 TEST_CASE("id tables: what was written before an id is published is there for whoever finds it") {
   Table t;
   enum class How { alloc, replace, get_next, xarray } how = How::alloc;
@@ -189,6 +194,7 @@ TEST_CASE("id tables: what was written before an id is published is there for wh
   }
 }
 
+// Fact: gfp_kernel-sleeps.
 TEST_CASE("id tables: one that lives in memory that was freed, and GFP_KERNEL where nobody may sleep") {
   Table t;
   Allocation home;

@@ -20,6 +20,7 @@ struct Object {
 
 }  // namespace
 
+// Fact: kref-last-put-releases.
 TEST_CASE("kref: the last to put runs the release function, whoever it is, and only once: memory lives as long as references") {
   Object o;
   std::set<std::string> released;
@@ -37,6 +38,7 @@ TEST_CASE("kref: the last to put runs the release function, whoever it is, and o
   CHECK(released == std::set<std::string>{"a", "b"});
 }
 
+// Fact: kref-keeps-memory.
 TEST_CASE("kref: a reference keeps memory, not what the memory describes") {
   Object o;
   Allocation hardware;
@@ -56,6 +58,7 @@ TEST_CASE("kref: a reference keeps memory, not what the memory describes") {
   CHECK(every(lab).text() == "use-after-free(hardware)@user");
 }
 
+// Fact: kref-last-put-releases.
 TEST_CASE("kref: the release function runs in the context of who puts: what sleeps there sleeps in atomic") {
   Object o;
   auto kind = ContextKind::process;
@@ -76,6 +79,7 @@ TEST_CASE("kref: the release function runs in the context of who puts: what slee
   CHECK(every(lab).text() == "sleep-in-atomic(cleanup)@a");
 }
 
+// Fact: refcount-saturates.
 TEST_CASE("kref: a get from 0 and a put below are misuse and saturate: it leaks rather than being freed again") {
   Kref ref;
   std::uint32_t initial = 0, left = 0;
@@ -129,6 +133,7 @@ TEST_CASE("kref: a get from 0 and a put below are misuse and saturate: it leaks 
   CHECK(left == 0x7fffffff);
 }
 
+// Fact: kref_get_unless_zero-needs-memory.
 TEST_CASE("kref: a get without a reference is not made safe by the count, get_unless_zero only while something keeps the memory there") {
   Object o;
   Allocation slot;
@@ -169,6 +174,7 @@ TEST_CASE("kref: a get without a reference is not made safe by the count, get_un
   CHECK(every(lab).text().empty());
 }
 
+// Fact: cdev-put-after-release.
 TEST_CASE("kref: an object that embeds its own cdev is freed before the VFS puts that, with the device as the cdev's parent after") {
   // The file is open: cdev and clock have two references each. Memory: clock, cdev, device.
   Allocation ptp;
@@ -200,6 +206,7 @@ TEST_CASE("kref: an object that embeds its own cdev is freed before the VFS puts
   CHECK(every(lab).text().empty());
 }
 
+// Fact: kref-and-completion.
 TEST_CASE(
     "kref: references and a completion: the base reference is dropped, the last one completes, removal waits as long as anyone holds") {
   Object o;

@@ -71,6 +71,7 @@ TEST_CASE("lists: at the front and at the end, deleted in the middle, empty or n
           }).empty());
 }
 
+// Fact: list_del-poisons.
 TEST_CASE("lists: deleted twice or never added is api-misuse, list_del_init may be repeated") {
   Items items;
   std::string detail;
@@ -106,6 +107,7 @@ TEST_CASE("lists: deleted twice or never added is api-misuse, list_del_init may 
             .empty());
 }
 
+// Fact: list_del-poisons.
 TEST_CASE("lists: added twice is api-misuse, added again after it was deleted is not") {
   Items items;
   std::string detail;
@@ -129,6 +131,7 @@ TEST_CASE("lists: added twice is api-misuse, added again after it was deleted is
           }).empty());
 }
 
+// Fact: list-touches-neighbours.
 TEST_CASE("lists: an entry whose memory was freed is touched when a neighbour comes or goes, and by who walks") {
   Items items;
   enum class Then { add, add_tail, del_after, del_before, walk, del_self, far } then = Then::add;
@@ -158,6 +161,7 @@ TEST_CASE("lists: an entry whose memory was freed is touched when a neighbour co
   CHECK(run(Then::far).empty());
 }
 
+// Fact: list-touches-neighbours.
 TEST_CASE("lists: a list head and an entry that were freed, used by add and empty") {
   Items items;
   Allocation home;
@@ -178,6 +182,7 @@ TEST_CASE("lists: a list head and an entry that were freed, used by add and empt
   CHECK(every(lab).text() == "use-after-free(a)@t");
 }
 
+// Fact: list-needs-lock.
 TEST_CASE("lists: without a lock two that add tear the list, under a lock both are on it") {
   Items items;
   Mutex lock;
@@ -209,6 +214,7 @@ TEST_CASE("lists: without a lock two that add tear the list, under a lock both a
   }
 }
 
+// Fact: list-needs-lock.
 TEST_CASE("lists: unlocked, an entry that two delete is deleted twice, in one order or torn in the middle") {
   Items items;
   std::set<std::string> details;
@@ -228,6 +234,7 @@ TEST_CASE("lists: unlocked, an entry that two delete is deleted twice, in one or
                                          "list_del('a') on 'list': a neighbour has changed in between"});
 }
 
+// Fact: list_del-poisons, list_del_rcu-keeps-next.
 TEST_CASE("lists: a walk without protection runs from an entry that was deleted, list_del_rcu lets it go on") {
   Items items;
   enum class Del { plain, init, rcu } how = Del::plain;
@@ -270,6 +277,7 @@ TEST_CASE("lists: a walk without protection runs from an entry that was deleted,
   CHECK(seen == std::set<std::string>{"abc", "ac"});
 }
 
+// Fact: list_del_rcu-keeps-next.
 TEST_CASE("lists: freed right after list_del_rcu, a reader still stands on it, the writer waits for none") {
   Items items;
   bool wait = false;
@@ -292,6 +300,7 @@ TEST_CASE("lists: freed right after list_del_rcu, a reader still stands on it, t
   CHECK(every(lab).text().empty());
 }
 
+// Fact: list_add_rcu-publishes.
 TEST_CASE("lists: what is published with list_add_rcu was written before, for whoever finds it, with list_add it is a race") {
   Items items;
   bool rcu = true;
@@ -314,6 +323,7 @@ TEST_CASE("lists: what is published with list_add_rcu was written before, for wh
   CHECK(f.count("data-race(a.x)@reader") > 0);
 }
 
+// Fact: list-needs-lock.
 TEST_CASE("lists: list_empty looks without a lock, and what it says is old by then") {
   Items items;
   std::set<std::pair<bool, bool>> seen;

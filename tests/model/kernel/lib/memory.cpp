@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: kfree-ends.
 TEST_CASE("memory: a use that is not ordered before kfree is use-after-free in every execution, lucky or not") {
   Allocation p;
   Lab lab([&](Lab& l) {
@@ -17,6 +18,7 @@ TEST_CASE("memory: a use that is not ordered before kfree is use-after-free in e
   CHECK(every(lab).executions == 1);  // one trace
 }
 
+// Fact: kfree-ends.
 TEST_CASE("memory: a use that something orders before kfree is none") {
   Allocation p;
   Waiter done;
@@ -36,6 +38,7 @@ TEST_CASE("memory: a use that something orders before kfree is none") {
   CHECK(every_schedule(lab).text().empty());
 }
 
+// Fact: kfree-ends.
 TEST_CASE("memory: freed twice is double-free, one finding for the two who free, by one task as well") {
   Allocation p;
   Lab two([&](Lab& l) {
@@ -53,6 +56,7 @@ TEST_CASE("memory: freed twice is double-free, one finding for the two who free,
   CHECK(every_schedule(one).text() == "double-free(p)@a");
 }
 
+// Fact: kzalloc-begins.
 TEST_CASE("memory: what kzalloc begins is use-before-init until something orders the use after it") {
   Allocation p;
   Waiter ready;
@@ -74,6 +78,7 @@ TEST_CASE("memory: what kzalloc begins is use-before-init until something orders
   CHECK(every(lab).text().empty());
 }
 
+// Fact: kzalloc-begins.
 TEST_CASE("memory: what an owner that has ended made and nobody freed is a leak, an owner that lives leaks nothing") {
   Allocation owner, p;
   bool end_owner = true, release = false;
@@ -95,6 +100,7 @@ TEST_CASE("memory: what an owner that has ended made and nobody freed is a leak,
   CHECK(every(lab).text().empty());
 }
 
+// Fact: kfree-ends.
 TEST_CASE("memory: a task that still sleeps in freed memory at the end uses it") {
   Allocation p;
   Waiter inside;  // embedded in p, and user space may never complete it
@@ -127,6 +133,7 @@ TEST_CASE("memory: a field keeps what was stored last, each its own") {
 }
 
 // nfc-fw-timer-sleeps: the timer of the NFC firmware download.
+// Fact: gfp_kernel-sleeps.
 TEST_CASE("memory: kzalloc with GFP_KERNEL may sleep, and is wrong in atomic context, GFP_ATOMIC is not") {
   Allocation p;
   Timer timer;
@@ -155,6 +162,7 @@ TEST_CASE("memory: kzalloc with GFP_KERNEL may sleep, and is wrong in atomic con
   }
 }
 
+// Fact: gfp_kernel-sleeps.
 TEST_CASE("memory: GFP_KERNEL under a spinlock and inside an RCU reader, under a mutex it is fine, and it takes no step") {
   Allocation p;
   Spinlock spin;
@@ -183,6 +191,7 @@ TEST_CASE("memory: GFP_KERNEL under a spinlock and inside an RCU reader, under a
   }
 }
 
+// Fact: gfp_kernel-sleeps, kfree-ends.
 TEST_CASE("memory: an allocation that may fail does so in one of two executions, and then there is nothing to free, NULL is fine") {
   Allocation p, owner;
   std::set<bool> seen;
@@ -207,6 +216,7 @@ TEST_CASE("memory: an allocation that may fail does so in one of two executions,
   CHECK(f.count("use-before-init(p)@a") == 1);
 }
 
+// Fact: kfree-ends.
 TEST_CASE("memory: an embedded member lives and dies with what it is in, and is nothing to give to kfree") {
   Allocation parent, member;
   enum class Form { use_member, free_member, both } form = Form::use_member;
@@ -240,6 +250,7 @@ TEST_CASE("memory: an embedded member lives and dies with what it is in, and is 
 }
 
 // cpu5wdt-timer-tail: static state of a module, touched by a timer that outlives it.
+// Fact: static-data-is-module.
 TEST_CASE("memory: static data of a module dies with its text, whoever touches it afterwards") {
   Module module;
   Allocation state;

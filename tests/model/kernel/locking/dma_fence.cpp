@@ -29,6 +29,7 @@ struct Fence {
 
 }  // namespace
 
+// Fact: dma_fence-callbacks.
 TEST_CASE("dma_fence: a callback that was added runs once, in the signaller, one that came late doesn't") {
   Fence x;
   bool added = false, first = false, second = false;
@@ -56,6 +57,7 @@ TEST_CASE("dma_fence: a callback that was added runs once, in the signaller, one
   CHECK(runners == std::set<std::string>{"gpu"});
 }
 
+// Fact: dma_fence-once.
 TEST_CASE("dma_fence: of two signallers one is first, and waiters go on for ever after") {
   Fence x;
   int firsts = 0;
@@ -74,6 +76,7 @@ TEST_CASE("dma_fence: of two signallers one is first, and waiters go on for ever
   CHECK(f.blocked == 0);
 }
 
+// Fact: dma_fence_remove_callback-waits.
 TEST_CASE("dma_fence: one that could not be removed has run to its end, so that its memory can go") {
   Fence x;
   bool removes = true;
@@ -96,6 +99,7 @@ TEST_CASE("dma_fence: one that could not be removed has run to its end, so that 
   CHECK(every(lab).count("use-after-free(node)@gpu") > 0);
 }
 
+// Fact: dma_fence-callbacks.
 TEST_CASE("dma_fence: a callback runs under the fence's lock: it may not sleep, nor take it, nor signal or remove by itself") {
   Fence x;
   Mutex m;
@@ -120,6 +124,7 @@ TEST_CASE("dma_fence: a callback runs under the fence's lock: it may not sleep, 
   CHECK(every(lab).text().empty());
 }
 
+// Fact: dma_fence_remove_callback-waits.
 TEST_CASE("dma_fence: a lock that callbacks take, held while callbacks are removed, is a cycle") {
   Fence x;
   Spinlock mine;
@@ -143,6 +148,7 @@ TEST_CASE("dma_fence: a lock that callbacks take, held while callbacks are remov
   CHECK(f.count("lock-cycle(fence.lock)@driver") >= f.count("deadlock(job_lock)@gpu"));
 }
 
+// Fact: dma_fence-callbacks.
 TEST_CASE("dma_fence_signal_locked: for who holds the lock, by somebody else it is misuse") {
   Fence x;
   bool held = true;
@@ -180,6 +186,7 @@ TEST_CASE("dma_fence: one in freed memory is touched by signal, look, add and re
   for (form = 0; form < 4; ++form) CHECK(every(lab).text() == "use-after-free(ctx)@a");
 }
 
+// Fact: dma_fence_remove_callback-waits.
 TEST_CASE("dma_fence: nodes of callbacks are touched when they are added, removed and run") {
   Fence x;
   int form = 0;

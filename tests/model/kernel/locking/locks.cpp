@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: mutex-owner.
 TEST_CASE("mutex: at most one task is inside, and each gets in") {
   Mutex m;
   int inside = 0, most = 0, entered = 0;
@@ -26,6 +27,7 @@ TEST_CASE("mutex: at most one task is inside, and each gets in") {
   CHECK(every(lab).executions == 6);  // who goes first, second, third: no queue, so every order
 }
 
+// Fact: mutex-sleeps.
 TEST_CASE("mutex: trylock gets it or doesn't, and never waits") {
   Mutex m;
   int got = 0;
@@ -46,6 +48,7 @@ TEST_CASE("mutex: trylock gets it or doesn't, and never waits") {
   CHECK(seen == std::set<int>{1, 2});
 }
 
+// Fact: mutex-owner.
 TEST_CASE("mutex: a lock held at exit is a leak, and who waits for it waits for nobody") {
   Mutex m;
   bool second = false;
@@ -65,6 +68,7 @@ TEST_CASE("mutex: a lock held at exit is a leak, and who waits for it waits for 
   CHECK(f.details.at("deadlock(m)@b") == "'b' waits in mutex_lock(m) for 'a' has ended without letting go");
 }
 
+// Fact: mutex-owner.
 TEST_CASE("mutex: unlock by a task that does not hold it is api-misuse, and opens it all the same") {
   Mutex m;
   Lab lab([&](Lab& l) {
@@ -97,6 +101,7 @@ TEST_CASE("mutex: unlock by a task that does not hold it is api-misuse, and open
   CHECK(most == 2);
 }
 
+// Fact: mutex-owner.
 TEST_CASE("mutex: locked twice by one task, it waits for itself") {
   Mutex m;
   Lab lab([&](Lab& l) {
@@ -111,6 +116,7 @@ TEST_CASE("mutex: locked twice by one task, it waits for itself") {
   CHECK(f.details.begin()->second == "'a' waits in mutex_lock(m) for 'a' waits in mutex_lock(m)");
 }
 
+// Fact: lockdep-order.
 TEST_CASE("mutex: two locks in opposite order deadlock, in the same order they don't") {
   Mutex m, n;
   bool opposite = true;
@@ -136,6 +142,7 @@ TEST_CASE("mutex: two locks in opposite order deadlock, in the same order they d
   CHECK(every(lab).text().empty());
 }
 
+// Fact: mutex-sleeps.
 TEST_CASE("mutex: taking one in an interrupt or in an RCU reader is sleep-in-atomic, even if it is free") {
   Mutex m;
   Lab lab([&](Lab& l) {
@@ -168,6 +175,7 @@ TEST_CASE("mutex: taking one in an interrupt or in an RCU reader is sleep-in-ato
   CHECK(f.details.at("sleep-in-atomic(mutex_lock)@reader") == "mutex_lock may sleep, inside an RCU read-side section");
 }
 
+// Fact: mutex-memory.
 TEST_CASE("locks: memory they are embedded in must live through lock, wait and unlock") {
   Allocation p;
   Mutex m;
@@ -187,6 +195,7 @@ TEST_CASE("locks: memory they are embedded in must live through lock, wait and u
   CHECK(every(lab).text() == "use-after-free(p)@user");
 }
 
+// Fact: mutex_lock-signal.
 TEST_CASE("mutex_lock_interruptible: a signal ends the wait without the lock, never the lock of who finds it free") {
   Mutex m;
   bool killable = false, contended = true;
@@ -223,6 +232,7 @@ TEST_CASE("mutex_lock_interruptible: a signal ends the wait without the lock, ne
   }
 }
 
+// Fact: mutex_lock-signal.
 TEST_CASE("mutex_lock_interruptible: two of them in opposite orders wait until user space sends a signal, with removal behind them") {
   Mutex m, n;
   Waiter both;
@@ -263,6 +273,7 @@ TEST_CASE("mutex_lock_interruptible: two of them in opposite orders wait until u
   CHECK(sample(lab, 400).count("hung-remove(m)@remove") > 0);
 }
 
+// Fact: mutex-sleeps.
 TEST_CASE("locks: interruptible or not, taking a sleeping lock under a spinlock is sleep-in-atomic") {
   Mutex m;
   Spinlock spin;

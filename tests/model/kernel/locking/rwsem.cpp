@@ -34,6 +34,7 @@ TEST_CASE("rwsem: readers share, a writer is alone") {
   CHECK(most_readers == 2);
 }
 
+// Fact: rwsem-waiting-writer.
 TEST_CASE("rwsem: a waiting writer keeps new readers out, so a nested down_read deadlocks, without a writer it doesn't") {
   Rwsem s;
   bool writer = true;
@@ -90,6 +91,7 @@ TEST_CASE("rwsem: released by who does not hold it, or as what it is not held, i
   CHECK(every(lab).text().empty());
 }
 
+// Fact: rwsem-trylock.
 TEST_CASE("rwsem: trylock never waits, a waiting writer keeps readers from it, and readers keep writers") {
   Rwsem s;
   Waiter step;
@@ -126,6 +128,7 @@ TEST_CASE("rwsem: trylock never waits, a waiting writer keeps readers from it, a
   CHECK(run(Held::awaited) == Set{{true, false}, {false, false}});  // the writer has not come yet, or it has
 }
 
+// Fact: rwsem-trylock.
 TEST_CASE("rwsem: who got it by trylock holds it, for reading beside others and for writing alone") {
   Rwsem s;
   int readers = 0, writers = 0, together = 0;
@@ -156,6 +159,7 @@ TEST_CASE("rwsem: who got it by trylock holds it, for reading beside others and 
   CHECK(together == 2);
 }
 
+// Fact: downgrade_write-nobody-between.
 TEST_CASE("downgrade_write: readers come in, writers don't, and nobody has written in between") {
   Rwsem s;
   Allocation a;
@@ -194,6 +198,7 @@ TEST_CASE("downgrade_write: readers come in, writers don't, and nobody has writt
   CHECK(most == 2);
 }
 
+// Fact: downgrade_write-nobody-between.
 TEST_CASE("downgrade_write: what was taken for writing is held for reading, anything else is api-misuse") {
   Rwsem s;
   int form = 0;
@@ -210,6 +215,7 @@ TEST_CASE("downgrade_write: what was taken for writing is held for reading, anyt
   CHECK(every(lab).text().empty());
 }
 
+// Fact: mutex_lock-signal, rwsem-waiting-writer.
 TEST_CASE("rwsem: a signal ends a wait for it, and readers that stood behind an interrupted writer go on") {
   Rwsem s;
   Waiter held, gone;
@@ -252,6 +258,7 @@ TEST_CASE("rwsem: a signal ends a wait for it, and readers that stood behind an 
   CHECK(seen.contains(11));
 }
 
+// Fact: mutex_lock-signal.
 TEST_CASE("down_read_killable: as down_read until a signal comes") {
   Rwsem s;
   std::set<bool> seen;

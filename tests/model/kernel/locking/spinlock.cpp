@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: spinlock-atomic.
 TEST_CASE("spinlock: one at a time, and what it guards is ordered") {
   Spinlock s;
   Allocation a;
@@ -21,6 +22,7 @@ TEST_CASE("spinlock: one at a time, and what it guards is ordered") {
   CHECK(sums == std::set<std::uint64_t>{3});
 }
 
+// Fact: spinlock-atomic.
 TEST_CASE("spinlock: who holds one may not sleep, and may not keep it") {
   Spinlock s;
   Mutex m;
@@ -44,6 +46,7 @@ TEST_CASE("spinlock: who holds one may not sleep, and may not keep it") {
   CHECK(every(lab).count("leak(lock)@a") == 1);
 }
 
+// Fact: spinlock-atomic.
 TEST_CASE("spinlock: unlocked by who doesn't hold it is misuse, two in opposite orders deadlock") {
   Spinlock s, t;
   bool misuse = true;
@@ -72,6 +75,7 @@ TEST_CASE("spinlock: unlocked by who doesn't hold it is misuse, two in opposite 
   CHECK(every(lab).text() == "deadlock(s)@b, deadlock(t)@a, lock-cycle(s)@b");
 }
 
+// Fact: spinlock-irqs-off.
 TEST_CASE("spinlock: the unlock has to be the one that goes with the lock") {
   Spinlock s;
   SpinlockOff on = SpinlockOff::nothing, off = SpinlockOff::nothing;
@@ -91,6 +95,7 @@ TEST_CASE("spinlock: the unlock has to be the one that goes with the lock") {
     }
 }
 
+// Fact: spinlock-irqs-off.
 TEST_CASE("spinlock: a lock that an interrupt takes needs interrupts off, one that a softirq takes softirqs off") {
   Spinlock s;
   SpinlockOff off = SpinlockOff::nothing;
@@ -129,6 +134,7 @@ TEST_CASE("spinlock: a lock that an interrupt takes needs interrupts off, one th
   }
 }
 
+// Fact: spinlock-atomic.
 TEST_CASE("spin_trylock: gets it or doesn't, never waits, and who got it may not sleep") {
   Spinlock s;
   Mutex m;
@@ -160,6 +166,7 @@ TEST_CASE("spin_trylock: gets it or doesn't, never waits, and who got it may not
   CHECK(every(lab).text() == "sleep-in-atomic(mutex_lock)@a, sleep-in-atomic(mutex_lock)@b");
 }
 
+// Fact: spinlock-irqs-off.
 TEST_CASE("spin_trylock: holds as spin_lock does, so that an interrupt may spin on it, but spins in none itself") {
   Spinlock s;
   bool holder_tries = true, interrupt_tries = false, fails = false;

@@ -22,6 +22,7 @@ struct Queue {
 
 }  // namespace
 
+// Fact: wake_up-says-nothing.
 TEST_CASE("wait_event: who sets the condition and wakes lets every waiter go, in every order") {
   Queue w;
   int through = 0;
@@ -83,6 +84,7 @@ TEST_CASE("wait_event: a wake-up without the condition is one to sleep on after"
   CHECK(twice > 0);
 }
 
+// Fact: wait_event-memory.
 TEST_CASE("wait_event: one whose condition holds does nothing to the queue") {
   Queue w;
   w.embedded = true;
@@ -97,6 +99,7 @@ TEST_CASE("wait_event: one whose condition holds does nothing to the queue") {
   CHECK(every(lab).text().empty());
 }
 
+// Fact: prepare_to_wait-then-look.
 TEST_CASE("prepare_to_wait: by hand it loses no wake-up if the condition is looked at after it, and does if before") {
   Queue w;
   bool right = true;
@@ -126,6 +129,7 @@ TEST_CASE("prepare_to_wait: by hand it loses no wake-up if the condition is look
   CHECK(f.count("deadlock(q)@a") == 1);  // between looking and preparing
 }
 
+// Fact: wake_up_interruptible-passes-over.
 TEST_CASE("wake_up_interruptible: passes over who sleeps uninterruptibly, wake_up passes over nobody") {
   Queue w;
   bool interruptible = false, all = false;
@@ -149,6 +153,7 @@ TEST_CASE("wake_up_interruptible: passes over who sleeps uninterruptibly, wake_u
   CHECK(every(lab).blocked == 0);
 }
 
+// Fact: wait_event-signal-timeout.
 TEST_CASE("wait_event_interruptible: a signal ends it, but who finds the condition true says so, and it is never a deadlock") {
   Queue w;
   bool killable = false, waker = true;

@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: complete-one-waiter.
 TEST_CASE("completion: complete() lets exactly one waiter go, before or after it came") {
   Waiter w;
   int through = 0;
@@ -22,6 +23,7 @@ TEST_CASE("completion: complete() lets exactly one waiter go, before or after it
   CHECK(f.details.at("deadlock(w)@a") == "'a' waits in wait_for_completion(w), which nobody will end");
 }
 
+// Fact: complete-one-waiter.
 TEST_CASE("completion: complete_all() lets all go, now and later, and complete() after it takes nothing back") {
   Waiter w;
   int through = 0;
@@ -41,6 +43,7 @@ TEST_CASE("completion: complete_all() lets all go, now and later, and complete()
   CHECK(every(lab, [&] { CHECK(through == 3); }).text().empty());
 }
 
+// Fact: complete-one-waiter.
 TEST_CASE("completion: two complete() count up, so two waits go on") {
   Waiter w;
   Lab lab([&](Lab& l) {
@@ -59,6 +62,7 @@ TEST_CASE("completion: two complete() count up, so two waits go on") {
   CHECK(f.blocked == 0);
 }
 
+// Fact: dma_fence-once.
 TEST_CASE("fence: signalled once for ever, one that user space owns may never be, and that is no deadlock") {
   Waiter fence;
   Owner owner = Owner::user;
@@ -117,6 +121,7 @@ TEST_CASE("shoot_down: every waiter, present and future, returns with an error, 
   CHECK(results == std::set<std::vector<bool>>{{true, false, false}, {false, false, true}});
 }
 
+// Fact: complete-one-waiter.
 TEST_CASE("completion: waiting in an interrupt is sleep-in-atomic, completing is not") {
   Waiter w;
   Lab lab([&](Lab& l) {
@@ -134,6 +139,7 @@ TEST_CASE("completion: waiting in an interrupt is sleep-in-atomic, completing is
   CHECK(every(lab).text() == "sleep-in-atomic(wait_for_completion)@bad");
 }
 
+// Fact: wait_for_completion-ends.
 TEST_CASE("completion: what a task waits in, embedded in memory, must live until it has gone on") {
   Allocation p;
   Waiter w;
@@ -149,6 +155,7 @@ TEST_CASE("completion: what a task waits in, embedded in memory, must live until
   CHECK(every(lab).text() == "use-after-free(p)@sleeper");
 }
 
+// Fact: reinit_completion-forgets.
 TEST_CASE("completion: reinit forgets what was completed, even for who has yet to go on") {
   Waiter w;
   bool all = false;
@@ -204,6 +211,7 @@ TEST_CASE("completion: try takes one if there is one, done takes none") {
   CHECK(every(lab).text().empty());
 }
 
+// Fact: wait_for_completion-ends.
 TEST_CASE("completion: a wait ends with what ends it: completed, out of time, interrupted, shot down") {
   Waiter w;
   Waited result = Waited::completed;
@@ -243,6 +251,7 @@ TEST_CASE("completion: a wait ends with what ends it: completed, out of time, in
   CHECK(run(Form::both, true) == std::set<Waited>{shot_down, expired, interrupted});
 }
 
+// Fact: wait_for_completion-ends.
 TEST_CASE("completion: a wait that a timeout ends is no deadlock, nor is what waits behind it, nor is what it holds a leak") {
   Waiter w, told;
   Mutex m;
@@ -342,6 +351,7 @@ TEST_CASE("completion: under timed, time tells how a wait with a timeout ends") 
   }
 }
 
+// Fact: wait_for_completion-ends, dma_fence-once.
 TEST_CASE("dma_fence_wait_timeout: signalled, out of time, interrupted if asked for, and the fence stays signalled") {
   Waiter fence;
   Signals signals = Signals::none;
@@ -362,6 +372,7 @@ TEST_CASE("dma_fence_wait_timeout: signalled, out of time, interrupted if asked 
   CHECK(seen == std::set<Waited>{Waited::completed, Waited::expired, Waited::interrupted});
 }
 
+// Fact: wait_for_completion-ends.
 TEST_CASE("completion: a waiter whose time is up looks at the completion once more, so that it has to be there") {
   Allocation p;
   Waiter w;

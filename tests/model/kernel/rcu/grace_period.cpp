@@ -45,6 +45,7 @@ std::vector<sim::Duration> rcu_calls(const KernelConfig& config, unsigned calls,
 
 }  // namespace
 
+// Fact: gp-ticks.
 TEST_CASE("grace period: idle, HZ=250: uniform between 3 and 4 jiffies at a random phase, 4 back to back, on a tick") {
   const auto alone = rcu_calls({}, 1, true, 600);
   CHECK(median(alone) > 13 * sim::millisecond);
@@ -74,6 +75,7 @@ TEST_CASE("grace period: idle, HZ=250: uniform between 3 and 4 jiffies at a rand
   CHECK(median(back_to_back) <= 4 * jiffy);
 }
 
+// Fact: gp-full-after-call.
 TEST_CASE("grace period: callers one after another pay each, callers at once share, whatever their number") {
   constexpr unsigned n = 32;
   sim::Time sequential = 0, concurrent = 0;
@@ -101,6 +103,7 @@ TEST_CASE("grace period: callers one after another pay each, callers at once sha
   }
 }
 
+// Fact: gp-ticks.
 TEST_CASE("grace period: one CPU: uniform between 2 and 3 jiffies at a random phase, exactly 3 back to back") {
   KernelConfig config;
   config.cpus = 1;
@@ -121,6 +124,7 @@ TEST_CASE("grace period: one CPU: uniform between 2 and 3 jiffies at a random ph
   CHECK(median(first) < 3 * jiffy - jiffy / 3);
 }
 
+// Fact: gp-full-after-call.
 TEST_CASE("grace period: who calls before the tick shares, who calls after it waits for the next, which begins as the first ends") {
   KernelConfig config;
   config.grace_periods = GracePeriodPreset::idle_one_cpu;
@@ -144,6 +148,7 @@ TEST_CASE("grace period: who calls before the tick shares, who calls after it wa
   run_timed(lab);
 }
 
+// Fact: gp-full-after-call.
 TEST_CASE("grace period: who comes while one runs waits for its end, however long that takes, and then for one in full") {
   KernelConfig config;
   config.grace_periods = GracePeriodPreset::pathological;
@@ -188,6 +193,7 @@ TEST_CASE("grace period: a reader that an execution left inside is not in the wa
   CHECK(end <= 7 * jiffy);
 }
 
+// Fact: gp-late-reader.
 TEST_CASE("grace period: a reader that comes after the call holds it up if it is inside when its CPU learns of the grace period") {
   KernelConfig config;
   config.grace_periods = GracePeriodPreset::idle_one_cpu;
@@ -219,6 +225,7 @@ TEST_CASE("grace period: a reader that comes after the call holds it up if it is
   }
 }
 
+// Fact: gp-late-reader.
 TEST_CASE("grace period: readers follow one another without end: it ends once none is left that was inside when its CPU knew") {
   KernelConfig config;
   config.grace_periods = GracePeriodPreset::idle_one_cpu;
@@ -247,6 +254,7 @@ TEST_CASE("grace period: readers follow one another without end: it ends once no
   CHECK(end <= 24 * sim::millisecond);
 }
 
+// Fact: gp-late-reader.
 TEST_CASE("grace period: a reader that came after the call and waits for the caller costs a stall, it doesn't block it") {
   sim::Time end = 0;
   Waiter done;
@@ -374,6 +382,7 @@ TEST_CASE("grace period: the tick and the load: HZ 1000, 100, busy, pathological
   CHECK(*std::ranges::max_element(pathological) <= 2 * sim::second);
 }
 
+// Fact: gp-callbacks-share.
 TEST_CASE("grace period: callbacks of call_rcu share with synchronize_rcu, and rcu_barrier costs one with any number of them") {
   KernelConfig config;
   config.grace_period = 10 * sim::millisecond;
@@ -393,6 +402,7 @@ TEST_CASE("grace period: callbacks of call_rcu share with synchronize_rcu, and r
   CHECK(barrier.took() < 21 * sim::millisecond);
 }
 
+// Fact: srcu-polls.
 TEST_CASE("srcu timing: polls lie at ages 2, 4, 8, 16, 27, 38 jiffies, the first two jiffies are polled closely") {
   const KernelConfig config;
   const sim::Time begin = 7 * jiffy + sim::millisecond, tick = 7 * jiffy;
@@ -411,6 +421,7 @@ TEST_CASE("srcu timing: polls lie at ages 2, 4, 8, 16, 27, 38 jiffies, the first
   }
 }
 
+// Fact: srcu-expedited.
 TEST_CASE("srcu timing: a grace period within 25 us of the last one is not expedited: 3 to 4 jiffies") {
   const KernelConfig config;
   const sim::Time begin = 7 * jiffy + sim::millisecond, tick = 7 * jiffy;
@@ -423,6 +434,7 @@ TEST_CASE("srcu timing: a grace period within 25 us of the last one is not exped
   }
 }
 
+// Fact: srcu-polls.
 TEST_CASE("srcu timing: short without readers, slow when repeated at once, the longest reader plus the rest of a poll otherwise") {
   Srcu srcu, other;
   std::vector<Call> calls;
@@ -465,6 +477,7 @@ TEST_CASE("srcu timing: short without readers, slow when repeated at once, the l
   }
 }
 
+// Fact: srcu-callers-share.
 TEST_CASE("srcu timing: callers at once share, separate domains cost each on its own") {
   Srcu srcu;
   sim::Time end = 0;

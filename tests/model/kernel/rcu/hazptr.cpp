@@ -26,6 +26,7 @@ struct Pointers {
 
 }  // namespace
 
+// Fact: shazptr-waits-for-its-pointer.
 TEST_CASE("hazptr: synchronize_shazptr waits for the readers of its pointer, for those of another it does not") {
   Pointers h;
   bool same = true, look_again = true;
@@ -51,6 +52,7 @@ TEST_CASE("hazptr: synchronize_shazptr waits for the readers of its pointer, for
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
+// Fact: shazptr-waits-for-its-pointer.
 TEST_CASE("hazptr: it does not wait for who comes later, nor for a reader of another pointer however long, RCU does") {
   Pointers h;
   Waiter gone;
@@ -87,6 +89,7 @@ TEST_CASE("hazptr: it does not wait for who comes later, nor for a reader of ano
   CHECK(free_running > 0);
 }
 
+// Fact: shazptr-wildcard.
 TEST_CASE("hazptr: nested sections make the slot a wildcard, which everybody waits for until the outermost section ends") {
   Pointers h;
   HazptrTarget* target = nullptr;
@@ -115,6 +118,7 @@ TEST_CASE("hazptr: nested sections make the slot a wildcard, which everybody wai
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
+// Fact: shazptr-waits-for-its-pointer.
 TEST_CASE("hazptr: who waits inside a section for the pointer it protects waits for itself, and a section left open is a leak") {
   Pointers h;
   enum class Form { self, wildcard, open } form = Form::self;

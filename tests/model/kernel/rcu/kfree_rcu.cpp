@@ -5,6 +5,7 @@
 
 namespace unplug::model::test {
 
+// Fact: kfree_rcu-no-text.
 TEST_CASE("kfree_rcu: frees after every section that was open at the call, from any context, and waits for nothing") {
   KvfreeRcu kvfree;
   Allocation slot, data;
@@ -40,6 +41,7 @@ TEST_CASE("kfree_rcu: frees after every section that was open at the call, from 
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
+// Fact: kfree_rcu-no-text.
 TEST_CASE("kfree_rcu: no pointer into the module is queued: unloading needs no barrier") {
   KvfreeRcu kvfree;
   Allocation data;
@@ -62,6 +64,7 @@ TEST_CASE("kfree_rcu: no pointer into the module is queued: unloading needs no b
   CHECK(every(lab).text().empty());
 }
 
+// Fact: kfree_rcu-own-barrier.
 TEST_CASE("kfree_rcu: rcu_barrier knows nothing of it, kvfree_rcu_barrier waits until the memory is free, and for nothing queued later") {
   KvfreeRcu kvfree;
   Allocation data, later;
@@ -99,6 +102,7 @@ TEST_CASE("kfree_rcu: rcu_barrier knows nothing of it, kvfree_rcu_barrier waits 
   CHECK(free_after > 0);
 }
 
+// Fact: kfree_rcu-no-text.
 TEST_CASE("kfree_rcu: twice is a double free, of freed memory a use") {
   KvfreeRcu kvfree;
   Allocation data;
@@ -116,6 +120,7 @@ TEST_CASE("kfree_rcu: twice is a double free, of freed memory a use") {
   CHECK(every(lab).text() == "double-free(data)@a/kfree_rcu#1, use-after-free(data)@a");
 }
 
+// Fact: rcu-pointer-from-slot.
 TEST_CASE("kfree_rcu: RCU protects a pointer loaded from the shared slot inside the section, not one that was copied before") {
   KvfreeRcu kvfree;
   Allocation priv, provider;

@@ -24,6 +24,7 @@ struct Ref {
 
 }  // namespace
 
+// Fact: percpu_ref_kill-then-confirm.
 TEST_CASE("percpu_ref: tryget_live, kill, and a wait for release: whoever got in has left before the data is freed") {
   Ref r;
   Allocation data;
@@ -58,6 +59,7 @@ TEST_CASE("percpu_ref: tryget_live, kill, and a wait for release: whoever got in
   }
 }
 
+// Fact: percpu_ref_kill-then-confirm.
 TEST_CASE("percpu_ref: who was looking at the mark still gets in after kill returns, none does once confirm has been called") {
   Ref r;
   std::uint64_t after_kill = 0, after_confirm = 0;
@@ -83,6 +85,7 @@ TEST_CASE("percpu_ref: who was looking at the mark still gets in after kill retu
   CHECK(after_confirm == 0);
 }
 
+// Fact: percpu_ref-get-after-kill.
 TEST_CASE("percpu_ref: after kill get and tryget go on succeeding, tryget until the count is 0, tryget_live does not") {
   Ref r;
   std::vector<bool> got;
@@ -111,6 +114,7 @@ TEST_CASE("percpu_ref: after kill get and tryget go on succeeding, tryget until 
   CHECK(f.blocked == 0);
 }
 
+// Fact: percpu_ref-no-implied-gp.
 TEST_CASE("percpu_ref: release runs when the last is put, not before the grace period that sums the counters") {
   Ref r;
   std::uint64_t releases = 0;
@@ -139,6 +143,7 @@ TEST_CASE("percpu_ref: release runs when the last is put, not before the grace p
   CHECK(f.blocked == 0);
 }
 
+// Fact: percpu_ref-no-implied-gp.
 TEST_CASE("percpu_ref: no grace period is implied between kill and release: in atomic mode an RCU reader may still be looking") {
   Ref r;
   Allocation slot, data;
@@ -169,6 +174,7 @@ TEST_CASE("percpu_ref: no grace period is implied between kill and release: in a
   CHECK(every(lab).text().empty());
 }
 
+// Fact: percpu_ref-release-in-section.
 TEST_CASE("percpu_ref: release runs inside a read-side section: what sleeps there sleeps in atomic") {
   Ref r;
   Lab lab([&](Lab& l) {
@@ -184,6 +190,7 @@ TEST_CASE("percpu_ref: release runs inside a read-side section: what sleeps ther
   CHECK(every(lab).text() == "sleep-in-atomic(cleanup)@killer");
 }
 
+// Fact: percpu_ref-misuse.
 TEST_CASE("percpu_ref: killed twice it is misuse, and a reference too many is dropped") {
   Ref r;
   Allocation data;
@@ -212,6 +219,7 @@ TEST_CASE("percpu_ref: killed twice it is misuse, and a reference too many is dr
   CHECK(every(lab).count("api-misuse(ref)@a") > 0);
 }
 
+// Fact: percpu_ref-misuse.
 TEST_CASE("percpu_ref: a put too many shows when the counters are summed") {
   Ref r;
   Lab lab([&](Lab& l) {
@@ -227,6 +235,7 @@ TEST_CASE("percpu_ref: a put too many shows when the counters are summed") {
   CHECK(f.places.begin()->second == "percpu_ref switch: add the sum");
 }
 
+// Fact: percpu_ref-misuse.
 TEST_CASE("percpu_ref: exit frees the counters: after release clean, before it a use after free, while it is switched misuse") {
   Ref r;
   Waiter released;

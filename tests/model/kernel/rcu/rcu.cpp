@@ -19,6 +19,7 @@ struct Publish {
 
 }  // namespace
 
+// Fact: synchronize_rcu-waits-for-readers, rcu-expedited-apart.
 TEST_CASE("rcu: synchronize_rcu and synchronize_rcu_expedited wait for every section that began before") {
   Publish p;
   enum class Form { right, expedited, no_wait, no_section, wrong_order } form = Form::right;
@@ -47,6 +48,7 @@ TEST_CASE("rcu: synchronize_rcu and synchronize_rcu_expedited wait for every sec
   }
 }
 
+// Fact: synchronize_rcu-waits-for-readers.
 TEST_CASE("rcu: it does not wait for a section that begins after it, nor for SRCU readers") {
   Waiter gone;
   Srcu srcu;
@@ -80,6 +82,7 @@ TEST_CASE("rcu: it does not wait for a section that begins after it, nor for SRC
   CHECK(f.blocked + late == f.executions);
 }
 
+// Fact: rcu_read_lock-nests.
 TEST_CASE("rcu: sections nest: the inner unlock ends nothing") {
   Publish p;
   Lab lab([&](Lab& l) {
@@ -101,6 +104,7 @@ TEST_CASE("rcu: sections nest: the inner unlock ends nothing") {
   CHECK(every(lab).text().empty());
 }
 
+// Fact: rcu-reader-sleeps.
 TEST_CASE("rcu: sleeping in a reader is reported, with PREEMPT_RCU the section goes on, without it is over and the use is one after free") {
   Publish p;
   const auto make = [&](Lab& l) {
@@ -127,6 +131,7 @@ TEST_CASE("rcu: sleeping in a reader is reported, with PREEMPT_RCU the section g
   CHECK(every(server).text() == "sleep-in-atomic(msleep)@reader, use-after-free(data)@reader");
 }
 
+// Fact: rcu-reader-sleeps.
 TEST_CASE("rcu: without PREEMPT_RCU a reader that slept is one again once it runs: what it finds then is protected") {
   Publish p;
   KernelConfig config;
@@ -151,6 +156,7 @@ TEST_CASE("rcu: without PREEMPT_RCU a reader that slept is one again once it run
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@reader");
 }
 
+// Fact: synchronize_rcu-in-reader.
 TEST_CASE("rcu: synchronize_rcu inside a reader is misuse and waits for itself, without PREEMPT_RCU its own sleep ends the wait") {
   const auto make = [](Lab& l) {
     l.task("reader", [&](Context& c) {
@@ -183,6 +189,7 @@ TEST_CASE("rcu: unlock without lock is misuse, and so is a section that is never
   CHECK(every(open).text() == "leak(rcu)@reader");
 }
 
+// Fact: rcu_read_lock-nests.
 TEST_CASE("rcu: a reader may wait for nothing, but any number of readers and updaters together end") {
   Lab lab([&](Lab& l) {
     for (const auto* n : {"r1", "r2"})
@@ -201,6 +208,7 @@ TEST_CASE("rcu: a reader may wait for nothing, but any number of readers and upd
   CHECK(f.list.empty());
 }
 
+// Fact: call_rcu-after.
 TEST_CASE("call_rcu: the callback runs after every section that was open at the call, in softirq, and call_rcu waits for nothing") {
   Publish p;
   RcuCallback callback;
@@ -235,6 +243,7 @@ TEST_CASE("call_rcu: the callback runs after every section that was open at the 
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@callback");
 }
 
+// Fact: call_rcu-after.
 TEST_CASE("call_rcu: from any context: a handler, a softirq, under a spinlock") {
   std::array<RcuCallback, 3> callbacks;
   Spinlock lock;
@@ -258,6 +267,7 @@ TEST_CASE("call_rcu: from any context: a handler, a softirq, under a spinlock") 
   CHECK(f.blocked == 0);
 }
 
+// Fact: rcu_barrier-waits-for-callbacks.
 TEST_CASE("call_rcu: only rcu_barrier in module exit keeps a callback out of freed text, a grace period does not") {
   enum class Exit { nothing, sync, barrier } exit = Exit::nothing;
   Module m;
@@ -292,6 +302,7 @@ TEST_CASE("call_rcu: only rcu_barrier in module exit keeps a callback out of fre
   CHECK(every(lab).text() == "module-pinned(foo)@rmmod");
 }
 
+// Fact: rcu_barrier-waits-for-callbacks.
 TEST_CASE("rcu_barrier: waits for what was queued before it, running or not, and for nothing queued later") {
   std::deque<RcuCallback> callbacks(2);
   Waiter go;
@@ -327,6 +338,7 @@ TEST_CASE("rcu_barrier: waits for what was queued before it, running or not, and
   CHECK(free_running > 0);
 }
 
+// Fact: rcu_barrier-waits-for-callbacks.
 TEST_CASE("rcu_barrier: a callback that queues another is not covered by one barrier") {
   std::deque<RcuCallback> callbacks(2);
   Module m;
@@ -353,6 +365,7 @@ TEST_CASE("rcu_barrier: a callback that queues another is not covered by one bar
   CHECK(every(lab).text().empty());
 }
 
+// Fact: rcu_barrier-waits-for-callbacks.
 TEST_CASE("rcu_barrier: from inside a callback it waits for itself, with nothing queued it waits for nothing") {
   RcuCallback callback;
   bool self = true;
@@ -368,6 +381,7 @@ TEST_CASE("rcu_barrier: from inside a callback it waits for itself, with nothing
   CHECK(every(lab).text().empty());
 }
 
+// Fact: rcu_head-once.
 TEST_CASE("call_rcu: a head that is still pending must not be queued again, once its function has begun it may") {
   RcuCallback callback;
   bool twice = true;
@@ -390,6 +404,7 @@ TEST_CASE("call_rcu: a head that is still pending must not be queued again, once
   CHECK(every(lab, [&] { CHECK(runs == 2); }).text().empty());
 }
 
+// Fact: rcu_head-once.
 TEST_CASE("call_rcu: the head is touched when it is queued and when it is called: memory freed meanwhile is used") {
   RcuCallback callback;
   Allocation p;

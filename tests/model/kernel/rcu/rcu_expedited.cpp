@@ -5,6 +5,7 @@
 
 namespace unplug::model::test {
 
+// Fact: synchronize_rcu-waits-for-readers, rcu-expedited-apart.
 TEST_CASE("rcu: an expedited grace period waits for no section that begins after it, is misuse inside one, and removal pays for it") {
   bool inside = false;
   Waiter gone;
@@ -33,6 +34,7 @@ TEST_CASE("rcu: an expedited grace period waits for no section that begins after
   CHECK(f.details.at("api-misuse(rcu)@remove") == "synchronize_rcu_expedited() inside an RCU read-side section");
 }
 
+// Fact: rcu-expedited-apart.
 TEST_CASE("rcu: expedited and normal grace periods are machineries of their own: neither waits for the other, each for its readers") {
   // The first caller is in the middle of a normal one all the while.
   std::map<std::string, sim::Duration> took;
@@ -66,6 +68,7 @@ TEST_CASE("rcu: expedited and normal grace periods are machineries of their own:
   CHECK(took.at("expedited") < 100 * sim::millisecond + 450 * sim::microsecond);
 }
 
+// Fact: rcu-expedited-apart.
 TEST_CASE("rcu: rcu_expedited makes every grace period short, rcu_normal none, and rcu_normal wins") {
   const auto brief = [](bool expedite, bool normal, bool ask) {
     KernelConfig config;
@@ -92,6 +95,7 @@ TEST_CASE("rcu: rcu_expedited makes every grace period short, rcu_normal none, a
   }
 }
 
+// Fact: rcu_lazy-holds.
 TEST_CASE("call_rcu: RCU_LAZY holds callbacks for seconds, not those of call_rcu_hurry, and rcu_barrier lets those go that it waits for") {
   std::deque<RcuCallback> callbacks(3);
   std::array<sim::Time, 3> ran{};

@@ -29,6 +29,7 @@ KernelConfig config_of(bool readers) {
 
 }  // namespace
 
+// Fact: rcu-handlers-are-readers.
 TEST_CASE("rcu: a grace period waits for timer functions, interrupt handlers and callbacks that have begun, unless configured not to") {
   Used u;
   Timer timer, hrtimer;
@@ -79,6 +80,7 @@ TEST_CASE("rcu: a grace period waits for timer functions, interrupt handlers and
   }
 }
 
+// Fact: rcu-handlers-are-readers.
 TEST_CASE("rcu: a handler takes nothing outside its section: what timer_delete() no longer finds, a grace period waits for") {
   Used u;
   Timer timer;
@@ -134,6 +136,7 @@ TEST_CASE("rcu: a handler that comes in vain does not touch the timer, one that 
   CHECK(every(lab).text() == "use-after-free(home)@softirq timer");
 }
 
+// Fact: rcu-handlers-are-readers.
 TEST_CASE("rcu: a grace period does not wait for a handler that has not begun, nor for one whose run is over") {
   Used u;
   Timer timer;
@@ -161,6 +164,7 @@ TEST_CASE("rcu: a grace period does not wait for a handler that has not begun, n
   CHECK(late > 0);
 }
 
+// Fact: rcu_read_lock-nests.
 TEST_CASE("rcu: rcu_read_lock in a handler nests in its section, and makes one where handlers are none") {
   Used u;
   Timer timer;
@@ -201,6 +205,7 @@ TEST_CASE("rcu: an unlock in a handler that took no lock is misuse, its own sect
   CHECK(every(lab).text() == "api-misuse(rcu)@softirq timer");
 }
 
+// Fact: rcu_barrier-waits-for-callbacks.
 TEST_CASE("rcu: that callbacks are readers does not make a grace period do for rcu_barrier") {
   Module m;
   RcuCallback callback;
@@ -222,6 +227,7 @@ TEST_CASE("rcu: that callbacks are readers does not make a grace period do for r
   CHECK(every(lab).text().empty());
 }
 
+// Fact: free_module-grace-period, rcu-handlers-are-readers.
 TEST_CASE("rcu: the tail of cpu5wdt's timer: masked by the grace period of free_module(), execute-after-free where there is none") {
   Module m;
   Timer timer;

@@ -19,6 +19,7 @@ struct Cache {
 
 }  // namespace
 
+// Fact: kmem_cache_destroy-objects-left.
 TEST_CASE("kmem_cache_destroy: with objects left it is api-misuse, and whoever frees one later walks a cache that is gone") {
   Cache k;
   bool free_first = true, free_late = false;
@@ -42,6 +43,7 @@ TEST_CASE("kmem_cache_destroy: with objects left it is api-misuse, and whoever f
   CHECK(every(lab).text() == "api-misuse(cache)@driver, use-after-free(cache)@driver");
 }
 
+// Fact: kmem_cache_destroy-objects-left.
 TEST_CASE("kmem_cache_destroy: objects that callbacks of call_rcu free are still there, a grace period is not enough, rcu_barrier is") {
   Cache k;
   RcuCallback callback;
@@ -66,6 +68,7 @@ TEST_CASE("kmem_cache_destroy: objects that callbacks of call_rcu free are still
   CHECK(every(lab).text().empty());
 }
 
+// Fact: kmem_cache_destroy-kfree_rcu.
 TEST_CASE("kmem_cache_destroy: waits for objects given to kfree_rcu, which are freed into it, and needs no barrier of the driver's") {
   Cache k;
   KvfreeRcu kvfree;
@@ -100,6 +103,7 @@ TEST_CASE("kmem_cache_destroy: waits for objects given to kfree_rcu, which are f
   CHECK(old.text().find("use-after-free(cache)@") != std::string::npos);  // the batch frees into what is gone
 }
 
+// Fact: kfree-ends.
 TEST_CASE("slab caches: an object is memory as any: used after free, freed twice, allocated from a cache that is not there yet") {
   Cache k;
   std::function<void(Context&)> body;
@@ -151,6 +155,7 @@ TEST_CASE("slab caches: one that outlives its owner is a leak") {
   CHECK(every(lab).text() == "leak(cache)@driver");
 }
 
+// Fact: gfp_kernel-sleeps.
 TEST_CASE("slab caches: creating and destroying may sleep, so may an allocation with GFP_KERNEL") {
   Cache k;
   Lab lab([&](Lab& l) {

@@ -15,6 +15,7 @@ unsigned count_events(const Lab& lab, std::string_view operation) {
 
 }  // namespace
 
+// Fact: synchronize_srcu-own-domain.
 TEST_CASE("srcu: synchronize_srcu waits for every section of its domain that began before, asleep or not, of no other domain") {
   Allocation slot, data;
   Srcu srcu, other;
@@ -44,6 +45,7 @@ TEST_CASE("srcu: synchronize_srcu waits for every section of its domain that beg
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
+// Fact: srcu-one-task.
 TEST_CASE("srcu: sections nest and overlap, by index, several readers at once") {
   Allocation slot, data;
   Srcu srcu;
@@ -75,6 +77,7 @@ TEST_CASE("srcu: sections nest and overlap, by index, several readers at once") 
   CHECK(f.blocked == 0);
 }
 
+// Fact: srcu-flip-late-reader.
 TEST_CASE("srcu: it waits for no section that begins after it, a reader that was about to count itself in may prolong it") {
   Srcu srcu;
   Waiter done;
@@ -108,6 +111,7 @@ TEST_CASE("srcu: it waits for no section that begins after it, a reader that was
   CHECK(caught > 0);
 }
 
+// Fact: synchronize_srcu-in-reader.
 TEST_CASE("srcu: synchronize inside a reader of the same domain waits for itself, of another one does not") {
   Srcu srcu, other;
   bool same = true;
@@ -128,6 +132,7 @@ TEST_CASE("srcu: synchronize inside a reader of the same domain waits for itself
   CHECK(every(lab).text().empty());
 }
 
+// Fact: synchronize_srcu-in-reader.
 TEST_CASE("srcu: readers of two domains that each synchronize the other's deadlock") {
   Srcu a, b;
   Lab lab([&](Lab& l) {
@@ -146,6 +151,7 @@ TEST_CASE("srcu: readers of two domains that each synchronize the other's deadlo
   CHECK(f.blocked < f.executions);
 }
 
+// Fact: lockdep-srcu-map.
 TEST_CASE("srcu: a mutex taken inside a section and held across synchronize deadlocks, released before it doesn't") {
   Srcu srcu;
   Mutex m;
@@ -171,6 +177,7 @@ TEST_CASE("srcu: a mutex taken inside a section and held across synchronize dead
   CHECK(every(lab).text().empty());
 }
 
+// Fact: srcu-index-handed-back.
 TEST_CASE("srcu: an index kept in a shared handle is overwritten and removal hangs, with a handle per call it is clean") {
   Srcu srcu;
   Allocation provider, handle;
@@ -210,6 +217,7 @@ TEST_CASE("srcu: an index kept in a shared handle is overwritten and removal han
   CHECK(every(lab).text().empty());
 }
 
+// Fact: srcu-callers-share.
 TEST_CASE("srcu: concurrent callers share: all that come during one grace period are served by the next") {
   Srcu srcu;
   std::set<unsigned> flips;
@@ -237,6 +245,7 @@ TEST_CASE("srcu: concurrent callers share: all that come during one grace period
   CHECK(shared > 0);
 }
 
+// Fact: srcu-callers-share.
 TEST_CASE("srcu: a caller that comes in the middle of a grace period needs the next one, and sees a reader the first one missed") {
   Srcu srcu;
   Allocation slot, data;
@@ -292,6 +301,7 @@ TEST_CASE("srcu: many callers that share grace periods: each frees its own, none
   CHECK(f.blocked == 0);
 }
 
+// Fact: srcu-callers-share.
 TEST_CASE("srcu: once the grace period a caller needs is over it goes on, even if another has begun that never ends") {
   Srcu srcu;
   Waiter go, done;
@@ -325,6 +335,7 @@ TEST_CASE("srcu: once the grace period a caller needs is over it goes on, even i
   CHECK(relevant > 0);
 }
 
+// Fact: synchronize_srcu-in-reader.
 TEST_CASE("srcu: synchronize inside an RCU section is misuse as well, though it ends") {
   Srcu srcu;
   Lab lab([&](Lab& l) {
@@ -338,6 +349,7 @@ TEST_CASE("srcu: synchronize inside an RCU section is misuse as well, though it 
   CHECK(every(lab).text() == "api-misuse(srcu)@t, sleep-in-atomic(synchronize_srcu)@t");
 }
 
+// Fact: srcu-expedited.
 TEST_CASE("srcu: synchronize_srcu_expedited waits for the same sections, and shares grace periods with the other") {
   Srcu srcu;
   Allocation slot, data;
@@ -365,6 +377,7 @@ TEST_CASE("srcu: synchronize_srcu_expedited waits for the same sections, and sha
   CHECK(every(lab).text() == "use-after-free(data)@reader");
 }
 
+// Fact: srcu-expedited.
 TEST_CASE("srcu: which grace periods are expedited: those of an idle domain, those asked for, all or none by configuration") {
   Srcu srcu;
   std::vector<sim::Duration> took;
@@ -396,6 +409,7 @@ TEST_CASE("srcu: which grace periods are expedited: those of an idle domain, tho
     for (const bool expedite : {false, true}) CHECK(run(ask, expedite, true) == std::pair(false, false));
 }
 
+// Fact: debugfs-one-domain.
 TEST_CASE("srcu: one domain for all debugfs files: removing another file from an operation waits for itself, a domain a file does not") {
   Srcu global, own, other;
   enum class Form { one_for_all, other_file, own_file } form = Form::one_for_all;
@@ -419,6 +433,7 @@ TEST_CASE("srcu: one domain for all debugfs files: removing another file from an
   CHECK(every(lab).text() == "api-misuse(own)@T, deadlock(own)@T, hung-remove(own)@T, lock-cycle(own)@T");
 }
 
+// Fact: lockdep-srcu-map.
 TEST_CASE("srcu: lockdep sees a section as a map held shared, a grace period as a wait for it, and neither as a lock at exit") {
   Srcu srcu;
   Mutex m;

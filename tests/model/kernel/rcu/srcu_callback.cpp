@@ -23,6 +23,7 @@ void init(Lab& l, SrcuCallback& callback, std::string_view name, std::function<v
 
 }  // namespace
 
+// Fact: call_srcu-after.
 TEST_CASE("call_srcu: the callback runs after every section of the domain that began before the call, of no other, must not sleep") {
   Domain d, other;
   Allocation slot, data;
@@ -60,6 +61,7 @@ TEST_CASE("call_srcu: the callback runs after every section of the domain that b
   CHECK(every(lab).text() == "sleep-in-atomic(msleep)@callback");
 }
 
+// Fact: srcu-expedited.
 TEST_CASE("call_srcu: it is never expedited, not even in an idle domain") {
   Domain d;
   SrcuCallback callback;
@@ -79,6 +81,7 @@ TEST_CASE("call_srcu: it is never expedited, not even in an idle domain") {
   }
 }
 
+// Fact: srcu_barrier-waits.
 TEST_CASE("srcu_barrier: waits for callbacks queued before it until they have finished, synchronize_srcu does not, for unloading") {
   Domain d;
   Module m;
@@ -118,6 +121,7 @@ TEST_CASE("srcu_barrier: waits for callbacks queued before it until they have fi
   CHECK(every(lab).text().empty());
 }
 
+// Fact: srcu_barrier-waits.
 TEST_CASE("srcu_barrier: waits neither for readers nor for what is queued later, and from a callback for itself") {
   Domain d;
   SrcuCallback late;
@@ -150,6 +154,7 @@ TEST_CASE("srcu_barrier: waits neither for readers nor for what is queued later,
   CHECK(every(lab).text() == "deadlock(srcu)@late, sleep-in-atomic(srcu_barrier)@late");
 }
 
+// Fact: rcu_head-once.
 TEST_CASE("call_srcu: a head that is still pending must not be queued again, once its function has begun it may") {
   Domain d;
   SrcuCallback callback;
@@ -172,6 +177,7 @@ TEST_CASE("call_srcu: a head that is still pending must not be queued again, onc
   CHECK(every(lab, [&] { CHECK(runs == 2); }).text().empty());
 }
 
+// Fact: cleanup_srcu_struct-waits-not.
 TEST_CASE("cleanup_srcu_struct: it waits for a function that has begun, so that is not among what is still queued") {
   Domain d;
   SrcuCallback callback;
@@ -192,6 +198,7 @@ TEST_CASE("cleanup_srcu_struct: it waits for a function that has begun, so that 
   CHECK(every(lab).text().empty());
 }
 
+// Fact: call_srcu-after.
 TEST_CASE("call_srcu: its functions run with softirqs off, so grace periods of RCU wait for them") {
   Domain d;
   Allocation slot, data;
@@ -220,6 +227,7 @@ TEST_CASE("call_srcu: its functions run with softirqs off, so grace periods of R
   }
 }
 
+// Fact: cleanup_srcu_struct-waits-not.
 TEST_CASE("cleanup_srcu_struct: waits for no reader: finding one it warns and leaks, and who comes afterwards uses freed counters") {
   Domain d;
   bool wait = false;
@@ -255,6 +263,7 @@ TEST_CASE("cleanup_srcu_struct: waits for no reader: finding one it warns and le
   }
 }
 
+// Fact: cleanup_srcu_struct-waits-not.
 TEST_CASE("cleanup_srcu_struct: is clean once no reader can come, looks at both counters, and may sleep") {
   Domain d;
   std::uint64_t first = 0;
@@ -285,6 +294,7 @@ TEST_CASE("cleanup_srcu_struct: is clean once no reader can come, looks at both 
   CHECK(every(lab).text() == "sleep-in-atomic(cleanup_srcu_struct)@a");
 }
 
+// Fact: cleanup_srcu_struct-waits-not.
 TEST_CASE("cleanup_srcu_struct: callbacks still queued, or a grace period that runs: it warns and leaks, those that run it waits for") {
   Domain d;
   SrcuCallback callback;
@@ -323,6 +333,7 @@ TEST_CASE("cleanup_srcu_struct: callbacks still queued, or a grace period that r
   CHECK(reasons == std::set<std::string>{"cleanup_srcu_struct('srcu') with a grace period running"});
 }
 
+// Fact: rcu_head-once.
 TEST_CASE("call_srcu: the head is touched when it is queued and when it is called: memory freed meanwhile is used") {
   Domain d;
   SrcuCallback callback;

@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: srcu-one-task.
 TEST_CASE("srcu: a section begins and ends in one task: ended by another it is over all the same, but that is misuse") {
   Srcu s;
   Waiter handed, over;
@@ -38,6 +39,7 @@ TEST_CASE("srcu: a section begins and ends in one task: ended by another it is o
   CHECK(f.blocked == 0);
 }
 
+// Fact: srcu-index-handed-back.
 TEST_CASE("srcu: unlock with the wrong index hangs every later grace period, an index that is none is misuse") {
   Srcu srcu;
   std::uint64_t wrong = 1;

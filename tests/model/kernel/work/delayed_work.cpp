@@ -31,6 +31,7 @@ struct Delayed {
 
 }  // namespace
 
+// Fact: delayed_work-pending-from-arming.
 TEST_CASE("delayed work: PENDING from the arming on: queued twice it runs once") {
   Delayed d;
   std::set<std::pair<bool, int>> seen;
@@ -47,6 +48,7 @@ TEST_CASE("delayed work: PENDING from the arming on: queued twice it runs once")
   CHECK(seen == std::set<std::pair<bool, int>>{{false, 1}, {true, 2}});
 }
 
+// Fact: delayed_work-pending-from-arming, flush_delayed_work-now.
 TEST_CASE("delayed work: without a delay it is queued at once, a flush runs it without waiting for the timer") {
   Delayed d;
   sim::Duration delay = 0;
@@ -72,6 +74,7 @@ TEST_CASE("delayed work: without a delay it is queued at once, a flush runs it w
   }
 }
 
+// Fact: flush_delayed_work-now.
 TEST_CASE("flush_delayed_work: queues what the timer has now, and has waited for it when it returns") {
   Delayed d;
   sim::Duration delay = 0;
@@ -89,6 +92,7 @@ TEST_CASE("flush_delayed_work: queues what the timer has now, and has waited for
   }
 }
 
+// Fact: cancel_delayed_work-either-place.
 TEST_CASE("cancel_delayed_work: an item that was taken back can be queued again, from an interrupt handler as well") {
   Delayed d;
   ContextKind kind = ContextKind::process;
@@ -119,6 +123,7 @@ TEST_CASE("cancel_delayed_work: an item that was taken back can be queued again,
   }
 }
 
+// Fact: cancel_delayed_work-either-place.
 TEST_CASE("cancel_delayed_work: while the timer is armed it is taken from there, without a look at the item") {
   Delayed d;
   std::set<Steps> armed;
@@ -135,6 +140,7 @@ TEST_CASE("cancel_delayed_work: while the timer is armed it is taken from there,
   CHECK(armed == std::set<Steps>{{"queue_delayed_work", "mod_timer", "timer_delete", "cancel_delayed_work: clear PENDING"}});
 }
 
+// Fact: cancel_delayed_work-either-place.
 TEST_CASE("cancel_delayed_work_sync: takes it from the timer, from between, and from the queue, and waits for what runs") {
   Delayed d;
   enum class Form { sync, no_wait, inner, nothing } form = Form::sync;
@@ -163,6 +169,7 @@ TEST_CASE("cancel_delayed_work_sync: takes it from the timer, from between, and 
   CHECK(every(lab).count("use-after-free(home)@softirq dwork") > 0);
 }
 
+// Fact: cancel_work_sync-not-afterwards.
 TEST_CASE("cancel_delayed_work_sync: handles an item that queues itself, not somebody who queues it afterwards, disabling does") {
   Delayed d;
   bool third_party = false, disable = false;
@@ -193,6 +200,7 @@ TEST_CASE("cancel_delayed_work_sync: handles an item that queues itself, not som
   CHECK(late == 0);
 }
 
+// Fact: disable_work_sync-refuses.
 TEST_CASE("disable_delayed_work: takes it back and refuses others until enabled, and does not wait for the one that runs") {
   Delayed d;
   enum class Form { disabled, waited, enabled } form = Form::disabled;
@@ -219,6 +227,7 @@ TEST_CASE("disable_delayed_work: takes it back and refuses others until enabled,
   CHECK(every(lab, [&] { CHECK(queued); }).count("use-after-free(home)@softirq dwork") > 0);
 }
 
+// Fact: cancel_delayed_work-either-place.
 TEST_CASE("cancel_delayed_work: armed between its two looks, it is taken from the timer all the same, which need not expire first") {
   Delayed d;
   bool was = false;
@@ -240,6 +249,7 @@ TEST_CASE("cancel_delayed_work: armed between its two looks, it is taken from th
   CHECK(taken > 0);
 }
 
+// Fact: mod_delayed_work-moves.
 TEST_CASE("mod_delayed_work: moves it wherever it was, and it runs once for each time it was taken from rest") {
   Delayed d;
   std::set<std::pair<bool, int>> seen;
@@ -277,6 +287,7 @@ TEST_CASE("delayed work: what was written before it was queued, moved or flushed
   }
 }
 
+// Fact: mod_delayed_work-moves.
 TEST_CASE("mod_delayed_work: who queues it while it is being moved is refused, and it runs once for each that answered true") {
   Delayed d;
   int promised = 0;
@@ -289,6 +300,7 @@ TEST_CASE("mod_delayed_work: who queues it while it is being moved is refused, a
   CHECK(every(lab, [&] { CHECK(d.runs == promised); }).text().empty());
 }
 
+// Fact: disable_work_sync-refuses.
 TEST_CASE("disable_work: refuses what comes later and takes back what is pending, without waiting for what runs") {
   Work w;
   Allocation home;
@@ -308,6 +320,7 @@ TEST_CASE("disable_work: refuses what comes later and takes back what is pending
   CHECK(every(lab, [&] { CHECK(refused); }).text().empty());
 }
 
+// Fact: work-under-lock.
 TEST_CASE("delayed work: who cancels it under a lock waits for the map its function runs under, who only takes it back does not") {
   Delayed d;
   Mutex outside;

@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: kthread_stop-waits.
 TEST_CASE("kthread_stop: tells the thread, waits until it has returned, answers its result, and then its memory may go") {
   Kthread t;
   Allocation priv;
@@ -32,6 +33,7 @@ TEST_CASE("kthread_stop: tells the thread, waits until it has returned, answers 
   CHECK(every(lab).text() == "use-after-free(priv)@kthread poll");
 }
 
+// Fact: kthread_stop-task_struct.
 TEST_CASE("kthread_stop: a thread that may have returned by itself is gone, unless somebody keeps its task_struct") {
   Kthread t;
   bool keep = false;
@@ -52,6 +54,7 @@ TEST_CASE("kthread_stop: a thread that may have returned by itself is gone, unle
   CHECK(every(lab).text().empty());
 }
 
+// Fact: kthread_stop-task_struct.
 TEST_CASE("kthread_stop: who stops a thread gives the last reference to its task_struct back, unless somebody keeps it") {
   Kthread t;
   bool keep = false;
@@ -72,6 +75,7 @@ TEST_CASE("kthread_stop: who stops a thread gives the last reference to its task
   CHECK(every(lab).text().empty());
 }
 
+// Fact: kthread_stop-waits.
 TEST_CASE("kthread_should_stop: true once kthread_stop has told the thread, and not before") {
   Kthread t;
   bool stopping = false, early = false, late = false;
@@ -99,6 +103,7 @@ TEST_CASE("kthread_should_stop: true once kthread_stop has told the thread, and 
             .empty());
 }
 
+// Fact: kthread_stop-waits.
 TEST_CASE("kthread_stop: a thread that never looks is never stopped, and by itself it waits for ever") {
   Kthread t;
   Waiter event;
@@ -123,6 +128,7 @@ TEST_CASE("kthread_stop: a thread that never looks is never stopped, and by itse
   CHECK(every(lab).text() == "deadlock(loop)@kthread loop");
 }
 
+// Fact: kthread-holds-no-module.
 TEST_CASE("kthread: it holds no module: left running, its text goes from under it") {
   Kthread t;
   Module m;
@@ -147,6 +153,7 @@ TEST_CASE("kthread: it holds no module: left running, its text goes from under i
   CHECK(every(lab).text().empty());
 }
 
+// Fact: kthread-never-began.
 TEST_CASE("kthread_stop: a thread that was created and not woken, or not in time, never calls its function and answers -EINTR") {
   Kthread t;
   int result = 0, calls = 0;
@@ -174,6 +181,7 @@ TEST_CASE("kthread_stop: a thread that was created and not woken, or not in time
   CHECK(seen == std::set<std::pair<int, int>>{{0, -4}, {1, 7}});
 }
 
+// Fact: schedule-lost-wakeup.
 TEST_CASE("schedule: a wake-up between looking at the condition and setting the state is lost, the other way round it is not") {
   Kthread t;
   Allocation condition;
@@ -209,6 +217,7 @@ TEST_CASE("schedule: a wake-up between looking at the condition and setting the 
   CHECK(every(lab).text() == "deadlock(done)@driver");
 }
 
+// Fact: schedule-lost-wakeup.
 TEST_CASE("schedule: the same with kthread_stop, which then waits for a thread that sleeps") {
   Kthread t;
   bool right = true;
@@ -234,6 +243,7 @@ TEST_CASE("schedule: the same with kthread_stop, which then waits for a thread t
   CHECK(every(lab).text() == "deadlock(poll)@kthread poll");
 }
 
+// Fact: kthread-holds-no-module.
 TEST_CASE("schedule: a thread that is never stopped sleeps for want of work, in the text of its module") {
   Kthread t;
   Module m;
@@ -256,6 +266,7 @@ TEST_CASE("schedule: a thread that is never stopped sleeps for want of work, in 
   CHECK(every(lab).text() == "execute-after-free(foo)@kthread poll");
 }
 
+// Fact: kthread_stop-task_struct.
 TEST_CASE("wake_up_process: on a thread that may have returned it is a use after free, and what was written before it the thread sees") {
   Kthread t;
   Allocation data;
@@ -302,6 +313,7 @@ TEST_CASE("wake_up_process: on a thread that may have returned it is a use after
   CHECK(every(second).text().empty());
 }
 
+// Fact: kthread_stop-task_struct.
 TEST_CASE("put_task_struct: the last reference to a thread that has returned frees it, whoever drops it, and without one it is misuse") {
   Kthread t;
   Waiter left;
@@ -336,6 +348,7 @@ TEST_CASE("put_task_struct: the last reference to a thread that has returned fre
   CHECK(every(lab).count("api-misuse(poll)@driver") > 0);
 }
 
+// Fact: kthread-holds-no-module.
 TEST_CASE("module_put_and_kthread_exit: the thread ends in text that stays, where module_put and return do not") {
   Kthread t;
   Module m;
@@ -369,6 +382,7 @@ TEST_CASE("module_put_and_kthread_exit: the thread ends in text that stays, wher
   CHECK(every(lab).count("execute-after-free(foo)@kthread once") > 0);
 }
 
+// Fact: kthread_exit-from-within.
 TEST_CASE("kthread_exit: ends the thread from within, with what kthread_stop then answers, and a lock it still has is a leak") {
   Kthread t;
   Mutex m;
@@ -392,6 +406,7 @@ TEST_CASE("kthread_exit: ends the thread from within, with what kthread_stop the
   CHECK(every(lab).text() == "leak(m)@kthread once");
 }
 
+// Fact: kthread_stop-one-lock.
 TEST_CASE(
     "pvrusb2: threads that stop each other under one lock of kthread_stop deadlock, in two stages, or without the lock, they do not") {
   enum class Form { global_lock, two_stages, today } form = Form::global_lock;
@@ -403,7 +418,7 @@ TEST_CASE(
     l.init(stop_lock, "kthread_stop_lock");
     l.init(done, "done");
     l.init(wind_down, "flag", {"x"});
-    // kthread_stop() as it was until 2008.
+    // kthread_stop() as it was before 2.6.31.
     const auto stop = [&](Context& c, Kthread& t) {
       if (form != Form::today) mutex_lock(c, stop_lock);
       kthread_stop(c, t);

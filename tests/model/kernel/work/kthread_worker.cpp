@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: kthread_work-off-list-first.
 TEST_CASE("kthread_queue_work: queued once it runs once, false means it was queued already, one at a time and in order") {
   WorkerFixture x;
   Allocation home;
@@ -31,6 +32,7 @@ TEST_CASE("kthread_queue_work: queued once it runs once, false means it was queu
   CHECK(seen == std::set<std::string>{"wo", "wow"});
 }
 
+// Fact: kthread_work-off-list-first.
 TEST_CASE("kthread_queue_work: off the list before its function is called: queued while it runs it runs again, never twice at once") {
   WorkerFixture x;
   int accepted = 0;
@@ -71,6 +73,7 @@ TEST_CASE("kthread_queue_work: with a second worker, or on one that does not exi
   CHECK(every(lab).text() == "use-before-init(worker)@a");
 }
 
+// Fact: kthread_flush_work-one-instance.
 TEST_CASE("kthread_flush_work: waits for the instance that is queued or runs, not for what is behind it, not for a later one") {
   WorkerFixture x;
   std::uint64_t unfinished = 0, idle = 0;
@@ -119,6 +122,7 @@ TEST_CASE("kthread_flush_work: waits for the instance that is queued or runs, no
   CHECK(every(again).text().empty());
 }
 
+// Fact: kthread_flush_work-one-instance.
 TEST_CASE("kthread_flush_worker: waits for all that was queued before, and for nothing that is queued later") {
   WorkerFixture x;
   std::uint64_t later = 0;
@@ -143,6 +147,7 @@ TEST_CASE("kthread_flush_worker: waits for all that was queued before, and for n
   CHECK(later > 0);
 }
 
+// Fact: kthread_cancel_work_sync-waits.
 TEST_CASE("kthread_cancel_work_sync: takes it off the list, waits for it if it runs, and then its memory may go") {
   WorkerFixture x;
   bool cancel = true, was = false;
@@ -164,6 +169,7 @@ TEST_CASE("kthread_cancel_work_sync: takes it off the list, waits for it if it r
   CHECK(every(lab).text() == "use-after-free(home)@kthread worker");
 }
 
+// Fact: kthread_cancel_work_sync-waits.
 TEST_CASE("kthread_cancel_work_sync: a work that queues itself is refused meanwhile, somebody who queues it afterwards is not") {
   WorkerFixture x;
   bool third_party = false, gone = false;
@@ -192,6 +198,7 @@ TEST_CASE("kthread_cancel_work_sync: a work that queues itself is refused meanwh
   CHECK(late > 0);
 }
 
+// Fact: kthread_cancel_work_sync-waits.
 TEST_CASE("kthread_cancel_work_sync: two at once, both return, and it can be queued again") {
   WorkerFixture x;
   Lab lab([&](Lab& l) {
@@ -211,6 +218,7 @@ TEST_CASE("kthread_cancel_work_sync: two at once, both return, and it can be que
   CHECK(f.blocked == 0);
 }
 
+// Fact: kthread_flush_work-one-instance, kthread_cancel_work_sync-waits.
 TEST_CASE("kthread_worker: cancelling or flushing a work from inside itself, or the worker from a work on it, waits for ever") {
   WorkerFixture x;
   int form = 0;
@@ -239,6 +247,7 @@ TEST_CASE("kthread_worker: cancelling or flushing a work from inside itself, or 
   }
 }
 
+// Fact: kthread_cancel_work_sync-waits.
 TEST_CASE("kthread_cancel_work_sync: holding a lock that the function takes deadlocks") {
   WorkerFixture x;
   Mutex m;
@@ -309,6 +318,7 @@ TEST_CASE("kthread_worker: queueing is allowed anywhere, waiting sleeps, a funct
   CHECK(every(lab).text() == "leak(m)@kthread worker, sleep-in-atomic(kthread_flush_worker)@irq");
 }
 
+// Fact: kthread_work-off-list-first.
 TEST_CASE("kthread_worker: a work may free the memory it is embedded in") {
   WorkerFixture x;
   Lab lab([&](Lab& l) {

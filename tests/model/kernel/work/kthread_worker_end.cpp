@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: kthread_destroy_worker-flushes.
 TEST_CASE("kthread_destroy_worker: runs what is queued, ends the thread, frees the worker, and who queues later touches it") {
   WorkerFixture x;
   bool late = false;
@@ -23,6 +24,7 @@ TEST_CASE("kthread_destroy_worker: runs what is queued, ends the thread, frees t
   CHECK(every(lab, [&] { CHECK(x.runs == 1); }).text() == "use-after-free(worker)@a");
 }
 
+// Fact: kthread_destroy_worker-flushes.
 TEST_CASE("kthread_destroy_worker: what comes between its flush and its end stays queued, with a warning") {
   WorkerFixture x;
   Waiter made;
@@ -57,6 +59,7 @@ TEST_CASE("kthread_destroy_worker: what comes between its flush and its end stay
   CHECK(every(armed).text() == "api-misuse(worker)@a, use-after-free(worker)@softirq work");
 }
 
+// Fact: kthread_destroy_worker-flushes.
 TEST_CASE("kthread_stop: a worker that is stopped and not flushed leaves what is queued, one that is not stopped is a leak") {
   WorkerFixture x;
   Allocation home;
@@ -104,6 +107,7 @@ TEST_CASE("kthread_stop: a worker that is stopped and not flushed leaves what is
   CHECK(every(left).text().empty());
 }
 
+// Fact: kthread-never-began.
 TEST_CASE("kthread_stop: a worker that was never started ends without doing anything") {
   WorkerFixture x;
   Allocation home;
@@ -120,6 +124,7 @@ TEST_CASE("kthread_stop: a worker that was never started ends without doing anyt
   CHECK(f.blocked == 0);
 }
 
+// Fact: kthread_delayed_work-flush.
 TEST_CASE("kthread_worker: delayed, it is cancelled wherever it is, and with its timer, then memory may go") {
   for (const sim::Duration delay : {sim::Duration{0}, sim::Duration{10}}) {
     CAPTURE(delay);
@@ -198,6 +203,7 @@ TEST_CASE("kthread_worker: delayed, queued twice it runs once, and who queues it
   CHECK(late == 0);
 }
 
+// Fact: kthread_delayed_work-flush.
 TEST_CASE("kthread_flush_work: of one whose timer is armed it never returns") {
   WorkerFixture x;
   Lab lab([&](Lab& l) {

@@ -5,6 +5,7 @@
 
 namespace unplug::model::test {
 
+// Fact: queue_work-pending.
 TEST_CASE("work: queued once it runs once, false means it was pending already, and the pending instance does run") {
   Item i;
   std::set<std::pair<bool, int>> seen;
@@ -25,6 +26,7 @@ TEST_CASE("work: queued once it runs once, false means it was pending already, a
   CHECK(seen == std::set<std::pair<bool, int>>{{false, 1}, {true, 2}});
 }
 
+// Fact: work-pending-cleared-first, work-never-twice.
 TEST_CASE("work: PENDING is cleared before the function is called: queued again while it runs, it runs again, never twice at once") {
   Item i;
   int accepted = 0;
@@ -44,6 +46,7 @@ TEST_CASE("work: PENDING is cleared before the function is called: queued again 
   CHECK(while_running > 0);
 }
 
+// Fact: queue_work-pending.
 TEST_CASE("work: many producers: every call that answers true is one run") {
   Item i;
   int accepted = 0;
@@ -59,6 +62,7 @@ TEST_CASE("work: many producers: every call that answers true is one run") {
   CHECK(f.text().empty());
 }
 
+// Fact: cancel_work_sync-waits.
 TEST_CASE("cancel_work_sync: steals what is pending, waits for what runs, then memory may go") {
   Item i;
   enum class Form { sync, no_wait, nothing } form = Form::sync;
@@ -84,6 +88,7 @@ TEST_CASE("cancel_work_sync: steals what is pending, waits for what runs, then m
   CHECK(every(lab).text() == "use-after-free(home)@kworker work");
 }
 
+// Fact: cancel_work_sync-waits, flush_work-last-instance.
 TEST_CASE("cancel_work_sync: it handles an item that queues itself, flush_work does not") {
   Item i;
   bool cancel = true;
@@ -109,6 +114,7 @@ TEST_CASE("cancel_work_sync: it handles an item that queues itself, flush_work d
   CHECK(every(lab).text() == "use-after-free(home)@kworker work");
 }
 
+// Fact: cancel_work_sync-not-afterwards, disable_work_sync-refuses.
 TEST_CASE("cancel_work_sync: a third party may queue again right after it returns, after disable_work_sync it may not") {
   Item i;
   bool disable = false;
@@ -140,6 +146,7 @@ TEST_CASE("cancel_work_sync: a third party may queue again right after it return
   });
 }
 
+// Fact: disable_work_sync-refuses.
 TEST_CASE("disable_work_sync: counts, and enable_work undoes it, one too many is misuse") {
   Item i;
   Lab lab([&](Lab& l) {
@@ -161,6 +168,7 @@ TEST_CASE("disable_work_sync: counts, and enable_work undoes it, one too many is
   CHECK(f.places.begin()->second == "enable_work");
 }
 
+// Fact: cancel_work_sync-waits.
 TEST_CASE("cancel_work_sync: two at once, and with disable_work_sync: all return, the depth is what disable left") {
   Item i;
   Lab lab([&](Lab& l) {
@@ -178,6 +186,7 @@ TEST_CASE("cancel_work_sync: two at once, and with disable_work_sync: all return
   CHECK(f.blocked == 0);
 }
 
+// Fact: flush_work-last-instance.
 TEST_CASE("flush_work: waits for what was queued before it, running or pending, and for nothing queued later") {
   Item i;
   int before = 0;
@@ -223,6 +232,7 @@ TEST_CASE("flush_work: waits for what was queued before it, running or pending, 
   CHECK(f.blocked == 0);
 }
 
+// Fact: flush_work-last-instance.
 TEST_CASE("flush_work: it never hangs on an instance that somebody else took back") {
   Item i;
   bool sync = false;
@@ -249,7 +259,8 @@ TEST_CASE("flush_work: it never hangs on an instance that somebody else took bac
   }
 }
 
-TEST_CASE("work 9 (b): cancelling, disabling or flushing an item from inside itself waits for ever") {
+// Fact: work-waits-for-itself.
+TEST_CASE("work: cancelling, disabling or flushing an item from inside itself waits for ever") {
   Item i;
   int form = 0;
   Lab lab([&](Lab& l) {
@@ -274,6 +285,7 @@ TEST_CASE("work 9 (b): cancelling, disabling or flushing an item from inside its
   CHECK(every(lab).text().empty());
 }
 
+// Fact: work-under-lock.
 TEST_CASE("work: cancelling under a lock that the function takes deadlocks, outside of it, or an item that takes none, does not") {
   Item i;
   Mutex m;
@@ -307,6 +319,7 @@ TEST_CASE("work: cancelling under a lock that the function takes deadlocks, outs
   CHECK(every(lab).text().empty());
 }
 
+// Fact: work-frees-itself.
 TEST_CASE("work: an item may free the memory it is embedded in, a pending one must not lose it") {
   Allocation p;
   Work work;
@@ -325,6 +338,7 @@ TEST_CASE("work: an item may free the memory it is embedded in, a pending one mu
   CHECK(every(lab).text() == "use-after-free(p)@kworker work");
 }
 
+// Fact: work-holds-nothing.
 TEST_CASE("work: an item holds no module reference: left alone it runs in freed text, cancelled first it doesn't") {
   Item i;
   Module m;
@@ -349,6 +363,7 @@ TEST_CASE("work: an item holds no module reference: left alone it runs in freed 
   CHECK(every(lab).text().empty());
 }
 
+// Fact: queue_work-pending.
 TEST_CASE("work: queueing is allowed anywhere, the sync calls sleep, a function that keeps a lock leaks it") {
   Item i;
   Mutex m;
@@ -368,6 +383,7 @@ TEST_CASE("work: queueing is allowed anywhere, the sync calls sleep, a function 
   CHECK(every(lab).text() == "leak(m)@kworker work, sleep-in-atomic(cancel_work_sync)@irq");
 }
 
+// Fact: flush_work-last-instance.
 TEST_CASE("work: flush_work says whether it waited, and a function knows whose it is") {
   Item i;
   Work* inside = nullptr;
@@ -396,6 +412,7 @@ TEST_CASE("work: flush_work says whether it waited, and a function knows whose i
             .empty());
 }
 
+// Fact: work-under-lock.
 TEST_CASE("work: lockdep's map: a function runs under its item's, and who waits for the item waits for that, pending or not") {
   Item i;
   Mutex inside, outside;

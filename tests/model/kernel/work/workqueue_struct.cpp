@@ -13,6 +13,7 @@ bool holds(const Lab& lab, ObjectId held, ObjectId taken, LockUse use) {
 
 }  // namespace
 
+// Fact: ordered-workqueue.
 TEST_CASE("workqueue: an ordered queue runs one item at a time in the order of queueing, others as many as they may") {
   Workqueue q;
   Work work[3];
@@ -57,6 +58,7 @@ TEST_CASE("workqueue: an ordered queue runs one item at a time in the order of q
   CHECK(run(0) == 3);
 }
 
+// Fact: queue_work-pending.
 TEST_CASE("workqueue: queued once it runs once, false means it was pending already, and the pending instance does run") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -83,6 +85,7 @@ TEST_CASE("workqueue: queued once it runs once, false means it was pending alrea
   }
 }
 
+// Fact: flush_workqueue-queued-before.
 TEST_CASE("workqueue: what was written before it was queued its function sees, and what it wrote who flushed") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -113,7 +116,8 @@ TEST_CASE("workqueue: what was written before it was queued its function sees, a
   }
 }
 
-TEST_CASE("flush_work 9 (d): a work stuck behind you on an ordered queue deadlocks, with a second worker it does not") {
+// Fact: ordered-workqueue.
+TEST_CASE("flush_work: a work stuck behind you on an ordered queue deadlocks, with a second worker it does not") {
   Workqueue q;
   Work first, second;
   unsigned max_active = 1;
@@ -136,7 +140,8 @@ TEST_CASE("flush_work 9 (d): a work stuck behind you on an ordered queue deadloc
   }
 }
 
-TEST_CASE("workqueue 9 (c): flushing, draining or destroying the queue from a work on it waits for itself") {
+// Fact: workqueue-waits-for-itself.
+TEST_CASE("workqueue: flushing, draining or destroying the queue from a work on it waits for itself") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     for (const int form : {0, 1, 2}) {
@@ -161,6 +166,7 @@ TEST_CASE("workqueue 9 (c): flushing, draining or destroying the queue from a wo
   }
 }
 
+// Fact: work-never-twice.
 TEST_CASE("workqueue: an item that still runs is not run by a second worker, but it takes a place") {
   Workqueue q;
   QueueItem x;
@@ -190,6 +196,7 @@ TEST_CASE("workqueue: an item that still runs is not run by a second worker, but
   CHECK(every(lab, [&] { CHECK(x.runs == 2); }).text().empty());
 }
 
+// Fact: work-never-twice.
 TEST_CASE("workqueue: an item that still runs from another queue is waited for") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -216,6 +223,7 @@ TEST_CASE("workqueue: an item that still runs from another queue is waited for")
   }
 }
 
+// Fact: work-frees-itself.
 TEST_CASE("workqueue: an item may free the memory it is embedded in") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -260,6 +268,7 @@ TEST_CASE("workqueue: queueing is allowed anywhere, flushing and destroying slee
   }
 }
 
+// Fact: work-under-lock, lockdep-maps-of-waits.
 TEST_CASE("workqueue: lockdep's maps: a function runs under its item's and its queue's, and who waits for either waits for that") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -326,6 +335,7 @@ TEST_CASE("workqueue: lockdep's maps: a function runs under its item's and its q
   }
 }
 
+// Fact: flush_scheduled_work-everybody.
 TEST_CASE("phylib: flushing a shared queue under rtnl waits for somebody else's work that takes it, cancelling one's own does not") {
   Workqueue q;
   Work phy_work, other;

@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: destroy_workqueue-timers-stay.
 TEST_CASE("delayed work: destroy_workqueue leaves the timer armed, which then queues onto freed memory") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -27,6 +28,7 @@ TEST_CASE("delayed work: destroy_workqueue leaves the timer armed, which then qu
   }
 }
 
+// Fact: cancel_delayed_work-either-place.
 TEST_CASE("delayed work: on a queue of one's own it is cancelled, moved and flushed wherever it is") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -70,6 +72,7 @@ TEST_CASE("delayed work: on a queue of one's own it is cancelled, moved and flus
   }
 }
 
+// Fact: cancel_work-waits-not.
 TEST_CASE("cancel_work: steals what is on the list, does not wait, and each acceptance is a run or a theft, whoever comes between") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -103,6 +106,7 @@ TEST_CASE("cancel_work: steals what is on the list, does not wait, and each acce
   }
 }
 
+// Fact: cancel_work_sync-waits.
 TEST_CASE("cancel_work_sync: takes it from the list, or waits for it, and then memory may go") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -145,6 +149,7 @@ TEST_CASE("cancel_work_sync: takes it from the list, or waits for it, and then m
   }
 }
 
+// Fact: cancel_work-holds-up-nobody.
 TEST_CASE("cancel_work_sync: what it takes from an ordered queue it takes from between the others, who go on") {
   Workqueue q;
   Work work[3];
@@ -170,6 +175,7 @@ TEST_CASE("cancel_work_sync: what it takes from an ordered queue it takes from b
   CHECK(seen.size() == 2);
 }
 
+// Fact: cancel_work-holds-up-nobody.
 TEST_CASE("cancel_work: what is taken from an ordered queue is not pending any more for who runs behind it") {
   Workqueue q;
   Work x, y, last;
@@ -200,6 +206,7 @@ TEST_CASE("cancel_work: what is taken from an ordered queue is not pending any m
   CHECK(seen == std::set<int>{0, 1, 2});
 }
 
+// Fact: cancel_work_sync-not-afterwards, disable_work_sync-refuses.
 TEST_CASE("cancel_work_sync: handles an item that queues itself, not somebody who queues it right after, disable_work_sync does") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -235,7 +242,8 @@ TEST_CASE("cancel_work_sync: handles an item that queues itself, not somebody wh
   }
 }
 
-TEST_CASE("work 9 (b): on a queue of one's own, too, cancelling or flushing oneself waits for ever, taking oneself back does not") {
+// Fact: work-waits-for-itself.
+TEST_CASE("work: on a queue of one's own, too, cancelling or flushing oneself waits for ever, taking oneself back does not") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
     Workqueue q;
@@ -261,6 +269,7 @@ TEST_CASE("work 9 (b): on a queue of one's own, too, cancelling or flushing ones
   }
 }
 
+// Fact: cancel_work_sync-not-afterwards.
 TEST_CASE("emac: cancelled before its source is closed it comes again, closed twice is a double release, closed once and then cancelled it "
           "is sound") {
   IrqLine line;
@@ -304,6 +313,7 @@ TEST_CASE("emac: cancelled before its source is closed it comes again, closed tw
   CHECK(every(lab).text().empty());
 }
 
+// Fact: cancel_work-holds-up-nobody.
 TEST_CASE("cancel_work: while one item is taken back nothing else of the queue is, nor does it run what comes next") {
   Workqueue q;
   Work first, next, last;

@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: flush_workqueue-queued-before.
 TEST_CASE("flush_workqueue: waits for all that was queued before, running or waiting, and for nothing queued later") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -31,6 +32,7 @@ TEST_CASE("flush_workqueue: waits for all that was queued before, running or wai
   }
 }
 
+// Fact: drain_workqueue-chained-only, flush_workqueue-queued-before.
 TEST_CASE("drain_workqueue: waits for chained works as well, a flush does not") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -57,6 +59,7 @@ TEST_CASE("drain_workqueue: waits for chained works as well, a flush does not") 
   }
 }
 
+// Fact: drain_workqueue-drops.
 TEST_CASE(
     "drain_workqueue: what others queue meanwhile is dropped: it says true, later ones false, nobody runs it and it can't be cancelled") {
   for (const unsigned kind : queue_kinds) {
@@ -111,6 +114,7 @@ TEST_CASE(
   }
 }
 
+// Fact: drain_workqueue-chained-only.
 TEST_CASE("drain_workqueue: chained means queued by a work on this queue, not by one on another") {
   Workqueue q, other;
   Work chain, next;
@@ -132,6 +136,7 @@ TEST_CASE("drain_workqueue: chained means queued by a work on this queue, not by
   CHECK(every(lab).text() == "api-misuse(wq)@kworker other, lost-work(next)@kworker other");
 }
 
+// Fact: drain_workqueue-chained-only.
 TEST_CASE("drain_workqueue: it takes works again afterwards, and two may drain at once") {
   Workqueue q;
   QueueItem i;
@@ -163,6 +168,7 @@ TEST_CASE("drain_workqueue: it takes works again afterwards, and two may drain a
   CHECK(f.text().empty());
 }
 
+// Fact: drain_workqueue-chained-only.
 TEST_CASE("drain_workqueue: an item that goes on queueing itself is reported after ten rounds") {
   Workqueue q;
   QueueItem i;
@@ -185,6 +191,7 @@ TEST_CASE("drain_workqueue: an item that goes on queueing itself is reported aft
   CHECK(sample(lab, 30).text().empty());
 }
 
+// Fact: destroy_workqueue-drains.
 TEST_CASE("destroy_workqueue: runs what is queued, then its memory is gone, and who queues later touches it") {
   for (const unsigned kind : queue_kinds) {
     CAPTURE(kind);
@@ -210,6 +217,7 @@ TEST_CASE("destroy_workqueue: runs what is queued, then its memory is gone, and 
   }
 }
 
+// Fact: destroy_workqueue-drains.
 TEST_CASE("destroy_workqueue: who queues while it is destroyed is too late or too early, and a queue that is left is a leak") {
   Workqueue q;
   QueueItem i;

@@ -3,6 +3,7 @@
 
 namespace unplug::model::test {
 
+// Fact: flush_scheduled_work-everybody.
 TEST_CASE("flush_scheduled_work: waits for every item on the system's queue, not for what is queued later, not for one that is gone") {
   Item a, b;
   Allocation gone;
@@ -35,7 +36,8 @@ TEST_CASE("flush_scheduled_work: waits for every item on the system's queue, not
   CHECK(later > 0);
 }
 
-TEST_CASE("flush_scheduled_work 9 (c), (e): from an item on the queue it waits for itself, it may sleep, and sees what the items wrote") {
+// Fact: workqueue-waits-for-itself.
+TEST_CASE("flush_scheduled_work: from an item on the queue it waits for itself, it may sleep, and sees what the items wrote") {
   Item i;
   Allocation data;
   int form = 0;
