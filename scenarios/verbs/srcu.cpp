@@ -1,5 +1,5 @@
 // SRCU.
-#include "unplug/model/kernel/lib/memory.hpp"
+#include "unplug/model/kernel/rcu/rcu_pointer.hpp"
 #include "unplug/model/kernel/rcu/srcu_callback.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
@@ -17,7 +17,7 @@ std::uint32_t do_unlock(Frame& f, const Instruction& i, std::uint32_t next) {
 std::uint32_t do_dereference(Frame& f, const Instruction& i, std::uint32_t next) {
   const FieldRef r = field(f, i);
   const model::Srcu* const s = r.memory == nullptr ? nullptr : thing<srcu>(f, i.second);
-  if (s != nullptr) set_local(f, i, model::load(f.context, *r.memory, r.object, model::MemoryOrder::acquire_release));
+  if (s != nullptr) set_local(f, i, model::srcu_dereference(f.context, *s, *r.memory, r.object));
   return next;
 }
 

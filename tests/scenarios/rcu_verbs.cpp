@@ -48,7 +48,7 @@ TEST_CASE("SRCU: callbacks, their barrier, and the domain's end") {
   CHECK(shows(s) == "use-after-free(obj)@foo_ioctl");  // another domain's grace period
 }
 
-TEST_CASE("srcu_dereference() reads what srcu_read_lock() of its domain protects") {
+TEST_CASE("srcu_dereference() reads what srcu_read_lock() of its domain protects, and is told where it doesn't") {
   ShortDriver s;
   s.module = R"(, "static": {"dev": {"fields": {"p": null}}})";
   s.probe = R"({"init_srcu_struct": "dev.srcu"}, {"kzalloc": "obj", "fields": {"n": 0}}, {"rcu_assign_pointer": "dev.p", "value": "obj"})";
@@ -59,5 +59,14 @@ TEST_CASE("srcu_dereference() reads what srcu_read_lock() of its domain protects
   s.ioctl = fmt::format("{}, {}, {}, {}", lock, read, use, unlock);
   CHECK(shows(s) == "");
   s.ioctl = fmt::format("{}, {}", read, use);
-  CHECK(shows(s) == "use-after-free(obj)@foo_ioctl");
+  CHECK(shows(s) == "suspicious-rcu-usage(dev.p)@foo_ioctl, use-after-free(obj)@foo_ioctl");
+}
+
+TEST_CASE("rcu_dereference() is told outside of rcu_read_lock(), also where nothing is freed") {
+  ShortDriver s;
+  s.module = R"(, "static": {"dev": {"fields": {"p": null}}})";
+  s.ioctl = R"({"rcu_dereference": "dev.p", "to": "p"})";
+  CHECK(shows(s) == "suspicious-rcu-usage(dev.p)@foo_ioctl");
+  s.ioctl = fmt::format(R"("rcu_read_lock", {}, "rcu_read_unlock")", s.ioctl);
+  CHECK(shows(s) == "");
 }
