@@ -153,7 +153,12 @@ void add_options(CLI::App& verb, Options& o, const std::string& folder) {
   add_words(verb, "--param", "NAME=VALUE", o.params, "fix a parameter, or the way of removal: removal=rmmod (repeatable)");
   verb.add_option("--gp", o.grace_period, "duration of every RCU grace period, for example 30ms")->type_name("DURATION");
   verb.add_option("--out", o.out, fmt::format("folder for what is written (default {})", o.out))->type_name("FOLDER");
-  verb.add_flag("--json", o.json, "print the result as one JSON document");
+  std::vector<std::string> formats;
+  for (const reports::Writer& w : reports::writers()) formats.emplace_back(w.name);
+  CLI::Option* const format = verb.add_option("--format", o.format, "print the result in this format (unplug list formats)")
+                                  ->type_name("FORMAT")
+                                  ->check(CLI::IsMember(formats).description(""));
+  verb.add_flag("--json", o.json, "the same as --format json")->excludes(format);
   verb.add_flag("--quiet", o.quiet, "no progress, no table");
   add_color(verb, o.color);
 }
@@ -310,12 +315,14 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
   return ran;
 }
 
+void print_result(const Options& o, const scenarios::Result& result) {
+  const std::string format = o.json ? "json" : o.format;
+  if (format.empty() && o.quiet) return;
+  say(reports::find_writer(format.empty() ? "terminal" : format)->write(result, {width(), colour(o.color)}));
+}
+
 int show(const Options& o, const Ran& ran) {
-  if (o.json) {
-    say(reports::write_json(ran.result));
-  } else if (!o.quiet) {
-    say(reports::find_writer("terminal")->write(ran.result, {width(), colour(o.color)}));
-  }
+  print_result(o, ran.result);
   return finish(ran, scenarios::as_expected(ran.result) ? as_expected : not_as_expected);
 }
 

@@ -32,8 +32,8 @@ struct Options {
   std::vector<std::string> policies, forms, without, strategies, params;
   std::uint64_t executions = 10'000, seed = 1;
   bool executions_given = false;
-  unsigned jobs = 0;  // 0: as many as there are CPUs
-  std::string grace_period, out, limit, color = "auto";
+  unsigned jobs = 0;                                             // 0: as many as there are CPUs
+  std::string grace_period, out, limit, format, color = "auto";  // no format: the one for people
   bool json = false, quiet = false;
 };
 
@@ -88,7 +88,9 @@ struct Ran {
   int signal = 0;  // that interrupted it
 };
 std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& strategies, const std::string& verb, int& exit);
-// Prints the result as the options say, takes away what earlier runs have left, prints problems; the exit code.
+// Prints the result as --format, --json and --quiet say.
+void print_result(const Options& o, const scenarios::Result& result);
+// The same; takes away what earlier runs have left, prints problems; the exit code.
 int show(const Options& o, const Ran& ran);
 // Prints problems; the exit code they call for, or `otherwise`.
 int finish(const Ran& ran, int otherwise);

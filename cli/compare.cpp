@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "unplug/cli/common.hpp"
-#include "unplug/reports/json/json.hpp"
 #include "unplug/reports/writer.hpp"
 #include "unplug/sim/strategy.hpp"
 
@@ -27,12 +26,8 @@ void add_compare(CLI::App& app, int& exit) {
     auto ran = run_files(*o, {std::string(sim::automatic_strategy), "timed"}, "compare", exit);
     if (!ran) return;
     const bool written = ran->output->write("index.html", reports::find_writer("html")->write(ran->result, {}));
-    if (o->json) {
-      say(reports::write_json(ran->result));
-    } else if (!o->quiet) {
-      say(reports::find_writer("terminal")->write(ran->result, {width(), colour(o->color)}));
-      if (written) say(fmt::format("\nreport: {}\n", ran->output->path("index.html")));
-    }
+    print_result(*o, ran->result);
+    if (written && !o->json && o->format.empty() && !o->quiet) say(fmt::format("\nreport: {}\n", ran->output->path("index.html")));
     exit = finish(*ran, unmet(ran->result) ? not_as_expected : as_expected);
   });
 }

@@ -124,6 +124,8 @@ void add_diff(CLI::App& app, int& exit) {
   verb->get_option("FILE")->description("a scenario file with --forms or --listing, or two results")->expected(1, 2);
   verb->get_option("--executions")->description("traces, schedules with few preemptions and samples looked at (default 20000 each)");
   verb->remove_option(verb->get_option("--form"));  // --forms says which
+  verb->get_option("--json")->description("print what changed as one JSON document");
+  verb->remove_option(verb->get_option("--format"));  // of results, not of what changed
   verb->add_option("--forms", o->pair, "the two forms: from which, to which")->type_name("FORM")->expected(2);
   verb->add_option("--listing", o->listing, "print the steps of one form, and nothing else")->type_name("FORM");
   verb->add_flag("--text", o->text, "print the difference of their steps, run nothing");

@@ -6,6 +6,7 @@
 #include "unplug/cli/common.hpp"
 #include "unplug/cli/shells.hpp"
 #include "unplug/reports/words/explain.hpp"
+#include "unplug/reports/writer.hpp"
 #include "unplug/scenarios/json/shipped.hpp"
 #include "unplug/scenarios/reference/templates.hpp"
 #include "unplug/sim/strategy.hpp"
@@ -46,6 +47,12 @@ std::vector<Candidate> forms(Files files) {
 std::vector<Candidate> strategies(Files) {
   std::vector<Candidate> out;
   for (const sim::StrategyInfo& s : sim::strategies()) out.push_back({std::string(s.name), std::string(s.summary)});
+  return out;
+}
+
+std::vector<Candidate> formats(Files) {
+  std::vector<Candidate> out;
+  for (const reports::Writer& w : reports::writers()) out.push_back({std::string(w.name), std::string(w.what)});
   return out;
 }
 
@@ -90,19 +97,13 @@ std::vector<Candidate> verbs(Files) {
 }
 
 constexpr std::array table{
-    Placeholder{"FILE", Paths::files, scenario_names},
-    Placeholder{"POLICY", Paths::files, policies},
-    Placeholder{"FORM", Paths::none, forms},
-    Placeholder{"PART", Paths::none, parts},
-    Placeholder{"STRATEGY", Paths::none, strategies},
-    Placeholder{"TEMPLATE", Paths::none, templates},
-    Placeholder{"KIND", Paths::none, schemas},
-    Placeholder{"WORD", Paths::files, words},
-    Placeholder{"WHEN", Paths::none, when},
-    Placeholder{"SHELL", Paths::none, shell_names},
-    Placeholder{"VERB", Paths::none, verbs},
-    Placeholder{"FAILURE", Paths::files, nullptr},
-    Placeholder{"NEW-FILE", Paths::files, nullptr},
+    Placeholder{"FILE", Paths::files, scenario_names}, Placeholder{"POLICY", Paths::files, policies},
+    Placeholder{"FORM", Paths::none, forms},           Placeholder{"PART", Paths::none, parts},
+    Placeholder{"STRATEGY", Paths::none, strategies},  Placeholder{"FORMAT", Paths::none, formats},
+    Placeholder{"TEMPLATE", Paths::none, templates},   Placeholder{"KIND", Paths::none, schemas},
+    Placeholder{"WORD", Paths::files, words},          Placeholder{"WHEN", Paths::none, when},
+    Placeholder{"SHELL", Paths::none, shell_names},    Placeholder{"VERB", Paths::none, verbs},
+    Placeholder{"FAILURE", Paths::files, nullptr},     Placeholder{"NEW-FILE", Paths::files, nullptr},
     Placeholder{"FOLDER", Paths::folders, nullptr},
 };
 

@@ -1,7 +1,7 @@
 // The formats of a report. A writer is a pure function from a result to the bytes of one file; `--format NAME` looks it up here.
 //
-// To add a format: one new file that defines std::string write_NAME(const scenarios::Result&, const WriterOptions&), and one line in
-// writers.def. Nothing else knows the formats.
+// To add a format: one new file in formats/ that defines std::string write_NAME(const scenarios::Result&, const WriterOptions&), and one
+// line in writers.def. Nothing else knows the formats.
 #pragma once
 
 #include <cstddef>

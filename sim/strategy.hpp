@@ -1,7 +1,7 @@
 // A strategy makes choices; it sees everything and can touch nothing.
 //
 // It lives across executions, so it can learn or search; what belongs to one execution is rebuilt in begin(). Adding one: a file in
-// strategies/ and a line in strategies/registry.cpp.
+// strategies/ and a line in strategies/strategies.def.
 #pragma once
 
 #include <cstdint>

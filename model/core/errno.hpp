@@ -18,6 +18,7 @@ inline constexpr int einval = -22;
 inline constexpr int enotty = -25;
 inline constexpr int enospc = -28;
 inline constexpr int eidrm = -43;
+inline constexpr int etime = -62;
 inline constexpr int econnreset = -104;
 inline constexpr int eshutdown = -108;
 inline constexpr int einprogress = -115;

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "unplug/reports/json/json.hpp"
-#include "unplug/reports/json/json_names.hpp"
+#include "unplug/reports/view/enum_names.hpp"
 #include "unplug/reports/view/fields.hpp"
 #include "unplug/scenarios/json/document.hpp"
 

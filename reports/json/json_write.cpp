@@ -5,7 +5,7 @@
 
 #include "unplug/embedded/reports.hpp"
 #include "unplug/reports/json/json.hpp"
-#include "unplug/reports/json/json_names.hpp"
+#include "unplug/reports/view/enum_names.hpp"
 #include "unplug/reports/view/fields.hpp"
 #include "unplug/reports/writer.hpp"
 

@@ -1,4 +1,4 @@
-// The families of verbs, each in its own file.
+// The families of verbs, each in its own file and with a line in families.def.
 #pragma once
 
 #include <vector>
@@ -81,50 +81,8 @@ struct VerbFamily {
   }
 };
 
-std::vector<Verb> memory_verbs();
-std::vector<Verb> slab_verbs();
-std::vector<Verb> atomic_verbs();
-std::vector<Verb> refcount_verbs();
-std::vector<Verb> list_verbs();
-std::vector<Verb> id_table_verbs();
-std::vector<Verb> lock_verbs();
-std::vector<Verb> spinlock_verbs();
-std::vector<Verb> waiter_verbs();
-std::vector<Verb> fence_verbs();
-std::vector<Verb> wait_queue_verbs();
-std::vector<Verb> rcu_verbs();
-std::vector<Verb> srcu_verbs();
-std::vector<Verb> shazptr_verbs();
-std::vector<Verb> devres_verbs();
-std::vector<Verb> device_verbs();
-std::vector<Verb> work_verbs();
-std::vector<Verb> workqueue_verbs();
-std::vector<Verb> delayed_work_verbs();
-std::vector<Verb> timer_verbs();
-std::vector<Verb> tasklet_verbs();
-std::vector<Verb> napi_verbs();
-std::vector<Verb> usb_verbs();
-std::vector<Verb> kthread_verbs();
-std::vector<Verb> kthread_worker_verbs();
-std::vector<Verb> notifier_verbs();
-std::vector<Verb> sysfs_verbs();
-std::vector<Verb> irq_verbs();
-std::vector<Verb> mmio_verbs();
-std::vector<Verb> resource_verbs();
-std::vector<Verb> pci_verbs();
-std::vector<Verb> dma_verbs();
-std::vector<Verb> clock_verbs();
-std::vector<Verb> runtime_pm_verbs();
-std::vector<Verb> chardev_verbs();
-std::vector<Verb> cdev_verbs();
-std::vector<Verb> device_verbs();
-std::vector<Verb> drm_verbs();
-std::vector<Verb> debugfs_verbs();
-std::vector<Verb> poll_verbs();
-std::vector<Verb> polling_verbs();
-std::vector<Verb> flow_verbs();
-std::vector<Verb> task_verbs();
-std::vector<Verb> thread_verbs();
-std::vector<Verb> task_memory_verbs();
+#define FAMILY(word) std::vector<Verb> word##_verbs();
+#include "unplug/scenarios/verbs/families.def"
+#undef FAMILY
 
 }  // namespace unplug::scenarios

@@ -1,6 +1,7 @@
 // Memory: allocation, release, plain and marked accesses.
 #include "unplug/model/core/errno.hpp"
 #include "unplug/model/kernel/lib/fault.hpp"
+#include "unplug/model/kernel/rcu/rcu_pointer.hpp"
 #include "unplug/model/kernel/rcu/slab.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
@@ -17,6 +18,11 @@ constexpr std::uint8_t plain = 0, once = 1, ordered = 2;
 
 std::uint32_t do_load(Frame& f, const Instruction& i, std::uint32_t next) {
   if (const FieldRef r = field(f, i); r.memory != nullptr) set_local(f, i, model::load(f.context, *r.memory, r.object, order(i)));
+  return next;
+}
+
+std::uint32_t do_rcu_dereference(Frame& f, const Instruction& i, std::uint32_t next) {
+  if (const FieldRef r = field(f, i); r.memory != nullptr) set_local(f, i, model::rcu_dereference(f.context, *r.memory, r.object));
   return next;
 }
 
@@ -145,6 +151,9 @@ std::vector<Verb> memory_verbs() {
   devm_kfree.models = "drivers/base/devres.c, v6.18";
   devm_kfree.summary = "frees managed memory now";
   constexpr std::string_view rcupdate = "include/linux/rcupdate.h, v6.18";
+  Verb rcu_dereference =
+      access("rcu_dereference", false, ordered, "loads a pointer that RCU protects, inside of rcu_read_lock()", rcupdate);
+  rcu_dereference.execute = do_rcu_dereference;
   return {
       devm_kzalloc,
       alias("devm_kmalloc", "devm_kzalloc"),
@@ -167,7 +176,7 @@ std::vector<Verb> memory_verbs() {
       access("WRITE_ONCE", true, once, "a marked store", "WRITE_ONCE, v6.18"),
       access("smp_load_acquire", false, ordered, "a load with acquire order", "smp_load_acquire, v6.18"),
       access("smp_store_release", true, ordered, "a store with release order", "smp_store_release, v6.18"),
-      access("rcu_dereference", false, ordered, "loads a pointer that RCU protects", rcupdate),
+      rcu_dereference,
       access("rcu_dereference_protected", false, plain, "loads it under the lock that writers hold", rcupdate),
       access("rcu_access_pointer", false, once, "loads it for looking at its value, not for following it", rcupdate),
       access("rcu_assign_pointer", true, ordered, "publishes a pointer", rcupdate),

@@ -36,19 +36,11 @@ struct Family {
   std::string_view word;
   std::vector<Verb> (*verbs)();
 };
-#define FAMILY(word)                                                                                                                       \
-  Family { #word, word##_verbs }
-// One entry a family, in the order of documentation.
-constexpr std::array families{FAMILY(memory),     FAMILY(slab),  FAMILY(atomic),      FAMILY(refcount),     FAMILY(list),
-                              FAMILY(id_table),   FAMILY(lock),  FAMILY(spinlock),    FAMILY(waiter),       FAMILY(fence),
-                              FAMILY(wait_queue), FAMILY(rcu),   FAMILY(srcu),        FAMILY(shazptr),      FAMILY(devres),
-                              FAMILY(device),     FAMILY(work),  FAMILY(workqueue),   FAMILY(delayed_work), FAMILY(timer),
-                              FAMILY(tasklet),    FAMILY(usb),   FAMILY(napi),        FAMILY(kthread),      FAMILY(kthread_worker),
-                              FAMILY(notifier),   FAMILY(sysfs), FAMILY(irq),         FAMILY(mmio),         FAMILY(resource),
-                              FAMILY(pci),        FAMILY(dma),   FAMILY(clock),       FAMILY(runtime_pm),   FAMILY(chardev),
-                              FAMILY(cdev),       FAMILY(drm),   FAMILY(debugfs),     FAMILY(poll),         FAMILY(polling),
-                              FAMILY(flow),       FAMILY(task),  FAMILY(task_memory), FAMILY(thread)};
+constexpr std::array families{
+#define FAMILY(word) Family{#word, word##_verbs},
+#include "unplug/scenarios/verbs/families.def"
 #undef FAMILY
+};
 
 std::vector<Verb> make_table() {
   std::vector<Verb> all;

@@ -1,4 +1,5 @@
 // SRCU.
+#include "unplug/model/kernel/rcu/rcu_pointer.hpp"
 #include "unplug/model/kernel/rcu/srcu_callback.hpp"
 #include "unplug/scenarios/verbs/families.hpp"
 #include "unplug/scenarios/verbs/resolve.hpp"
@@ -10,6 +11,13 @@ constexpr auto srcu = EntityKind::srcu;
 
 std::uint32_t do_unlock(Frame& f, const Instruction& i, std::uint32_t next) {
   if (model::Srcu* s = thing<srcu>(f, i)) model::srcu_read_unlock(f.context, *s, i.other == no_local ? 0 : f.locals[i.other]);
+  return next;
+}
+
+std::uint32_t do_dereference(Frame& f, const Instruction& i, std::uint32_t next) {
+  const FieldRef r = field(f, i);
+  const model::Srcu* const s = r.memory == nullptr ? nullptr : thing<srcu>(f, i.second);
+  if (s != nullptr) set_local(f, i, model::srcu_dereference(f.context, *s, *r.memory, r.object));
   return next;
 }
 
@@ -50,12 +58,22 @@ template <> std::unique_ptr<ThingList> make_things<EntityKind::srcu>() { return 
 std::vector<Verb> srcu_verbs() {
   constexpr VerbFamily family{srcu, "per-CPU counters, the _nmisafe and _fast readers, polling"};
   constexpr std::string_view tree = "kernel/rcu/srcutree.c, v6.18";
+  Verb dereference;
+  dereference.name = "srcu_dereference";
+  dereference.operand = OperandKind::field;
+  dereference.execute = do_dereference;
+  dereference.keys = {{"srcu", KeyKind::thing, true, "the domain that protects it", srcu},
+                      {"to", KeyKind::to, true, "the local that receives the value"}};
+  dereference.models = "include/linux/srcu.h, v6.18";
+  dereference.leaves_out = "weak memory order: everything is sequentially consistent";
+  dereference.summary = "loads a pointer that a domain of SRCU protects";
   return {
       family.sets_up("init_srcu_struct", {}, tree, "declares a domain", set_up_again<EntityKind::srcu>),
       quiet(family.on_thing("srcu_read_lock", on<srcu, model::srcu_read_lock>, {{"to", KeyKind::to, true, "local that receives the index"}},
                             tree, "begins a section of one domain: sleeping is allowed")),
       quiet(family.on_thing("srcu_read_unlock", do_unlock, {{"idx", KeyKind::local, true, "local that holds the index"}}, tree,
                             "ends the section counted under the given index; a wrong one unbalances both")),
+      quiet(dereference),
       quiet(family.on_thing("synchronize_srcu", on<srcu, model::synchronize_srcu>, {}, tree,
                             "waits for every section of the domain that began before")),
       quiet(family.on_thing("synchronize_srcu_expedited", on<srcu, model::synchronize_srcu_expedited>, {}, tree,

@@ -12,22 +12,12 @@ struct Entry {
   std::unique_ptr<Strategy> (*make)(unsigned);  // null: a search
 };
 
-// One line a strategy.
 constexpr std::array entries{
-    Entry{{automatic_strategy,
-           "every trace, if there are few (up to five times --executions); else mix, and what was seen until then counts", ""},
-          0,
-          0,
-          0,
-          nullptr},
-    Entry{{"timed", "discrete-event simulation: the earliest task first; the only one that shows latencies", ""}, 0, 0, 0, make_timed},
-    Entry{{"mix", "random, pct(3), pos and surw in rotation", ""}, 0, 0, 0, make_mix},
-    Entry{{"random", "uniform random walk over the enabled tasks", ""}, 0, 0, 0, make_random},
-    Entry{{"pct", "priorities with d-1 change points, for bugs of depth d", "d, 1 to 9; 3 if not said"}, 1, 9, 3, make_pct},
-    Entry{{"pos", "random priorities of steps, drawn again where they conflict", ""}, 0, 0, 0, make_pos},
-    Entry{{"surw", "the accesses to one random object interleaved uniformly", ""}, 0, 0, 0, make_surw},
-    Entry{{"bounded", "every schedule with few preemptions", "preemptions, 0 to 9; 2 if not said"}, 0, 9, 2, nullptr},
-    Entry{{exhaustive_strategy, "every trace once: exhaustive, where executions are few enough", ""}, 0, 0, 0, nullptr},
+#define UNPLUG_STRATEGY(name, least, most, usual, summary, parameter) Entry{{#name, summary, parameter}, least, most, usual, make_##name},
+#define UNPLUG_SEARCH(name, least, most, usual, summary, parameter) Entry{{name, summary, parameter}, least, most, usual, nullptr},
+#include "unplug/sim/strategies/strategies.def"
+#undef UNPLUG_STRATEGY
+#undef UNPLUG_SEARCH
 };
 
 struct Named {

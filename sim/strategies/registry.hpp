@@ -8,11 +8,10 @@
 namespace unplug::sim {
 
 // The parameter is what stands in parentheses, or the default; strategies without one ignore it.
-std::unique_ptr<Strategy> make_timed(unsigned);
-std::unique_ptr<Strategy> make_random(unsigned);
-std::unique_ptr<Strategy> make_pct(unsigned depth);
-std::unique_ptr<Strategy> make_pos(unsigned);
-std::unique_ptr<Strategy> make_surw(unsigned);
-std::unique_ptr<Strategy> make_mix(unsigned);
+#define UNPLUG_STRATEGY(name, ...) std::unique_ptr<Strategy> make_##name(unsigned);
+#define UNPLUG_SEARCH(...)
+#include "unplug/sim/strategies/strategies.def"
+#undef UNPLUG_STRATEGY
+#undef UNPLUG_SEARCH
 
 }  // namespace unplug::sim

@@ -105,7 +105,8 @@ TEST_CASE("man: a page for the program and one for each verb, with all of its op
 TEST_CASE("man: --all writes every page, and groff has nothing to say about them") {
   const Folder folder("man");
   REQUIRE(run_unplug("man --all " + (folder / "pages")).code == 0);
-  CHECK(run_shell("ls " + (folder / "pages") + " | wc -l").out == "15\n");
+  const auto lines = [](const std::string& command) { return std::stoi(run_shell(command + " | wc -l").out); };
+  CHECK(lines("ls " + (folder / "pages")) == 1 + lines("grep '^UNPLUG_VERB' cli/verbs.def"));
   if (run_shell("command -v groff > /dev/null").code == 0)
     CHECK(run_shell("groff -man -Tascii -ww -z " + (folder / "pages") + "/*.1 2>&1").out.empty());
   else

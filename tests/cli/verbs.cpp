@@ -1,4 +1,5 @@
 // What scripts rely on: exit codes, files written and not written, JSON.
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -286,6 +287,26 @@ TEST_CASE("--json is one document with what scripts need of every cell") {
   // In fresh processes, and on more threads, the same text.
   CHECK(run_unplug(command + "1" + with_out(f)).out == ran.out);
   CHECK(run_unplug(command + "5" + with_out(f)).out == ran.out);
+}
+
+TEST_CASE("--format prints the result in each format that is listed, --json is one of them") {
+  Folder f("format");
+  const std::string command = "run scenarios/models/kref.json" + with_out(f);
+  std::istringstream list(run_unplug("list formats").out);
+  std::size_t formats = 0;
+  for (std::string line; std::getline(list, line); ++formats) {
+    const std::string format = line.substr(0, line.find(' '));
+    CAPTURE(format);
+    const Ran ran = run_unplug(command + "--quiet --format " + format);
+    CHECK(ran.code == 0);
+    CHECK(ran.out.find("kref") != std::string::npos);
+    if (format == "json") CHECK(ran.out == run_unplug(command + "--json").out);
+    if (format == "terminal") CHECK(ran.out == run_unplug(command).out);
+  }
+  CHECK(formats >= 4);
+  CHECK(run_unplug(command + "--format cake 2>&1").code == 2);
+  CHECK(run_unplug(command + "--format html --json 2>&1").code == 2);
+  CHECK(run_unplug("diff scenarios/zram-sysfs-lock.json --listing 'lock first' --format html 2>&1").code == 2);
 }
 
 TEST_CASE("colour only where it is wanted") {

@@ -244,7 +244,7 @@ TEST_CASE("policy steps: what hook probe sets up is there for probe(), and hook 
 }
 
 TEST_CASE("policy steps: fences of other subsystems, written in steps, do for this driver what they are for") {
-  for (const std::string name : {"percpu-ref", "drm-dev-enter", "srcu-fence"}) {
+  for (const std::string name : {"percpu-ref", "refcount-completion", "drm-dev-enter", "srcu-fence"}) {
     CAPTURE(name);
     Diagnostics out;
     const auto p = find_policy(name, {}, {}, out);
@@ -252,4 +252,20 @@ TEST_CASE("policy steps: fences of other subsystems, written in steps, do for th
     CHECK(run_under(*p).violations.empty());
     CHECK(shows(run_under(name == "srcu-fence" ? without(*p, "entry") : without(*p, "remove")), "use-after-unmap", "bar0"));
   }
+}
+
+TEST_CASE("policy refcount-completion: who comes after removal is refused, who is inside is waited for, and it costs no grace period") {
+  Diagnostics out;
+  const auto p = find_policy("refcount-completion", {}, {}, out);
+  REQUIRE(p.has_value());
+  const Cell c = run_under(*p);
+  CHECK(c.evidence.kind == Evidence::Kind::exhaustive);
+  CHECK(c.operations.refused_at_entry > 0);
+  CHECK(c.operations.torn == 0);
+  CHECK(c.grace_periods.max == run_under(*find_policy("none", {}, {}, out)).grace_periods.max);
+  CHECK(
+      std::ranges::any_of(c.waits, [](const Wait& w) { return w.what.find("wait_for_completion") != std::string::npos && w.blocked > 0; }));
+  // Each half alone is not enough: nobody refused, nobody counted.
+  CHECK(shows(run_under(without(*p, "exit")), "hung-remove"));
+  CHECK(shows(run_under(without(*p, "enter")), "api-misuse"));
 }

@@ -47,3 +47,26 @@ TEST_CASE("SRCU: callbacks, their barrier, and the domain's end") {
   s.remove = R"({"WRITE_ONCE": "dev.gone", "value": 1}, "synchronize_rcu", {"kfree": "obj"})";
   CHECK(shows(s) == "use-after-free(obj)@foo_ioctl");  // another domain's grace period
 }
+
+TEST_CASE("srcu_dereference() reads what srcu_read_lock() of its domain protects, and is told where it doesn't") {
+  ShortDriver s;
+  s.module = R"(, "static": {"dev": {"fields": {"p": null}}})";
+  s.probe = R"({"init_srcu_struct": "dev.srcu"}, {"kzalloc": "obj", "fields": {"n": 0}}, {"rcu_assign_pointer": "dev.p", "value": "obj"})";
+  const std::string read = R"({"srcu_dereference": "dev.p", "srcu": "dev.srcu", "to": "p"})",
+                    use = R"({"if": "p", "do": [{"READ_ONCE": "p.n", "to": "n"}]})",
+                    lock = R"({"srcu_read_lock": "dev.srcu", "to": "idx"})", unlock = R"({"srcu_read_unlock": "dev.srcu", "idx": "idx"})";
+  s.remove = R"({"rcu_assign_pointer": "dev.p", "value": "NULL"}, {"synchronize_srcu": "dev.srcu"}, {"kfree": "obj"})";
+  s.ioctl = fmt::format("{}, {}, {}, {}", lock, read, use, unlock);
+  CHECK(shows(s) == "");
+  s.ioctl = fmt::format("{}, {}", read, use);
+  CHECK(shows(s) == "suspicious-rcu-usage(dev.p)@foo_ioctl, use-after-free(obj)@foo_ioctl");
+}
+
+TEST_CASE("rcu_dereference() is told outside of rcu_read_lock(), also where nothing is freed") {
+  ShortDriver s;
+  s.module = R"(, "static": {"dev": {"fields": {"p": null}}})";
+  s.ioctl = R"({"rcu_dereference": "dev.p", "to": "p"})";
+  CHECK(shows(s) == "suspicious-rcu-usage(dev.p)@foo_ioctl");
+  s.ioctl = fmt::format(R"("rcu_read_lock", {}, "rcu_read_unlock")", s.ioctl);
+  CHECK(shows(s) == "");
+}

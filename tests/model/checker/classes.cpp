@@ -1,6 +1,7 @@
 // For each class of the table a program that shows it, and one next to it that shows nothing.
 #include "model/support.hpp"
 #include "unplug/model/kernel/hw/dma.hpp"
+#include "unplug/model/kernel/rcu/rcu_pointer.hpp"
 
 namespace unplug::model::test {
 namespace {
@@ -201,6 +202,15 @@ const std::vector<Class> classes{
        l.init(s.memory, "memory", {"x"});
        for (const auto* n : {"a", "b"})
          l.task(n, [&, near](Context& c) { set(c, s.memory, 1, 0, near ? MemoryOrder::once : MemoryOrder::plain); });
+     }},
+    {ViolationClass::suspicious_rcu_usage,
+     [](Lab& l, Stage& s, bool near) {
+       l.init(s.memory, "memory", {"p"});
+       l.task("reader", [&, near](Context& c) {
+         if (near) rcu_read_lock(c, l.rcu);
+         rcu_dereference(c, s.memory, s.memory.fields[0].second);
+         if (near) rcu_read_unlock(c, l.rcu);
+       });
      }},
     {ViolationClass::api_misuse,
      [](Lab& l, Stage& s, bool near) {

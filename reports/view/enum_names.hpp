@@ -1,4 +1,4 @@
-// The words that stand for enumerators in JSON, for the writer and the reader.
+// The words that stand for enumerators in formats for programs, for writers and the reader.
 #pragma once
 
 #include <array>
