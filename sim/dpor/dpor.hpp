@@ -52,8 +52,8 @@ class Dpor {
     std::uint64_t step_bound = 0;  // of the executions: cut by the bound on the steps of a task; what lies behind is unknown
     std::size_t wakeup_nodes = 0;  // at most, at one time
     std::string message;           // failed: what
-    // With DporOptions::profile, by object, in the order in which they came up: how many executions were visited because of a race on it; by
-    // no object: because of a data choice. The first one has no cause.
+    // With DporOptions::profile, by object, in the order in which they came up: how many executions were visited because of a race on it;
+    // by no object: because of a data choice. The first one has no cause.
     std::vector<std::pair<Cause, std::uint64_t>> causes;
   };
   // Called after each maximal execution, while the engine still holds its trace. false: stop.

@@ -83,8 +83,9 @@ std::string kernel_tables() {
   std::filesystem::path room;
   for (const std::filesystem::path& header : headers()) {
     if (std::exchange(room, header.parent_path()) != header.parent_path())
-      out += fmt::format("\n## {}/\n\n| header | what it is | kernel sources | left out |\n| --- | --- | --- | --- |\n",
-                         header.parent_path().string());
+      out += fmt::format("\n## {0}/\n\nWhat the kernel does here: [{1}.md](kernel/{1}.md).\n\n"
+                         "| header | what it is | kernel sources | left out |\n| --- | --- | --- | --- |\n",
+                         header.parent_path().string(), room.filename().string());
     const std::string name = header.stem().string(), comment = first_comment(header);
     std::vector<std::string_view> limit;
     for (const Limit& l : limits())

@@ -11,6 +11,7 @@ void init(Lab& l, Semaphore& s, std::uint64_t count, LifetimeId home = {}) {
 
 }  // namespace
 
+// Fact: semaphore-counts.
 TEST_CASE("semaphore: as many are inside as its count says, no more, and each gets in") {
   Semaphore s;
   int inside = 0, most = 0, entered = 0;
@@ -40,6 +41,7 @@ TEST_CASE("semaphore: as many are inside as its count says, no more, and each ge
   }
 }
 
+// Fact: semaphore-counts.
 TEST_CASE("semaphore: what is done before up() is seen after the down() that it lets in") {
   Semaphore s;
   Allocation a;
@@ -58,6 +60,7 @@ TEST_CASE("semaphore: what is done before up() is seen after the down() that it 
   CHECK(every_schedule(lab).text().empty());
 }
 
+// Fact: semaphore-unowned.
 TEST_CASE("semaphore: nobody owns it: up() by another task, up() that nobody is owed, and ending without up() are no complaint") {
   Semaphore s;
   Lab lab([&](Lab& l) {
@@ -73,6 +76,7 @@ TEST_CASE("semaphore: nobody owns it: up() by another task, up() that nobody is 
   CHECK(f.blocked == 0);
 }
 
+// Fact: semaphore-counts.
 TEST_CASE("semaphore: who waits for an up() that nobody makes waits for ever, a second down() of a count of one, too") {
   Semaphore s;
   Lab lab([&](Lab& l) {
@@ -87,6 +91,7 @@ TEST_CASE("semaphore: who waits for an up() that nobody makes waits for ever, a 
   CHECK(f.details.begin()->second == "'a' waits in down(s), which nobody will end");
 }
 
+// Fact: semaphore-counts.
 TEST_CASE("semaphore: down() may sleep, so not with preemption off, where down_trylock() and up() are fine") {
   Semaphore s;
   bool sleeps = true;
@@ -105,6 +110,7 @@ TEST_CASE("semaphore: down() may sleep, so not with preemption off, where down_t
   CHECK(every(lab).text().empty());
 }
 
+// Fact: semaphore-counts.
 TEST_CASE("semaphore: down_trylock() takes one if there is one, and never waits") {
   Semaphore s;
   int got = 0;
@@ -125,6 +131,7 @@ TEST_CASE("semaphore: down_trylock() takes one if there is one, and never waits"
   CHECK(seen == std::set<int>{1, 2});
 }
 
+// Fact: semaphore-wait-ends.
 TEST_CASE("semaphore: a signal or a timeout ends the wait with nothing taken, but who then finds one takes it") {
   const auto ways = {+[](Context& c, Semaphore& s) { return down_interruptible(c, s); },
                      +[](Context& c, Semaphore& s) { return down_killable(c, s); },
@@ -148,6 +155,7 @@ TEST_CASE("semaphore: a signal or a timeout ends the wait with nothing taken, bu
   }
 }
 
+// Fact: semaphore-wait-ends.
 TEST_CASE("semaphore: freed while somebody waits in down(), or is yet to call up(), it is used after free") {
   Semaphore s;
   Allocation a;

@@ -28,6 +28,7 @@ std::string said(const std::function<void(Context&, Rcu&, Srcu&, Srcu&, const Al
 
 }  // namespace
 
+// Fact: rcu_dereference-in-section.
 TEST_CASE("rcu_dereference: inside of rcu_read_lock(), nested too, and not after its end") {
   CHECK(said([](Context& c, Rcu& rcu, Srcu&, Srcu&, const Allocation& a, ObjectId p) {
           rcu_read_lock(c, rcu);
@@ -44,6 +45,7 @@ TEST_CASE("rcu_dereference: inside of rcu_read_lock(), nested too, and not after
         }) == complaint);
 }
 
+// Fact: rcu_dereference-in-section.
 TEST_CASE("rcu_dereference: neither a section of SRCU nor preemption off nor a softirq will do, though grace periods wait for that") {
   CHECK(said([](Context& c, Rcu&, Srcu& s, Srcu&, const Allocation& a, ObjectId p) {
           const std::uint64_t index = srcu_read_lock(c, s);
@@ -59,6 +61,7 @@ TEST_CASE("rcu_dereference: neither a section of SRCU nor preemption off nor a s
         "suspicious-rcu-usage(a.p)@softirq timer");
 }
 
+// Fact: rcu_dereference-in-section.
 TEST_CASE("srcu_dereference: inside of a section of its domain, of no other, and not of RCU") {
   CHECK(said([](Context& c, Rcu&, Srcu& s, Srcu&, const Allocation& a, ObjectId p) {
           const std::uint64_t index = srcu_read_lock(c, s);
@@ -77,6 +80,7 @@ TEST_CASE("srcu_dereference: inside of a section of its domain, of no other, and
         }) == complaint);
 }
 
+// Fact: rcu_dereference-in-section.
 TEST_CASE("rcu_dereference: it answers what was published all the same, and orders what was written before") {
   Allocation a, target;
   Lab lab([&](Lab& l) {
