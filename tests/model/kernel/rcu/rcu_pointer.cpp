@@ -61,7 +61,7 @@ TEST_CASE("rcu_dereference: neither a section of SRCU nor preemption off nor a s
         "suspicious-rcu-usage(a.p)@softirq timer");
 }
 
-// Fact: rcu_dereference-in-section.
+// Fact: srcu_dereference-own-domain.
 TEST_CASE("srcu_dereference: inside of a section of its domain, of no other, and not of RCU") {
   CHECK(said([](Context& c, Rcu&, Srcu& s, Srcu&, const Allocation& a, ObjectId p) {
           const std::uint64_t index = srcu_read_lock(c, s);
