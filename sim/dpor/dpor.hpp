@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "unplug/sim/dpor/races.hpp"
+#include "unplug/sim/dpor/symmetry.hpp"
 #include "unplug/sim/dpor/wakeup_tree.hpp"
 #include "unplug/sim/engine.hpp"
 
@@ -25,6 +26,7 @@ namespace unplug::sim {
 struct DporOptions {
   enum class Mode : std::uint8_t { optimal, source } mode = Mode::optimal;
   std::vector<Move> prefix, sleep;            // where a job starts; mode source only
+  bool symmetry = true;                       // whether of tasks that are alike one stands for the others (symmetry.hpp)
   std::uint64_t seed = 0;                     // of the random streams: durations, phases
   std::uint64_t max_executions = UINT64_MAX;  // traces, after which it stops
   std::size_t max_wakeup_nodes = 1'000'000;   // above: Result::Kind::memory
