@@ -73,7 +73,7 @@ struct DporSplit {
   std::string message;          // not empty: the program broke the engine's rules
 };
 // The prefixes of the smallest depth at which there are at least `wanted` jobs, or at which all executions have ended; at most `max_depth`
-// deep. A function of the program only.
-DporSplit split(Engine& engine, Program& program, std::size_t wanted, std::size_t max_depth, std::uint64_t seed = 0);
+// deep. A function of the program only. `symmetry` as in the options of the jobs.
+DporSplit split(Engine& engine, Program& program, std::size_t wanted, std::size_t max_depth, std::uint64_t seed = 0, bool symmetry = true);
 
 }  // namespace unplug::sim
