@@ -49,9 +49,9 @@ class Symmetry {
   struct Member {
     NameId name;
     std::uint32_t group;
-    bool told = false;              // in the execution that runs
-    std::uint32_t told_by = none;   // in the finished one: the first event that told it apart
-    std::uint32_t becomes = none;   // while a sequence is renamed
+    bool told = false;             // in the execution that runs
+    std::uint32_t told_by = none;  // in the finished one: the first event that told it apart
+    std::uint32_t becomes = none;  // while a sequence is renamed
   };
   // The member that owns this name, or none.
   [[nodiscard]] std::uint32_t owner(NameId name) {
@@ -66,10 +66,10 @@ class Symmetry {
   [[nodiscard]] NameId renamed(NameId name, std::uint32_t first);
 
   NameTable* names_ = nullptr;
-  std::vector<Member> members_;          // group by group, each in the order in which they were made
-  std::vector<std::uint32_t> starts_;    // by group: its first member
-  std::vector<std::uint32_t> owners_;    // by name
-  std::vector<std::uint32_t> next_;      // by group, while a sequence is renamed: whose name is the next to give
+  std::vector<Member> members_;                                 // group by group, each in the order in which they were made
+  std::vector<std::uint32_t> starts_;                           // by group: its first member
+  std::vector<std::uint32_t> owners_;                           // by name
+  std::vector<std::uint32_t> next_;                             // by group, while a sequence is renamed: whose name is the next to give
   std::map<std::pair<NameId, std::uint32_t>, NameId> renamed_;  // what is owned, by the member it is to be owned by
 };
 

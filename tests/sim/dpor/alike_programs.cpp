@@ -17,8 +17,9 @@ AlikeProgram::AlikeProgram(std::uint64_t seed) {
   const std::uint32_t variables = 1 + below(shared);
   for (std::uint32_t v = 0; v <= shared; ++v) initial_.push_back(below(3) == 0 ? 1 : 0);
   const auto piece = [&](bool may_spawn) {
-    static constexpr std::array often{Op::count,  Op::count,    Op::count,         Op::count,    Op::wait_for, Op::wait_for, Op::wait_for, Op::get, Op::set,
-                                      Op::set, Op::bump, Op::bump_when, Op::choose, Op::use_living,  Op::use_living,  Op::end_living,  Op::skip};
+    static constexpr std::array often{Op::count,    Op::count,      Op::count,      Op::count,      Op::wait_for, Op::wait_for,
+                                      Op::wait_for, Op::get,        Op::set,        Op::set,        Op::bump,     Op::bump_when,
+                                      Op::choose,   Op::use_living, Op::use_living, Op::end_living, Op::skip};
     Piece p{often[below(often.size())], below(variables), below(3), below(3)};
     if (below(6) == 0) p.variable = shared;
     if (may_spawn && below(12) == 0) p.op = Op::spawn;
@@ -60,7 +61,8 @@ void AlikeProgram::setup(Engine& e) {
   }
   for (std::uint32_t t = 0; t < tasks_.size(); ++t) {
     const auto entry = [this, &e, t] {
-      if (locked_[t]) e.step({.operation = &lock, .access = {lock_, AccessKind::write}, .guard = Guard::equal(0)}, [](std::uint64_t& w) { w = writing; });
+      if (locked_[t])
+        e.step({.operation = &lock, .access = {lock_, AccessKind::write}, .guard = Guard::equal(0)}, [](std::uint64_t& w) { w = writing; });
       body(e, tasks_[t], places_[t]);
       if (locked_[t]) e.step({.operation = &unlock, .access = {lock_, AccessKind::write}}, [](std::uint64_t& w) { w -= writing; });
     };
@@ -113,7 +115,8 @@ void AlikeProgram::take(Engine& e, const Piece& p, const Place& place, std::uint
       break;
     }
     case Op::share:
-      e.step({.operation = &lock, .access = {lock_, AccessKind::add}, .guard = Guard::equal(0, writing)}, [](std::uint64_t& w) { w += reader; });
+      e.step({.operation = &lock, .access = {lock_, AccessKind::add}, .guard = Guard::equal(0, writing)},
+             [](std::uint64_t& w) { w += reader; });
       break;
     case Op::unshare: count(e, lock_, 0 - reader); break;
     default: break;

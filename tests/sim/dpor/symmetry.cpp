@@ -118,8 +118,8 @@ struct SeenUpTo {
 };
 
 struct OrbitTally {
-  std::uint64_t programs = 0, skipped = 0, traces = 0, blocked = 0, orbits = 0, visited = 0, cut = 0, faults = 0, source = 0, source_cut = 0,
-                jobs = 0, jobs_cut = 0;
+  std::uint64_t programs = 0, skipped = 0, traces = 0, blocked = 0, orbits = 0, visited = 0, cut = 0, faults = 0, source = 0,
+                source_cut = 0, jobs = 0, jobs_cut = 0;
 };
 
 class OrbitBench {
@@ -185,7 +185,8 @@ class OrbitBench {
     return seen;
   }
   void compare(const SeenUpTo& found, const SeenUpTo& every, const std::string& how) {
-    if (found.orbits != every.orbits) wrong_ += " " + how + ": orbits " + std::to_string(found.orbits.size()) + "/" + std::to_string(every.orbits.size());
+    if (found.orbits != every.orbits)
+      wrong_ += " " + how + ": orbits " + std::to_string(found.orbits.size()) + "/" + std::to_string(every.orbits.size());
     if (found.visits != found.traces.size()) wrong_ += " " + how + ": a trace twice";
     if (found.orbits_of_states != every.orbits_of_states) wrong_ += " " + how + ": states";
     if (found.orbits_of_faults != every.orbits_of_faults) wrong_ += " " + how + ": faults";
@@ -208,7 +209,7 @@ TEST_CASE("dpor: of random programs with tasks that are alike every orbit of tra
     if (!wrong.empty()) FAIL_CHECK("program " << seed << ":" << wrong);
   }
   MESSAGE(t.programs << " programs, " << t.skipped << " too big, " << t.traces << " traces, " << t.blocked << " blocked, " << t.faults
-                     << " faults, " << t.orbits << " orbits, " << t.visited << " visited, " << t.cut << " cut, source " << t.source << " and "
-                     << t.source_cut << " cut, jobs " << t.jobs << " and " << t.jobs_cut << " cut");
+                     << " faults, " << t.orbits << " orbits, " << t.visited << " visited, " << t.cut << " cut, source " << t.source
+                     << " and " << t.source_cut << " cut, jobs " << t.jobs << " and " << t.jobs_cut << " cut");
   CHECK(t.programs > count * 8 / 10);
 }
