@@ -14,30 +14,31 @@ void Places::make_chains() {
   }
 }
 
-std::int64_t Places::Field::amount(std::uint64_t word) const {
-  const unsigned above = 64 - width;
-  return static_cast<std::int64_t>(of(word) << above) >> above;
-}
-
-Places::Field Places::field_of(const Guard& guard) const {
+Places::Field Places::field_of(const Guard& guard) {
   if (guard.mask == 0) return {};
-  const Field f{static_cast<unsigned>(std::countr_zero(guard.mask)), static_cast<unsigned>(std::popcount(guard.mask))};
-  if (guard.mask != f.mask() << f.shift) return {};
-  const std::uint64_t below = (std::uint64_t{1} << f.shift) - 1;
-  const bool carries = std::ranges::any_of(all_, [&](const Addition& a) { return (a.amount & below) != 0; });
-  return carries ? Field{} : f;
+  const auto shift = static_cast<unsigned>(std::countr_zero(guard.mask));
+  const Field f{shift, shift + static_cast<unsigned>(std::countr_one(guard.mask >> shift))};
+  // Of a mask with gaps each part has to be equal, so the lowest says enough.
+  const bool all = f.end == 64 || guard.mask >> f.end == 0;
+  return all || guard.op == Guard::Op::equal ? f : Field{};
 }
 
 void Places::search(const Guard& guard, std::uint64_t word, bool with_each) {
   guard_ = guard;
   field_ = field_of(guard);
+  // As the field sees it, with sign; no sum of them leaves the type.
+  const auto amount = [&](const Addition& a) {
+    return field_.end == 0 ? 0 : static_cast<std::int64_t>(a.amount << (64 - field_.end)) >> (64 - field_.end);
+  };
+  const std::int64_t most_each = INT64_MAX / static_cast<std::int64_t>(2 * all_.size() + 1);
+  if (std::ranges::any_of(all_, [&](const Addition& a) { return amount(a) > most_each || amount(a) < -most_each; })) field_ = {};
   least_.clear();
   most_.clear();
   for (const Chain& c : chains_) {
     const std::size_t row = least_.size();
     std::int64_t sum = 0;
     least_.push_back(0);
-    for (const Addition& a : of(c)) least_.push_back(field_.width == 0 ? 0 : sum -= field_.amount(a.amount));
+    for (const Addition& a : of(c)) least_.push_back(sum -= amount(a));
     most_.insert(most_.end(), least_.begin() + static_cast<std::ptrdiff_t>(row), least_.end());
     for (std::size_t n = row + c.size; n > row; --n) {
       least_[n - 1] = std::min(least_[n - 1], least_[n]);
@@ -45,7 +46,7 @@ void Places::search(const Guard& guard, std::uint64_t word, bool with_each) {
     }
   }
   found_.clear();
-  found_before_ = 0;
+  met_.clear();
   left_out_.assign(chains_.size(), 0);
   order_.resize(chains_.size());
   if (!with_each) {
@@ -59,7 +60,7 @@ void Places::search(const Guard& guard, std::uint64_t word, bool with_each) {
     for (std::uint32_t c = 0, at = 1; c < chains_.size(); ++c)
       if (c != first) order_[at++] = c;
     for (least_of_first_ = 1; least_of_first_ <= chains_[first].size; ++least_of_first_) {
-      found_before_ = found_.size();
+      met_.clear();
       choose(0, word);
     }
   }
@@ -74,12 +75,12 @@ std::uint32_t Places::floor_of(std::uint32_t chain, std::size_t decided) const {
   return floor;
 }
 
-bool Places::contains_found(std::size_t decided) const {
-  for (std::size_t row = found_before_; row < found_.size(); row += chains_.size()) {
+bool Places::contains_one(std::size_t decided) const {
+  for (std::size_t row = 0; row < met_.size(); row += chains_.size()) {
     bool contained = true;
     for (std::size_t k = 0; k < order_.size() && contained; ++k) {
       const std::uint32_t c = order_[k], n = k < decided ? left_out_[c] : floor_of(c, decided);
-      contained = found_[row + c] <= n;
+      contained = met_[row + c] <= n;
     }
     if (contained) return true;
   }
@@ -87,7 +88,7 @@ bool Places::contains_found(std::size_t decided) const {
 }
 
 bool Places::hopeless(std::size_t decided, std::uint64_t word) const {
-  if (field_.width == 0) return false;
+  if (field_.end == 0) return false;
   std::int64_t least = 0, most = 0;
   for (std::size_t k = decided; k < order_.size(); ++k) {
     const std::uint32_t c = order_[k];
@@ -95,13 +96,17 @@ bool Places::hopeless(std::size_t decided, std::uint64_t word) const {
     least += least_[n];
     most += most_[n];
   }
-  const std::uint64_t range = static_cast<std::uint64_t>(most - least), top = field_.mask();
+  // From the least word to the greatest, and so the field, modulo their sizes.
+  __extension__ using Wide = unsigned __int128;
+  const std::uint64_t from = (word + static_cast<std::uint64_t>(least)) & Field::low_bits(field_.end);
+  const Wide to = Wide{from} + static_cast<std::uint64_t>(most - least);
+  const std::uint64_t top = Field::low_bits(field_.end - field_.shift),
+                      range = static_cast<std::uint64_t>((to >> field_.shift) - (from >> field_.shift));
   if (range >= top) return false;
-  const std::uint64_t low = (field_.of(word) + static_cast<std::uint64_t>(least)) & top, high = (low + range) & top;
-  const std::uint64_t value = guard_.value >> field_.shift;
+  const std::uint64_t low = from >> field_.shift, high = (low + range) & top, value = guard_.value >> field_.shift;
   switch (guard_.op) {
     case Guard::Op::equal: return ((value - low) & top) > range;
-    case Guard::Op::not_equal: return range == 0 && low == value;
+    case Guard::Op::not_equal: return range == 0 && !guard_.holds(low << field_.shift);
     case Guard::Op::at_least: return low <= high && high < value;
     case Guard::Op::at_most: return low <= high && low > value;
     case Guard::Op::always: break;
@@ -110,13 +115,14 @@ bool Places::hopeless(std::size_t decided, std::uint64_t word) const {
 }
 
 void Places::choose(std::size_t at, std::uint64_t word) {
-  if (hopeless(at, word) || contains_found(at)) return;
+  if (hopeless(at, word) || contains_one(at)) return;
   if (at == order_.size()) {
     if (!guard_.holds(word)) return;
-    // Another addition may have brought it up.
-    for (std::size_t row = 0; row < found_before_; row += chains_.size())
-      if (std::equal(left_out_.begin(), left_out_.end(), found_.begin() + static_cast<std::ptrdiff_t>(row))) return;
-    found_.insert(found_.end(), left_out_.begin(), left_out_.end());
+    met_.insert(met_.end(), left_out_.begin(), left_out_.end());
+    bool known = false;  // another addition may have brought it up
+    for (std::size_t row = 0; row < found_.size() && !known; row += chains_.size())
+      known = std::equal(left_out_.begin(), left_out_.end(), found_.begin() + static_cast<std::ptrdiff_t>(row));
+    if (!known) found_.insert(found_.end(), left_out_.begin(), left_out_.end());
     return;
   }
   const std::uint32_t c = order_[at];

@@ -47,31 +47,29 @@ class Places {
   struct Chain {
     std::uint32_t begin, size;
   };
-  // The part of the word that the guard sees, as a number: additions change it by a sum, modulo a power of two.
+  // Bits of the word that the guard sees, side by side: no bit above matters, and of those below nothing but what they carry.
   struct Field {
-    unsigned shift = 0, width = 0;  // no width: it is none
-    [[nodiscard]] std::uint64_t mask() const { return width == 64 ? UINT64_MAX : (std::uint64_t{1} << width) - 1; }
-    [[nodiscard]] std::uint64_t of(std::uint64_t word) const { return word >> shift & mask(); }
-    [[nodiscard]] std::int64_t amount(std::uint64_t word) const;  // with sign
+    unsigned shift = 0, end = 0;  // no end: it is none
+    [[nodiscard]] static std::uint64_t low_bits(unsigned n) { return n >= 64 ? UINT64_MAX : (std::uint64_t{1} << n) - 1; }
   };
   [[nodiscard]] std::span<const Addition> of(const Chain& c) const { return std::span(all_).subspan(c.begin, c.size); }
   void make_chains();
   void search(const Guard& guard, std::uint64_t word, bool with_each);
-  [[nodiscard]] Field field_of(const Guard& guard) const;
+  [[nodiscard]] static Field field_of(const Guard& guard);
   // Chooses for the chains of `order_` from number `at` on.
   void choose(std::size_t at, std::uint64_t word);
   [[nodiscard]] std::uint32_t floor_of(std::uint32_t chain, std::size_t decided) const;
-  [[nodiscard]] bool contains_found(std::size_t decided) const;
+  [[nodiscard]] bool contains_one(std::size_t decided) const;
   [[nodiscard]] bool hopeless(std::size_t decided, std::uint64_t word) const;
 
   std::vector<Addition> all_;
   std::vector<Chain> chains_;
   std::vector<std::uint32_t> needs_;        // by addition and chain: how many of the chain leave with it
-  std::vector<std::int64_t> least_, most_;  // by chain and number: what leaving out so many, or more, changes the field by
+  std::vector<std::int64_t> least_, most_;  // by chain and number: what leaving out so many, or more, changes the word by
   std::vector<std::uint32_t> order_;        // the chains, in the order in which they are decided
   std::vector<std::uint32_t> left_out_;     // by chain: how many
   std::vector<std::uint32_t> found_;        // such rows, one after another
-  std::size_t found_before_ = 0;            // where those start that a new one must not contain
+  std::vector<std::uint32_t> met_;          // likewise: those that a set which is looked for now must not contain
   std::uint32_t least_of_first_ = 0;        // how many of the first chain, at least
   Guard guard_;
   Field field_;

@@ -8,6 +8,9 @@ namespace {
 constexpr std::uint64_t minus_one = UINT64_MAX;
 // The word that readers and a writer share: bit 0 is the writer's, above it the readers are counted.
 constexpr std::uint64_t writing = 1, reader = 2;
+constexpr std::array<std::uint64_t, 8> amounts{1, 1, 1, minus_one, minus_one, minus_one, 2, 4};
+constexpr std::array<Guard, amounts.size()> guards{Guard::equal(0),   Guard::equal(0),    Guard::equal(1),    Guard::at_least(1),
+                                                   Guard::at_most(1), Guard::equal(0, 3), Guard::equal(4, 4), Guard::not_equal(0)};
 
 }  // namespace
 
@@ -20,7 +23,7 @@ AlikeProgram::AlikeProgram(std::uint64_t seed) {
     static constexpr std::array often{Op::count,    Op::count,      Op::count,      Op::count,      Op::wait_for, Op::wait_for,
                                       Op::wait_for, Op::get,        Op::set,        Op::set,        Op::bump,     Op::bump_when,
                                       Op::choose,   Op::use_living, Op::use_living, Op::end_living, Op::skip};
-    Piece p{often[below(often.size())], below(variables), below(3), below(3)};
+    Piece p{often[below(often.size())], below(variables), below(amounts.size()), below(3)};
     if (below(6) == 0) p.variable = shared;
     if (may_spawn && below(12) == 0) p.op = Op::spawn;
     return p;
@@ -82,8 +85,6 @@ void AlikeProgram::body(Engine& e, const Code& code, const Place& place) {
 }
 
 void AlikeProgram::take(Engine& e, const Piece& p, const Place& place, std::uint64_t& last) {
-  static constexpr std::array<Guard, 3> guards{Guard::equal(0), Guard::at_least(1), Guard::not_equal(0)};
-  static constexpr std::array<std::uint64_t, 3> amounts{1, minus_one, 2};
   const ObjectId x = place.variables[p.variable];
   const LifetimeId life = place.lifetimes[p.x % 2];
   Step s{.operation = &nothing, .access = {x, AccessKind::write}};
@@ -91,7 +92,7 @@ void AlikeProgram::take(Engine& e, const Piece& p, const Place& place, std::uint
   switch (p.op) {
     case Op::count: test::count(e, x, amounts[p.x], s.uses); break;
     case Op::get: last = read(e, x); break;
-    case Op::set: write(e, x, p.x == 2 ? last : p.x); break;
+    case Op::set: write(e, x, p.x > 4 ? last : p.x % 2); break;
     case Op::bump: last = add(e, x, 1); break;
     case Op::wait_for:
       s.access.kind = AccessKind::read;
