@@ -66,6 +66,11 @@ void Engine::await_change(Task& task, Object& o) {
 
 void Engine::announce(Task& task, const Step& s) {
   task.pending = &s;
+  if (s.access.kind == AccessKind::add && !additions_commute_) [[unlikely]] {
+    task.as_write = s;
+    task.as_write.access.kind = AccessKind::write;
+    task.pending = &task.as_write;
+  }
   task.unblocked_by = {};
   task.pending_since = task.free_at;
   if (!s.guard.trivial()) {

@@ -54,6 +54,10 @@ struct TaskSpec {
       false;  // true for C++ code with destructors between steps; false: step() returns at once and the task must return
   void (*entry)(void* argument) = nullptr;
   void* argument = nullptr;
+  // Not 0: tasks made in setup() with the same number are alike, they and all that is called after them ("NAME/..."): exchange their names
+  // in an execution of the program, and it is an execution of the program again. So nothing may treat one unlike another before it has
+  // taken a step, and what they draw must decide nothing. For exploration, which visits one of those executions; see dpor/dpor.hpp.
+  std::uint32_t alike = 0;
 };
 
 struct EngineLimits {
@@ -89,6 +93,8 @@ class Engine {
   // Whether traces keep their events (they do unless told otherwise). Without them the trace has its fingerprint, tasks and objects, and an
   // execution of any length needs constant memory; whoever judges or explores needs them.
   void keep_events(bool keep) { keep_events_ = keep; }
+  // Whether additions commute (they do unless told otherwise). If not, each is a write, to strategies, traces and whoever reads them.
+  void let_additions_commute(bool commute) { additions_commute_ = commute; }
   [[nodiscard]] NameTable& names() { return names_; }
 
   // --- For setup() and for local code of tasks.
@@ -99,12 +105,13 @@ class Engine {
   // Starts a task: it runs its local code up to its first step, then waits to be chosen.
   TaskId spawn(const TaskSpec& spec);
   // The same for tests and small programs.
-  TaskId spawn(std::string_view name, std::function<void()> body, bool daemon = false);
+  TaskId spawn(std::string_view name, std::function<void()> body, bool daemon = false, std::uint32_t alike = 0);
   // A name unique to the running task: "TASK/PART#n", n counted per task. In setup(): "setup/PART#n".
   NameId own_name(std::string_view part);
 
   // --- For tasks.
-  // Announces `s`, waits until it is granted, then runs effect(word): word is a std::uint64_t& for a write, a copy for a read or no access.
+  // Announces `s`, waits until it is granted, then runs effect(word): word is a std::uint64_t& for a write or an addition, a copy for a
+  // read or no access. Of what an addition finds it may answer only what no addition changes.
   // Returns what effect returns (a default value if the execution is over). The effect must not take a step.
   template <class Effect> auto step(const Step& s, Effect&& effect) {
     using Result = std::invoke_result_t<Effect, std::uint64_t&>;
@@ -130,6 +137,11 @@ class Engine {
 
   // True once the execution is over and the running task is being unwound: it must return.
   [[nodiscard]] bool aborting() const { return aborting_; }
+  // Tasks made so far in this execution, and how: the ids below tasks().
+  [[nodiscard]] std::uint32_t tasks() const { return task_count_; }
+  [[nodiscard]] const TaskSpec& spec(TaskId task) const { return tasks_[task.index()]->spec; }
+  // Who made it; none: setup().
+  [[nodiscard]] TaskId creator(TaskId task) const { return tasks_[task.index()]->creator; }
   [[nodiscard]] TaskId current() const { return running_ != nullptr ? running_->self : TaskId{}; }
   [[nodiscard]] NameId current_name() const;
   // Of an object, between its steps: for who knows that nobody but him can have written it since, and for what is said of it.
@@ -177,6 +189,7 @@ class Engine {
     std::vector<std::pair<std::uint64_t, std::uint32_t>> own_names;  // (hash of the part, how many so far)
     std::array<std::uint32_t, static_cast<std::size_t>(Stream::count)> draws{};
     std::function<void()> body;
+    Step as_write;  // the pending step, if it is an addition that counts as a write
   };
   struct Object {
     std::uint64_t word = 0;
@@ -261,7 +274,7 @@ class Engine {
   Time now_ = 0;
   Duration default_cost_ = 0;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> setup_names_;
-  bool keep_events_ = true;
+  bool keep_events_ = true, additions_commute_ = true;
   bool obeys_time_ = false, aborting_ = false, over_ = false, in_effect_ = false;
   NameId setup_name_;
 };

@@ -131,7 +131,7 @@ TaskId Engine::spawn(const TaskSpec& spec) {
   return id;
 }
 
-TaskId Engine::spawn(std::string_view name, std::function<void()> body, bool daemon) {
+TaskId Engine::spawn(std::string_view name, std::function<void()> body, bool daemon, std::uint32_t alike) {
   if (aborting_ || over_) return {};
   if (task_count_ == tasks_.size()) tasks_.push_back(std::make_unique<Task>());
   Task& slot = *tasks_[task_count_];
@@ -139,6 +139,7 @@ TaskId Engine::spawn(std::string_view name, std::function<void()> body, bool dae
   TaskSpec spec;
   spec.name = spec.role = names_.intern(name);
   spec.daemon = daemon;
+  spec.alike = alike;
   spec.unwinds_by_throw = true;
   spec.entry = [](void* function) { (*static_cast<std::function<void()>*>(function))(); };
   spec.argument = &slot.body;

@@ -33,6 +33,7 @@ class Dpor::Walk final : public Strategy {
     return true;
   }
   TaskId pick(std::span<const TaskView> enabled, TaskId /*current*/) override {
+    if (at_ == 0 && options_.symmetry) symmetry_.begin(engine_);
     const std::size_t fixed = options_.prefix.size();
     if (at_ < fixed) return follow(enabled, options_.prefix[at_]);
     if (at_ - fixed < depth_) return follow(enabled, trees_.move(nodes_[at_ - fixed].branches));
@@ -67,11 +68,13 @@ class Dpor::Walk final : public Strategy {
 
   void learn(const Trace& trace) {
     races_.find(trace);
+    if (symmetry_.any()) symmetry_.read(trace);
     const auto fixed = static_cast<std::uint32_t>(options_.prefix.size());
     for (const Race& r : races_.all()) {
       if (r.first < fixed) continue;  // full branching has covered it
       const bool optimal = options_.mode == DporOptions::Mode::optimal;
       races_.sequence(trace, r, optimal ? trace.events.size() : std::min<std::size_t>(r.second, trace.events.size()), sequence_);
+      if (symmetry_.any()) symmetry_.rename(r.first, sequence_);
       const Cause cause = r.last.touch.object;
       optimal ? plan(nodes_[r.first - fixed], cause) : plan_first(nodes_[r.first - fixed], cause);
     }
@@ -112,6 +115,7 @@ class Dpor::Walk final : public Strategy {
     choice_ = m.label.choice;
     in_a_row_ = m.label.task == running_ ? in_a_row_ + 1 : 1;
     running_ = m.label.task;
+    if (symmetry_.any()) symmetry_.took(m);
     for (const TaskView& v : enabled)
       if (v.name == m.label.task && choice_ < std::max(v.alternatives(), 1U)) return v.id;
     diverged_ = fmt::format("step {}: '{}' could go on here before and cannot now", at_, engine_.names().text(m.label.task));
@@ -155,6 +159,7 @@ class Dpor::Walk final : public Strategy {
   bool branch(Node& n, std::span<const TaskView> enabled, NameId except) {
     for (const TaskView& v : enabled) {
       if (except && v.name == except) continue;
+      if (symmetry_.any() && !symmetry_.stands(v.name)) continue;
       for (std::uint32_t c = 0; c < std::max(v.alternatives(), 1U); ++c) {
         if (asleep(n, {v.name, c})) continue;
         trees_.append(n.branches, {{v.name, c}, touch_of(v)});
@@ -184,6 +189,7 @@ class Dpor::Walk final : public Strategy {
   const DporOptions& options_;
   WakeupTrees trees_;
   Races races_;
+  Symmetry symmetry_;
   Node root_;                // what a job starts from
   std::vector<Node> nodes_;  // the first depth_ are in use: they keep their buffers
   std::size_t depth_ = 0, at_ = 0;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "unplug/sim/dpor/races.hpp"
+#include "unplug/sim/dpor/symmetry.hpp"
 #include "unplug/sim/dpor/wakeup_tree.hpp"
 #include "unplug/sim/engine.hpp"
 
@@ -26,6 +27,7 @@ namespace unplug::sim {
 struct DporOptions {
   enum class Mode : std::uint8_t { optimal, source } mode = Mode::optimal;
   std::vector<Move> prefix, sleep;            // where a job starts; mode source only
+  bool symmetry = true;                       // whether of tasks that are alike one stands for the others (symmetry.hpp)
   std::uint64_t seed = 0;                     // of the random streams: durations, phases
   std::uint64_t max_executions = UINT64_MAX;  // traces, after which it stops
   std::size_t max_wakeup_nodes = 1'000'000;   // above: Result::Kind::memory
@@ -76,7 +78,7 @@ struct DporSplit {
   std::string message;          // not empty: the program broke the engine's rules
 };
 // The prefixes of the smallest depth at which there are at least `wanted` jobs, or at which all executions have ended; at most `max_depth`
-// deep. A function of the program only.
-DporSplit split(Engine& engine, Program& program, std::size_t wanted, std::size_t max_depth, std::uint64_t seed = 0);
+// deep. A function of the program only. `symmetry` as in the options of the jobs.
+DporSplit split(Engine& engine, Program& program, std::size_t wanted, std::size_t max_depth, std::uint64_t seed = 0, bool symmetry = true);
 
 }  // namespace unplug::sim

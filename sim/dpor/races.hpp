@@ -7,16 +7,17 @@
 //
 // Where additions precede a guarded step, there is no nearest place: additions have no order among themselves, so any set of earlier
 // changes that is closed under happens-before, and after which the guard holds, is a place for it. What is left out of the set then comes
-// after the step, all of it together. For each addition since the last write, and for that write, the largest such sets without it are
+// after the step, all of it together (places.hpp). For each addition since the last write, and for that write, the largest such sets
+// without it are
 // races; smaller ones come up in the executions that follow.
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <span>
 #include <vector>
 
 #include "unplug/sim/dpor/moves.hpp"
+#include "unplug/sim/dpor/places.hpp"
 #include "unplug/sim/happens_before.hpp"
 #include "unplug/sim/trace.hpp"
 
@@ -26,7 +27,7 @@ struct Race {
   std::uint32_t first;   // event
   std::uint32_t second;  // event; the number of events: a blocked task's pending step
   Move last;             // the second, as a move: what has to come before `first`
-  // Events that have to come after `second` with `first`: Races::others(). They don't come after it by happens-before alone.
+  // Events that have to come after `second` with `first`, and don't follow it: Races::others().
   std::uint32_t others = 0, others_end = 0;
 };
 
@@ -53,15 +54,14 @@ class Races {
   using Row = std::uint32_t*;
   Row row(std::vector<std::uint32_t>& rows, std::size_t i) { return rows.data() + i * tasks_; }
   void join(Row into, const std::uint32_t* from) const;
-  void find_of(const Trace& trace, std::uint32_t j, TaskId task, const Access& access, const Guard& guard, const Label& label,
-               const std::uint32_t* known);
+  // `word`: of the object, just before the step.
+  void find_of(const Trace& trace, std::uint32_t j, TaskId task, const Access& access, const Guard& guard, std::uint64_t word,
+               const Label& label, const std::uint32_t* known);
   // Where else a guarded step could stand among the changes of its object.
-  void find_places(const Trace& trace, std::uint32_t j, const Access& access, const Guard& guard, const Move& last,
+  void find_places(const Trace& trace, std::uint32_t j, const Access& access, const Guard& guard, std::uint64_t word, const Move& last,
                    const std::uint32_t* known);
-  // The least sets of `changes_` that contain number `with` and may come after the step `j`.
-  void leave_out(const Trace& trace, std::uint32_t with, const Guard& guard, std::uint32_t j, const Move& last);
-  using Numbers = std::vector<std::uint32_t>;  // of `changes_`, ascending
-  [[nodiscard]] std::uint64_t word_without(const Numbers& left_out) const;
+  // Among those in places_; whether there is such a place.
+  bool find_among_additions(const Trace& trace, std::uint32_t j, const Guard& guard, std::uint64_t word, const Move& last, bool with_each);
 
   std::size_t tasks_ = 0;
   std::vector<std::uint32_t> clocks_;     // by event
@@ -69,24 +69,14 @@ class Races {
   // By object, as in VectorClocks: before the present run, and with it.
   std::vector<std::uint32_t> past_rows_, run_rows_;
   std::vector<AccessKind> runs_;
-  std::vector<std::uint64_t> after_;    // by event: the word after it, if another access to the object follows or the trace is over
   std::vector<std::uint32_t> earlier_;  // by event: the last event on the same object before it
   std::vector<std::uint32_t> latest_;   // by object
   std::vector<std::uint32_t> adjacent_;
   std::vector<Birth> births_;
   std::vector<Race> races_;
   std::vector<std::uint32_t> others_;
-  // While places are looked for: the changes of the object, the last first, as far back as the step may not come after them.
-  struct Change {
-    std::uint32_t event;
-    bool add;
-    bool known;  // it happens before the step, whatever the step waits for
-    std::uint64_t before, after;
-  };
-  std::vector<Change> changes_;
-  std::vector<Numbers> found_;  // for this step
-  std::vector<Numbers> queue_;
-  std::set<Numbers> seen_;
+  Places places_;
+  std::vector<std::uint32_t> firsts_;
 };
 
 // The move that an event was.

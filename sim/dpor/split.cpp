@@ -3,13 +3,15 @@
 #include <fmt/format.h>
 
 #include "unplug/sim/dpor/dpor.hpp"
+#include "unplug/sim/dpor/symmetry.hpp"
 
 namespace unplug::sim {
 namespace {
 
-// Follows a prefix, then cuts the execution and keeps the moves that were possible there.
+// Follows a prefix, then cuts the execution and keeps the moves that were possible there; of tasks that are alike, those of one.
 class Probe final : public Strategy {
  public:
+  Probe(Engine& engine, bool symmetry) : engine_(engine), symmetric_(symmetry) {}
   void to(const std::vector<Move>& prefix) { prefix_ = &prefix; }
   bool begin(const ExecutionInfo& /*info*/) override {
     at_ = 0;
@@ -18,7 +20,9 @@ class Probe final : public Strategy {
     return true;
   }
   TaskId pick(std::span<const TaskView> enabled, TaskId /*current*/) override {
+    if (at_ == 0 && symmetric_) symmetry_.begin(engine_);
     if (at_ < prefix_->size()) {
+      if (symmetry_.any()) symmetry_.took((*prefix_)[at_]);
       const Label& l = (*prefix_)[at_++].label;
       choice_ = l.choice;
       for (const TaskView& v : enabled)
@@ -27,6 +31,7 @@ class Probe final : public Strategy {
       return {};
     }
     for (const TaskView& v : enabled) {
+      if (symmetry_.any() && !symmetry_.stands(v.name)) continue;
       Touch t;
       if (v.access().kind != AccessKind::none) t = {v.object, v.access().kind};
       for (std::uint32_t c = 0; c < std::max(v.alternatives(), 1U); ++c) moves.push_back({{v.name, c}, t});
@@ -40,6 +45,9 @@ class Probe final : public Strategy {
   std::string missing;
 
  private:
+  Engine& engine_;
+  bool symmetric_;
+  Symmetry symmetry_;
   const std::vector<Move>* prefix_ = nullptr;
   std::size_t at_ = 0;
   std::uint32_t choice_ = 0;
@@ -47,10 +55,10 @@ class Probe final : public Strategy {
 
 }  // namespace
 
-DporSplit split(Engine& engine, Program& program, std::size_t wanted, std::size_t max_depth, std::uint64_t seed) {
+DporSplit split(Engine& engine, Program& program, std::size_t wanted, std::size_t max_depth, std::uint64_t seed, bool symmetry) {
   DporSplit out;
   out.jobs.emplace_back();
-  Probe probe;
+  Probe probe(engine, symmetry);
   const ExecutionInfo info{0, seed, &engine.names()};
   bool grew = true;
   for (std::size_t depth = 0; grew && out.jobs.size() < wanted && depth < max_depth; ++depth) {

@@ -41,10 +41,11 @@ void StepModel::setup(Engine& engine) {
     freed_ = engine.new_object(engine.names().intern("freed"));
   }
   for (std::size_t i = 0; i < bodies_.size(); ++i) {
-    engine.spawn(fmt::format("f{}", i), [this, i, &engine] {
+    const auto body = [this, i, &engine] {
       Ops ops(engine, *this);
       bodies_[i](ops);
-    });
+    };
+    engine.spawn(fmt::format("f{}", i), body, false, symmetry_ ? groups_[i] : 0);
   }
 }
 

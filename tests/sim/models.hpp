@@ -56,6 +56,7 @@ class StepModel final : public Program {
   StepModel& fiber(Body body) { return fibers(1, std::move(body)); }
   StepModel& fibers(unsigned n, const Body& body) {
     bodies_.insert(bodies_.end(), n, body);
+    groups_.insert(groups_.end(), n, ++last_group_);
     return *this;
   }
   // `freed` becomes a lifetime.
@@ -68,6 +69,11 @@ class StepModel final : public Program {
     additions_ = true;
     return *this;
   }
+  // The fibers that were made by one call of fibers() are said to be alike.
+  StepModel& with_symmetry() {
+    symmetry_ = true;
+    return *this;
+  }
   void setup(Engine& engine) override;
 
   bool bad = false;  // the last execution read freed = 1
@@ -76,7 +82,9 @@ class StepModel final : public Program {
   friend class Ops;
   std::vector<Variable> variables_;
   std::vector<Body> bodies_;
-  bool lifted_ = false, additions_ = false;
+  std::vector<std::uint32_t> groups_;  // by fiber
+  std::uint32_t last_group_ = 0;
+  bool lifted_ = false, additions_ = false, symmetry_ = false;
   std::vector<ObjectId> objects_;
   ObjectId freed_;
   LifetimeId device_;
