@@ -17,6 +17,7 @@ void add_prove(CLI::App& app, int& exit) {
       *verb, "--preemptions", [preemptions](std::uint64_t n) { *preemptions = static_cast<int>(n); }, 0, 9,
       "instead, every schedule with up to K preemptions (run --strategy 'bounded(K)')")
       ->option_text("K");
+  verb->add_flag("--profile", o->profile, "say which object's accesses how many traces differ in; takes one thread");
   verb->callback([o, preemptions, &exit] {
     o->strategies = {*preemptions < 0 ? std::string(sim::exhaustive_strategy) : fmt::format("bounded({})", *preemptions)};
     const auto ran = run_files(*o, {}, "prove", exit);

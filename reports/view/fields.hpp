@@ -125,6 +125,13 @@ template <> struct Fields<scenarios::KeptApart> {
   }
 };
 
+template <> struct Fields<scenarios::Cell::Races> {
+  static void each(auto& r, auto&& visit) {
+    visit("on", r.on);
+    visit("traces", r.traces);
+  }
+};
+
 // Expectations are one list here and two in JSON: {"met": [...], "unmet": [...]}.
 template <> struct Fields<scenarios::Cell> {
   static void each(auto& c, auto&& visit) {
@@ -153,6 +160,7 @@ template <> struct Fields<scenarios::Cell> {
     visit("never_reached", c.never_reached);
     visit("never", c.never);
     visit("kept_apart", c.kept_apart);
+    visit("races", c.races);
     visit("not_judged", c.not_judged);
     visit("unreplayed_predictions", c.unreplayed_predictions);
   }

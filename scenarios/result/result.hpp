@@ -154,6 +154,12 @@ struct Cell {
   std::vector<std::string> never_reached;  // steps that no execution took: "foo_ioctl/readl#2"
   std::vector<Never> never;                // what makes it vacuous, or would if the file did not accept it
   std::vector<KeptApart> kept_apart;
+  // Of an exhaustive search with a profile: how many traces were visited because of a race on an object, or of a data choice; most first.
+  struct Races {
+    std::string on;
+    std::uint64_t traces = 0;
+  };
+  std::vector<Races> races;
   std::vector<std::string> not_judged;       // uses of verbs of which the model leaves something out, and what that could hide
   std::uint64_t unreplayed_predictions = 0;  // predictions that failed to replay: a bug of ours, always shown
 };

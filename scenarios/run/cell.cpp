@@ -89,6 +89,8 @@ Cell make_cell(const Program& program, const Tally& t, bool timed, const std::op
   c.blocked = t.blocked;
   c.failing = t.failing;
   c.evidence = evidence_of(program, t, searched, drawn, given_up);
+  if (searched)
+    for (const auto& [on, traces] : searched->races) c.races.push_back({on, traces});
   if (timed) {
     c.remove_ns = quantiles(t.remove_ns);
     c.unbind_ns = quantiles(t.unbind_ns);

@@ -26,6 +26,7 @@ struct RunOptions {
   std::vector<std::string> strategies;  // for scenarios that name none, where no row of "expect" asks for more evidence
   bool strategies_given = false;        // they were asked for: the file's own don't count
   std::uint64_t executions = 10'000;
+  bool profile = false;                     // exhaustive searches say what their traces differ in (Cell::races); each on one thread
   std::optional<std::uint64_t> max_traces;  // under exhaustive exploration; none: all there are
   std::uint64_t seed = 1;
   unsigned jobs = 1;

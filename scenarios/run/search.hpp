@@ -6,15 +6,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "unplug/scenarios/run/tally.hpp"
 
 namespace unplug::scenarios {
 
 struct Searched {
-  bool complete = false;  // every trace has been visited
-  std::string why;        // if not
-  bool stopped = false;   // because it was asked to: what was gathered depends on when
+  bool complete = false;                                     // every trace has been visited
+  std::string why;                                           // if not
+  std::vector<std::pair<std::string, std::uint64_t>> races;  // with SearchOptions::profile: Cell::races
+  bool stopped = false;                                      // because it was asked to: what was gathered depends on when
 };
 
 // Called now and then with the number of executions visited so far, and of those that there are; 0: unknown.
@@ -27,6 +30,7 @@ struct SearchOptions {
   // Of an exhaustive search that may be given up for another way. Its fingerprints are kept; and it doesn't go on for long where `most`
   // will never do: a tenth of that has been visited, and the estimate is a hundred times as much.
   bool may_give_up = false;
+  bool profile = false;        // gather Searched::races; takes one thread
   std::function<bool()> stop;  // asked between executions, from any thread
   SearchProgress progress;
 };

@@ -1,7 +1,9 @@
 #include "unplug/scenarios/run/search.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -88,9 +90,10 @@ Searched search_traces(const std::shared_ptr<const Program>& program, const mode
   o.stop = options.stop;
   o.tell = options.progress;
   if (options.most) o.max_executions = *options.most;
+  o.profile = options.profile;
   Searched out;
   // A limit means the first traces in the order of one thread.
-  if (options.jobs <= 1 || options.most) {
+  if (options.jobs <= 1 || options.most || options.profile) {
     for (const auto mode : {sim::DporOptions::Mode::optimal, sim::DporOptions::Mode::source}) {
       o.mode = mode;
       SearchBench bench(program, policy, Gatherer::How::exhaustive);
@@ -106,6 +109,9 @@ Searched search_traces(const std::shared_ptr<const Program>& program, const mode
       const sim::Dpor::Result r = explore(bench, o);
       if (r.kind == DporEnd::memory && mode == sim::DporOptions::Mode::optimal) continue;
       into.merge(bench.gatherer.finish());
+      for (const auto& [object, traces] : r.causes)
+        out.races.emplace_back(object ? std::string(bench.engine.names().text(object)) : "a data choice", traces);
+      std::ranges::sort(out.races, [](const auto& a, const auto& b) { return std::tie(b.second, a.first) < std::tie(a.second, b.first); });
       out.complete = r.kind == DporEnd::complete;
       out.stopped = !out.complete && !hopeless && r.executions != o.max_executions;
       if (!out.complete && !out.stopped) out.why = fmt::format("the first {} traces", r.executions);
