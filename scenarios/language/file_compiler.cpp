@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "unplug/model/kernel/irq/irq_word.hpp"
 #include "unplug/scenarios/json/check_keys.hpp"
 #include "unplug/scenarios/language/function_compiler.hpp"
 #include "unplug/scenarios/language/in_form.hpp"
@@ -420,6 +422,16 @@ void FileCompiler::resolve_references() {
     if (to != nullptr && specs[to->index].thing(r.key) != nullptr)
       r.at.error(reader_.out(), fmt::format("'{}' itself {} another {}", to->name, r.key, name(r.to)),
                  fmt::format("the {} that it {}, which both mean then", name(r.to), r.key), specs[to->index].thing(r.key)->name);
+  }
+  // Interrupts with a thread, by the one whose line they are on.
+  std::map<std::uint32_t, unsigned> threads;
+  const auto& irqs = entities_.specs[static_cast<std::size_t>(EntityKind::irq)];
+  const auto threaded = [&](std::uint32_t i) { return irqs[i].function_of("thread_fn") != UINT32_MAX ? 1U : 0U; };
+  for (const Reference& r : references_) {
+    const Operand* const line = r.kind == EntityKind::irq && r.key == irq_key::shares ? irqs[r.index].thing(r.key) : nullptr;
+    if (line == nullptr || threaded(r.index) == 0) continue;
+    if (threads.try_emplace(line->index, threaded(line->index)).first->second++ == model::irq_word::most_threads)
+      r.at.error(reader_.out(), fmt::format("more than {} interrupts with a thread on one line", model::irq_word::most_threads));
   }
 }
 

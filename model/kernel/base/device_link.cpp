@@ -1,5 +1,7 @@
 #include "unplug/model/kernel/base/device_link.hpp"
 
+#include "unplug/sim/invariant.hpp"
+
 namespace unplug::model {
 namespace {
 
@@ -12,6 +14,7 @@ const Operation check_op{.name = "device_links_check_suppliers", .sync = sim::Sy
 
 // States of a link: neither is bound, the supplier is, the consumer is being probed, both are bound, the supplier unbinds.
 constexpr std::uint64_t dormant = 0, available = 1, consumer_probe = 2, active = 3, supplier_unbind = 4, state_mask = 15;
+constexpr std::size_t most = 16;
 
 struct States {
   std::uint64_t& word;
@@ -40,6 +43,7 @@ void init_device_links(Kernel& kernel, DeviceLinks& l, NameId unique_name) {
 }
 
 void add_device_link(DeviceLinks& l, Device& supplier, Device& consumer) {
+  sim::invariant(l.links.size() < most, "more device links than the word of their states has room for");
   l.links.push_back({&supplier, &consumer});
   supplier.links = consumer.links = &l;
 }
