@@ -62,8 +62,8 @@ std::vector<CellLine> below(const Verdict& verdict, const SaidOnce& once) {
   std::vector<CellLine> lines;
   for (const std::string& sentence : without(evidence_sentences(verdict, once.bounds), once.evidence))
     lines.push_back({sentence, Style::plain});
-  for (const Cell* cell : verdict.cells)
-    for (const Cell::Races& r : cell->races)
+  for (const scenarios::Cell* cell : verdict.cells)
+    for (const scenarios::Cell::Races& r : cell->races)
       lines.push_back({fmt::format("{} for the order of steps on {}", counted(r.traces, "trace"), r.on), Style::plain});
   if (verdict.unreplayed_predictions != 0) {
     lines.push_back(
