@@ -1,6 +1,5 @@
 // Tasks that are alike, explored by order of start: against brute force, up to renaming; and additions together with data choices, literally.
 #include <algorithm>
-#include <cstdlib>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -8,6 +7,7 @@
 #include "sim/dpor/alike_programs.hpp"
 #include "sim/explore.hpp"
 #include "sim/pairs.hpp"
+#include "sim/random_programs.hpp"
 #include "unplug/sim/dpor/dpor.hpp"
 
 using namespace unplug::sim;
@@ -135,7 +135,8 @@ class OrbitBench {
     DporOptions plain;
     plain.symmetry = false;
     const auto count = [&](const Outcome& /*o*/) { return ++n < most; };
-    if (Dpor::explore(engine_, program, plain, count).kind != Dpor::Result::Kind::complete) {
+    if (const Dpor::Result r = Dpor::explore(engine_, program, plain, count); r.kind != Dpor::Result::Kind::complete) {
+      if (r.kind != Dpor::Result::Kind::stopped) return " " + r.message;
       ++tally.skipped;
       return {};
     }
@@ -202,8 +203,7 @@ class OrbitBench {
 }  // namespace
 
 TEST_CASE("dpor: of random programs with tasks that are alike every orbit of traces, states and faults is visited, in every mode") {
-  const char* const many = std::getenv("UNPLUG_RANDOM_PROGRAMS");
-  const std::uint64_t count = many != nullptr ? std::strtoull(many, nullptr, 10) : 400;
+  const std::uint64_t count = how_many_programs(250);
   OrbitBench bench;
   OrbitTally t;
   for (std::uint64_t seed = 0; seed < count; ++seed) {
@@ -295,4 +295,16 @@ TEST_CASE("dpor: a task called after one that is alike to others goes with that 
   };
   CHECK(visited(program, false) == 24);
   CHECK(visited(program) == 12);
+}
+
+TEST_CASE("dpor: of tasks that are alike a split makes jobs for one order of start") {
+  Engine engine;
+  Lambda program([](Engine& e) {
+    const ObjectId x = object(e, "x");
+    for (std::uint32_t i = 0; i < 4; ++i)
+      e.spawn(
+          fmt::format("t{}", i), [&e, x] { write(e, x, 1); }, false, 1);
+  });
+  CHECK(split(engine, program, SIZE_MAX, 10).jobs.size() == 1);
+  CHECK(split(engine, program, SIZE_MAX, 10, 0, false).jobs.size() == 24);
 }
