@@ -44,13 +44,13 @@ VectorClocks::Clock VectorClocks::step(const Event& e) {
   const std::span<std::uint32_t> mine = row(task_rows_, e.task.index());
   if (e.access.kind != AccessKind::none) {
     const std::uint32_t o = e.access.object.index();
-    if (runs_[o] != e.access.kind || e.access.kind == AccessKind::write) {
-      std::ranges::copy(row(run_rows_, o), row(past_rows_, o).begin());
-      runs_[o] = e.access.kind;
-    }
-    join(mine, row(past_rows_, o));
+    const std::span<std::uint32_t> run = row(run_rows_, o), past = row(past_rows_, o);
+    const bool write = e.access.kind == AccessKind::write;
+    if (!write && runs_[o] != e.access.kind) std::ranges::copy(run, past.begin());
+    runs_[o] = e.access.kind;
+    join(mine, write ? run : past);
     mine[e.task.index()] = e.ordinal + 1;
-    join(row(run_rows_, o), mine);
+    write ? static_cast<void>(std::ranges::copy(mine, run.begin())) : join(run, mine);
   } else {
     mine[e.task.index()] = e.ordinal + 1;
   }

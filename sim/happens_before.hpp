@@ -43,7 +43,7 @@ class VectorClocks {
 
   std::size_t tasks_ = 0;
   std::vector<std::uint32_t> task_rows_;
-  // By object: what happens before the present run, and what is part of it or happens before such.
+  // By object: what happens before the present run (of a write: unused), and what is part of it or happens before such.
   std::vector<std::uint32_t> past_rows_, run_rows_;
   std::vector<AccessKind> runs_;  // by object: what the present run is of
   std::vector<Birth> births_;

@@ -2,11 +2,15 @@
 //
 // Optimal: source sets with wakeup trees and sleep sets (Abdulla, Aronis, Jonsson, Sagonas, JACM 2017), races found at the end of every
 // maximal execution, with two rules of our own: guarded steps race with the nearest slot in which their guard held, and the ways a data
-// choice did not fall are races. No execution is redundant.
+// choice did not fall are races (races.hpp). No execution is redundant.
 //
 // Source: sleep sets and single backtrack points. It sees the same traces, and executions besides that are cut because all their
 // continuations have been seen. For jobs that start below a prefix with a sleep set of its own (wakeup trees lose traces there), and where
 // wakeup trees would need too much memory.
+//
+// Tasks that are alike are explored by order of start, in both modes and below splits (symmetry.hpp): what is visited then are traces of
+// which each other trace is a renaming, some of them renamings of one another. Faults, outcomes and final states come up to renaming, too;
+// numbers of traces mean nothing more.
 //
 // The model must be of finite executions, and a pure function of the choices: the same moves lead to the same state.
 #pragma once
@@ -50,7 +54,7 @@ class Dpor {
       failed     // the program broke the engine's rules, or did something else under the same choices
     } kind = Kind::complete;
     std::uint64_t executions = 0;  // maximal ones: traces
-    std::uint64_t redundant = 0;   // cut because every continuation had been seen; none in mode optimal
+    std::uint64_t redundant = 0;   // cut because every continuation had been seen; none in mode optimal, but for tasks that are alike few
     std::uint64_t step_bound = 0;  // of the executions: cut by the bound on the steps of a task; what lies behind is unknown
     std::size_t wakeup_nodes = 0;  // at most, at one time
     std::string message;           // failed: what

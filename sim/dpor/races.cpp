@@ -89,13 +89,13 @@ void Races::find(const Trace& trace) {
     if (e.access.kind != AccessKind::none) {
       const std::uint32_t o = e.access.object.index();
       find_of(trace, j, e.task, e.access, e.guard, e.before, {trace.tasks[t].name, e.choice}, mine);
-      if (runs_[o] != e.access.kind || e.access.kind == AccessKind::write) {
-        std::copy(row(run_rows_, o), row(run_rows_, o) + tasks_, row(past_rows_, o));
-        runs_[o] = e.access.kind;
-      }
-      join(mine, row(past_rows_, o));
+      const Row run = row(run_rows_, o), past = row(past_rows_, o);
+      const bool write = e.access.kind == AccessKind::write;
+      if (!write && runs_[o] != e.access.kind) std::copy(run, run + tasks_, past);
+      runs_[o] = e.access.kind;
+      join(mine, write ? run : past);
       mine[t] = j + 1;
-      join(row(run_rows_, o), mine);
+      write ? static_cast<void>(std::copy(mine, mine + tasks_, run)) : join(run, mine);
       earlier_[j] = latest_[o];
       latest_[o] = j;
     } else {

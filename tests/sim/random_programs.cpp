@@ -1,8 +1,15 @@
 #include "random_programs.hpp"
 
+#include <cstdlib>
+
 #include <fmt/format.h>
 
 namespace unplug::sim::test {
+
+std::uint64_t how_many_programs(std::uint64_t usual) {
+  const char* const many = std::getenv("UNPLUG_RANDOM_PROGRAMS");
+  return many != nullptr ? std::strtoull(many, nullptr, 10) : usual;
+}
 
 RandomProgram::RandomProgram(std::uint64_t seed, bool additions) : additions_(additions) {
   Random r(seed);

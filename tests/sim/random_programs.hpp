@@ -8,6 +8,9 @@
 
 namespace unplug::sim::test {
 
+// How many programs a test tries: `usual`, or what the environment says in UNPLUG_RANDOM_PROGRAMS, for a long run now and then.
+std::uint64_t how_many_programs(std::uint64_t usual);
+
 // Tasks of a few pieces each. A piece is either one operation on one of three variables, perhaps tagged with lifetimes, or a use or an end
 // of a lifetime under one of the usual protections (a flag, a lock and a flag, a reference, a drained counter), kept or broken.
 class RandomProgram final : public Program {

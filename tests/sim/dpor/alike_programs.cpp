@@ -19,13 +19,14 @@ AlikeProgram::AlikeProgram(std::uint64_t seed) {
   const auto below = [&](std::uint64_t n) { return static_cast<std::uint32_t>(r.below(n)); };
   const std::uint32_t variables = 1 + below(shared);
   for (std::uint32_t v = 0; v <= shared; ++v) initial_.push_back(below(3) == 0 ? 1 : 0);
+  const bool owning = below(3) == 0;
   const auto piece = [&](bool may_spawn) {
     static constexpr std::array often{Op::count,    Op::count,      Op::count,      Op::count,      Op::wait_for, Op::wait_for,
                                       Op::wait_for, Op::get,        Op::set,        Op::set,        Op::bump,     Op::bump_when,
                                       Op::choose,   Op::use_living, Op::use_living, Op::end_living, Op::skip};
     Piece p{often[below(often.size())], below(variables), below(amounts.size()), below(3)};
-    if (below(6) == 0) p.variable = shared;
-    if (may_spawn && below(12) == 0) p.op = Op::spawn;
+    if (below(owning ? 2 : 6) == 0) p.variable = shared;
+    if (may_spawn && below(owning ? 4 : 12) == 0) p.op = Op::spawn;
     return p;
   };
   std::uint32_t group = 0;

@@ -150,6 +150,7 @@ TEST_CASE("dpor: where counting is an addition, the reference models have the fe
       CHECK(counts.traces == row.traces);
       CHECK(counts.fingerprints.size() == row.traces);
       CHECK(counts.blocked == 0);
+      CHECK(counts.bad == row.bad);
     }
   }
 }

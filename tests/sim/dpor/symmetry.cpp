@@ -1,11 +1,13 @@
 // Tasks that are alike, explored by order of start: against brute force, up to renaming; and additions together with data choices, literally.
 #include <algorithm>
-#include <cstdlib>
 #include <numeric>
+
+#include <fmt/format.h>
 
 #include "sim/dpor/alike_programs.hpp"
 #include "sim/explore.hpp"
 #include "sim/pairs.hpp"
+#include "sim/random_programs.hpp"
 #include "unplug/sim/dpor/dpor.hpp"
 
 using namespace unplug::sim;
@@ -133,7 +135,8 @@ class OrbitBench {
     DporOptions plain;
     plain.symmetry = false;
     const auto count = [&](const Outcome& /*o*/) { return ++n < most; };
-    if (Dpor::explore(engine_, program, plain, count).kind != Dpor::Result::Kind::complete) {
+    if (const Dpor::Result r = Dpor::explore(engine_, program, plain, count); r.kind != Dpor::Result::Kind::complete) {
+      if (r.kind != Dpor::Result::Kind::stopped) return " " + r.message;
       ++tally.skipped;
       return {};
     }
@@ -200,8 +203,7 @@ class OrbitBench {
 }  // namespace
 
 TEST_CASE("dpor: of random programs with tasks that are alike every orbit of traces, states and faults is visited, in every mode") {
-  const char* const many = std::getenv("UNPLUG_RANDOM_PROGRAMS");
-  const std::uint64_t count = many != nullptr ? std::strtoull(many, nullptr, 10) : 2'000;
+  const std::uint64_t count = how_many_programs(250);
   OrbitBench bench;
   OrbitTally t;
   for (std::uint64_t seed = 0; seed < count; ++seed) {
@@ -212,4 +214,97 @@ TEST_CASE("dpor: of random programs with tasks that are alike every orbit of tra
                      << " faults, " << t.orbits << " orbits, " << t.visited << " visited, " << t.cut << " cut, source " << t.source
                      << " and " << t.source_cut << " cut, jobs " << t.jobs << " and " << t.jobs_cut << " cut");
   CHECK(t.programs > count * 8 / 10);
+}
+
+namespace {
+
+// How many traces are visited of a program that setup makes.
+std::uint64_t visited(const std::function<void(Engine&)>& setup, bool symmetry = true) {
+  Engine engine;
+  Lambda program(setup);
+  DporOptions options;
+  options.symmetry = symmetry;
+  const Dpor::Result r = Dpor::explore(engine, program, options, [](const Outcome&) { return true; });
+  CHECK(r.kind == Dpor::Result::Kind::complete);
+  return r.executions;
+}
+ObjectId object(Engine& e, std::string_view name) { return e.new_object(e.names().intern(name)); }
+
+}  // namespace
+
+TEST_CASE("dpor: tasks of one group start in one order, those of two groups in every order, those of none as well") {
+  const auto writers = [](std::array<std::uint32_t, 4> groups) {
+    return [groups](Engine& e) {
+      const ObjectId x = object(e, "x");
+      for (std::uint32_t i = 0; i < 4; ++i)
+        e.spawn(
+            fmt::format("t{}", i), [&e, x] { write(e, x, 1); }, false, groups[i]);
+    };
+  };
+  CHECK(visited(writers({0, 0, 0, 0})) == 24);
+  CHECK(visited(writers({1, 1, 1, 1})) == 1);
+  CHECK(visited(writers({1, 1, 1, 1}), false) == 24);
+  CHECK(visited(writers({1, 1, 0, 0})) == 12);
+  CHECK(visited(writers({1, 1, 2, 2})) == 6);
+  CHECK(visited(writers({1, 2, 1, 2})) == 6);
+  CHECK(visited(writers({1, 2, 3, 4})) == 24);  // each alone
+}
+
+TEST_CASE("dpor: what a task owns is told of it, what it made on the way and what others made of it alike") {
+  // Each counts in an object of its own, by a task that it makes, before or after it writes.
+  const auto parents = [](std::uint32_t group) {
+    return [group](Engine& e) {
+      const ObjectId x = object(e, "x");
+      for (std::uint32_t i = 0; i < 2; ++i) {
+        const NameId name = e.names().intern(fmt::format("t{}", i));
+        const ObjectId own = e.new_object(e.names().child(name, "own", 1));
+        const auto body = [&e, x, own] {
+          e.spawn(e.names().text(e.own_name("child")), [&e, own] { add(e, own, 1); });
+          write(e, x, 1);
+          add(e, own, 1);
+        };
+        e.spawn(fmt::format("t{}", i), body, false, group);
+      }
+    };
+  };
+  CHECK(visited(parents(0)) == 8);  // two orders each of the writes and of either's own
+  CHECK(visited(parents(1)) == 6);  // four up to renaming, two of them twice
+}
+
+TEST_CASE("dpor: tasks that another makes are explored in every order, whatever they say") {
+  const auto program = [](Engine& e) {
+    const ObjectId x = object(e, "x");
+    e.spawn("parent", [&e, x] {
+      for (const char* const name : {"a", "b", "c"})
+        e.spawn(
+            name, [&e, x] { write(e, x, 1); }, false, 1);
+    });
+  };
+  CHECK(visited(program) == 6);
+}
+
+TEST_CASE("dpor: a task called after one that is alike to others goes with that one, and is alike to nobody itself") {
+  const auto program = [](Engine& e) {
+    const ObjectId x = object(e, "x");
+    for (const char* const name : {"t1", "t10"}) {
+      e.spawn(
+          name, [&e, x] { write(e, x, 1); }, false, 1);
+      e.spawn(
+          fmt::format("{}/irq", name), [&e, x] { write(e, x, 2); }, false, 2);
+    }
+  };
+  CHECK(visited(program, false) == 24);
+  CHECK(visited(program) == 12);
+}
+
+TEST_CASE("dpor: of tasks that are alike a split makes jobs for one order of start") {
+  Engine engine;
+  Lambda program([](Engine& e) {
+    const ObjectId x = object(e, "x");
+    for (std::uint32_t i = 0; i < 4; ++i)
+      e.spawn(
+          fmt::format("t{}", i), [&e, x] { write(e, x, 1); }, false, 1);
+  });
+  CHECK(split(engine, program, SIZE_MAX, 10).jobs.size() == 1);
+  CHECK(split(engine, program, SIZE_MAX, 10, 0, false).jobs.size() == 24);
 }
