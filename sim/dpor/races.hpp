@@ -8,8 +8,7 @@
 // Where additions precede a guarded step, there is no nearest place: additions have no order among themselves, so any set of earlier
 // changes that is closed under happens-before, and after which the guard holds, is a place for it. What is left out of the set then comes
 // after the step, all of it together (places.hpp). For each addition since the last write, and for that write, the largest such sets
-// without it are
-// races; smaller ones come up in the executions that follow.
+// without it are races; smaller ones come up in the executions that follow.
 #pragma once
 
 #include <cstdint>
