@@ -102,7 +102,9 @@ TaskId Engine::spawn(const TaskSpec& spec) {
   }
   if (task_count_ == tasks_.size()) tasks_.push_back(std::make_unique<Task>());
   Task& t = *tasks_[task_count_];
-  t.fiber = fibers_.obtain(&Engine::task_entry, &t);  // first: it throws if there is no memory for another stack
+  // First what throws if there is no memory, for another place or for another stack: the task doesn't exist then.
+  enabled_.add_task(TaskId{task_count_});
+  t.fiber = fibers_.obtain(&Engine::task_entry, &t);
   const TaskId id{task_count_++};
   t.spec = spec;
   t.engine = this;
@@ -121,7 +123,6 @@ TaskId Engine::spawn(const TaskSpec& spec) {
   t.site = {};
   t.frame = {};
   t.done = false;
-  enabled_.add_task(id);
   t.starting = true;
   t.starter = fibers_.running();
   // It runs up to its first step now: the pending step of every live task is known.

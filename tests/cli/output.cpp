@@ -100,7 +100,7 @@ TEST_CASE("options take one value each, numbers out of range are refused, an unk
 
 TEST_CASE("a search at the end of its --limit, or interrupted, tells what it has seen, as bounded") {
   Folder f("limit");
-  const Ran ran = run_unplug("prove nova-timer --policy srcu-fence --param bars=6 --limit 1s --quiet" + out(f));
+  const Ran ran = run_unplug("prove nova-timer --policy rcu-revoke --param bars=6 --limit 1s --quiet" + out(f));
   const auto result = nlohmann::json::parse(read_file(f.path / "out" / "result.json"));
   std::size_t cells = 0;
   for (const auto& cell : result["scenarios"][0]["cells"]) {

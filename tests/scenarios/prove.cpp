@@ -66,13 +66,13 @@ TEST_CASE("prove: every trace of drm-unbounded-wait, with the numbers of traces 
     traces += fmt::format("{}: {}\n", c.policy, c.executions);
   }
   CHECK(traces == "none: 18\n"
-                  "srcu-fence: 260\n"
-                  "srcu-fence without waiters: 116\n"
-                  "rwsem-fence: 238\n"
-                  "rwsem-fence without waiters: 64\n"
-                  "rcu-revoke: 6480\n"
+                  "srcu-fence: 134\n"
+                  "srcu-fence without waiters: 70\n"
+                  "rwsem-fence: 123\n"
+                  "rwsem-fence without waiters: 41\n"
+                  "rcu-revoke: 661\n"
                   "fd-refcount: 52\n"
-                  "rcu-revoke+fd-refcount: 5248\n");
+                  "rcu-revoke+fd-refcount: 536\n");
 }
 
 TEST_CASE("prove: what sampling finds, exhaustive exploration finds, and it finds no less") {

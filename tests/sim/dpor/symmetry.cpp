@@ -1,4 +1,5 @@
-// Tasks that are alike, explored by order of start: against brute force, up to renaming; and additions together with data choices, literally.
+// Tasks that are alike, explored by order of start: against brute force, up to renaming; and additions together with data choices,
+// literally.
 #include <algorithm>
 #include <numeric>
 
