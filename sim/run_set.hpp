@@ -19,8 +19,8 @@ class RunSet {
   // Room for the task of this id, which is not enabled. Ids come in order, from 0 after clear().
   void add_task(TaskId id) {
     if (id.index() >= places_.size()) {
+      views_.resize(id.index() + 1);  // before the other, which is asked: there may be no memory for one of them
       places_.resize(id.index() + 1);
-      views_.resize(id.index() + 1);
     }
     places_[id.index()] = nowhere;
   }
