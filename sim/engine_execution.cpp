@@ -57,7 +57,11 @@ Outcome Engine::run(Program& program, Strategy& strategy, const ExecutionInfo& i
     end_execution({Outcome::Kind::cut, {}, {}});
   }
   if (!over_) schedule({});
-  finish_trace();
+  try {
+    finish_trace();
+  } catch (...) {  // no memory for it; but nobody may be left on a stack of this execution
+    if (!error_) error_ = std::current_exception();
+  }
   unwind();
   strategy.end(trace_);
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
