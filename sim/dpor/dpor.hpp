@@ -9,8 +9,8 @@
 // wakeup trees would need too much memory.
 //
 // Tasks that are alike are explored by order of start, in both modes and below splits (symmetry.hpp): what is visited then are traces of
-// which each other trace is a renaming, some of them renamings of one another. Faults, outcomes and final states come up to renaming, too;
-// numbers of traces mean nothing more.
+// which each other trace is a renaming, some of them renamings of one another. Faults, outcomes and final states come up to renaming, too.
+// Which traces of an orbit are visited, and how many, differs between the modes and between splits.
 //
 // The model must be of finite executions, and a pure function of the choices: the same moves lead to the same state.
 #pragma once
