@@ -59,8 +59,8 @@ Outcome Engine::run(Program& program, Strategy& strategy, const ExecutionInfo& i
   if (!over_) schedule({});
   try {
     finish_trace();
-  } catch (...) {  // no memory for it; but nobody may be left on a stack of this execution
-    if (!error_) error_ = std::current_exception();
+  } catch (...) {  // no memory for it; but nobody may be left on a stack of this execution. Who has failed has no trace to be judged.
+    if (!error_ && outcome_.kind != Outcome::Kind::failed) error_ = std::current_exception();
   }
   unwind();
   strategy.end(trace_);
