@@ -138,7 +138,8 @@ Counts count(Engine& engine, StepModel& model, const DporOptions& options) {
 
 TEST_CASE("dpor: where counting is an addition, the reference models have the fewer traces that brute force gives, none visited twice") {
   Engine engine;
-  for (const auto& [row, plain, orbits] : reduced) {
+  for (const Reduced& entry : reduced) {
+    const Row& row = entry.row;
     CAPTURE(row.name);
     CAPTURE(row.n);
     for (const Mode mode : {Mode::optimal, Mode::source}) {
@@ -157,7 +158,8 @@ TEST_CASE("dpor: where counting is an addition, the reference models have the fe
 
 TEST_CASE("dpor: an engine in which additions don't commute has the traces of a model that writes instead, by the same fingerprints") {
   Engine engine;
-  for (const auto& [row, plain, orbits] : reduced) {
+  for (const Reduced& entry : reduced) {
+    const Row& row = entry.row;
     CAPTURE(row.name);
     CAPTURE(row.n);
     StepModel writes = row.make(row.n), adds = row.make(row.n);
@@ -165,22 +167,23 @@ TEST_CASE("dpor: an engine in which additions don't commute has the traces of a 
     engine.let_additions_commute(false);
     const Counts counts = count(engine, adds, {});
     engine.let_additions_commute(true);
-    CHECK(counts.traces == plain);
-    CHECK(counts.fingerprints.size() == plain);
-    if (plain < 5'000) CHECK(counts.fingerprints == count(engine, writes, {}).fingerprints);
+    CHECK(counts.traces == entry.plain);
+    CHECK(counts.fingerprints.size() == entry.plain);
+    if (entry.plain < 5'000) CHECK(counts.fingerprints == count(engine, writes, {}).fingerprints);
   }
 }
 
 TEST_CASE("dpor: of tasks that are alike one order of start is visited, in the reference models without a redundant execution") {
   Engine engine;
-  for (const auto& [row, plain, orbits] : reduced) {
+  for (const Reduced& entry : reduced) {
+    const Row& row = entry.row;
     CAPTURE(row.name);
     CAPTURE(row.n);
     StepModel model = row.make(row.n);
     model.with_additions().with_symmetry();
     const Counts counts = count(engine, model, {});
-    CHECK(counts.traces == orbits);
-    CHECK(counts.fingerprints.size() == orbits);
+    CHECK(counts.traces == entry.orbits);
+    CHECK(counts.fingerprints.size() == entry.orbits);
     CHECK((counts.bad != 0) == (row.bad != 0));
     DporOptions off;
     off.symmetry = false;
