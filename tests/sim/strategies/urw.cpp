@@ -40,7 +40,7 @@ Lambda short_beside_long() {
 TEST_CASE("urw: a short task comes at each place beside a long one as often as at any other, which in a walk it doesn't") {
   const auto uniform = interleavings("urw", short_beside_long(), 6'000);
   CHECK(uniform.size() == 6);
-  for (const auto& [order, n] : uniform) CHECK_MESSAGE((n > 850 && n < 1'150), order);
+  for (const auto& found : uniform) CHECK_MESSAGE((found.second > 850 && found.second < 1'150), found.first);
   const auto walk = interleavings("random", short_beside_long(), 6'000);
   CHECK(walk.rbegin()->second > 2'800);  // short first
 }
@@ -56,7 +56,7 @@ TEST_CASE("urw: the steps of a task that is yet to be made count as its creator'
                                   }),
                                   10'000);
   CHECK(seen.size() == 10);
-  for (const auto& [order, n] : seen) CHECK_MESSAGE((n > 850 && n < 1'150), order);
+  for (const auto& found : seen) CHECK_MESSAGE((found.second > 850 && found.second < 1'150), found.first);
 }
 
 TEST_CASE("urw: a task that no trial saw, or that goes on longer than in any, is not starved and starves nobody") {
@@ -68,5 +68,5 @@ TEST_CASE("urw: a task that no trial saw, or that goes on longer than in any, is
                                   }),
                                   4'000);
   CHECK(seen.size() == 4);
-  for (const auto& [order, n] : seen) CHECK_MESSAGE(n > 300, order);
+  for (const auto& found : seen) CHECK_MESSAGE(found.second > 300, found.first);
 }
