@@ -278,6 +278,7 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
   options.executions = o.executions;
   if (o.executions_given) options.max_traces = o.executions;
   options.profile = o.profile;
+  options.reductions = o.reductions;
   options.seed = o.seed;
   options.jobs = threads(o.jobs);
   options.command = "unplug";

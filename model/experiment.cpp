@@ -150,21 +150,15 @@ const Finding* Findings::find(ViolationClass c, std::string_view object, std::st
 Findings explore(Experiment& experiment, std::uint64_t most) {
   sim::DporOptions options;
   options.max_executions = most;
-  for (;;) {
-    Judge judge(experiment);
-    const auto result = sim::Dpor::explore(experiment.engine, experiment, options, [&](const sim::Outcome& o) {
-      judge.take(o);
-      return true;
-    });
-    if (result.kind == sim::Dpor::Result::Kind::failed) throw std::runtime_error(result.message);
-    if (result.kind == sim::Dpor::Result::Kind::memory && options.mode == sim::DporOptions::Mode::optimal) {
-      options.mode = sim::DporOptions::Mode::source;  // wakeup trees too large: again, with sleep sets alone
-      continue;
-    }
-    Findings findings = judge.finish(false, options.seed);
-    findings.exhaustive = result.kind == sim::Dpor::Result::Kind::complete && findings.cut == 0;
-    return findings;
-  }
+  Judge judge(experiment);
+  const auto result = sim::Dpor::explore(experiment.engine, experiment, options, [&](const sim::Outcome& o) {
+    judge.take(o);
+    return true;
+  });
+  if (result.kind == sim::Dpor::Result::Kind::failed) throw std::runtime_error(result.message);
+  Findings findings = judge.finish(false, options.seed);
+  findings.exhaustive = result.kind == sim::Dpor::Result::Kind::complete && findings.cut == 0;
+  return findings;
 }
 
 Findings sample(Experiment& experiment, std::uint64_t executions, std::string_view strategy, std::uint64_t seed) {

@@ -43,25 +43,29 @@ void Engine::refuse_step(const Step& s) {
                    fmt::format("task '{}' took {} steps, at '{}': does it loop on a value that nothing changes any more?",
                                names_.text(t.spec.name), t.steps, s.operation->name)});
   } else {
-    const char* what = s.awaited != nullptr                ? "awaits something, and is no data choice or it does not exist"
-                       : s.moved_by                        ? "has a timing that an object moves, and accesses one or that does not exist"
-                       : s.access.kind == AccessKind::none ? "has a guard but no access"
-                       : s.access.object.index() >= object_count_ ? "accesses an object that does not exist"
-                                                                  : "is a data choice and accesses an object";
+    const char* what = s.awaited != nullptr                                ? "awaits something, and is no data choice or it does not exist"
+                       : s.moved_by.index() >= object_count_ && s.moved_by ? "has a timing that an object moves that does not exist"
+                       : s.access.kind == AccessKind::none                 ? "has a guard but no access"
+                       : s.access.object.index() >= object_count_          ? "accesses an object that does not exist"
+                                                                           : "is a data choice and accesses an object";
     fail(fmt::format("step '{}' {}", s.operation->name, what));
   }
   refuse(t);
 }
 
 bool Engine::well_formed(const Step& s) const {
-  return s.access.kind == AccessKind::none
-             ? s.guard.trivial() && (s.awaited == nullptr || (s.alternatives > 1 && exists(*s.awaited))) &&
-                   (!s.moved_by || (s.moved_by.index() < object_count_ && s.awaited == nullptr))
-             : s.access.object.index() < object_count_ && s.alternatives <= 1 && s.awaited == nullptr && !s.moved_by;
+  if (s.moved_by && (s.moved_by.index() >= object_count_ || s.awaited != nullptr)) [[unlikely]]
+    return false;
+  return s.access.kind == AccessKind::none ? s.guard.trivial() && (s.awaited == nullptr || (s.alternatives > 1 && exists(*s.awaited)))
+                                           : s.access.object.index() < object_count_ && s.alternatives <= 1 && s.awaited == nullptr;
 }
 
 void Engine::await_change(Task& task, Object& o) {
   o.waiters.insert(std::ranges::upper_bound(o.waiters, task.self, {}, &Task::self), &task);
+}
+
+void Engine::await_no_more(const Task& task, Object& o) {
+  o.waiters.erase(std::ranges::lower_bound(o.waiters, task.self, {}, &Task::self));
 }
 
 void Engine::announce(Task& task, const Step& s) {
@@ -73,9 +77,11 @@ void Engine::announce(Task& task, const Step& s) {
   }
   task.unblocked_by = {};
   task.pending_since = task.free_at;
+  if (s.moved_by) [[unlikely]]
+    await_change(task, objects_[s.moved_by.index()]);
   if (!s.guard.trivial()) {
     Object& o = objects_[s.access.object.index()];
-    await_change(task, o);
+    if (s.moved_by != s.access.object) await_change(task, o);
     if (!s.guard.holds(o.word)) {
       disable(task);
       return;
@@ -86,8 +92,6 @@ void Engine::announce(Task& task, const Step& s) {
       disable(task);
       return;
     }
-  } else if (s.moved_by) [[unlikely]] {
-    await_change(task, objects_[s.moved_by.index()]);
   }
   ready_from(task, task.free_at);
   enabled_.put(view_of(task));
@@ -268,24 +272,23 @@ Engine::Object& Engine::grant(Task& task) {
       o.run = s.access.kind;
       o.run_hash += mix(event_hash);
     }
-    if (!s.guard.trivial()) o.waiters.erase(std::ranges::lower_bound(o.waiters, task.self, {}, &Task::self));
+    if (!s.guard.trivial()) await_no_more(task, o);
   } else {
     o.word = 0;
     if (s.awaited != nullptr) [[unlikely]]
-      for (const Await& a : s.awaited->any) {
-        std::vector<Task*>& waiters = objects_[a.object.index()].waiters;
-        waiters.erase(std::ranges::lower_bound(waiters, task.self, {}, &Task::self));
-      }
-    if (s.moved_by) [[unlikely]] {
-      std::vector<Task*>& waiters = objects_[s.moved_by.index()].waiters;
-      waiters.erase(std::ranges::lower_bound(waiters, task.self, {}, &Task::self));
-    }
+      for (const Await& a : s.awaited->any) await_no_more(task, objects_[a.object.index()]);
   }
+  if (s.moved_by && (s.guard.trivial() || s.moved_by != s.access.object)) [[unlikely]]
+    await_no_more(task, objects_[s.moved_by.index()]);
   if (s.alternatives > 1) task.choice_hash = combine(task.choice_hash, combine(task.steps, task.granted_choice));
   ++task.steps;
   task.pending = nullptr;
   in_effect_ = true;
   return o;
+}
+
+void Engine::moved(ObjectId object) {
+  if (in_effect_ && object.index() < object_count_) wake(objects_[object.index()], 0);
 }
 
 void Engine::begins(LifetimeId life) {

@@ -124,6 +124,8 @@ class Engine {
   void step(const Step& s) {
     step(s, [](std::uint64_t&) {});
   }
+  // From an effect that changes no guard of theirs: steps that this object moves (Step::moved_by) consult their timing again.
+  void moved(ObjectId object);
   // From an effect: what the step begins, ends or relies on besides, where that depends on the word of the object that it accesses.
   void begins(LifetimeId life);
   void ends(LifetimeId life);
@@ -209,6 +211,7 @@ class Engine {
   [[nodiscard, gnu::always_inline]] inline bool well_formed(const Step& s) const;
   [[gnu::always_inline]] inline void announce(Task& task, const Step& s);
   [[gnu::always_inline]] static inline void await_change(Task& task, Object& o);
+  [[gnu::always_inline]] static inline void await_no_more(const Task& task, Object& o);
   void schedule(TaskId last);
   [[gnu::always_inline]] inline Task* consult(TaskId last);
   [[gnu::always_inline]] inline Object& grant(Task& task);

@@ -103,7 +103,7 @@ struct Step {
   Duration cost = 0;               // CPU time the step takes; holds a CPU under `timed`
   Duration sleep = 0;              // after it, the task is not eligible for this long
   Timing* timing = nullptr;
-  ObjectId moved_by{};               // of a step without guard: changes of this object consult a timing that moves
+  ObjectId moved_by{};               // changes of this object, too, consult a timing that moves
   const Awaited* awaited = nullptr;  // of a data choice; valid until the step has been taken
 };
 

@@ -149,7 +149,8 @@ class Context {
   // State of RCU readers, kept per task: nested sections take no step.
   unsigned rcu_nesting = 0;
   std::uint64_t rcu_section = 0;  // its number, and the epoch that it began in (rcu/reader_epochs.hpp)
-  unsigned rcu_epoch = 0;
+  std::uint32_t rcu_epoch = 0;
+  std::uint32_t rcu_epochs_over = 0;  // how many the task knows to be over: it has waited for them
   ReadSide* rcu = nullptr;   // the domain of the open section
   bool irq_reader = false;   // the section is the whole run of a handler (rcu_irq_enter)
   unsigned preempt_off = 0;  // preempt_disable() nesting: no sleeping

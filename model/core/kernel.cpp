@@ -50,13 +50,14 @@ void Kernel::reset() {
   engine_.set_default_cost(config_.step_cost);
 }
 
-TaskId Kernel::spawn(NameId name, NameId role, void (*entry)(void*), void* argument, bool daemon) {
+TaskId Kernel::spawn(NameId name, NameId role, void (*entry)(void*), void* argument, bool daemon, std::uint32_t alike) {
   sim::TaskSpec spec;
   spec.name = name;
   spec.role = role;
   spec.daemon = daemon;
   spec.entry = entry;
   spec.argument = argument;
+  spec.alike = alike;
   return engine_.spawn(spec);
 }
 

@@ -175,8 +175,8 @@ class Kernel {
   [[nodiscard]] sim::Engine& engine() { return engine_; }
   [[nodiscard]] const KernelConfig& config() const { return config_; }
 
-  // Starts a task of the kernel's own; a daemon may be left waiting when the execution ends.
-  TaskId spawn(NameId name, NameId role, void (*entry)(void*), void* argument, bool daemon = false);
+  // Starts a task; a daemon may be left waiting when the execution ends. `alike`: sim::TaskSpec::alike.
+  TaskId spawn(NameId name, NameId role, void (*entry)(void*), void* argument, bool daemon = false, std::uint32_t alike = 0);
 
   // --- Names, places, call chains. They live as long as the kernel object; equal arguments give equal ids.
   NameId intern(std::string_view text) { return engine_.names().intern(text); }

@@ -70,6 +70,7 @@ void CellRun::search(Gathered& g, std::optional<std::uint64_t> budget) const {
   o.most = budget ? budget : options_.max_traces;
   o.may_give_up = budget.has_value();
   o.profile = options_.profile;
+  o.reductions = options_.reductions;
   o.stop = g.stop;
   if (g.told)
     o.progress = [&](std::uint64_t visited, std::uint64_t all) {

@@ -12,6 +12,7 @@
 #include "unplug/scenarios/load/scenario.hpp"
 #include "unplug/scenarios/result/result.hpp"
 #include "unplug/scenarios/run/failures.hpp"
+#include "unplug/sim/reductions.hpp"
 
 namespace unplug::scenarios {
 
@@ -27,6 +28,7 @@ struct RunOptions {
   bool strategies_given = false;        // they were asked for: the file's own don't count
   std::uint64_t executions = 10'000;
   bool profile = false;                     // exhaustive searches say what their traces differ in (Cell::races); each on one thread
+  sim::Reductions reductions;               // of exhaustive searches: to compare
   std::optional<std::uint64_t> max_traces;  // under exhaustive exploration; none: all there are
   std::uint64_t seed = 1;
   unsigned jobs = 1;

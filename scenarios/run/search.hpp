@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "unplug/scenarios/run/tally.hpp"
+#include "unplug/sim/reductions.hpp"
 
 namespace unplug::scenarios {
 
@@ -31,17 +32,15 @@ struct SearchOptions {
   // will never do: a tenth of that has been visited, and the estimate is a hundred times as much.
   bool may_give_up = false;
   bool profile = false;        // gather Searched::races; takes one thread
+  sim::Reductions reductions;  // of a search for every trace
   std::function<bool()> stop;  // asked between executions, from any thread
   SearchProgress progress;
 };
 
-// A search is split into as many jobs, however many threads there are.
-inline constexpr std::size_t wanted_jobs = 256;
-
 // An engine that visits executions of a cell, and what they have shown.
 struct SearchBench {
-  SearchBench(std::shared_ptr<const Program> program, const model::PolicySpec& policy, Gatherer::How how)
-      : world(std::move(program), policy, engine), gatherer(world, how) {}
+  SearchBench(std::shared_ptr<const Program> program, const model::PolicySpec& policy, Gatherer::How how, Orbits* orbits = nullptr)
+      : world(std::move(program), policy, engine), gatherer(world, how, orbits) {}
   sim::Engine engine{engine_limits};
   World world;
   Gatherer gatherer;
@@ -49,7 +48,7 @@ struct SearchBench {
 
 // Both throw std::runtime_error with a message if the engine failed.
 
-// Every trace; with one thread each is visited once, and nothing besides.
+// Every trace.
 Searched search_traces(const std::shared_ptr<const Program>& program, const model::PolicySpec& policy, const SearchOptions& options,
                        Tally& into);
 // Every schedule with up to `preemptions` preemptions, those with fewer first. Complete if no schedule needs more.

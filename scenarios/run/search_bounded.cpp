@@ -10,6 +10,9 @@
 namespace unplug::scenarios {
 namespace {
 
+// The search is split into as many jobs, however many threads there are.
+constexpr std::size_t wanted_jobs = 256;
+
 using BoundedEnd = sim::BoundedResult::Kind;
 using Prefixes = std::vector<std::vector<std::uint32_t>>;
 

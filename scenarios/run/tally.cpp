@@ -107,14 +107,22 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
   violations_.clear();
   if (outcome.kind == Kind::failed) throw std::runtime_error(outcome.message);
   if (model::contradicted(world_.kernel(), trace)) return;  // another one is like it
-  ++tally_.executions;
-  if (outcome.kind == Kind::blocked) ++tally_.blocked;
+  fingerprint_ = trace.fingerprint;
+  if (once_ && any_alike_) {
+    symmetry_.begin(world_.kernel().engine());
+    fingerprint_ = symmetry_.orbit(trace);
+    if (orbits_ != nullptr && !orbits_->insert(fingerprint_)) return;
+    traces_ = orbits_ != nullptr ? symmetry_.traces_of_orbit() : 1;
+  }
+  tally_.executions += traces_;
+  if (outcome.kind == Kind::blocked) tally_.blocked += traces_;
   world_.count_waiting(trace);
   if (!judge(world_, checker_, trace, outcome, timed_, violations_)) {
-    ++tally_.cut;
-    if (std::tie(index, outcome.message) < std::tie(tally_.cut_index, tally_.cut_message)) {
+    tally_.cut += traces_;
+    const std::string message = cut_message(trace, outcome);
+    if (std::tie(index, message) < std::tie(tally_.cut_index, tally_.cut_message)) {
       tally_.cut_index = index;
-      tally_.cut_message = outcome.message;
+      tally_.cut_message = message;
     }
     return;
   }
@@ -135,21 +143,21 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
     if (r.unbind_done != no_time) tally_.unbind_ns.add(r.unbind_done - r.unplug);
     if (r.module_gone != no_time) tally_.rmmod_ns.add(r.module_gone - r.rmmod);
   }
-  tally_.grace_periods.add(r.grace_periods);
-  if (r.rmmod != no_time) ++tally_.unload.attempted;
-  if (r.rmmod_refused) ++tally_.unload.refused;
+  tally_.grace_periods.add(r.grace_periods, traces_);
+  if (r.rmmod != no_time) tally_.unload.attempted += traces_;
+  if (r.rmmod_refused) tally_.unload.refused += traces_;
   tally_.rested = tally_.rested || model::at_rest(k, trace);
   meetings_.begin(trace);
   add_meetings(trace);
   add_asked();
   const model::OperationCounts& o = k.operations;
-  tally_.operations.started += o.started;
-  tally_.operations.completed += o.completed;
-  tally_.operations.refused_at_entry += o.refused_at_entry;
-  tally_.operations.torn += o.torn;
-  tally_.operations.failed += o.failed;
-  tally_.operations.unfinished += o.unfinished;
-  for (const auto& [key, n] : k.refusals()) refusals_[key] += n;
+  tally_.operations.started += o.started * traces_;
+  tally_.operations.completed += o.completed * traces_;
+  tally_.operations.refused_at_entry += o.refused_at_entry * traces_;
+  tally_.operations.torn += o.torn * traces_;
+  tally_.operations.failed += o.failed * traces_;
+  tally_.operations.unfinished += o.unfinished * traces_;
+  for (const auto& [key, n] : k.refusals()) refusals_[key] += n * traces_;
   add_waits(trace);
   add_final_state();
 }
@@ -157,26 +165,30 @@ void Gatherer::add(std::uint64_t index, const sim::Trace& trace, const sim::Outc
 // A bounded search speaks of the schedules that it visits, not of others of their traces, which may need more preemptions.
 void Gatherer::add_signatures(std::uint64_t index, const sim::Trace& trace) {
   if (bounded_) std::erase_if(violations_, [](const model::Violation& v) { return !shows_itself(v); });
-  if (std::ranges::any_of(violations_, [](const model::Violation& v) { return !model::info(v.violation_class).note; })) ++tally_.failing;
+  if (std::ranges::any_of(violations_, [](const model::Violation& v) { return !model::info(v.violation_class).note; }))
+    tally_.failing += traces_;
   seen_.clear();
   for (const model::Violation& v : violations_) seen_.push_back(signature_of(trace, v));
   std::sort(seen_.begin(), seen_.end());
   seen_.erase(std::unique(seen_.begin(), seen_.end()), seen_.end());
   for (const Signature& s : seen_) {
     Tally::Count& c = counts_[s];
-    ++c.count;
+    c.count += traces_;
     c.note = model::info(s.violation_class).note;
     if (!searched_) {
       c.lowest = std::min(c.lowest, index);
       continue;
     }
     const std::uint64_t steps = trace.events.size();
-    if (std::tie(index, steps, trace.fingerprint) >= std::tie(c.lowest, c.steps, c.fingerprint)) continue;
+    if (std::tie(index, steps, fingerprint_) >= std::tie(c.lowest, c.steps, c.fingerprint)) continue;
     c.lowest = index;
     c.steps = steps;
-    c.fingerprint = trace.fingerprint;
+    c.fingerprint = fingerprint_;
+    std::vector<sim::Label> schedule;
+    for (const sim::Event& e : trace.events) schedule.push_back({trace.tasks[e.task.index()].name, e.choice});
+    if (once_ && any_alike_) symmetry_.make_canonical(trace, schedule);
     c.schedule.emplace();
-    for (const sim::Event& e : trace.events) c.schedule->emplace_back(world_.kernel().text(trace.tasks[e.task.index()].name), e.choice);
+    for (const sim::Label& l : schedule) c.schedule->emplace_back(world_.kernel().text(l.task), l.choice);
   }
 }
 
@@ -193,8 +205,12 @@ void Gatherer::add_final_state() {
 void Gatherer::add_asked() {
   const Record& r = world_.record();
   tally_.began.resize(r.began.size(), false);
-  for (std::size_t i = 0; i < r.began.size(); ++i)
-    if (r.began[i]) tally_.began[i] = true;
+  const std::vector<std::uint32_t>& alike = world_.alike();
+  for (std::size_t i = 0; i < r.began.size(); ++i) {
+    if (!r.began[i]) continue;
+    for (std::size_t k = 0; k < r.began.size(); ++k)
+      if (k == i || (once_ && alike[i] != 0 && alike[k] == alike[i])) tally_.began[k] = true;
+  }
   tally_.asked.resize(world_.program().sites.size());
   for (const Record::Asked& a : r.asked) {
     Tally::Asked& of = tally_.asked[a.site];
@@ -209,7 +225,8 @@ void Gatherer::add_meetings(const sim::Trace& trace) {
   const auto meets_any = [&](const Interval& i, const std::vector<Interval>& others) {
     return std::ranges::any_of(others, [&](const Interval& o) { return meetings_.overlap(i, o); });
   };
-  if (std::ranges::any_of(r.unloads, [&](const Interval& i) { return meets_any(i, r.files_open); })) ++tally_.unload.done_while_open;
+  if (std::ranges::any_of(r.unloads, [&](const Interval& i) { return meets_any(i, r.files_open); }))
+    tally_.unload.done_while_open += traces_;
   tally_.removal_began = tally_.removal_began || !r.removals.empty();
   tally_.entries.resize(world_.program().functions.size());
   for (const Record::Call& c : r.calls) {
@@ -272,9 +289,9 @@ void Gatherer::add_waits(const sim::Trace& trace) {
     const auto [place, fresh] = tally_.wait_order.emplace(key, order);
     if (!fresh) place->second = std::min(place->second, order);
     ++order;
-    ++c.executions;
+    c.executions += traces_;
     if (!taken) {
-      ++c.blocked;
+      c.blocked += traces_;
       c.bounded = c.bounded && !model::ends_outside(k, trace, w.task);
       const model::WaitInfo* wait = k.waiting(w.task);
       for (const model::Kernel::Holder& h : k.holders(remover.pending.object))
@@ -289,9 +306,19 @@ void Gatherer::add_waits(const sim::Trace& trace) {
       by = {e.unblocked_by};
     }
     for (const sim::TaskId t : by) c.waited_for.insert(k.text(trace.tasks[t.index()].role));
-    if (!by.empty() || (timed_ && e.waited != 0)) ++c.blocked;
+    if (!by.empty() || (timed_ && e.waited != 0)) c.blocked += traces_;
     if (timed_) c.ns.add(e.waited);
   }
+}
+
+// Of tasks that are alike, another may have been the one.
+std::string Gatherer::cut_message(const sim::Trace& trace, const sim::Outcome& outcome) const {
+  std::string message = outcome.message;
+  if (!once_ || !any_alike_ || !outcome.task) return message;
+  const sim::TaskRecord& t = trace.tasks[outcome.task.index()];
+  const std::string& name = world_.kernel().text(t.name);
+  if (const std::size_t at = message.find(name); at != std::string::npos) message.replace(at, name.size(), world_.kernel().text(t.role));
+  return message;
 }
 
 Tally Gatherer::finish() {

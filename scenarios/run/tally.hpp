@@ -1,6 +1,7 @@
 // What a campaign gathers about one cell: sums, histograms and least indices only, so that it is the same however executions were split.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,7 +13,9 @@
 #include "unplug/scenarios/result/result.hpp"
 #include "unplug/scenarios/run/judge.hpp"
 #include "unplug/scenarios/run/meetings.hpp"
+#include "unplug/scenarios/run/orbits.hpp"
 #include "unplug/scenarios/run/signature.hpp"
+#include "unplug/sim/dpor/symmetry.hpp"
 #include "unplug/sim/histogram.hpp"
 
 namespace unplug::scenarios {
@@ -79,9 +82,12 @@ struct Tally {
 class Gatherer {
  public:
   enum class How : std::uint8_t { sampled, timed, bounded, exhaustive };
-  Gatherer(World& world, How how)
+  // `orbits`: of an exhaustive search that visits traces up to renaming: what has been visited, by all who visit beside this one. Of an
+  // orbit the first that is visited stands for all of its traces.
+  Gatherer(World& world, How how, Orbits* orbits = nullptr)
       : world_(world), timed_(how == How::timed), bounded_(how == How::bounded), once_(how == How::exhaustive),
-        searched_(once_ || bounded_), keeps_fingerprints_(!once_) {}
+        searched_(once_ || bounded_), keeps_fingerprints_(!once_), orbits_(orbits),
+        any_alike_(std::ranges::any_of(world.alike(), [](std::uint32_t group) { return group != 0; })) {}
   // Whether traces are told apart. An exhaustive search visits each once, and needs it only if others come beside them.
   void keep_fingerprints() { keeps_fingerprints_ = true; }
   // Adds the execution that has just ended. `index`: its number when they are drawn, its preemptions in a bounded search, 0 in an
@@ -100,7 +106,13 @@ class Gatherer {
   void add_asked();
   void add_final_state();
   World& world_;
+  [[nodiscard]] std::string cut_message(const sim::Trace& trace, const sim::Outcome& outcome) const;
   bool timed_, bounded_, once_, searched_, keeps_fingerprints_;  // once_: each trace is visited once
+  Orbits* orbits_;
+  bool any_alike_;
+  sim::Symmetry symmetry_;
+  std::uint64_t fingerprint_ = 0;  // of the execution at hand: of its orbit where there is one
+  std::uint64_t traces_ = 1;       // that it stands for
   Meetings meetings_;
   model::Checker checker_;
   std::vector<model::Violation> violations_;

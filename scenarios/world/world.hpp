@@ -87,6 +87,8 @@ class World final : public sim::Program {
   [[nodiscard]] bool has_final_state() const;
   [[nodiscard]] bool holds(const FinalCondition& condition) const;
   // The task that Program::tasks[i] is.
+  // By number of the task: alike_tasks().
+  [[nodiscard]] const std::vector<std::uint32_t>& alike() const { return alike_; }
   [[nodiscard]] sim::TaskId task_id(std::uint32_t i) const { return tasks_[i].id; }
   // The observed words and locals, as a key.
   void final_state(std::vector<std::uint64_t>& out) const;
@@ -237,6 +239,7 @@ class World final : public sim::Program {
   std::size_t instance_count_ = 0;
   std::vector<std::pair<sim::LifetimeId, Handle>> file_states_;  // by the life of struct file
   std::deque<TaskState> tasks_;
+  std::vector<std::uint32_t> alike_;                              // by task: alike_tasks()
   std::array<model::CpuInterrupts, 2> own_interrupts_;            // of the tasks that probe and remove
   std::vector<std::pair<sim::ObjectId, sim::ObjectId>> watched_;  // by number in Program::watched: calls, returns
   struct PartOf {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "unplug/scenarios/program/alike.hpp"
 #include "unplug/scenarios/world/policy_steps.hpp"
 #include "unplug/scenarios/world/resize.hpp"
 #include "unplug/scenarios/world/world.hpp"
@@ -45,6 +46,7 @@ World::World(std::shared_ptr<const scenarios::Program> program, const model::Pol
     if (const auto kind = static_cast<EntityKind>(k); !program_->of(kind).empty())
       for (const auto& b : bindings_) b->things.of(kind).resize(program_->of(kind).size());
   resize(tasks_, program_->tasks.size());
+  alike_ = alike_tasks(*program_);
   resize(shared_files_, program_->shared_descriptors.size());
 }
 
@@ -338,7 +340,8 @@ void World::setup_tasks() {
     kernel_.spawn(kernel_.intern(probe_name), kernel_.intern(probe_name), &World::probe_entry, this, false);
   if (!program_->removal.empty())
     kernel_.remover = kernel_.spawn(kernel_.intern(remove_name), kernel_.intern(remove_name), &World::remover_entry, this, false);
-  for (TaskState& t : tasks_) {
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    TaskState& t = tasks_[i];
     if (t.spec->cpu != TaskSpec::cpu_elsewhere) continue;
     using Kind = TaskSpec::Kind;
     const Kind kind = t.spec->kind;
@@ -346,7 +349,7 @@ void World::setup_tasks() {
                          kind == Kind::hardware ? &World::hardware_entry
                          : kind == Kind::thread ? &World::thread_entry
                                                 : &World::user_entry,
-                         &t, kind == Kind::hardware);
+                         &t, kind == Kind::hardware, alike_[i]);
   }
 }
 

@@ -36,21 +36,30 @@ WakeupTrees::Index& WakeupTrees::end_of(Index& first) {
   return *at;
 }
 
-void WakeupTrees::insert(Index& first, std::vector<Move>& sequence, Cause cause) {
-  Index above = none;  // the branch whose children are looked at; none: the forest itself
+WakeupTrees::Index WakeupTrees::descend(Index first, std::vector<Move>& sequence) const {
+  Index above = none;
   for (;;) {
     Index b = above == none ? first : nodes_[above].child;
     while (b != none && !weak_initial(nodes_[b].move, sequence)) b = nodes_[b].next;
-    if (b == none) break;
+    if (b == none) return above;
     const auto own = std::ranges::find(sequence, nodes_[b].move.label.task, [](const Move& m) { return m.label.task; });
     if (own != sequence.end()) sequence.erase(own);
-    // A leaf already covers it.
-    if (sequence.empty() || nodes_[b].child == none) {
-      sequence.clear();
-      return;
-    }
     above = b;
+    if (sequence.empty() || nodes_[b].child == none) {  // a leaf covers it
+      sequence.clear();
+      return above;
+    }
   }
+}
+
+bool WakeupTrees::covers(Index first, std::vector<Move> sequence) const {
+  descend(first, sequence);
+  return sequence.empty();
+}
+
+void WakeupTrees::insert(Index& first, std::vector<Move>& sequence, Cause cause, bool whole) {
+  Index above = descend(first, sequence);
+  if (!whole && sequence.size() > 1) sequence.resize(1);
   for (const Move& m : sequence) {
     const Index made = make(m);  // may move the nodes: no reference is held across it
     nodes_[made].cause = std::exchange(cause, {});
@@ -76,6 +85,26 @@ WakeupTrees::Index WakeupTrees::take_children(Index branch) {
   const Index children = nodes_[branch].child;
   nodes_[branch].child = none;
   return children;
+}
+
+std::vector<WakeupTrees::Branch> WakeupTrees::take_out(Index first) {
+  std::vector<Branch> out;
+  while (first != none) {
+    out.push_back({nodes_[first].move, nodes_[first].cause, take_out(take_children(first))});
+    pop(first);
+  }
+  return out;
+}
+
+WakeupTrees::Index WakeupTrees::put(const std::vector<Branch>& branches) {
+  Index first = none;
+  for (const Branch& b : branches) {
+    const Index children = put(b.children), made = make(b.move);
+    nodes_[made].cause = b.cause;
+    nodes_[made].child = children;
+    end_of(first) = made;
+  }
+  return first;
 }
 
 void WakeupTrees::pop(Index& first) {

@@ -40,7 +40,7 @@ class LazyTiming final : public sim::Timing {
 void init_rcu(Kernel& kernel, Rcu& rcu) {
   static const StaticName domain{"rcu"}, callbacks{"rcu callbacks"};
   rcu.name = kernel.intern(domain);
-  rcu.sections.reset(kernel.engine().new_object(rcu.name, 0));
+  rcu.sections.reset(kernel, rcu.name);
   rcu.callbacks.reset(kernel.engine().new_object(kernel.intern(callbacks), Numbered::first_word));
   rcu.flushed = 0;
   rcu.clock.reset();
@@ -51,21 +51,23 @@ namespace {
 void open_section(Context& context, Rcu& rcu, const Operation& operation) {
   const TaskId me = context.engine().current();
   context.rcu = &rcu;
-  context.add(operation, rcu.sections.object, {}, [&](std::uint64_t& word) {
-    const ReaderEpochs::Section section = rcu.sections.begin(context, word);
+  context.add(operation, rcu.sections.gate, {}, [&](std::uint64_t&) {
+    const ReaderEpochs::Section section = rcu.sections.begin();
     context.rcu_section = section.number;
     context.rcu_epoch = section.epoch;
-    rcu.clock.opened(context.rcu_section, context.engine().local_time());
-    context.kernel().hold(rcu.sections.object, me, context.rcu_section);
+    rcu.clock.opened(section.number, context.engine().local_time());
+    context.kernel().hold(rcu.sections.exits(section.epoch), me, section.number);
   });
 }
 
 void close_section(Context& context, Rcu& rcu, const Operation& operation) {
   const TaskId me = context.engine().current();
-  context.add(operation, rcu.sections.object, {}, [&](std::uint64_t& word) {
-    ReaderEpochs::end(word, {context.rcu_section, context.rcu_epoch});
+  const ObjectId exits = rcu.sections.exits(context.rcu_epoch);
+  context.add(operation, exits, {}, [&](std::uint64_t& word) {
     rcu.clock.closed(context.rcu_section);
-    context.kernel().unhold(rcu.sections.object, me);
+    context.kernel().unhold(exits, me);
+    context.engine().moved(rcu.sections.gate);  // grace periods that later readers may hold up
+    ++word;
   });
   context.rcu_section = 0;
 }
@@ -117,22 +119,32 @@ namespace {
 template <class Timing, class... Arguments>
 void wait_for_readers(Context& context, Rcu& rcu, const Operation& start, const Operation& end, std::string_view what, bool sleeps,
                       Arguments&... arguments) {
-  const ReaderEpochs::Wait readers =
-      context.write(start, rcu.sections.object, {}, [&](std::uint64_t& word) { return rcu.sections.start(context, word); });
+  ReaderEpochs::Wait readers;
+  bool in_use = false;
+  sim::Step s = context.make(start);
+  s.access = {rcu.sections.gate, sim::AccessKind::read};
+  context.engine().step(s, [&](std::uint64_t&) {
+    readers = rcu.sections.start();
+    in_use = rcu.sections.present_in_use();
+  });
   if (context.aborting()) return;
+  if (in_use) rcu.sections.add_epoch(context.kernel());
   if (context.engine().current() == context.kernel().remover) ++context.kernel().removal.grace_periods;
   Timing timing(arguments..., context.engine().local_time());
-  sim::Step s = context.make(end);
-  // Without readers to wait for, later ones are none of its business.
-  if (readers.fields != 0) {
-    s.access = {rcu.sections.object, sim::AccessKind::read};
-    s.guard = sim::Guard::equal(0, readers.fields);
-  } else {
-    s.moved_by = rcu.sections.object;  // but for what they cost
-  }
+  const WaitInfo info{.what = what, .object = rcu.name, .owner = Owner::grace_period, .sleeps = sleeps, .before = readers.before};
+  // Without readers to wait for, it only takes its time. Of the epochs that its task has waited for already, nobody is left.
+  s = context.make(end);
   s.timing = &timing;
-  context.wait(s, {.what = what, .object = rcu.name, .owner = Owner::grace_period, .sleeps = sleeps, .before = readers.before},
-               [&](std::uint64_t&) { rcu.sections.over(readers); });
+  s.moved_by = rcu.sections.gate;
+  bool over = false;
+  for (std::uint32_t epoch = context.rcu_epochs_over; epoch < readers.epochs && !context.aborting(); ++epoch) {
+    over = epoch + 1 == readers.epochs;
+    sim::Step each = over ? s : context.make(end);
+    each.access = {rcu.sections.exits(epoch), sim::AccessKind::read};
+    each.guard = sim::Guard::equal(rcu.sections.entered(epoch));
+    context.wait(each, info, [&](std::uint64_t&) { context.rcu_epochs_over = epoch + 1; });
+  }
+  if (!over && !context.aborting()) context.wait(s, info, [](std::uint64_t&) {});
 }
 
 void synchronize(Context& context, Rcu& rcu, bool expedited) {
@@ -166,6 +178,7 @@ void run_callback(void* argument) {
   Rcu& rcu = *callback.rcu;
   const std::uint64_t number = callback.number;  // its function may queue it again
   Context context(*callback.kernel, ContextKind::softirq);
+  context.rcu_epochs_over = callback.epochs_over;
   if (callback.lazy) {
     LazyTiming timing(rcu, number, context.engine().local_time());
     sim::Step s = context.make(lazy_op);
@@ -195,6 +208,7 @@ void call(Context& context, Rcu& rcu, RcuCallback& callback, std::string_view fu
   callback.rcu = &rcu;
   callback.kernel = &context.kernel();
   callback.lazy = lazy;
+  callback.epochs_over = context.rcu_epochs_over;
   rcu.callbacks.start(context, &callback, callback.task_name, number, role, run_callback);
 }
 

@@ -2,8 +2,7 @@
 //
 // kernel/rcu/tree.c, v6.18. One domain for the whole kernel. Readers are counted by the epoch they began in (reader_epochs.hpp), as they
 // count for themselves in the kernel: none can tell what others do. A grace period waits for all that began before it; it does not wait for
-// later readers, for SRCU readers, or for callbacks. The flavours _bh and _sched have
-// been one with it since 4.20. Expedited grace periods (tree_exp.h) wait for the same readers, by a machinery of their own: neither kind
+// later readers, for SRCU readers, or for callbacks. The flavours _bh and _sched have been one with it since 4.20. Expedited grace periods (tree_exp.h) wait for the same readers, by a machinery of their own: neither kind
 // waits for the other.
 // rcu_read_lock() nests without a step of its own: only the outermost section is shared state. Sleeping in a reader is reported; without
 // PREEMPT_RCU the context switch is a quiescent state and ends the section. Left out: stalls, per-CPU lists (callbacks of one list run in
@@ -53,7 +52,8 @@ struct RcuCallback {
   Kernel* kernel = nullptr;
   std::uint64_t number = 0;
   bool lazy = false;
-  ObjectId head;  // word: 1 while it is pending; none: made when it is first queued
+  std::uint32_t epochs_over = 0;  // who queued it knew that nobody is left in these (reader_epochs.hpp)
+  ObjectId head;                  // word: 1 while it is pending; none: made when it is first queued
 };
 // `callback` must stay where it is until the execution has ended.
 void call_rcu(Context& context, Rcu& rcu, RcuCallback& callback);

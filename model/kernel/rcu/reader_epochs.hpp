@@ -1,12 +1,11 @@
-// Read-side sections that are waited for by age, counted such that readers don't depend on each other.
+// Read-side sections that are waited for by age, counted such that nobody depends on more than he can see.
 //
-// Each section is counted in the epoch in which it begins. A grace period that finds sections open begins another epoch, and has waited for
-// all earlier ones once the epochs up to its own are empty. So a section opens and closes by an addition to the object's word, whatever
-// other readers do; grace periods write it as they start, and look at it as they end. The word has a field for each epoch that still
-// matters: one with sections open, or that a grace period still looks at.
+// Each section is counted in the epoch in which it begins. A grace period that finds the present epoch in use begins another, and waits for
+// all that began in those up to then. So a section opens by an addition to an object that grace periods read as they start: readers
+// don't depend on each other, nor grace periods on each other. It closes by an addition to an object of its epoch, which nobody reads but
+// those grace periods that wait for it, as they end: whether it closes before one starts is nobody's business, nor what later readers do.
 #pragma once
 
-#include <algorithm>
 #include <vector>
 
 #include "unplug/model/core/context.hpp"
@@ -17,61 +16,49 @@ class ReaderEpochs {
  public:
   struct Section {
     std::uint64_t number = 0;  // in the order in which they began, from 1; 0: none
-    unsigned epoch = 0;        // its field
+    std::uint32_t epoch = 0;
   };
-  // What a grace period waits for: sections with lower numbers, all of them in the fields of `fields`. 0: none is open.
+  // What a grace period waits for: sections with lower numbers, of the epochs before `epochs`.
   struct Wait {
-    std::uint64_t before = 0, fields = 0;
+    std::uint64_t before = 0;
+    std::uint32_t epochs = 0;
   };
 
-  void reset(ObjectId o) {
-    object = o;
+  // In setup(). Of the object that sections open by, with its name.
+  void reset(Kernel& kernel, NameId name) {
+    name_ = name;
+    gate = kernel.engine().new_object(name, 0);
     next_ = 1;
-    epoch_ = 0;
-    waits_.clear();
+    entered_.clear();
+    exits_.clear();
+    add_epoch(kernel);
   }
-  // --- From effects of additions to the object.
-  Section begin(Context& context, std::uint64_t& word) {
-    if ((word >> shift(epoch_) & most) == most) context.engine().give_up("more than 63 RCU readers at once");
-    word += one(epoch_);
-    return {next_++, epoch_};
+  // From the effect of an addition to `gate`.
+  Section begin() {
+    ++entered_.back();
+    return {next_++, static_cast<std::uint32_t>(entered_.size() - 1)};
   }
-  static void end(std::uint64_t& word, const Section& section) { word -= one(section.epoch); }
-  // --- From effects of writes.
-  Wait start(Context& context, const std::uint64_t& word) {
-    Wait w{next_, 0};
-    std::uint64_t taken = 0;
-    for (unsigned f = 0; f < fields; ++f)
-      if ((word & mask(f)) != 0) w.fields |= mask(f);
-    if (w.fields == 0) return w;
-    waits_.push_back(w.fields);
-    for (const std::uint64_t other : waits_) taken |= other;
-    if ((taken & mask(epoch_)) == 0) return w;
-    for (epoch_ = 0; epoch_ < fields && (taken & mask(epoch_)) != 0; ++epoch_) {
-    }
-    if (epoch_ == fields) {
-      epoch_ = 0;
-      context.engine().give_up("more than 9 RCU grace periods at once, each with readers of its own");
-    }
-    return w;
+  // From the effect of a read of `gate`, with add_epoch() right after the step if present_in_use() said so in it.
+  [[nodiscard]] bool present_in_use() const { return entered_.back() != 0; }
+  [[nodiscard]] Wait start() const { return {next_, static_cast<std::uint32_t>(entered_.size()) - (present_in_use() ? 0U : 1U)}; }
+  void add_epoch(Kernel& kernel) {
+    static constexpr std::string_view part{"epoch"};
+    const auto n = static_cast<std::uint32_t>(exits_.size() + 1);
+    exits_.push_back(kernel.engine().new_object(kernel.engine().names().child(name_, part, n), 0));
+    entered_.push_back(0);
   }
-  // From the effect of the read by which it ends.
-  void over(const Wait& w) {
-    if (const auto at = std::ranges::find(waits_, w.fields); at != waits_.end()) waits_.erase(at);
-  }
+  // Word: how many of the epoch's sections have closed. Each adds one.
+  [[nodiscard]] ObjectId exits(std::uint32_t epoch) const { return exits_[epoch]; }
+  // Of an epoch that is over.
+  [[nodiscard]] std::uint64_t entered(std::uint32_t epoch) const { return entered_[epoch]; }
 
-  ObjectId object;
+  ObjectId gate;
 
  private:
-  static constexpr unsigned fields = 10, bits = 6;
-  static constexpr std::uint64_t most = 63;
-  static constexpr unsigned shift(unsigned field) { return field * bits; }
-  static constexpr std::uint64_t one(unsigned field) { return std::uint64_t{1} << shift(field); }
-  static constexpr std::uint64_t mask(unsigned field) { return most << shift(field); }
-
+  NameId name_;
   std::uint64_t next_ = 1;
-  unsigned epoch_ = 0;                // in which sections begin
-  std::vector<std::uint64_t> waits_;  // the fields of grace periods that have not ended
+  std::vector<std::uint64_t> entered_;  // by epoch, the last is the present one
+  std::vector<ObjectId> exits_;
 };
 
 }  // namespace unplug::model

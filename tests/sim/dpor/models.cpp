@@ -1,6 +1,7 @@
 // The reference models under exhaustive exploration: the numbers of traces that independent explorers count, none of them visited twice,
 // and larger ones where a formula or brute force gives the number.
 #include "sim/models.hpp"
+#include "sim/dpor/by_turns.hpp"
 #include "sim/explore.hpp"
 #include "unplug/sim/dpor/dpor.hpp"
 
@@ -9,7 +10,7 @@ using namespace unplug::sim::test;
 
 namespace {
 
-using Mode = DporOptions::Mode;
+constexpr std::size_t small_trees = 0, large_trees = 1'000'000;
 
 struct Row {
   const char* name;
@@ -79,23 +80,23 @@ void check(const Counts& counts, const Row& row) {
 
 }  // namespace
 
-TEST_CASE("dpor: every trace of the reference models once, in optimal mode without a redundant execution") {
+TEST_CASE("dpor: every trace of the reference models once, without a redundant execution where trees may be large") {
   Engine engine;
   for (const Row& row : rows) {
     CAPTURE(row.name);
     CAPTURE(row.n);
-    for (const Mode mode : {Mode::optimal, Mode::source}) {
+    for (const std::size_t trees : {large_trees, small_trees}) {
       StepModel model = row.make(row.n);
       Counts counts;
       DporOptions options;
-      options.mode = mode;
+      options.max_wakeup_nodes = trees;
       const Dpor::Result r = Dpor::explore(engine, model, options, [&](const Outcome& o) {
         counts.add(engine, model, o);
         return true;
       });
       CHECK(r.kind == Dpor::Result::Kind::complete);
       CHECK(r.executions == row.traces);
-      if (mode == Mode::optimal) CHECK(r.redundant == 0);
+      if (trees == large_trees) CHECK(r.redundant == 0);
       check(counts, row);
     }
   }
@@ -130,7 +131,7 @@ Counts count(Engine& engine, StepModel& model, const DporOptions& options) {
     return true;
   });
   CHECK(r.kind == Dpor::Result::Kind::complete);
-  if (options.mode == Mode::optimal) CHECK(r.redundant == 0);
+  if (options.max_wakeup_nodes == large_trees) CHECK(r.redundant == 0);
   return counts;
 }
 
@@ -142,11 +143,11 @@ TEST_CASE("dpor: where counting is an addition, the reference models have the fe
     const Row& row = entry.row;
     CAPTURE(row.name);
     CAPTURE(row.n);
-    for (const Mode mode : {Mode::optimal, Mode::source}) {
+    for (const std::size_t trees : {large_trees, small_trees}) {
       StepModel model = row.make(row.n);
       model.with_additions();
       DporOptions options;
-      options.mode = mode;
+      options.max_wakeup_nodes = trees;
       const Counts counts = count(engine, model, options);
       CHECK(counts.traces == row.traces);
       CHECK(counts.fingerprints.size() == row.traces);
@@ -191,115 +192,22 @@ TEST_CASE("dpor: of tasks that are alike one order of start is visited, in the r
   }
 }
 
-TEST_CASE("dpor: jobs below a split see each trace once, whatever the depth") {
-  Engine engine;
+TEST_CASE("dpor: several see each trace once, whoever takes what when") {
   for (const Row& row : rows) {
     if (row.traces > 500) continue;
     CAPTURE(row.name);
     CAPTURE(row.n);
-    for (std::size_t depth = 0; depth <= 6; ++depth) {
-      CAPTURE(depth);
-      StepModel model = row.make(row.n);
-      const DporSplit jobs = split(engine, model, SIZE_MAX, depth);
-      CHECK(jobs.message.empty());
+    for (std::uint64_t seed = 0; seed < 6; ++seed) {
+      CAPTURE(seed);
       Counts counts;
-      for (const DporJob& job : jobs.jobs) {
-        DporOptions options;
-        options.mode = Mode::source;
-        options.prefix = job.prefix;
-        options.sleep = job.sleep;
-        const Dpor::Result r = Dpor::explore(engine, model, options, [&](const Outcome& o) {
-          counts.add(engine, model, o);
-          return true;
-        });
-        CHECK(r.kind == Dpor::Result::Kind::complete);
-      }
+      std::uint64_t redundant = 0;
+      const auto make = [&] { return std::make_unique<StepModel>(row.make(row.n)); };
+      const std::string wrong = explore_by_turns(
+          1 + seed, seed, {}, make, [&](Engine& e, Program& p, const Outcome& o) { counts.add(e, static_cast<StepModel&>(p), o); },
+          redundant);
+      CHECK(wrong == "");
+      CHECK(redundant == 0);
       check(counts, row);
     }
-  }
-}
-
-TEST_CASE("dpor: a split stops at the depth that gives enough jobs, and at the end of the executions") {
-  Engine engine;
-  StepModel model = kref(3);
-  CHECK(split(engine, model, 1, 100).jobs.size() == 1);
-  const DporSplit enough = split(engine, model, 20, 100);
-  CHECK(enough.jobs.size() >= 20);
-  for (const DporJob& j : enough.jobs) CHECK(j.prefix.size() <= enough.jobs.back().prefix.size() + 1);
-  StepModel small = flag_nolock(1);
-  CHECK(split(engine, small, 1'000, 100).jobs.size() == 3);  // whole executions
-}
-
-TEST_CASE("dpor: it stops when it is told to, by the number of executions, the visitor, the flag or the size of the trees") {
-  Engine engine;
-  StepModel model = kref(3);
-  const auto go = [&](const DporOptions& options, std::uint64_t visits = UINT64_MAX) {
-    std::uint64_t n = 0;
-    return Dpor::explore(engine, model, options, [&](const Outcome&) { return ++n < visits; });
-  };
-  DporOptions some;
-  some.max_executions = 10;
-  CHECK(go(some).kind == Dpor::Result::Kind::stopped);
-  CHECK(go(some).executions == 10);
-  CHECK(go({}, 7).kind == Dpor::Result::Kind::stopped);
-  CHECK(go({}, 7).executions == 7);
-  DporOptions stopped;
-  stopped.stop = [] { return true; };
-  CHECK(go(stopped).executions == 0);
-  DporOptions small;
-  small.max_wakeup_nodes = 3;
-  CHECK(go(small).kind == Dpor::Result::Kind::memory);
-  CHECK(go({}).wakeup_nodes > 3);
-}
-
-TEST_CASE("dpor: a program that does something else under the same choices is found out") {
-  Engine engine;
-  int executions = 0;
-  Lambda program([&](Engine& e) {
-    const ObjectId x = e.new_object(e.own_name("x"));
-    const bool odd = ++executions % 2 == 0;
-    e.spawn("a", [&e, x] { write(e, x, 1); });
-    e.spawn(odd ? "b" : "c", [&e, x] { write(e, x, 2); });
-  });
-  const Dpor::Result r = Dpor::explore(engine, program, {}, [](const Outcome&) { return true; });
-  CHECK(r.kind == Dpor::Result::Kind::failed);
-  CHECK(r.message.find("could go on here before and cannot now") != std::string::npos);
-}
-
-TEST_CASE("dpor: a broken rule of the engine ends the exploration with its message") {
-  Engine engine;
-  Lambda program([](Engine& e) { e.spawn("a", [&e] { e.fail("on purpose"); }); });
-  const Dpor::Result r = Dpor::explore(engine, program, {}, [](const Outcome&) { return true; });
-  CHECK(r.kind == Dpor::Result::Kind::failed);
-  CHECK(r.message == "on purpose");
-}
-
-TEST_CASE("dpor: who polls what another is to write is left for the other in the end, so that they meet") {
-  Engine e(EngineLimits{.steps_per_task = 60});
-  Lambda p([](Engine& eng) {
-    const ObjectId x = eng.new_object(eng.own_name("x"));
-    eng.spawn("poller", [&eng, x] {
-      while (read(eng, x) == 0 && !eng.aborting()) {
-      }
-    });
-    eng.spawn("writer", [&eng, x] { write(eng, x, 1); });
-  });
-  for (const Mode mode : {Mode::optimal, Mode::source}) {
-    DporOptions o;
-    o.mode = mode;
-    o.fair_after = 10;
-    std::set<std::uint32_t> polls;
-    Dpor::Result r = Dpor::explore(e, p, o, [&](const Outcome&) {
-      polls.insert(e.trace().tasks[0].steps);
-      return true;
-    });
-    CHECK(r.kind == Dpor::Result::Kind::complete);
-    CHECK(r.executions == 61);  // it is written after none of the polls, after 1 .. 59, or never
-    CHECK(polls.size() == 60);
-    CHECK(r.step_bound == 1);
-    o.fair_after = 100;
-    r = Dpor::explore(e, p, o, [](const Outcome&) { return true; });
-    CHECK(r.executions == 1);
-    CHECK(r.step_bound == 1);
   }
 }

@@ -2,6 +2,7 @@
 // uses and ends of lifetimes are no accesses and so never reversed.
 #include <algorithm>
 
+#include "sim/dpor/by_turns.hpp"
 #include "sim/explore.hpp"
 #include "sim/pairs.hpp"
 #include "sim/random_programs.hpp"
@@ -12,23 +13,25 @@ using namespace unplug::sim::test;
 
 namespace {
 
-using Mode = DporOptions::Mode;
-
 struct Seen {
   std::set<std::uint64_t> traces, blocked;
   std::uint64_t visits = 0;
   Pairs pairs;
-  void add(const Engine& engine, const Outcome& outcome) {
+  // Pairs by the names of the engine of `names`.
+  void add(Engine& engine, const Outcome& outcome, NameTable* names = nullptr) {
     ++visits;
     if (outcome.kind == Outcome::Kind::blocked) blocked.insert(engine.trace().fingerprint);
     if (!traces.insert(engine.trace().fingerprint).second) return;
-    const Pairs found = judged(engine.trace());
-    pairs.insert(found.begin(), found.end());
+    for (Pair p : judged(engine.trace())) {
+      for (NameId* const n : {&p.lifetime, &p.use_task, &p.end_task})
+        if (names != nullptr && *n) *n = names->intern(engine.names().text(*n));
+      pairs.insert(p);
+    }
   }
 };
 
 struct Tally {
-  std::uint64_t programs = 0, skipped = 0, traces = 0, blocked = 0, pairs = 0, cut = 0;
+  std::uint64_t programs = 0, skipped = 0, traces = 0, blocked = 0, pairs = 0, cut = 0, unsettled = 0;
 };
 
 Seen explored(Engine& engine, Program& program, const DporOptions& options, std::string& wrong, std::uint64_t& redundant) {
@@ -71,20 +74,14 @@ std::string check(Engine& engine, std::uint64_t seed, bool additions, std::uint6
   std::uint64_t redundant = 0;
   compare(explored(engine, program, {}, wrong, redundant), all, "optimal", wrong);
   if (redundant != 0) wrong += " redundant";
-  DporOptions source;
-  source.mode = Mode::source;
-  compare(explored(engine, program, source, wrong, tally.cut), all, "source", wrong);
-  Seen jobs;
-  for (const DporJob& job : split(engine, program, SIZE_MAX, 1 + seed % 5).jobs) {
-    source.prefix = job.prefix;
-    source.sleep = job.sleep;
-    Seen part = explored(engine, program, source, wrong, tally.cut);
-    jobs.visits += part.visits;
-    jobs.traces.merge(part.traces);
-    jobs.blocked.merge(part.blocked);
-    jobs.pairs.merge(part.pairs);
-  }
-  compare(jobs, all, "split", wrong);
+  DporOptions first_steps;
+  first_steps.max_wakeup_nodes = seed % 3 * 8;
+  compare(explored(engine, program, first_steps, wrong, tally.cut), all, "small trees", wrong);
+  Seen by_turns;
+  const auto made = [&] { return std::make_unique<RandomProgram>(seed, additions); };
+  wrong += explore_by_turns(
+      1 + seed % 4, seed, {}, made, [&](Engine& e, Program&, const Outcome& o) { by_turns.add(e, o, &engine.names()); }, tally.unsettled);
+  compare(by_turns, all, "together", wrong);
   ++tally.programs;
   tally.traces += all.traces.size();
   tally.blocked += all.blocked.size();
@@ -100,7 +97,8 @@ void check_many(std::uint64_t from, std::uint64_t count, bool additions = false)
     if (!wrong.empty()) FAIL_CHECK("program " << seed << ":" << wrong);
   }
   MESSAGE(tally.programs << " programs, " << tally.skipped << " too big, " << tally.traces << " traces, " << tally.blocked << " blocked, "
-                         << tally.pairs << " violating pairs, " << tally.cut << " executions cut in mode source");
+                         << tally.pairs << " violating pairs, " << tally.cut << " executions cut with small trees, " << tally.unsettled
+                         << " by several");
   CHECK(tally.programs > count * 9 / 10);
   CHECK(tally.blocked > count / 3);
   CHECK(tally.pairs > count);
@@ -110,16 +108,16 @@ void check_many(std::uint64_t from, std::uint64_t count, bool additions = false)
 }  // namespace
 
 // 12,000 programs; in parts, so that they run at the same time.
-TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, in every mode, part 1") {
+TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, with small trees and by several, part 1") {
   check_many(0, 3'000);
 }
-TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, in every mode, part 2") {
+TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, with small trees and by several, part 2") {
   check_many(3'000, 3'000);
 }
-TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, in every mode, part 3") {
+TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, with small trees and by several, part 3") {
   check_many(6'000, 3'000);
 }
-TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, in every mode, part 4") {
+TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, with small trees and by several, part 4") {
   check_many(9'000, 3'000);
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "sim/dpor/alike_programs.hpp"
+#include "sim/dpor/by_turns.hpp"
 #include "sim/explore.hpp"
 #include "sim/pairs.hpp"
 #include "sim/random_programs.hpp"
@@ -16,7 +17,6 @@ using namespace unplug::sim::test;
 
 namespace {
 
-using Mode = DporOptions::Mode;
 using Renaming = std::vector<std::uint32_t>;  // of t0, t1, ...: whom each becomes
 
 std::vector<Renaming> renamings(const std::vector<std::uint32_t>& groups) {
@@ -83,7 +83,7 @@ using Keys = std::set<std::uint64_t>;
 struct SeenUpTo {
   std::uint64_t visits = 0, blocked = 0;
   Keys traces, states, faults;
-  Keys orbits, orbits_of_states, orbits_of_faults;
+  Keys orbits, fingerprints, orbits_of_states, orbits_of_faults;
   bool keys_differ = false;  // fingerprints and keys don't tell the same traces apart
 
   void add(Engine& engine, const std::vector<Renaming>& all, const Outcome& outcome) {
@@ -100,6 +100,9 @@ struct SeenUpTo {
       least = {std::min(least.trace, k.trace), std::min(least.state, k.state)};
     }
     orbits.insert(least.trace);
+    Symmetry symmetry;
+    symmetry.begin(engine);
+    fingerprints.insert(symmetry.orbit(trace));
     orbits_of_states.insert(least.state);
     for (const Pair& p : judged(trace)) {
       std::uint64_t fault = UINT64_MAX;
@@ -108,21 +111,14 @@ struct SeenUpTo {
       orbits_of_faults.insert(fault);
     }
   }
-  void merge(SeenUpTo&& part) {
-    visits += part.visits;
-    traces.merge(part.traces);
-    orbits.merge(part.orbits);
-    orbits_of_states.merge(part.orbits_of_states);
-    orbits_of_faults.merge(part.orbits_of_faults);
-  }
 
  private:
   Keys keys;
 };
 
 struct OrbitTally {
-  std::uint64_t programs = 0, skipped = 0, traces = 0, blocked = 0, orbits = 0, visited = 0, cut = 0, faults = 0, source = 0,
-                source_cut = 0, jobs = 0, jobs_cut = 0;
+  std::uint64_t programs = 0, skipped = 0, traces = 0, blocked = 0, orbits = 0, visited = 0, cut = 0, faults = 0, small = 0, small_cut = 0,
+                turns = 0, turns_cut = 0;
 };
 
 class OrbitBench {
@@ -143,6 +139,8 @@ class OrbitBench {
     }
     SeenUpTo every;
     every_class(engine_, program, [&](const Outcome& o) { every.add(engine_, all_, o); });
+    if (every.fingerprints.size() != every.orbits.size())
+      wrong_ += fmt::format(" {} fingerprints of {} orbits", every.fingerprints.size(), every.orbits.size());
     if (every.keys_differ) wrong_ += " keys and fingerprints differ";
 
     std::uint64_t redundant = 0;
@@ -154,17 +152,15 @@ class OrbitBench {
 
     const SeenUpTo fewer = explored(program, {}, tally.cut);
     compare(fewer, every, "symmetry");
-    DporOptions source;
-    source.mode = Mode::source;
-    const SeenUpTo by_source = explored(program, source, tally.source_cut);
-    compare(by_source, every, "source");
-    SeenUpTo by_jobs;
-    for (const DporJob& job : split(engine_, program, SIZE_MAX, 1 + seed % 5).jobs) {
-      source.prefix = job.prefix;
-      source.sleep = job.sleep;
-      by_jobs.merge(explored(program, source, tally.jobs_cut));
-    }
-    compare(by_jobs, every, "jobs");
+    DporOptions small;
+    small.max_wakeup_nodes = seed % 3 * 8;
+    const SeenUpTo by_small = explored(program, small, tally.small_cut);
+    compare(by_small, every, "small trees");
+    SeenUpTo by_turns;
+    const auto made = [&] { return std::make_unique<AlikeProgram>(seed); };
+    wrong_ += explore_by_turns(
+        1 + seed % 4, seed, {}, made, [&](Engine& e, Program&, const Outcome& o) { by_turns.add(e, all_, o); }, tally.turns_cut);
+    compare(by_turns, every, "together");
 
     ++tally.programs;
     tally.traces += every.traces.size();
@@ -172,8 +168,8 @@ class OrbitBench {
     tally.faults += every.faults.size();
     tally.orbits += every.orbits.size();
     tally.visited += fewer.visits;
-    tally.source += by_source.visits;
-    tally.jobs += by_jobs.visits;
+    tally.small += by_small.visits;
+    tally.turns += by_turns.visits;
     return wrong_;
   }
 
@@ -191,6 +187,7 @@ class OrbitBench {
   void compare(const SeenUpTo& found, const SeenUpTo& every, const std::string& how) {
     if (found.orbits != every.orbits)
       wrong_ += " " + how + ": orbits " + std::to_string(found.orbits.size()) + "/" + std::to_string(every.orbits.size());
+    if (found.fingerprints != every.fingerprints) wrong_ += " " + how + ": fingerprints of orbits";
     if (found.visits != found.traces.size()) wrong_ += " " + how + ": a trace twice";
     if (found.orbits_of_states != every.orbits_of_states) wrong_ += " " + how + ": states";
     if (found.orbits_of_faults != every.orbits_of_faults) wrong_ += " " + how + ": faults";
@@ -203,7 +200,8 @@ class OrbitBench {
 
 }  // namespace
 
-TEST_CASE("dpor: of random programs with tasks that are alike every orbit of traces, states and faults is visited, in every mode") {
+TEST_CASE("dpor: of random programs with tasks that are alike every orbit of traces, states and faults is visited, with small trees and by "
+          "several, too") {
   const std::uint64_t count = how_many_programs(250);
   OrbitBench bench;
   OrbitTally t;
@@ -212,8 +210,8 @@ TEST_CASE("dpor: of random programs with tasks that are alike every orbit of tra
     if (!wrong.empty()) FAIL_CHECK("program " << seed << ":" << wrong);
   }
   MESSAGE(t.programs << " programs, " << t.skipped << " too big, " << t.traces << " traces, " << t.blocked << " blocked, " << t.faults
-                     << " faults, " << t.orbits << " orbits, " << t.visited << " visited, " << t.cut << " cut, source " << t.source
-                     << " and " << t.source_cut << " cut, jobs " << t.jobs << " and " << t.jobs_cut << " cut");
+                     << " faults, " << t.orbits << " orbits, " << t.visited << " visited, " << t.cut << " cut, small trees " << t.small
+                     << " and " << t.small_cut << " cut, together " << t.turns << " and " << t.turns_cut << " cut");
   CHECK(t.programs > count * 8 / 10);
 }
 
@@ -296,16 +294,4 @@ TEST_CASE("dpor: a task called after one that is alike to others goes with that 
   };
   CHECK(visited(program, false) == 24);
   CHECK(visited(program) == 12);
-}
-
-TEST_CASE("dpor: of tasks that are alike a split makes jobs for one order of start") {
-  Engine engine;
-  Lambda program([](Engine& e) {
-    const ObjectId x = object(e, "x");
-    for (std::uint32_t i = 0; i < 4; ++i)
-      e.spawn(
-          fmt::format("t{}", i), [&e, x] { write(e, x, 1); }, false, 1);
-  });
-  CHECK(split(engine, program, SIZE_MAX, 10).jobs.size() == 1);
-  CHECK(split(engine, program, SIZE_MAX, 10, 0, false).jobs.size() == 24);
 }
