@@ -50,6 +50,7 @@ std::string command_line(const Options& o, const std::string& verb) {
   out += fmt::format(" --seed {}", o.seed);
   if (!o.grace_period.empty()) out += " --gp " + o.grace_period;
   if (!o.limit.empty()) out += " --limit " + o.limit;
+  if (!o.reduction.empty()) out += " --reduction " + o.reduction;
   return out;
 }
 
@@ -60,6 +61,10 @@ bool cut_short(const scenarios::Result& result) {
       for (const std::string& b : c.evidence.bounds)
         if (b.starts_with("interrupted after")) return true;
   return false;
+}
+
+sim::Reductions reductions(const std::string& word) {
+  return {.additions = word == "additions" || word == "both", .symmetry = word == "symmetry" || word == "both"};
 }
 
 bool option_error(const std::string& option, const std::string& message, const std::string& expected, const std::string& nearest) {
@@ -278,7 +283,7 @@ std::optional<Ran> run_files(const Options& o, const std::vector<std::string>& s
   options.executions = o.executions;
   if (o.executions_given) options.max_traces = o.executions;
   options.profile = o.profile;
-  options.reductions = o.reductions;
+  if (!o.reduction.empty()) options.reductions = reductions(o.reduction);
   options.seed = o.seed;
   options.jobs = threads(o.jobs);
   options.command = "unplug";

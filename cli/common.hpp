@@ -32,7 +32,7 @@ struct Options {
   std::vector<std::string> policies, forms, without, strategies, params;
   std::uint64_t executions = 10'000, seed = 1;
   bool executions_given = false;
-  sim::Reductions reductions;                                    // prove
+  std::string reduction;                                         // prove: which, if not both
   bool profile = false;                                          // prove: what traces differ in
   unsigned jobs = 0;                                             // 0: as many as there are CPUs
   std::string grace_period, out, limit, format, color = "auto";  // no format: the one for people

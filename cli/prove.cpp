@@ -6,14 +6,6 @@
 
 namespace unplug::cli {
 
-namespace {
-
-sim::Reductions reductions(const std::string& word) {
-  return {.additions = word == "additions" || word == "both", .symmetry = word == "symmetry" || word == "both"};
-}
-
-}  // namespace
-
 void add_prove(CLI::App& app, int& exit) {
   auto o = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("prove", "exhaustive exploration: one execution per trace, none twice (run --strategy dpor)");
@@ -26,11 +18,10 @@ void add_prove(CLI::App& app, int& exit) {
       "instead, every schedule with up to K preemptions (run --strategy 'bounded(K)')")
       ->option_text("K");
   verb->add_flag("--profile", o->profile, "say which object's accesses how many traces differ in; takes one thread");
-  const auto reduce = [o](const std::string& words) { o->reductions = reductions(words); };
-  verb->add_option_function<std::string>("--reduction", reduce, "what is taken as one, to compare: none, additions, symmetry, or both")
+  verb->add_option("--reduction", o->reduction, "what is taken as one, to compare: none, additions, symmetry, or both as by default")
       ->option_text("WHICH")
-      ->check(CLI::IsMember({"none", "additions", "symmetry", "both"}).description(""))
-      ->default_str("both");
+      ->check(CLI::IsMember({"none", "additions", "symmetry", "both"}).description(""));
+  for (const char* const option : {"--profile", "--reduction"}) verb->get_option(option)->excludes(verb->get_option("--preemptions"));
   verb->callback([o, preemptions, &exit] {
     o->strategies = {*preemptions < 0 ? std::string(sim::exhaustive_strategy) : fmt::format("bounded({})", *preemptions)};
     const auto ran = run_files(*o, {}, "prove", exit);

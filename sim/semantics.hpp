@@ -4,6 +4,6 @@
 
 namespace unplug::sim {
 
-inline constexpr int engine_semantics = 1;
+inline constexpr int engine_semantics = 2;
 
 }  // namespace unplug::sim

@@ -23,14 +23,14 @@ class SyncClocks {
     const auto mine = task(e.task.index());
     const sim::Sync sync = e.operation->sync;
     mine[e.task.index()] = e.ordinal + 1;
-    if (e.access.kind != sim::AccessKind::none && sync != sim::Sync::none) {
-      // What one addition leaves is nothing to another: they have no order. (happens_before.hpp: runs.)
+    if (e.access.kind != sim::AccessKind::none) {
+      // What one addition, or one read, leaves is nothing to another: they have no order. (happens_before.hpp: runs.)
       const std::size_t o = e.access.object.index();
       const std::span<std::uint32_t> past{past_rows_.data() + o * tasks_, tasks_}, run{run_rows_.data() + o * tasks_, tasks_};
-      if (e.access.kind != sim::AccessKind::add || runs_[o] != sim::AccessKind::add) std::ranges::copy(run, past.begin());
+      if (e.access.kind == sim::AccessKind::write || runs_[o] != e.access.kind) std::ranges::copy(run, past.begin());
       runs_[o] = e.access.kind;
-      if (sync != sim::Sync::release) join(mine, past);
-      if (sync != sim::Sync::acquire) join(run, mine);
+      if (sync == sim::Sync::acquire || sync == sim::Sync::both) join(mine, past);
+      if (sync == sim::Sync::release || sync == sim::Sync::both) join(run, mine);
     }
     // What a task is made by is all it knows at first.
     auto b = std::lower_bound(births_.begin(), births_.end(), sim::Birth{e.task.index(), e.ordinal + 1, 0});

@@ -8,7 +8,7 @@
 #include "unplug/embedded/scenarios.hpp"
 #include "unplug/scenarios/json/check_keys.hpp"
 #include "unplug/scenarios/language/file_compiler.hpp"
-#include "unplug/scenarios/language/form_messages.hpp"
+#include "unplug/scenarios/language/once_per_form.hpp"
 #include "unplug/scenarios/language/warnings.hpp"
 #include "unplug/scenarios/load/sections.hpp"
 

@@ -76,13 +76,14 @@ Searched search_traces(const std::shared_ptr<const Program>& program, const mode
     o.stop = [&] { return hopeless || (options.stop && options.stop()); };
   }
   const sim::Dpor::Result r = explore(bench, o);
-  into.merge(bench.gatherer.finish());
+  const Tally seen = bench.gatherer.finish();
+  into.merge(seen);
   for (const auto& [object, traces] : r.causes)
     out.races.emplace_back(object ? std::string(bench.engine.names().text(object)) : "a data choice", traces);
   std::ranges::sort(out.races, [](const auto& a, const auto& b) { return std::tie(b.second, a.first) < std::tie(a.second, b.first); });
   out.complete = r.kind == DporEnd::complete;
   out.stopped = !out.complete && !hopeless && r.executions != o.max_executions;
-  if (!out.complete && !out.stopped) out.why = fmt::format("the first {} traces", r.executions);
+  if (!out.complete && !out.stopped) out.why = fmt::format("the first {} traces", seen.executions);
   return out;
 }
 

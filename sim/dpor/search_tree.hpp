@@ -4,9 +4,10 @@
 // thread finds below one branch and wants explored from a node above goes to that node; if it begins as a branch does that was begun
 // already, that one covers it. So every trace is visited once, whoever takes what when.
 //
-// What goes on beside is not settled, though. One thread alone, which wants something explored that a move which is asleep could begin
-// with, but needn't, leaves it: where it matters that the move comes later, exploring that move has given reason to plan it. Here this may
-// come too late, so it is planned all the same; and now and then all that could follow turns out to be explored elsewhere.
+// What goes on beside is not settled, though. One thread alone that wants something explored which a move that is asleep could begin with,
+// but needn't, leaves it: where it matters that the move comes later, exploring that move has given reason to plan it. Here that may come
+// too late. So a branch that is begun while others of its node are under way takes none of what is asleep for settled: it plans all the
+// same, and now and then all that could follow turns out to be explored elsewhere.
 //
 // Threads number names each for itself; here they have numbers of their own. Every function takes the lock.
 #pragma once
@@ -82,12 +83,12 @@ class SearchTree {
   [[nodiscard]] bool stopped() const { return stopped_; }
   // Whether somebody waits for a branch.
   [[nodiscard]] bool hungry() const { return waiting_ != 0; }
-  // Hands nodes over, from the top, that lie below `from` (none: from the start) after its branch in `slot`; answers them. What is under way
-  // in the last has the slot after what is asleep.
+  // Hands nodes over, from the top, that lie below `from` (none: from the start) after its branch in `slot`; answers them. What is under
+  // way in the last has the slot after what is asleep.
   std::vector<Node*> hand_over(Node* from, std::uint32_t slot, std::span<const Handed> nodes, NameTranslator& t);
   // Wants `sequence` explored from the node, unless a branch covers it. `sleep`: what the caller knows to be asleep there, none of which
-  // does; what was begun since then is added, as settled as it is for who plans there. Answers whether it was put there, or something pending covers it. Not `whole`: its first step
-  // will do.
+  // does; what was begun since then is added, as settled as it is for who plans there. Answers whether it was put there, or something
+  // pending covers it. Not `whole`: its first step will do.
   bool plan(Node& node, std::vector<Asleep>& sleep, std::span<const Move> sequence, Cause cause, bool whole, NameTranslator& t);
 
   // How much is explored, in parts of 2^20, going by the branches that are known by now.

@@ -4,51 +4,12 @@
 
 #include <fmt/format.h>
 
-#include "files.hpp"
+#include "cells.hpp"
 #include "unplug/sim/strategy.hpp"
 
 using namespace unplug;
 using namespace unplug::scenarios;
 using namespace unplug::scenarios::test;
-
-namespace {
-
-RunOptions exhaustive(unsigned jobs) {
-  RunOptions o;
-  o.strategies = {std::string(sim::exhaustive_strategy)};
-  o.strategies_given = true;
-  o.jobs = jobs;
-  return o;
-}
-
-// Everything of a cell that a report shows.
-std::string text(const Cell& c) {
-  std::string out =
-      fmt::format("{} {} {} {} {} | ops {} {} {} {} {} {} {} {} | rmmod {} {} {}\n", c.member, c.policy, c.executions,
-                  static_cast<int>(c.evidence.kind), c.evidence.distinct_traces, c.operations.started, c.operations.completed,
-                  c.operations.refused_at_entry, c.operations.torn, c.operations.failed, c.operations.unfinished,
-                  c.operations.entry_branches, c.operations.torn_branches, c.unload.attempted, c.unload.refused, c.unload.done_while_open);
-  for (const auto* list : {&c.violations, &c.notes})
-    for (const Finding& f : *list)
-      out += fmt::format("  {} {} | {} | {} | {}\n", f.signature, f.count, f.message, f.feasibility, f.preemptions.value_or(0));
-  for (const Wait& w : c.waits)
-    out += fmt::format("  wait {} {} {} {} {} {} {}\n", static_cast<int>(w.phase), w.what, w.function, w.owner,
-                       fmt::join(w.waited_for, ","), w.executions, w.blocked);
-  out += fmt::format("  gps {} {} | never {} | verdict {}\n", c.grace_periods.p50, c.grace_periods.max, fmt::join(c.never_reached, ","),
-                     static_cast<int>(c.verdict));
-  for (const Never& n : c.never) out += fmt::format("  never {} {}\n", n.what, n.how);
-  for (const KeptApart& k : c.kept_apart) out += fmt::format("  apart {} {}\n", k.what, k.by);
-  return out;
-}
-
-std::set<std::string> signatures(const Cell& c) {
-  std::set<std::string> out;
-  for (const auto* list : {&c.violations, &c.notes})
-    for (const Finding& f : *list) out.insert(f.signature);
-  return out;
-}
-
-}  // namespace
 
 TEST_CASE("prove: every trace of drm-unbounded-wait, with the numbers of traces pinned, and the same with any number of threads") {
   const auto s = flagship("drm-unbounded-wait");
@@ -70,7 +31,7 @@ TEST_CASE("prove: every trace of drm-unbounded-wait, with the numbers of traces 
                   "srcu-fence without waiters: 70\n"
                   "rwsem-fence: 123\n"
                   "rwsem-fence without waiters: 41\n"
-                  "rcu-revoke: 661\n"
+                  "rcu-revoke: 117\n"
                   "fd-refcount: 52\n"
                   "rcu-revoke+fd-refcount: 536\n");
 }
@@ -98,12 +59,15 @@ TEST_CASE("prove: a limit on the traces makes the evidence bounded, and says whi
   load.policies = {"rcu-revoke"};
   const auto s = flagship("drm-unbounded-wait", load);
   RunOptions o = exhaustive(2);
-  o.max_traces = 100;
+  o.max_traces = 20;
   const ScenarioResult r = run(*s, o, load);
   REQUIRE(r.cells.size() == 1);
-  CHECK(r.cells[0].executions == 100);
+  // Of two tasks that are alike: each stands for a trace or two.
+  const std::uint64_t seen = r.cells[0].executions;
+  CHECK(seen > 20);
+  CHECK(seen <= 40);
   CHECK(r.cells[0].evidence.kind == Evidence::Kind::bounded);
-  CHECK(std::ranges::find(r.cells[0].evidence.bounds, "the first 100 traces") != r.cells[0].evidence.bounds.end());
+  CHECK(std::ranges::find(r.cells[0].evidence.bounds, fmt::format("the first {} traces", seen)) != r.cells[0].evidence.bounds.end());
   o = exhaustive(2);
   o.stop = [] { return true; };
   CHECK(run(*s, o).cells.empty());

@@ -57,7 +57,7 @@ std::string unmet(const Cell& c) {
   return out;
 }
 
-std::string messages(const std::string& text) {
+std::string messages_of(const std::string& text) {
   Diagnostics out;
   CHECK(parse_scenario(text, "t", {}, out) == nullptr);
   std::string all;
@@ -250,9 +250,9 @@ TEST_CASE("counts need a search of everything") {
 
 TEST_CASE("a final condition about a name that does not exist is an error of the file") {
   const std::string threads = R"("P": [{"READ_ONCE": "x", "to": "r0"}])";
-  CHECK(messages(Threads{R"("x": 0)", threads, R"("forbid": ["P.r1 == 0"])", ""}.text()) == "[nothing 'P.r1' is left at the end]");
-  CHECK(messages(Threads{R"("x": 0)", threads, R"("observe": ["y"])", ""}.text()) == "[nothing 'y' is left at the end]");
-  CHECK(messages(R"({"name": "t", "shared": {"x": 0}, "run": {"threads": {}}, "final": {"forbid": ["x == 0"]}})") ==
+  CHECK(messages_of(Threads{R"("x": 0)", threads, R"("forbid": ["P.r1 == 0"])", ""}.text()) == "[nothing 'P.r1' is left at the end]");
+  CHECK(messages_of(Threads{R"("x": 0)", threads, R"("observe": ["y"])", ""}.text()) == "[nothing 'y' is left at the end]");
+  CHECK(messages_of(R"({"name": "t", "shared": {"x": 0}, "run": {"threads": {}}, "final": {"forbid": ["x == 0"]}})") ==
         "[a final state without threads]");
 }
 
@@ -304,7 +304,7 @@ TEST_CASE("functions that call themselves, or each other too deep, are errors: a
                        n, last);
   };
   CHECK(counts(explore_file(calls(9, "")).cells.at(0)) == "1/0/0/0");
-  CHECK(messages(calls(10, "")) == "[calls are 10 deep here]");
-  CHECK(messages(calls(0, R"({"call": "f0"})")) == "[function 'f0' comes to call itself]");
-  CHECK(messages(calls(2, R"({"call": "f1"})")) == "[function 'f1' comes to call itself]");
+  CHECK(messages_of(calls(10, "")) == "[calls are 10 deep here]");
+  CHECK(messages_of(calls(0, R"({"call": "f0"})")) == "[function 'f0' comes to call itself]");
+  CHECK(messages_of(calls(2, R"({"call": "f1"})")) == "[function 'f1' comes to call itself]");
 }

@@ -4,11 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "support/slower.hpp"
+
 namespace unplug::sim::test {
 
 std::uint64_t how_many_programs(std::uint64_t usual) {
   const char* const many = std::getenv("UNPLUG_RANDOM_PROGRAMS");
-  return many != nullptr ? std::strtoull(many, nullptr, 10) : usual;
+  return many != nullptr ? std::strtoull(many, nullptr, 10) : usual / unplug::test::slower;
 }
 
 RandomProgram::RandomProgram(std::uint64_t seed, bool additions) : additions_(additions) {

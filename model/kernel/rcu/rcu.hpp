@@ -2,8 +2,8 @@
 //
 // kernel/rcu/tree.c, v6.18. One domain for the whole kernel. Readers are counted by the epoch they began in (reader_epochs.hpp), as they
 // count for themselves in the kernel: none can tell what others do. A grace period waits for all that began before it; it does not wait for
-// later readers, for SRCU readers, or for callbacks. The flavours _bh and _sched have been one with it since 4.20. Expedited grace periods (tree_exp.h) wait for the same readers, by a machinery of their own: neither kind
-// waits for the other.
+// later readers, for SRCU readers, or for callbacks. The flavours _bh and _sched have been one with it since 4.20. Expedited grace periods
+// (tree_exp.h) wait for the same readers, by a machinery of their own: neither kind waits for the other.
 // rcu_read_lock() nests without a step of its own: only the outermost section is shared state. Sleeping in a reader is reported; without
 // PREEMPT_RCU the context switch is a quiescent state and ends the section. Left out: stalls, per-CPU lists (callbacks of one list run in
 // any order), regions with preemption off in process context (spinlocks included) as readers, who else than rcu_barrier() flushes lazy

@@ -6,6 +6,7 @@
 #include "sim/explore.hpp"
 #include "sim/pairs.hpp"
 #include "sim/random_programs.hpp"
+#include "support/slower.hpp"
 #include "unplug/sim/dpor/dpor.hpp"
 
 using namespace unplug::sim;
@@ -107,18 +108,18 @@ void check_many(std::uint64_t from, std::uint64_t count, bool additions = false)
 
 }  // namespace
 
-// 12,000 programs; in parts, so that they run at the same time.
+// 12,000 programs, fewer under sanitizers; in parts, so that they run at the same time.
 TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, with small trees and by several, part 1") {
-  check_many(0, 3'000);
+  check_many(0, 3'000 / unplug::test::slower);
 }
 TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, with small trees and by several, part 2") {
-  check_many(3'000, 3'000);
+  check_many(3'000, 3'000 / unplug::test::slower);
 }
 TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, with small trees and by several, part 3") {
-  check_many(6'000, 3'000);
+  check_many(6'000, 3'000 / unplug::test::slower);
 }
 TEST_CASE("dpor: random programs have the traces and the violating pairs that brute force finds, with small trees and by several, part 4") {
-  check_many(9'000, 3'000);
+  check_many(9'000, 3'000 / unplug::test::slower);
 }
 
 TEST_CASE("dpor: random programs with additions, and guards on sums of them, have the traces and the violating pairs of brute force") {

@@ -1,4 +1,4 @@
-#include "unplug/scenarios/language/form_messages.hpp"
+#include "unplug/scenarios/language/once_per_form.hpp"
 
 #include <algorithm>
 #include <charconv>
