@@ -10,7 +10,8 @@ void add_prove(CLI::App& app, int& exit) {
   auto o = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("prove", "exhaustive exploration: one execution per trace, none twice (run --strategy dpor)");
   add_options(*verb, *o, "prove");
-  verb->get_option("--executions")->description("stop after so many traces: the evidence is bounded then (default: all)");
+  verb->get_option("--executions")
+      ->description("stop after so many traces, one for all namings of tasks that are alike: the evidence is bounded then (default: all)");
   verb->remove_option(verb->get_option("--strategy"));  // that is what the verb says
   auto preemptions = std::make_shared<int>(-1);
   add_number(

@@ -33,7 +33,7 @@ TEST_CASE("prove: every trace of drm-unbounded-wait, with the numbers of traces 
                   "rwsem-fence without waiters: 41\n"
                   "rcu-revoke: 117\n"
                   "fd-refcount: 52\n"
-                  "rcu-revoke+fd-refcount: 536\n");
+                  "rcu-revoke+fd-refcount: 152\n");
 }
 
 TEST_CASE("prove: what sampling finds, exhaustive exploration finds, and it finds no less") {

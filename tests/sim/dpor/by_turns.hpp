@@ -27,10 +27,10 @@ inline std::string explore_by_turns(std::size_t walkers, std::uint64_t seed, con
   SearchTree tree;
   std::vector<std::unique_ptr<Walker>> all;
   for (std::size_t w = 0; w < walkers; ++w) all.push_back(std::make_unique<Walker>(options, tree, make()));
-  Random random(seed);
+  Random dice(seed);
   Dpor::Result result;
   for (std::size_t busy = 1, first = 1; busy != 0 || first != 0; first = 0) {
-    Walker& w = *all[random.below(walkers)];
+    Walker& w = *all[dice.below(walkers)];
     if (!w.busy) w.busy = w.walk.take(false);
     if (w.busy) {
       const Dpor::Visit visit_it = [&](const Outcome& o) {
@@ -41,13 +41,13 @@ inline std::string explore_by_turns(std::size_t walkers, std::uint64_t seed, con
       if (!w.walk.backtrack()) {
         w.walk.finished();
         w.busy = false;
-      } else if (random.below(3) != 0) {
+      } else if (dice.below(3) != 0) {
         w.walk.share();
       }
     }
     busy = 0;
     for (const auto& x : all) {
-      if (!x->busy) x->busy = random.below(2) == 0 && x->walk.take(false);
+      if (!x->busy) x->busy = dice.below(2) == 0 && x->walk.take(false);
       busy += x->busy ? 1 : 0;
     }
     // Nobody may have taken what there is.
